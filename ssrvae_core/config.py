@@ -1,0 +1,384 @@
+"""Configuration: frozen models that say everything about a run, and the named presets.
+
+No other module holds a default. A run *is* its config: :attr:`RunConfig.run_id` is a hash of its canonical JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+SCHEMA_VERSION = 1
+T = TypeVar("T")
+
+
+class UserError(ValueError):
+    """An error a user can mend. Its text is one sentence: what is wrong, where, and what to do."""
+
+
+class Frozen(BaseModel):
+    """Base of every configuration model: immutable, and unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Disorder(Frozen):
+    """Ranges of the nuisances applied to the drawn objects; every one is drawn uniformly.
+
+    The object is scaled, then sheared, then rotated, then shifted.
+    """
+
+    rotation: float = Field(0.0, ge=0, le=180, description="half-range of the angle, degrees")
+    shear: float = Field(0.0, ge=0, le=60, description="half-range of either shear angle, degrees")
+    shift: float = Field(0.0, ge=0, le=0.5, description="half-range of either shift, fraction of the image side")
+    scale: tuple[float, float] = Field((1.0, 1.0), description="range of the size factor")
+
+    @model_validator(mode="after")
+    def _scale_in_order(self) -> Self:
+        low, high = self.scale
+        if not 0 < low <= high:
+            raise ValueError(f"scale must be two numbers with 0 < low <= high, got {low} and {high}")
+        return self
+
+
+class DatasetConfig(Frozen):
+    """What images a run sees, before they are split."""
+
+    source: str = Field("cards", description="a registered generator (cards, particles, digits) or 'file'")
+    path: str | None = Field(None, description="the image file or folder, for source 'file'")
+    sha256: str | None = Field(None, description="fingerprint of the file's content, for source 'file'")
+    size: int = Field(48, ge=8, le=512, description="side of the generated images, pixels")
+    labelled: Disorder = Field(Disorder(), description="disorder of the labelled images")
+    unlabelled: Disorder = Field(Disorder(), description="disorder of the unlabelled and the validation images")
+    train_per_class: int = Field(3200, ge=1, description="training images a class, labelled and unlabelled together")
+    validation_per_class: int = Field(1000, ge=1, description="validation images a class")
+    view: Literal["image", "mask", "masked"] = Field(
+        "image", description="the image as it is, its silhouette, or its contrast-normalised inside on black"
+    )
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _file_has_path(self) -> Self:
+        if (self.source == "file") != (self.path is not None):
+            raise ValueError("source 'file' needs a path, and only it takes one")
+        return self
+
+
+class SplitConfig(Frozen):
+    """Which training images carry labels, and which images are held out.
+
+    At most one of ``labels_per_class`` and ``labelled_ratio`` is set. With neither, every label the data set
+    has is used. Subsets are nested: with one seed, fewer labels are always a subset of more.
+    """
+
+    labels_per_class: int | None = Field(None, ge=1)
+    labelled_ratio: float | None = Field(None, gt=0, le=1, description="labelled / all training images")
+    by_group: bool = Field(False, description="hold out whole groups (micrographs) for validation")
+    validation_fraction: float = Field(
+        0.25, gt=0, lt=1, description="share held out when the data set brings no validation part of its own"
+    )
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if self.labels_per_class is not None and self.labelled_ratio is not None:
+            raise ValueError("set labels_per_class or labelled_ratio, not both")
+        return self
+
+
+class ModelConfig(Frozen):
+    """The generative model and its inference networks."""
+
+    rotation: Literal["none", "marginal", "latent"] = Field(
+        "marginal", description="no invariance (ss-VAE), rotation summed out exactly, or a latent angle (the paper's)"
+    )
+    latent_dim: int = Field(2, ge=1, le=64, description="dimension of the content latent z")
+    likelihood: Literal["bernoulli", "continuous_bernoulli", "gaussian"] = "bernoulli"
+    gaussian_sd: float = Field(0.3, gt=0, description="pixel standard deviation of the Gaussian likelihood")
+    centre: bool = Field(True, description="bring the intensity centroid to the centre first")
+    networks: Literal["conv", "mlp"] = "conv"
+    channels: tuple[int, ...] = Field((64, 64), description="widths of the convolutions of classifier and encoder")
+    hidden: tuple[int, ...] = Field((128, 128), description="widths of the fully connected layers")
+    activation: Literal["relu", "gelu", "tanh", "softplus"] = "gelu"
+    # The polar frame of the marginal engine.
+    radii: int = Field(24, ge=2, le=256, description="rings of the polar grid")
+    angles: int = Field(64, ge=8, le=512, description="directions of the polar grid")
+    disc: float = Field(1.0, gt=0, le=1.5, description="radius of the polar disc, in half short sides of the image")
+    shift_steps: int = Field(0, ge=0, le=3, description="steps of the sum over small shifts in each direction, 0: none")
+    shift_step: float = Field(1.0, gt=0, description="length of one such step, pixels")
+    angle_prior: Literal["uniform", "von_mises"] = "uniform"
+    angle_prior_labelled: Literal["uniform", "von_mises"] = "von_mises"
+    angle_concentration: float = Field(8.0, gt=0, description="concentration of the von Mises angle prior(s)")
+    # The pose latents of the latent engine; prior widths as in the reference.
+    translation: bool = Field(False, description="two further latents for the shift (rotation='latent' only)")
+    scaling: bool = Field(False, description="one further latent for the scale (rotation='latent' only)")
+    angle_sd: float = Field(1.0, gt=0, description="prior standard deviation of the latent angle, radians")
+    translation_sd: float = Field(0.1, gt=0, description="prior standard deviation of the shift, half sides")
+    scaling_sd: float = Field(0.1, gt=0, description="prior standard deviation of the scale factor")
+    pixel_fraction: float = Field(
+        1.0, gt=0, le=1, description="share of the pixels the latent engine's decoder sees in a training step"
+    )
+
+    @property
+    def name(self) -> str:
+        """Name of the model family: ``ss-vae``, ``ss-rvae`` or ``ss-rvae-paper``."""
+        return {"none": "ss-vae", "marginal": "ss-rvae", "latent": "ss-rvae-paper"}[self.rotation]
+
+
+class Augmentation(Frozen):
+    """Nuisances the user declares irrelevant to the class; they move the sampling grid, so they cost nothing."""
+
+    rotation: bool = Field(True, description="any rotation (never used by the ss-VAE)")
+    shear: float = Field(12.0, ge=0, le=60, description="half-range, degrees")
+    scale: float = Field(0.12, ge=0, lt=1, description="half-range of log size")
+    shift: float = Field(0.04, ge=0, le=0.5, description="half-range, fraction of the image side")
+    intensity: float = Field(0.1, ge=0, lt=1, description="half-range of contrast and brightness")
+
+
+class TrainingConfig(Frozen):
+    """The optimisation."""
+
+    epochs: int = Field(12, ge=1)
+    batch_size: int = Field(100, ge=1, description="unlabelled images a step")
+    labelled_batch_size: int = Field(64, ge=1, description="labelled images a step; the labelled set cycles")
+    learning_rate: float = Field(2e-3, gt=0)
+    schedule: Literal["constant", "cosine"] = Field("cosine", description="learning rate over the epochs")
+    gradient_clip: float = Field(10.0, gt=0, description="largest gradient norm, in units of its running mean")
+    beta_start: float = Field(1.0, ge=0, description="KL weight at the start")
+    beta_end: float = Field(1.0, ge=0)
+    beta_ramp_epochs: int = Field(0, ge=0, description="epochs over which the KL weight goes from start to end")
+    aux_weight: float = Field(30.0, ge=0, description="weight of the auxiliary classification loss")
+    augment: bool = True
+    augmentation: Augmentation = Augmentation()
+    consistency_weight: float = Field(30.0, ge=0, description="weight of the consistency loss; 0 switches it off")
+    consistency_threshold: float = Field(0.95, gt=0, lt=1, description="smallest confidence of a pseudo-label")
+    generative_weight: float = Field(1.0, ge=0, description="weight of the ELBO; 0 leaves the classifier alone")
+    starts: int = Field(1, ge=1, le=10, description="short starts, of which the one with the best ELBO goes on")
+    start_epochs: int = Field(1, ge=1)
+    early_stop: int | None = Field(None, ge=1, description="epochs without a better training loss before stopping")
+    checkpoint_every: int = Field(1, ge=1, description="epochs between checkpoints")
+    snapshot_every: int = Field(1, ge=1, description="epochs between snapshots for the training film")
+    tracked: int = Field(1000, ge=1, description="validation images tracked in the snapshots")
+
+
+class RunConfig(Frozen):
+    """Everything that determines a run. Device, store and time limit are not part of it."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    dataset: DatasetConfig = DatasetConfig()
+    split: SplitConfig = SplitConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    seed: int = Field(0, ge=0)
+
+    def canonical_json(self) -> str:
+        """JSON with sorted keys and no spaces, without the path of a file (its content's hash stands for it)."""
+        values = self.model_dump(mode="json", exclude={"dataset": {"path"}})
+        return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+    @property
+    def run_id(self) -> str:
+        """The first 12 hex digits of the SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:12]
+
+
+def _disorder_pair(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Disorder]:
+    return {"labelled": Disorder(**weak), "unlabelled": Disorder(**strong)}
+
+
+DATASETS: dict[str, DatasetConfig] = {
+    # The three published settings (METHOD: A, B1, B2).
+    "cards-a": DatasetConfig(
+        **_disorder_pair(
+            {"rotation": 4, "shear": 15, "scale": (1.0, 1.3)},
+            {"rotation": 60, "shear": 15, "scale": (1.0, 1.3), "shift": 0.1},
+        )
+    ),
+    "cards-b1": DatasetConfig(**_disorder_pair({"rotation": 12, "shear": 1}, {"rotation": 120, "shear": 1})),
+    "cards-b2": DatasetConfig(**_disorder_pair({"rotation": 12, "shear": 1}, {"rotation": 120, "shear": 20})),
+    "cards-teaching": DatasetConfig(
+        size=28,
+        train_per_class=400,
+        validation_per_class=200,
+        **_disorder_pair({"rotation": 12, "shear": 1}, {"rotation": 120, "shear": 20}),
+    ),
+    "particles": DatasetConfig(
+        source="particles",
+        train_per_class=1200,
+        validation_per_class=400,
+        **_disorder_pair({"rotation": 12, "shift": 0.02}, {"rotation": 180, "shift": 0.06}),
+    ),
+    "digits": DatasetConfig(
+        source="digits",
+        size=28,
+        train_per_class=130,
+        validation_per_class=44,
+        **_disorder_pair({"rotation": 12}, {"rotation": 60}),
+    ),
+}
+"""Named data sets."""
+
+DEFAULT_LABELS_PER_CLASS: dict[str, int] = {
+    "cards-a": 200,
+    "cards-b1": 200,
+    "cards-b2": 200,
+    "cards-teaching": 40,
+    "particles": 40,
+    "digits": 10,
+}
+"""Labels a class of a named data set when the user says neither a number nor a ratio."""
+
+MODELS: dict[str, ModelConfig] = {
+    "ss-vae": ModelConfig(rotation="none", angle_prior_labelled="uniform"),
+    "ss-rvae": ModelConfig(rotation="marginal"),
+    "ss-rvae-paper": ModelConfig(
+        rotation="latent", networks="mlp", activation="tanh", hidden=(128, 128), centre=False, pixel_fraction=0.1
+    ),
+}
+"""Named models."""
+
+
+class Preset(Frozen):
+    """A named way to train: the optimisation, what it changes in the model, and the data it suggests."""
+
+    training: TrainingConfig = TrainingConfig()
+    data: str = "cards-b2"
+    model: str = "ss-rvae"
+    settings: dict[str, Any] = Field({}, description="dotted names and values, applied to the model")
+
+
+_SOURCE = {"augment": False, "consistency_weight": 0.0, "schedule": "constant"}  # neither is in the source
+
+PRESETS: dict[str, Preset] = {
+    "fast": Preset(),
+    "teaching": Preset(
+        training=TrainingConfig(epochs=20, batch_size=64, labelled_batch_size=40), data="cards-teaching"
+    ),
+    "esi": Preset(
+        training=TrainingConfig(
+            epochs=1000, batch_size=16, labelled_batch_size=16, learning_rate=1e-4, checkpoint_every=5, **_SOURCE
+        )
+    ),
+    "notebook-a": Preset(
+        training=TrainingConfig(epochs=80, batch_size=100, labelled_batch_size=100, learning_rate=1e-3, **_SOURCE),
+        data="cards-a",
+        model="ss-rvae-paper",
+        settings={"model.translation": True, "model.pixel_fraction": 1.0},
+    ),
+    "notebook-b": Preset(
+        training=TrainingConfig(
+            epochs=100,
+            batch_size=100,
+            labelled_batch_size=100,
+            learning_rate=1e-3,
+            beta_start=1.0,
+            beta_end=2.0,
+            beta_ramp_epochs=30,
+            **_SOURCE,
+        ),
+        data="cards-b2",
+        model="ss-rvae-paper",
+        settings={"model.pixel_fraction": 1.0},
+    ),
+}
+"""Named presets: ``fast`` (the default), ``teaching``, ``esi`` and the two public notebooks."""
+
+
+def with_settings(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
+    """Return ``config`` with dotted fields replaced, e.g. ``{"model.latent_dim": 3}``.
+
+    Raises
+    ------
+    UserError
+        If a name is unknown or a value is refused; the sentence names the field.
+    """
+    values = config.model_dump()
+    for dotted, value in settings.items():
+        *parents, leaf = dotted.split(".")
+        node = values
+        for parent in parents:
+            node = node.get(parent) if isinstance(node, dict) else None
+        if not isinstance(node, dict) or leaf not in node:
+            raise UserError(f"There is no setting '{dotted}'; see 'python -m ssrvae_core train --help' for the names.")
+        node[leaf] = value
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise UserError(describe(error)) from error
+
+
+def describe(error: ValidationError) -> str:
+    """One sentence for the first problem of a pydantic error."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the configuration"
+    what = first["msg"].removeprefix("Value error, ")
+    return f"{where} is not valid: {what[:1].lower() + what[1:]} (got {first['input']!r})."
+
+
+def choose(kind: str, registry: Mapping[str, T], name: str) -> T:
+    """Look ``name`` up, or say which names there are."""
+    if name not in registry:
+        raise UserError(f"There is no {kind} called '{name}'; choose one of {', '.join(registry)}.")
+    return registry[name]
+
+
+def run_config(
+    *,
+    preset: str = "fast",
+    data: str | None = None,
+    dataset: DatasetConfig | None = None,
+    model: str | None = None,
+    labels_per_class: int | None = None,
+    labelled_ratio: float | None = None,
+    by_group: bool = False,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+) -> RunConfig:
+    """Build a run's configuration from names.
+
+    Parameters
+    ----------
+    preset : str
+        A name in :data:`PRESETS`.
+    data : str, optional
+        A name in :data:`DATASETS`; by default the preset's.
+    dataset : DatasetConfig, optional
+        A data set's configuration (such as a file's), instead of ``data``.
+    model : str, optional
+        A name in :data:`MODELS`; by default the preset's.
+    labels_per_class, labelled_ratio, by_group
+        See :class:`SplitConfig`. A named data set has a default number of labels a class.
+    seed : int
+        Seeds the split and the training alike.
+    settings : mapping, optional
+        Dotted names and values that override everything else.
+
+    Raises
+    ------
+    UserError
+        If a name or a value is refused.
+    """
+    chosen = choose("preset", PRESETS, preset)
+    if dataset is None:
+        data = data or chosen.data
+        dataset = choose("data set", DATASETS, data)
+        if labels_per_class is None and labelled_ratio is None:
+            labels_per_class = DEFAULT_LABELS_PER_CLASS[data]
+    try:
+        split = SplitConfig(
+            labels_per_class=labels_per_class, labelled_ratio=labelled_ratio, by_group=by_group, seed=seed
+        )
+        config = RunConfig(
+            dataset=dataset,
+            split=split,
+            model=choose("model", MODELS, model or chosen.model),
+            training=chosen.training,
+            seed=seed,
+        )
+    except ValidationError as error:
+        raise UserError(describe(error)) from error
+    return with_settings(config, {**chosen.settings, **(settings or {})})

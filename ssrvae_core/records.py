@@ -1,0 +1,125 @@
+"""The plain-array records that travel between training, evaluation, store and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a trained model says of N images with K classes and D latent dimensions.
+
+    Attributes
+    ----------
+    ids : int64 array (N,)
+        Stable sample ids.
+    labels : int64 array (N,)
+        True classes, -1 where unknown.
+    class_prob : float32 array (N, K)
+        Class probabilities q(y|x).
+    z_mean, z_sd : float32 array (N, D)
+        Mean and standard deviation of q(z|x,y) at the most probable class.
+    angle : float32 array (N,)
+        Estimated angle, radians in [-pi, pi), counter-clockwise on the screen; NaN for a model without rotation.
+    concentration : float32 array (N,)
+        Mean resultant length of the angle posterior, in [0, 1]; NaN for a model without rotation.
+    log_likelihood : float32 array (N,)
+        Log-likelihood of the image at ``z_mean`` and the most probable class, nats an image.
+    factors : mapping of str to float32 array (N,)
+        Known factors, as in :class:`ssrvae_core.data.ImageSet`.
+    """
+
+    ids: np.ndarray
+    labels: np.ndarray
+    class_prob: np.ndarray
+    z_mean: np.ndarray
+    z_sd: np.ndarray
+    angle: np.ndarray
+    concentration: np.ndarray
+    log_likelihood: np.ndarray
+    factors: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Most probable class of each image, int64 (N,)."""
+        return self.class_prob.argmax(axis=1)
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """Probability of the most probable class, float32 (N,)."""
+        return self.class_prob.max(axis=1)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The tracked validation images at one epoch, for the training films.
+
+    Attributes
+    ----------
+    ids : int64 array (N,)
+        Sample ids, the same at every epoch of a run.
+    z_mean : float32 array (N, D)
+        Latent means at the most probable class.
+    class_prob : float32 array (N, K)
+        Class probabilities.
+    """
+
+    ids: np.ndarray
+    z_mean: np.ndarray
+    class_prob: np.ndarray
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of training; :meth:`as_json` is a line of ``metrics.jsonl``.
+
+    Attributes
+    ----------
+    epoch : int
+        Counts from 1.
+    elbo_unlabelled, elbo_labelled : float
+        Evidence lower bounds, nats an image, KL weight included; the two losses are reported separately.
+    classification : float
+        Cross-entropy of the auxiliary classifier on labelled images, nats an image, before its weight.
+    consistency : float
+        Cross-entropy on confident unlabelled images, nats an image, before its weight.
+    confident : float
+        Share of unlabelled images whose prediction was confident enough for the consistency term.
+    beta, learning_rate : float
+        KL weight and learning rate during the epoch.
+    seconds : float
+        Wall time of the epoch's training steps.
+    images_per_second : float
+        Unlabelled and labelled images processed a second.
+    peak_memory_mb : float
+        Largest memory of the process (CPU) or of the device so far, MB.
+    validation_accuracy : float
+        Accuracy on the tracked validation images, NaN when none has a label. It is shown and chooses nothing.
+    snapshot : Snapshot, optional
+        Kept every ``snapshot_every`` epochs and after the last.
+    """
+
+    epoch: int
+    elbo_unlabelled: float
+    elbo_labelled: float
+    classification: float
+    consistency: float
+    confident: float
+    beta: float
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+    peak_memory_mb: float
+    validation_accuracy: float
+    snapshot: Snapshot | None = None
+
+    def as_json(self) -> dict[str, float | None]:
+        """Every number as plain JSON; NaN becomes None."""
+        numbers = {name: value for name, value in vars(self).items() if name != "snapshot"}
+        return {name: None if value != value else value for name, value in numbers.items()}
