@@ -1,5 +1,7 @@
 """Data sets: image generators, readers of the user's own images, and splits."""
 
 from ssrvae_core.data.dataset import UNLABELLED, ImageSet, Split
+from ssrvae_core.data.registry import SOURCES, load
+from ssrvae_core.data.split import split
 
-__all__ = ["UNLABELLED", "ImageSet", "Split"]
+__all__ = ["SOURCES", "UNLABELLED", "ImageSet", "Split", "load", "split"]

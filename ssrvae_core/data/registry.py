@@ -1,0 +1,30 @@
+"""The registry of image sources, and the one way to load a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ssrvae_core.config import DatasetConfig, choose
+from ssrvae_core.data.cards import draw_cards
+from ssrvae_core.data.dataset import ImageSet
+
+Source = Callable[[DatasetConfig], ImageSet]
+
+SOURCES: dict[str, Source] = {"cards": draw_cards}
+"""Image sources by name; add your own: ``SOURCES["crystals"] = draw_crystals``."""
+
+
+def load(config: DatasetConfig) -> ImageSet:
+    """Load or generate the images of a data set.
+
+    Parameters
+    ----------
+    config : DatasetConfig
+        ``config.source`` names an entry of :data:`SOURCES`.
+
+    Raises
+    ------
+    UserError
+        If the source is unknown, or its images cannot be used; the sentence names file and field.
+    """
+    return choose("data source", SOURCES, config.source)(config)
