@@ -84,7 +84,7 @@ def _spade(frame: Frame) -> np.ndarray:
 
 
 def _diamond(frame: Frame) -> np.ndarray:
-    return frame.half_plane(1 / 0.38, 1 / 0.5, 1.0)
+    return np.maximum(frame.half_plane(1 / 0.38, 1 / 0.5, 1.0), frame.half_plane(1 / 0.38, -1 / 0.5, 1.0))
 
 
 def _club(frame: Frame) -> np.ndarray:
