@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 T = TypeVar("T")
 
 
@@ -186,38 +186,38 @@ class RunConfig(Frozen):
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:12]
 
 
-def _disorder_pair(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Disorder]:
+def _pair(weak: dict[str, Any], strong: dict[str, Any]) -> dict[str, Any]:
     return {"labelled": Disorder(**weak), "unlabelled": Disorder(**strong)}
 
 
 DATASETS: dict[str, DatasetConfig] = {
     # The three published settings (METHOD: A, B1, B2).
     "cards-a": DatasetConfig(
-        **_disorder_pair(
+        **_pair(
             {"rotation": 4, "shear": 15, "scale": (1.0, 1.3)},
             {"rotation": 60, "shear": 15, "scale": (1.0, 1.3), "shift": 0.1},
         )
     ),
-    "cards-b1": DatasetConfig(**_disorder_pair({"rotation": 12, "shear": 1}, {"rotation": 120, "shear": 1})),
-    "cards-b2": DatasetConfig(**_disorder_pair({"rotation": 12, "shear": 1}, {"rotation": 120, "shear": 20})),
+    "cards-b1": DatasetConfig(**_pair({"rotation": 12, "shear": 1}, {"rotation": 120, "shear": 1})),
+    "cards-b2": DatasetConfig(**_pair({"rotation": 12, "shear": 1}, {"rotation": 120, "shear": 20})),
     "cards-teaching": DatasetConfig(
         size=28,
         train_per_class=400,
         validation_per_class=200,
-        **_disorder_pair({"rotation": 12, "shear": 1}, {"rotation": 120, "shear": 20}),
+        **_pair({"rotation": 12, "shear": 1}, {"rotation": 120, "shear": 20}),
     ),
     "particles": DatasetConfig(
         source="particles",
         train_per_class=1200,
         validation_per_class=400,
-        **_disorder_pair({"rotation": 12, "shift": 0.02}, {"rotation": 180, "shift": 0.06}),
+        **_pair({"rotation": 12, "shift": 0.02}, {"rotation": 180, "shift": 0.06}),
     ),
     "digits": DatasetConfig(
         source="digits",
         size=28,
         train_per_class=130,
         validation_per_class=44,
-        **_disorder_pair({"rotation": 12}, {"rotation": 60}),
+        **_pair({"rotation": 12}, {"rotation": 60}),
     ),
 }
 """Named data sets."""
@@ -251,7 +251,11 @@ class Preset(Frozen):
     settings: dict[str, Any] = Field({}, description="dotted names and values, applied to the model")
 
 
-_SOURCE = {"augment": False, "consistency_weight": 0.0, "schedule": "constant"}  # neither is in the source
+_SOURCE: dict[str, Any] = {
+    "augment": False,
+    "consistency_weight": 0.0,
+    "schedule": "constant",
+}  # neither is in the source
 
 PRESETS: dict[str, Preset] = {
     "fast": Preset(),
@@ -296,7 +300,7 @@ def with_settings(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
     UserError
         If a name is unknown or a value is refused; the sentence names the field.
     """
-    values = config.model_dump()
+    values: Any = config.model_dump()
     for dotted, value in settings.items():
         *parents, leaf = dotted.split(".")
         node = values

@@ -1,0 +1,133 @@
+"""The ss-rVAE with the rotation summed out exactly on a polar grid."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pyro
+import torch
+from torch import Tensor, nn
+
+from ssrvae_core import geometry
+from ssrvae_core.config import ModelConfig
+from ssrvae_core.models import networks
+from ssrvae_core.models.likelihood import RotationMarginal, log_angle_prior
+from ssrvae_core.models.ssvae import SSVAE, Nuisance
+
+
+class MarginalSSVAE(SSVAE):
+    """ss-rVAE: a polar template decoder; classifier and encoder are invariant by construction."""
+
+    weights: Tensor
+    points: Tensor
+    shifts: Tensor
+    log_prior: Tensor
+    log_prior_labelled: Tensor
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        image_shape: tuple[int, int, int],
+        n_classes: int,
+        classifier: nn.Module | None = None,
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+    ) -> None:
+        channels, height, width = image_shape
+        act, hidden = config.activation, config.hidden
+        event = (channels, config.radii, config.angles)
+
+        def features() -> networks.Features:
+            if config.networks == "mlp":
+                return networks.Flatten(event)
+            return networks.PolarFeatures(channels, config.radii, config.channels, act)
+
+        super().__init__(
+            config,
+            image_shape,
+            n_classes,
+            classifier or networks.Classifier(features(), hidden, n_classes, act),
+            encoder or networks.Encoder(features(), hidden, n_classes, config.latent_dim, act),
+            decoder or networks.DenseDecoder(config.latent_dim, n_classes, hidden, event, act),
+        )
+        self.grid = geometry.PolarGrid.build(config.disc * min(height, width) / 2, config.radii, config.angles)
+        steps = range(-config.shift_steps, config.shift_steps + 1)
+        # The unshifted view comes first: classifier and encoder see that one.
+        shifts = sorted(itertools.product(steps, steps), key=lambda step: step[0] ** 2 + step[1] ** 2)
+        kappa = config.angle_concentration
+        for name, value in {
+            "weights": self.grid.weights,
+            "points": self.grid.points(),
+            "shifts": torch.tensor(shifts, dtype=torch.float32) * config.shift_step,
+            "log_prior": log_angle_prior(self.grid.angles, kappa if config.angle_prior == "von_mises" else None),
+            "log_prior_labelled": log_angle_prior(
+                self.grid.angles, kappa if config.angle_prior_labelled == "von_mises" else None
+            ),
+        }.items():
+            self.register_buffer(name, value, persistent=False)
+
+    def look(self, images: Tensor, nuisance: Nuisance | None = None) -> Tensor:
+        """Return polar views (B, S, C, R, T), one for each of the small shifts that are summed over."""
+        batch = len(images)
+        offset = geometry.centroid(images) if self.config.centre else images.new_zeros(batch, 2)
+        matrix = torch.eye(2, device=images.device).expand(batch, 2, 2)
+        if nuisance is not None:
+            matrix, offset = nuisance.matrix, offset + nuisance.shift
+        points = geometry.transform(self.points, matrix, offset).unsqueeze(1) + self.shifts[:, None, None, :]
+        x = geometry.sample(images, points).transpose(1, 2)
+        return x if nuisance is None else nuisance.intensity(x)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return the unshifted view."""
+        return x[:, 0]
+
+    def likelihood(self, z: Tensor, y: Tensor, *, labelled: bool = False) -> RotationMarginal:
+        """Return p(x|z,y) with the rotation summed out; labelled images have an angle prior of their own."""
+        eta = self.family.natural(self.decoder(z, y))
+        prior = self.log_prior_labelled if labelled else self.log_prior
+        return RotationMarginal(self.family, eta, self.weights, prior, shifts=len(self.shifts))
+
+    def observe(self, x: Tensor, z: Tensor, y: Tensor, *, labelled: bool) -> None:
+        """State p(x|z,y) with the rotation summed out."""
+        pyro.sample("x", self.likelihood(z, y, labelled=labelled), obs=x)
+
+    def pose(self, x: Tensor, z: Tensor, z_sd: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Return the first circular moment of the exact angle posterior, and the mean shift."""
+        likelihood = self.likelihood(z, y)
+        posterior = likelihood.posterior(x)
+        turned = posterior.sum(dim=-2)
+        moment = torch.complex(
+            turned @ self.grid.angles.to(x.device).cos(), turned @ self.grid.angles.to(x.device).sin()
+        )
+        return {
+            "angle": moment.angle(),
+            "concentration": moment.abs().clamp(max=1),
+            "shift": posterior.sum(dim=-1) @ self.shifts,
+            "scale": x.new_ones(len(x)),
+            "log_likelihood": likelihood.log_prob(x),
+        }
+
+    def draw(self, z: Tensor, y: Tensor, angle: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+        """Turn, scale and shift the template, and read it at every pixel."""
+        template = self.family.mean(self.family.natural(self.decoder(z, y)))
+        back = geometry.rotation(-angle) / scale[:, None, None]
+        offset = -(back @ shift[:, :, None]).squeeze(-1)
+        points = geometry.pixel_points(*self.image_shape[1:], device=z.device)
+        return geometry.from_polar(template, self.grid, geometry.transform(points, back, offset))
+
+    def angle_posterior(self, images: Tensor) -> Tensor:
+        """Return the exact posterior (B, T) of the angle at the most probable class and ``z_mean``.
+
+        Angle ``t`` of T is ``2 pi t / T`` radians.
+        """
+        with torch.no_grad():
+            x = self.look(images.to(self.device))
+            y = self.one_hot(self.classifier(self.features(x)).argmax(dim=-1))
+            mean, _ = self.encoder(self.features(x), y)
+            return self.likelihood(mean, y).posterior(x).sum(dim=-2)
+
+    @property
+    def angle_step(self) -> float:
+        """Angle between two directions of the grid, radians."""
+        return 2 * math.pi / self.config.angles

@@ -1,0 +1,183 @@
+"""The networks a model is put together from.
+
+Anything with the same call can be handed in instead: a classifier ``x -> logits (batch, classes)``, an encoder
+``(x, y) -> (mean, sd)``, each ``(*leading, batch, latents)`` for one-hot classes ``y (*leading, batch, classes)``, and
+a decoder ``(z, y) -> (*leading, batch, channel, *grid)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+    "softplus": nn.Softplus,
+}
+
+
+def dense(widths: Sequence[int], activation: str) -> nn.Sequential:
+    """Return fully connected layers through these widths, an activation after each."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers)
+
+
+class Features(nn.Module):
+    """What classifier and encoder stand on: rows of ``width`` numbers from a view."""
+
+    width: int
+
+
+class Flatten(Features):
+    """No features but the intensities themselves."""
+
+    def __init__(self, event_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.width = int(torch.Size(event_shape).numel())
+
+    def forward(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch width"]:
+        """Return every intensity in one row."""
+        return x.flatten(1)
+
+
+class PolarFeatures(Features):
+    """Features of a polar image that a rotation leaves unchanged.
+
+    Convolutions run around the angle, circularly, with the rings as channels; then the angle is pooled away.
+
+    Parameters
+    ----------
+    channels, radii : int
+        Shape of the polar image.
+    widths : sequence of int
+        Channels of each convolution.
+    activation : str
+        A name in :data:`ACTIVATIONS`.
+    """
+
+    KERNEL = 5
+
+    def __init__(self, channels: int, radii: int, widths: Sequence[int], activation: str) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for before, after in pairwise([channels * radii, *widths]):
+            layers += [
+                nn.Conv1d(before, after, self.KERNEL, padding="same", padding_mode="circular"),
+                ACTIVATIONS[activation](),
+            ]
+        self.layers = nn.Sequential(*layers)
+        self.width = 2 * widths[-1]
+
+    def forward(self, x: Float[Tensor, "batch channel radii angles"]) -> Float[Tensor, "batch width"]:
+        """Return the mean and the largest response over the angles."""
+        responses = self.layers(x.flatten(1, 2))
+        return torch.cat([responses.mean(dim=-1), responses.amax(dim=-1)], dim=-1)
+
+
+class PixelFeatures(Features):
+    """Features of a pixel image: convolutions that halve the image, then every response in one row."""
+
+    KERNEL = 5
+    SMALLEST = 4  # no further halving below this side
+
+    def __init__(self, image_shape: tuple[int, int, int], widths: Sequence[int], activation: str) -> None:
+        super().__init__()
+        channels, height, width = image_shape
+        layers: list[nn.Module] = []
+        for before, after in pairwise([channels, *(max(w // 2, 1) for w in widths), widths[-1]]):
+            stride = 2 if min(height, width) > self.SMALLEST else 1
+            layers += [nn.Conv2d(before, after, self.KERNEL, stride, self.KERNEL // 2), ACTIVATIONS[activation]()]
+            height, width = (height - 1) // stride + 1, (width - 1) // stride + 1
+        self.layers = nn.Sequential(*layers)
+        self.width = widths[-1] * height * width
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch width"]:
+        """Return the responses at every place."""
+        return self.layers(x).flatten(1)
+
+
+class Classifier(nn.Module):
+    """Features, fully connected layers, logits."""
+
+    def __init__(self, features: Features, hidden: Sequence[int], n_classes: int, activation: str) -> None:
+        super().__init__()
+        self.features = features
+        self.layers = dense([features.width, *hidden], activation)
+        self.out = nn.Linear(hidden[-1], n_classes)
+
+    def forward(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch classes"]:
+        """Return the logits of q(y|x)."""
+        return self.out(self.layers(self.features(x)))
+
+
+class Encoder(nn.Module):
+    """Features joined with the class, fully connected layers, mean and standard deviation."""
+
+    SMALLEST_SD = 1e-6
+
+    def __init__(
+        self, features: Features, hidden: Sequence[int], n_classes: int, latents: int, activation: str
+    ) -> None:
+        super().__init__()
+        self.features = features
+        self.layers = dense([features.width + n_classes, *hidden], activation)
+        self.mean = nn.Linear(hidden[-1], latents)
+        self.sd = nn.Linear(hidden[-1], latents)
+
+    def forward(
+        self, x: Float[Tensor, "batch *event"], y: Float[Tensor, "*leading batch classes"]
+    ) -> tuple[Float[Tensor, "*leading batch latents"], Float[Tensor, "*leading batch latents"]]:
+        """Return the mean and standard deviation of q(z|x,y); the features are computed once for all classes."""
+        features = self.features(x).expand(*y.shape[:-1], -1)
+        joined = self.layers(torch.cat([features, y], dim=-1))
+        return self.mean(joined), F.softplus(self.sd(joined)) + self.SMALLEST_SD
+
+
+class DenseDecoder(nn.Module):
+    """Fully connected layers from latents and class to a whole grid of parameters."""
+
+    def __init__(
+        self, latents: int, n_classes: int, hidden: Sequence[int], grid: Sequence[int], activation: str
+    ) -> None:
+        super().__init__()
+        self.grid = torch.Size(grid)
+        self.layers = dense([latents + n_classes, *hidden], activation)
+        self.out = nn.Linear(hidden[-1], self.grid.numel())
+
+    def forward(
+        self, z: Float[Tensor, "*batch latents"], y: Float[Tensor, "*batch classes"]
+    ) -> Float[Tensor, "*batch channel *grid"]:
+        """Return the decoder's output on the grid."""
+        return self.out(self.layers(torch.cat([z, y], dim=-1))).unflatten(-1, self.grid)
+
+
+class SpatialDecoder(nn.Module):
+    """One network evaluated at every coordinate (spatial-VAE, Bepler et al. 2019, arXiv 1909.11663)."""
+
+    def __init__(self, latents: int, n_classes: int, hidden: Sequence[int], channels: int, activation: str) -> None:
+        super().__init__()
+        self.coordinate = nn.Linear(2, hidden[0])
+        self.latent = nn.Linear(latents + n_classes, hidden[0], bias=False)
+        self.activation = ACTIVATIONS[activation]()
+        self.layers = dense([hidden[0], *hidden], activation)
+        self.out = nn.Linear(hidden[-1], channels)
+
+    def forward(
+        self,
+        points: Float[Tensor, "*batch points 2"],
+        z: Float[Tensor, "*batch latents"],
+        y: Float[Tensor, "*batch classes"],
+    ) -> Float[Tensor, "*batch channel points"]:
+        """Return the decoder's output at each point."""
+        latent = self.latent(torch.cat([z, y], dim=-1)).unsqueeze(-2)
+        hidden = self.activation(self.coordinate(points) + latent)
+        return self.out(self.layers(hidden)).transpose(-1, -2)

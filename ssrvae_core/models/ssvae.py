@@ -1,0 +1,254 @@
+"""The semi-supervised variational autoencoder: Pyro model and guide, and what a trained model can be asked.
+
+M2 of Kingma et al. 2014 (arXiv 1406.5298) with a pose: a uniform class y, a standard normal latent z, and an image.
+:class:`SSVAE` holds all that the engines share. They differ in how they look at an image and in p(x|z,y):
+:mod:`~ssrvae_core.models.plain` has no invariance, :mod:`~ssrvae_core.models.marginal` sums the rotation out, and
+:mod:`~ssrvae_core.models.latent` infers it, as the paper does.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+
+import pyro
+import pyro.distributions as dist
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from pyro import poutine
+from torch import Tensor, nn
+
+from ssrvae_core import geometry
+from ssrvae_core.config import ModelConfig
+from ssrvae_core.models.likelihood import pixel_family
+
+
+@dataclass(frozen=True)
+class Nuisance:
+    """How each image of a batch is looked at: view point p reads the image at ``matrix @ p + shift``.
+
+    Attributes
+    ----------
+    matrix : tensor (B, 2, 2)
+    shift : tensor (B, 2)
+        Pixels.
+    contrast, brightness : tensor (B,)
+        The intensity x becomes ``contrast * x + brightness``, kept within [0, 1].
+    """
+
+    matrix: Tensor
+    shift: Tensor
+    contrast: Tensor
+    brightness: Tensor
+
+    def intensity(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """Apply contrast and brightness."""
+        shape = (-1,) + (1,) * (x.dim() - 1)
+        return (self.contrast.view(shape) * x + self.brightness.view(shape)).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What the model infers of a batch of images.
+
+    Attributes
+    ----------
+    class_prob : tensor (B, K)
+        q(y|x).
+    z_mean, z_sd : tensor (B, D)
+        q(z|x,y) at the most probable class; content only, without the pose.
+    angle : tensor (B,)
+        Mean direction of the angle posterior, radians in [-pi, pi], counter-clockwise; NaN without rotation.
+    concentration : tensor (B,)
+        Mean resultant length of the angle posterior, 0 (unknown) to 1 (certain); NaN without rotation.
+    shift : tensor (B, 2)
+        Where the object's centre is, pixels right and up from the image's.
+    scale : tensor (B,)
+        Size factor of the object; 1 unless it is a latent.
+    log_likelihood : tensor (B,)
+        log p(x|z,y) at ``z_mean`` and the most probable class, nats.
+    """
+
+    class_prob: Tensor
+    z_mean: Tensor
+    z_sd: Tensor
+    angle: Tensor
+    concentration: Tensor
+    shift: Tensor
+    scale: Tensor
+    log_likelihood: Tensor
+
+    @property
+    def y(self) -> Int[Tensor, " batch"]:
+        """Most probable class."""
+        return self.class_prob.argmax(dim=-1)
+
+    @staticmethod
+    def join(parts: list[Encoding]) -> Encoding:
+        """Put the encodings of several batches together."""
+        return Encoding(*(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(Encoding)))
+
+
+class SSVAE(nn.Module, ABC):
+    """What the engines share. Build one with :func:`ssrvae_core.models.build`.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        The model's settings.
+    image_shape : tuple (C, H, W)
+        Shape of an image.
+    n_classes : int
+        Number of classes K.
+    classifier, encoder, decoder : nn.Module
+        The networks; see :mod:`ssrvae_core.models.networks` for their calls.
+    """
+
+    pose_latents = 0
+    """Leading dimensions of the latent vector that are the pose."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        image_shape: tuple[int, int, int],
+        n_classes: int,
+        classifier: nn.Module,
+        encoder: nn.Module,
+        decoder: nn.Module,
+    ) -> None:
+        super().__init__()
+        self.config, self.image_shape, self.n_classes = config, image_shape, n_classes
+        self.classifier, self.encoder, self.decoder = classifier, encoder, decoder
+        self.family = pixel_family(config)
+
+    # What an engine says.
+
+    @abstractmethod
+    def look(self, images: Tensor, nuisance: Nuisance | None = None) -> Tensor:
+        """Return the view of images (B, C, H, W) that networks and likelihood work on."""
+
+    @abstractmethod
+    def features(self, x: Tensor) -> Tensor:
+        """Return the part of a view that classifier and encoder see."""
+
+    @abstractmethod
+    def observe(self, x: Tensor, z: Tensor, y: Tensor, *, labelled: bool) -> None:
+        """State p(x|z,y): a ``pyro.sample`` of the view ``x`` for latents (*, B, L) and one-hot classes (*, B, K)."""
+
+    @abstractmethod
+    def pose(self, x: Tensor, z: Tensor, z_sd: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Return angle, concentration, shift and scale of views, and their log-likelihood, as in `Encoding`."""
+
+    @abstractmethod
+    def draw(self, z: Tensor, y: Tensor, angle: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+        """Return the mean images (B, C, H, W) of content latents and one-hot classes in a pose."""
+
+    # The Pyro program.
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        return next(self.parameters()).device
+
+    @property
+    def latents(self) -> int:
+        """Dimension of the whole latent vector: pose, then content."""
+        return self.pose_latents + self.config.latent_dim
+
+    def model(self, x: Tensor, y: Tensor | None = None, beta: float = 1.0) -> None:
+        """p(y) p(z) p(x|z,y) for views ``x``; one-hot ``y`` (B, K) where labelled; ``beta`` weighs the KL of z."""
+        with pyro.plate("images", len(x)):
+            y_all = pyro.sample("y", dist.OneHotCategorical(x.new_ones(self.n_classes) / self.n_classes), obs=y)
+            with poutine.scale(scale=beta):
+                prior = dist.Normal(x.new_zeros(self.latents), x.new_ones(self.latents)).to_event(1)
+                z = pyro.sample("z", prior)
+            y_all = y_all.expand(*z.shape[:-1], -1)
+            self.observe(x, z, y_all, labelled=y is not None)
+
+    def guide(self, x: Tensor, y: Tensor | None = None, beta: float = 1.0) -> None:
+        """q(y|x) q(z|x,y); the class of an unlabelled image is enumerated, never sampled."""
+        seen = self.features(x)
+        with pyro.plate("images", len(x)):
+            if y is None:
+                q_y = dist.OneHotCategorical(logits=self.classifier(seen))
+                y = pyro.sample("y", q_y, infer={"enumerate": "parallel"}).expand(-1, len(x), -1)
+            with poutine.scale(scale=beta):
+                pyro.sample("z", dist.Normal(*self.encoder(seen, y)).to_event(1))
+
+    # What a trained model can be asked.
+
+    def one_hot(self, y: Int[Tensor, " batch"]) -> Float[Tensor, "batch classes"]:
+        """Return class indices as one-hot rows."""
+        return F.one_hot(y, self.n_classes).float()
+
+    @torch.no_grad()
+    def encode(self, images: Float[Tensor, "batch channel height width"]) -> Encoding:
+        """Infer class, latents and pose of images with intensities in [0, 1]."""
+        images = images.to(self.device)
+        x = self.look(images)
+        seen = self.features(x)
+        class_prob = self.classifier(seen).softmax(dim=-1)
+        y = self.one_hot(class_prob.argmax(dim=-1))
+        mean, sd = self.encoder(seen, y)
+        pose = self.pose(x, mean, sd, y)
+        if self.config.centre:
+            pose["shift"] = pose["shift"] + geometry.centroid(images)
+        content = slice(self.pose_latents, None)
+        return Encoding(class_prob=class_prob, z_mean=mean[:, content], z_sd=sd[:, content], **pose)
+
+    @torch.no_grad()
+    def decode(
+        self,
+        z: Float[Tensor, "batch latents"],
+        y: Int[Tensor, " batch"],
+        angle: Float[Tensor, " batch"] | float = 0.0,
+        shift: Float[Tensor, "batch 2"] | None = None,
+        scale: Float[Tensor, " batch"] | float = 1.0,
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Draw objects as the model imagines them.
+
+        Parameters
+        ----------
+        z : tensor (B, D)
+            Content latents.
+        y : int tensor (B,)
+            Class indices.
+        angle : tensor (B,) or float
+            Radians, counter-clockwise; 0 draws the de-rotated object. Has no effect without rotation.
+        shift : tensor (B, 2), optional
+            Pixels right and up; by default the centre.
+        scale : tensor (B,) or float
+            Size factor.
+
+        Returns
+        -------
+        tensor (B, C, H, W)
+            Expected intensities. With the angle, shift and scale of :meth:`encode`, the objects as seen.
+        """
+        z = z.to(self.device)
+        rows = z.new_zeros(len(z))
+        shift = z.new_zeros(len(z), 2) if shift is None else shift.to(self.device)
+        return self.draw(z, self.one_hot(y.to(self.device)), rows + angle, shift, rows + scale)
+
+    def manifold2d(
+        self, y: int, d: int = 9, extent: float = 2.0, angle: float = 0.0, dims: tuple[int, int] = (0, 1)
+    ) -> Float[Tensor, "d d channel height width"]:
+        """Decode a d x d grid over two latent dimensions of class ``y``; the others are 0.
+
+        Row 0 is the largest value of the second dimension, so that the picture's axes point as a scatter's do.
+        """
+        ticks = torch.linspace(-extent, extent, d)
+        z = torch.zeros(d, d, self.config.latent_dim)
+        if self.config.latent_dim > 1:
+            z[..., dims[1]] = ticks.flip(0)[:, None]
+        z[..., dims[0]] = ticks[None, :]
+        return self.decode(z.flatten(0, 1), torch.full((d * d,), y), angle).unflatten(0, (d, d))
+
+    def traverse(
+        self, y: int, dim: int, d: int = 9, extent: float = 2.0, angle: float = 0.0
+    ) -> Float[Tensor, "d channel height width"]:
+        """Decode d steps along one latent dimension of class ``y``; the others are 0."""
+        z = torch.zeros(d, self.config.latent_dim)
+        z[:, dim] = torch.linspace(-extent, extent, d)
+        return self.decode(z, torch.full((d,), y), angle)

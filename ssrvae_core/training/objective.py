@@ -1,0 +1,116 @@
+"""What is minimised: the negative ELBO, the auxiliary classification loss and the consistency loss."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from pyro.infer import Trace_ELBO, TraceEnum_ELBO
+from torch import Tensor
+
+from ssrvae_core.config import Augmentation, TrainingConfig
+from ssrvae_core.geometry import rotation
+from ssrvae_core.models import SSVAE, Nuisance
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Labelled and unlabelled images of one step."""
+
+    labelled: Float[Tensor, "labelled channel height width"]
+    y: Float[Tensor, "labelled classes"]
+    unlabelled: Float[Tensor, "unlabelled channel height width"]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The terms of one step, each a mean over the images it concerns, before its weight."""
+
+    elbo_unlabelled: Tensor
+    elbo_labelled: Tensor
+    classification: Tensor
+    consistency: Tensor
+    confident: Tensor
+    total: Tensor
+
+
+def draw_nuisance(config: Augmentation, images: Tensor, *, turn: bool, generator: torch.Generator) -> Nuisance:
+    """Draw a nuisance for each image: any rotation (if ``turn``), shear, size, shift, contrast and brightness."""
+    n_images, side = len(images), min(images.shape[-2:])
+
+    def uniform(half_range: float, *shape: int) -> Tensor:
+        unit = torch.rand(n_images, *shape, generator=generator, device=images.device)
+        return (2 * unit - 1) * half_range
+
+    shear = uniform(math.radians(config.shear), 2).tan()
+    ones = torch.ones_like(shear[:, 0])
+    matrix = torch.stack([ones, shear[:, 0], shear[:, 1], ones], dim=-1).unflatten(-1, (2, 2))
+    matrix = matrix * uniform(config.scale).exp()[:, None, None]
+    if turn and config.rotation:
+        matrix = matrix @ rotation(uniform(math.pi))
+    return Nuisance(
+        matrix=matrix,
+        shift=uniform(config.shift * side, 2),
+        contrast=1 + uniform(config.intensity),
+        brightness=uniform(config.intensity) / 2,
+    )
+
+
+class Objective:
+    """The loss of a training step.
+
+    Per unlabelled image of the batch: the ELBO with the class enumerated (``TraceEnum_ELBO``), the ELBO with the
+    class observed, the auxiliary classification loss that Kingma et al. 2014 (eq. 9) add because the labelled ELBO
+    does not train the classifier, and a consistency loss (FixMatch, Sohn et al. 2020, arXiv 2001.07685): a confident
+    prediction on the image as it is must hold on the image under declared nuisances.
+    """
+
+    def __init__(self, model: SSVAE, config: TrainingConfig) -> None:
+        self.model, self.config = model, config
+        self._enumerated = TraceEnum_ELBO(max_plate_nesting=1, strict_enumeration_warning=False)
+        self._observed = Trace_ELBO(max_plate_nesting=1, strict_enumeration_warning=False)
+
+    def _augmented(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Return what the classifier sees of images under a random nuisance."""
+        nuisance = None
+        if self.config.augment:
+            turn = self.model.config.rotation != "none"
+            nuisance = draw_nuisance(self.config.augmentation, images, turn=turn, generator=generator)
+        return self.model.features(self.model.look(images, nuisance))
+
+    def elbo(self, images: Tensor, y: Tensor | None, beta: float) -> Tensor:
+        """Return the ELBO summed over the images, nats: labelled if one-hot ``y`` is given."""
+        x = self.model.look(images)
+        estimator = self._enumerated if y is None else self._observed
+        return -estimator.differentiable_loss(self.model.model, self.model.guide, x, y, beta)
+
+    def _consistency(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            plain = self.model.classifier(self.model.features(self.model.look(images)))
+            confidence, y = plain.softmax(dim=-1).max(dim=-1)
+            confident = (confidence > self.config.consistency_threshold).float()
+        logits = self.model.classifier(self._augmented(images, generator))
+        losses = F.cross_entropy(logits, y, reduction="none") * confident
+        return losses.mean(), confident.mean()
+
+    def __call__(self, batch: Batch, beta: float, generator: torch.Generator) -> Losses:
+        """Compute every term for a batch; ``total`` is what the step minimises, a number an unlabelled image."""
+        config, zero = self.config, batch.labelled.new_zeros(())
+        n_labelled, n_unlabelled = len(batch.labelled), len(batch.unlabelled)
+        elbo_labelled = elbo_unlabelled = consistency = confident = zero
+        if config.generative_weight > 0:
+            elbo_labelled = self.elbo(batch.labelled, batch.y, beta) / n_labelled
+            if n_unlabelled:
+                elbo_unlabelled = self.elbo(batch.unlabelled, None, beta) / n_unlabelled
+        classification = F.cross_entropy(self.model.classifier(self._augmented(batch.labelled, generator)), batch.y)
+        if config.consistency_weight > 0 and n_unlabelled:
+            consistency, confident = self._consistency(batch.unlabelled, generator)
+        total = (
+            config.aux_weight * classification
+            + config.consistency_weight * consistency
+            - config.generative_weight * (elbo_labelled + elbo_unlabelled)
+        )
+        return Losses(elbo_unlabelled, elbo_labelled, classification, consistency, confident, total)

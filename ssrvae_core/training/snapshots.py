@@ -1,0 +1,43 @@
+"""A fixed subset of the validation images, followed through the training."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ssrvae_core.data import UNLABELLED, ImageSet
+from ssrvae_core.models import SSVAE
+from ssrvae_core.records import Snapshot
+
+BATCH = 500
+
+
+class Tracker:
+    """Looks at the same validation images after every epoch.
+
+    Parameters
+    ----------
+    validation : ImageSet
+        Where to choose from.
+    n_tracked : int
+        How many images at most.
+    seed : int
+        Chooses them.
+    device : torch.device
+        Where the model is.
+    """
+
+    def __init__(self, validation: ImageSet, n_tracked: int, seed: int, device: torch.device) -> None:
+        order = np.random.default_rng(seed).permutation(len(validation))
+        tracked = validation.take(np.sort(order[:n_tracked]))
+        self._ids, self._labels = tracked.ids, tracked.labels
+        self._images = torch.from_numpy(tracked.images).to(device)
+
+    def __call__(self, model: SSVAE) -> tuple[Snapshot, float]:
+        """Return latents and class probabilities, and the accuracy (NaN where no label is known)."""
+        parts = [model.encode(images) for images in self._images.split(BATCH)]
+        z_mean = torch.cat([part.z_mean for part in parts]).cpu().numpy()
+        class_prob = torch.cat([part.class_prob for part in parts]).cpu().numpy()
+        known = self._labels != UNLABELLED
+        correct = class_prob.argmax(axis=1)[known] == self._labels[known]
+        return Snapshot(self._ids, z_mean, class_prob), float(correct.mean()) if known.any() else float("nan")

@@ -1,0 +1,223 @@
+"""The training loop, from a configuration and a split to a trained model."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from ssrvae_core.config import RunConfig, UserError
+from ssrvae_core.data import Split
+from ssrvae_core.models import SSVAE, build
+from ssrvae_core.records import Epoch
+from ssrvae_core.training.device import choose_device, peak_memory_mb, seeded
+from ssrvae_core.training.objective import Batch, Losses, Objective
+from ssrvae_core.training.snapshots import Tracker
+
+INIT, EPOCH = 0, 1
+"""What a seed is for, so that no two uses share their random numbers."""
+
+
+class Diverged(UserError):
+    """The training left the finite numbers."""
+
+
+class Trainer:
+    """Trains one model on one split.
+
+    An epoch's randomness is a function of the seed and the epoch alone: a resumed run equals an undisturbed one.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run.
+    data : Split
+        Its data; labels of the validation part are counted for display and choose nothing.
+    device : str
+        See :func:`ssrvae_core.training.device.choose_device`.
+    model : SSVAE, optional
+        A model put together from your own networks; by default the configuration's.
+    """
+
+    def __init__(self, config: RunConfig, data: Split, device: str = "auto", model: SSVAE | None = None) -> None:
+        self.config = config
+        self.device = choose_device(device)
+        self.epoch = 0
+        labelled, unlabelled = data.labelled, data.unlabelled
+        with seeded(self.device, config.seed, INIT):
+            self.model = (model or build(config.model, labelled.image_shape, labelled.n_classes)).to(self.device)
+        self._labelled = torch.from_numpy(labelled.images).to(self.device)
+        self._y = self.model.one_hot(torch.from_numpy(labelled.labels).to(self.device))
+        self._unlabelled = torch.from_numpy(unlabelled.images).to(self.device)
+        self._tracker = Tracker(data.validation, config.training.tracked, config.seed, self.device)
+        self._objective = Objective(self.model, config.training)
+        self._optimiser = torch.optim.Adam(self.model.parameters(), lr=config.training.learning_rate)
+        self._clip = GradientClip(config.training.gradient_clip)
+        self._best_loss, self._epochs_since_best = math.inf, 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done, or the early stop has struck."""
+        config = self.config.training
+        stopped = config.early_stop is not None and self._epochs_since_best >= config.early_stop
+        return stopped or self.epoch >= config.epochs
+
+    def fit(self) -> Iterator[Epoch]:
+        """Train epoch by epoch, from wherever the trainer stands.
+
+        Yields
+        ------
+        Epoch
+            One record an epoch. The caller decides what to do with it, and may stop iterating.
+
+        Raises
+        ------
+        Diverged
+            If a loss or a gradient is not finite.
+        """
+        while not self.finished:
+            yield self._train_epoch()
+
+    def _train_epoch(self) -> Epoch:
+        config = self.config.training
+        began, sums, n_images = time.perf_counter(), torch.zeros(6, device=self.device), 0
+        self.model.train()
+        with seeded(self.device, self.config.seed, EPOCH, self.epoch) as generator:
+            n_steps = self._n_steps()
+            for step, batch in enumerate(self._batches(generator)):
+                self._set_learning_rate((self.epoch + step / n_steps) / config.epochs)
+                losses = self._step(batch, generator)
+                sums += torch.stack([term.detach() for term in vars(losses).values()])
+                n_images += len(batch.labelled) + len(batch.unlabelled)
+        means = Losses(*(sums / n_steps).unbind())
+        if not math.isfinite(means.total.item()):
+            raise self._diverged()
+        seconds = time.perf_counter() - began
+        self.epoch += 1
+        self._watch_for_early_stop(means.total.item())
+        self.model.eval()
+        snapshot, accuracy = self._tracker(self.model)
+        keep = self.epoch % config.snapshot_every == 0 or self.finished
+        return Epoch(
+            epoch=self.epoch,
+            elbo_unlabelled=means.elbo_unlabelled.item(),
+            elbo_labelled=means.elbo_labelled.item(),
+            classification=means.classification.item(),
+            consistency=means.consistency.item(),
+            confident=means.confident.item(),
+            beta=self._beta(self.epoch - 1),
+            learning_rate=self._optimiser.param_groups[0]["lr"],
+            seconds=seconds,
+            images_per_second=n_images / seconds,
+            peak_memory_mb=peak_memory_mb(self.device),
+            validation_accuracy=accuracy,
+            snapshot=snapshot if keep else None,
+        )
+
+    def _step(self, batch: Batch, generator: torch.Generator) -> Losses:
+        losses = self._objective(batch, self._beta(self.epoch), generator)
+        self._optimiser.zero_grad()
+        losses.total.backward()
+        if not self._clip(self.model):
+            raise self._diverged()
+        self._optimiser.step()
+        return losses
+
+    def _diverged(self) -> Diverged:
+        return Diverged(
+            f"The training diverged in epoch {self.epoch + 1}: a loss or gradient is not a finite number; lower "
+            f"training.learning_rate (now {self.config.training.learning_rate:g}), for instance to a third of it."
+        )
+
+    # One epoch's schedule.
+
+    def _n_steps(self) -> int:
+        config = self.config.training
+        return max(
+            math.ceil(len(self._labelled) / config.labelled_batch_size),
+            math.ceil(len(self._unlabelled) / config.batch_size),
+        )
+
+    def _batches(self, generator: torch.Generator) -> Iterator[Batch]:
+        """Yield paired batches: the larger set is seen once, the smaller cycles."""
+        config, n_steps = self.config.training, self._n_steps()
+        labelled = self._rows(len(self._labelled), config.labelled_batch_size, n_steps, generator)
+        unlabelled = self._rows(len(self._unlabelled), config.batch_size, n_steps, generator)
+        for own, other in zip(labelled, unlabelled, strict=True):
+            yield Batch(self._labelled[own], self._y[own], self._unlabelled[other])
+
+    def _rows(self, n_images: int, size: int, n_steps: int, generator: torch.Generator) -> torch.Tensor:
+        """Return the rows (n_steps, batch) of each step's images: shuffled passes, one after the other."""
+        size = min(size, n_images)
+        n_passes = math.ceil(n_steps * size / n_images) if n_images else 0
+        passes = [torch.randperm(n_images, generator=generator, device=self.device) for _ in range(n_passes)]
+        rows = torch.cat(passes) if passes else torch.empty(0, dtype=torch.long, device=self.device)
+        return rows[: n_steps * size].view(n_steps, size)
+
+    def _beta(self, epoch: int) -> float:
+        config = self.config.training
+        ramp = min(1.0, epoch / config.beta_ramp_epochs) if config.beta_ramp_epochs else 1.0
+        return config.beta_start + ramp * (config.beta_end - config.beta_start)
+
+    def _set_learning_rate(self, progress: float) -> None:
+        config = self.config.training
+        factor = (1 + math.cos(math.pi * progress)) / 2 if config.schedule == "cosine" else 1.0
+        for group in self._optimiser.param_groups:
+            group["lr"] = config.learning_rate * factor
+
+    def _watch_for_early_stop(self, loss: float) -> None:
+        if loss < self._best_loss:
+            self._best_loss, self._epochs_since_best = loss, 0
+        else:
+            self._epochs_since_best += 1
+
+    # Checkpoints.
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that resuming needs, as tensors and plain values (``torch.load(weights_only=True)`` reads it)."""
+        return {
+            "epoch": self.epoch,
+            "model": self.model.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "gradient_norm": self._clip.typical,
+            "best_loss": self._best_loss,
+            "epochs_since_best": self._epochs_since_best,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` returned."""
+        self.epoch = state["epoch"]
+        self.model.load_state_dict(state["model"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._clip.typical = state["gradient_norm"]
+        self._best_loss, self._epochs_since_best = state["best_loss"], state["epochs_since_best"]
+
+
+class GradientClip:
+    """Clips the gradient's norm at a multiple of its running mean, whatever the size of the images.
+
+    Parameters
+    ----------
+    multiple : float
+        Largest norm, in running means.
+    """
+
+    MEMORY = 0.98  # of the running mean, a step
+
+    def __init__(self, multiple: float) -> None:
+        self.multiple = multiple
+        self.typical = 0.0
+
+    def __call__(self, model: torch.nn.Module) -> bool:
+        """Clip in place; return False, and change nothing, if the gradient is not finite."""
+        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients).item()
+        if not math.isfinite(norm):
+            return False
+        limit = self.multiple * self.typical if self.typical else norm
+        torch.nn.utils.clip_grads_with_norm_(model.parameters(), max(limit, 1e-12), torch.tensor(norm))
+        self.typical = self.MEMORY * (self.typical or norm) + (1 - self.MEMORY) * min(norm, limit)
+        return True
