@@ -1,7 +1,19 @@
 """Data sets: image generators, readers of the user's own images, and splits."""
 
 from ssrvae_core.data.dataset import UNLABELLED, ImageSet, Split
+from ssrvae_core.data.readers import READERS, file_dataset, fingerprint, read_images
 from ssrvae_core.data.registry import SOURCES, load
 from ssrvae_core.data.split import split
 
-__all__ = ["SOURCES", "UNLABELLED", "ImageSet", "Split", "load", "split"]
+__all__ = [
+    "READERS",
+    "SOURCES",
+    "UNLABELLED",
+    "ImageSet",
+    "Split",
+    "file_dataset",
+    "fingerprint",
+    "load",
+    "read_images",
+    "split",
+]

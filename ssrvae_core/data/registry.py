@@ -7,10 +7,12 @@ from collections.abc import Callable
 from ssrvae_core.config import DatasetConfig, choose
 from ssrvae_core.data.cards import draw_cards
 from ssrvae_core.data.dataset import ImageSet
+from ssrvae_core.data.readers import read_file
+from ssrvae_core.data.views import view
 
 Source = Callable[[DatasetConfig], ImageSet]
 
-SOURCES: dict[str, Source] = {"cards": draw_cards}
+SOURCES: dict[str, Source] = {"cards": draw_cards, "file": read_file}
 """Image sources by name; add your own: ``SOURCES["crystals"] = draw_crystals``."""
 
 
@@ -20,11 +22,11 @@ def load(config: DatasetConfig) -> ImageSet:
     Parameters
     ----------
     config : DatasetConfig
-        ``config.source`` names an entry of :data:`SOURCES`.
+        ``config.source`` names an entry of :data:`SOURCES`, ``config.view`` what to show of its images.
 
     Raises
     ------
     UserError
         If the source is unknown, or its images cannot be used; the sentence names file and field.
     """
-    return choose("data source", SOURCES, config.source)(config)
+    return view(choose("data source", SOURCES, config.source)(config), config.view)

@@ -1,0 +1,112 @@
+"""The registry of image readers, and image files as data sets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from ssrvae_core.config import DatasetConfig, UserError
+from ssrvae_core.data.dataset import ImageSet
+from ssrvae_core.data.fields import Fields, image_set
+from ssrvae_core.data.formats import read_hdf5, read_npy, read_npz
+from ssrvae_core.data.pictures import read_folder, read_picture, visible_files
+
+Reader = Callable[[Path], Fields]
+
+READERS: dict[str, Reader] = {
+    ".npz": read_npz,
+    ".npy": read_npy,
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
+    ".tif": read_picture,
+    ".tiff": read_picture,
+    ".png": read_picture,
+    ".jpg": read_picture,
+    ".jpeg": read_picture,
+}
+"""Readers by suffix, each ``(path) -> fields``; add your own: ``READERS[".mrc"] = read_mrc``.
+
+What the fields may hold is said at :func:`ssrvae_core.data.fields.image_set`, which checks them.
+"""
+
+
+def read_images(path: str | Path) -> ImageSet:
+    """Read an image file or a folder of pictures.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A file with a suffix in :data:`READERS`, or a folder as :func:`ssrvae_core.data.pictures.read_folder` takes it.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read or holds no usable images; the sentence names the file and the field.
+    """
+    path = _existing(path)
+    if path.is_dir():
+        return image_set(read_folder(path), path)
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        known = ", ".join(READERS)
+        raise UserError(f"{path} is of no known image format; give a folder or a file ending in one of {known}.")
+    return image_set(READERS[suffix](path), path)
+
+
+def file_dataset(path: str | Path, view: Literal["image", "mask", "masked"] = "image") -> DatasetConfig:
+    """Return the configuration of an image file or folder, with the fingerprint of its content.
+
+    Raises
+    ------
+    UserError
+        If there is no such file or folder.
+    """
+    return DatasetConfig(source="file", path=str(path), sha256=fingerprint(path), view=view)
+
+
+def fingerprint(path: str | Path) -> str:
+    """SHA-256 of a file's content, or of the sorted relative paths and contents of a folder's visible files.
+
+    Raises
+    ------
+    UserError
+        If there is no such file or folder, or it cannot be opened.
+    """
+    path = _existing(path)
+    try:
+        if path.is_file():
+            return _file_digest(path)
+        lines = [f"{_file_digest(file)}  {file.relative_to(path).as_posix()}\n" for file in visible_files(path)]
+    except OSError as error:
+        raise UserError(f"{path} cannot be opened ({error.strerror}); check its permissions.") from error
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def read_file(config: DatasetConfig) -> ImageSet:
+    """Read the images of a ``file`` data set.
+
+    Raises
+    ------
+    UserError
+        If the content is not the one the configuration was made for, or cannot be used.
+    """
+    path = Path(config.path or "")
+    if config.sha256 is not None and fingerprint(path) != config.sha256:
+        raise UserError(
+            f"The content of {path} has changed since the run was configured; restore the file, or start a new run."
+        )
+    return read_images(path)
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise UserError(f"There is no file or folder {path}; check the path.")
+    return path
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
