@@ -101,9 +101,9 @@ class ModelConfig(Frozen):
     gaussian_sd: float = Field(0.3, gt=0, description="pixel standard deviation of the Gaussian likelihood")
     centre: bool = Field(True, description="bring the intensity centroid to the centre first")
     networks: Literal["conv", "mlp"] = "conv"
-    channels: tuple[int, ...] = Field((64, 64), description="widths of the convolutions of classifier and encoder")
+    channels: tuple[int, ...] = Field((32, 64), description="widths of the convolutions of classifier and encoder")
     hidden: tuple[int, ...] = Field((128, 128), description="widths of the fully connected layers")
-    activation: Literal["relu", "gelu", "tanh", "softplus"] = "gelu"
+    activation: Literal["relu", "gelu", "tanh", "softplus"] = "relu"
     # The polar frame of the marginal engine.
     radii: int = Field(24, ge=2, le=256, description="rings of the polar grid")
     angles: int = Field(64, ge=8, le=512, description="directions of the polar grid")
@@ -114,6 +114,7 @@ class ModelConfig(Frozen):
     angle_prior_labelled: Literal["uniform", "von_mises"] = "von_mises"
     angle_concentration: float = Field(8.0, gt=0, description="concentration of the von Mises angle prior(s)")
     # The pose latents of the latent engine; prior widths as in the reference.
+    angle: bool = Field(True, description="one latent for the angle (rotation='latent' only)")
     translation: bool = Field(False, description="two further latents for the shift (rotation='latent' only)")
     scaling: bool = Field(False, description="one further latent for the scale (rotation='latent' only)")
     angle_sd: float = Field(1.0, gt=0, description="prior standard deviation of the latent angle, radians")
@@ -144,7 +145,7 @@ class TrainingConfig(Frozen):
 
     epochs: int = Field(12, ge=1)
     batch_size: int = Field(100, ge=1, description="unlabelled images a step")
-    labelled_batch_size: int = Field(64, ge=1, description="labelled images a step; the labelled set cycles")
+    labelled_batch_size: int = Field(32, ge=1, description="labelled images a step; the labelled set cycles")
     learning_rate: float = Field(2e-3, gt=0)
     schedule: Literal["constant", "cosine"] = Field("cosine", description="learning rate over the epochs")
     gradient_clip: float = Field(10.0, gt=0, description="largest gradient norm, in units of its running mean")

@@ -69,9 +69,10 @@ class PolarFeatures(Features):
     def __init__(self, channels: int, radii: int, widths: Sequence[int], activation: str) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for before, after in pairwise([channels * radii, *widths]):
+        for layer, (before, after) in enumerate(pairwise([channels * radii, *widths])):
+            stride = 1 if layer == 0 else 2
             layers += [
-                nn.Conv1d(before, after, self.KERNEL, padding="same", padding_mode="circular"),
+                nn.Conv1d(before, after, self.KERNEL, stride, self.KERNEL // 2, padding_mode="circular"),
                 ACTIVATIONS[activation](),
             ]
         self.layers = nn.Sequential(*layers)

@@ -156,7 +156,7 @@ class SSVAE(nn.Module, ABC):
         """Dimension of the whole latent vector: pose, then content."""
         return self.pose_latents + self.config.latent_dim
 
-    def model(self, x: Tensor, y: Tensor | None = None, beta: float = 1.0) -> None:
+    def model(self, x: Tensor, y: Tensor | None = None, beta: float = 1.0, logits: Tensor | None = None) -> None:
         """p(y) p(z) p(x|z,y) for views ``x``; one-hot ``y`` (B, K) where labelled; ``beta`` weighs the KL of z."""
         with pyro.plate("images", len(x)):
             y_all = pyro.sample("y", dist.OneHotCategorical(x.new_ones(self.n_classes) / self.n_classes), obs=y)
@@ -166,12 +166,15 @@ class SSVAE(nn.Module, ABC):
             y_all = y_all.expand(*z.shape[:-1], -1)
             self.observe(x, z, y_all, labelled=y is not None)
 
-    def guide(self, x: Tensor, y: Tensor | None = None, beta: float = 1.0) -> None:
-        """q(y|x) q(z|x,y); the class of an unlabelled image is enumerated, never sampled."""
+    def guide(self, x: Tensor, y: Tensor | None = None, beta: float = 1.0, logits: Tensor | None = None) -> None:
+        """q(y|x) q(z|x,y); the class of an unlabelled image is enumerated, never sampled.
+
+        ``logits`` (B, K) are the classifier's, where the caller has them already.
+        """
         seen = self.features(x)
         with pyro.plate("images", len(x)):
             if y is None:
-                q_y = dist.OneHotCategorical(logits=self.classifier(seen))
+                q_y = dist.OneHotCategorical(logits=self.classifier(seen) if logits is None else logits)
                 y = pyro.sample("y", q_y, infer={"enumerate": "parallel"}).expand(-1, len(x), -1)
             with poutine.scale(scale=beta):
                 pyro.sample("z", dist.Normal(*self.encoder(seen, y)).to_event(1))

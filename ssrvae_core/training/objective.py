@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import pyro
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -73,6 +74,15 @@ class Objective:
         self._enumerated = TraceEnum_ELBO(max_plate_nesting=1, strict_enumeration_warning=False)
         self._observed = Trace_ELBO(max_plate_nesting=1, strict_enumeration_warning=False)
 
+    def elbo(self, x: Tensor, y: Tensor | None, beta: float, logits: Tensor | None = None) -> Tensor:
+        """Return the ELBO summed over views, nats: labelled if one-hot ``y`` is given.
+
+        ``logits`` of q(y|x), where they are known already, spare the guide the classifier.
+        """
+        estimator = self._enumerated if y is None else self._observed
+        with pyro.validation_enabled(False):  # costs a tenth of a step; the networks' output cannot be out of range
+            return -estimator.differentiable_loss(self.model.model, self.model.guide, x, y, beta, logits)
+
     def _augmented(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Return what the classifier sees of images under a random nuisance."""
         nuisance = None
@@ -81,33 +91,29 @@ class Objective:
             nuisance = draw_nuisance(self.config.augmentation, images, turn=turn, generator=generator)
         return self.model.features(self.model.look(images, nuisance))
 
-    def elbo(self, images: Tensor, y: Tensor | None, beta: float) -> Tensor:
-        """Return the ELBO summed over the images, nats: labelled if one-hot ``y`` is given."""
-        x = self.model.look(images)
-        estimator = self._enumerated if y is None else self._observed
-        return -estimator.differentiable_loss(self.model.model, self.model.guide, x, y, beta)
-
-    def _consistency(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        with torch.no_grad():
-            plain = self.model.classifier(self.model.features(self.model.look(images)))
-            confidence, y = plain.softmax(dim=-1).max(dim=-1)
-            confident = (confidence > self.config.consistency_threshold).float()
-        logits = self.model.classifier(self._augmented(images, generator))
-        losses = F.cross_entropy(logits, y, reduction="none") * confident
-        return losses.mean(), confident.mean()
-
     def __call__(self, batch: Batch, beta: float, generator: torch.Generator) -> Losses:
         """Compute every term for a batch; ``total`` is what the step minimises, a number an unlabelled image."""
         config, zero = self.config, batch.labelled.new_zeros(())
-        n_labelled, n_unlabelled = len(batch.labelled), len(batch.unlabelled)
         elbo_labelled = elbo_unlabelled = consistency = confident = zero
+        consistent = config.consistency_weight > 0 and len(batch.unlabelled) > 0
+        n_labelled, n_consistent = len(batch.labelled), len(batch.unlabelled) if consistent else 0
+
+        # One pass of the classifier over all that it sees: nuisance-laden images first, plain ones last.
+        x = self.model.look(batch.unlabelled)
+        laden = torch.cat([batch.labelled, batch.unlabelled]) if consistent else batch.labelled
+        logits = self.model.classifier(torch.cat([self._augmented(laden, generator), self.model.features(x)]))
+        laden_labelled, laden_unlabelled, plain = logits.split([n_labelled, n_consistent, len(x)])
+
+        classification = F.cross_entropy(laden_labelled, batch.y)
+        if consistent:
+            confidence, pseudo = plain.detach().softmax(dim=-1).max(dim=-1)
+            certain = (confidence > config.consistency_threshold).float()
+            consistency = (F.cross_entropy(laden_unlabelled, pseudo, reduction="none") * certain).mean()
+            confident = certain.mean()
         if config.generative_weight > 0:
-            elbo_labelled = self.elbo(batch.labelled, batch.y, beta) / n_labelled
-            if n_unlabelled:
-                elbo_unlabelled = self.elbo(batch.unlabelled, None, beta) / n_unlabelled
-        classification = F.cross_entropy(self.model.classifier(self._augmented(batch.labelled, generator)), batch.y)
-        if config.consistency_weight > 0 and n_unlabelled:
-            consistency, confident = self._consistency(batch.unlabelled, generator)
+            elbo_labelled = self.elbo(self.model.look(batch.labelled), batch.y, beta) / n_labelled
+            if len(x):
+                elbo_unlabelled = self.elbo(x, None, beta, plain) / len(x)
         total = (
             config.aux_weight * classification
             + config.consistency_weight * consistency

@@ -54,7 +54,7 @@ class Trainer:
         self._unlabelled = torch.from_numpy(unlabelled.images).to(self.device)
         self._tracker = Tracker(data.validation, config.training.tracked, config.seed, self.device)
         self._objective = Objective(self.model, config.training)
-        self._optimiser = torch.optim.Adam(self.model.parameters(), lr=config.training.learning_rate)
+        self._optimiser = torch.optim.Adam(self.model.parameters(), lr=config.training.learning_rate, fused=True)
         self._clip = GradientClip(config.training.gradient_clip)
         self._best_loss, self._epochs_since_best = math.inf, 0
 
