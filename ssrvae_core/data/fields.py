@@ -125,20 +125,15 @@ def _labels(fields: Mapping[str, np.ndarray], n: int, path: Path) -> tuple[np.nd
     if labels is None:
         return np.full(n, UNLABELLED, dtype=np.int64), tuple(names or ())
     if names is None:
-        names = [str(label) for label in range(int(labels.max()) + 1)] if labels.max() < n else None
-    if names is None:
-        raise UserError(
-            f"The field 'labels' of {path} goes up to {labels.max()} in {n} images; number the classes from 0 on, or"
-            " store 'class_names'."
-        )
+        names = [str(label) for label in range(min(int(labels.max()) + 1, n))]
     if len(set(names)) < len(names):
         raise UserError(f"The field 'class_names' of {path} holds a name twice; give every class its own.")
     wrong = (labels < UNLABELLED) | (labels >= len(names))
     if wrong.any():
         at = int(wrong.argmax())
         raise UserError(
-            f"The field 'labels' of {path} has the label {labels[at]} at image {at}, but with {len(names)} classes"
-            f" labels go from 0 to {len(names) - 1}, or are -1 where there is none."
+            f"The field 'labels' of {path} has the label {labels[at]} at image {at}, but there are {len(names)} classes;"
+            " count the classes from 0, and mark an unlabelled image by -1."
         )
     return labels, tuple(names)
 

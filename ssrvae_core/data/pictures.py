@@ -187,7 +187,7 @@ def _read_tiff(path: Path, room: int) -> np.ndarray:
         if len({series.shape for series in file.series}) > 1:
             raise UserError(f"The pages of {path} have several sizes; save pages of one size.")
         _check_room(path, (len(file.series), *file.series[0].shape), room)
-        if any(series.keyframe.compression.name not in TIFFFILE_CODECS for series in file.series):
+        if any(tifffile.COMPRESSION(series.keyframe.compression).name not in TIFFFILE_CODECS for series in file.series):
             return _read_pillow_pages(path)
         return np.concatenate([_tiff_series(series, path) for series in file.series])
 

@@ -7,12 +7,19 @@ from collections.abc import Callable
 from ssrvae_core.config import DatasetConfig, choose
 from ssrvae_core.data.cards import draw_cards
 from ssrvae_core.data.dataset import ImageSet
+from ssrvae_core.data.digits import draw_digits
+from ssrvae_core.data.particles import draw_particles
 from ssrvae_core.data.readers import read_file
 from ssrvae_core.data.views import view
 
 Source = Callable[[DatasetConfig], ImageSet]
 
-SOURCES: dict[str, Source] = {"cards": draw_cards, "file": read_file}
+SOURCES: dict[str, Source] = {
+    "cards": draw_cards,
+    "particles": draw_particles,
+    "digits": draw_digits,
+    "file": read_file,
+}
 """Image sources by name; add your own: ``SOURCES["crystals"] = draw_crystals``."""
 
 

@@ -32,7 +32,8 @@ def split(images: ImageSet, config: SplitConfig) -> Split:
     ----------
     images : ImageSet
         The data set. If it marks validation images itself, they are used; else a share of the labelled images of
-        every class, or whole groups, are held out.
+        every class, or whole groups, are held out. An unlabelled image is held out only by the data set itself or
+        with its group.
     config : SplitConfig
         The rule, and the seed.
 
