@@ -31,7 +31,7 @@ def coordinate_grid(height: int, width: int) -> Tensor:
 
 
 class LatentSSVAE(SSVAE):
-    """ss-rVAE with latents for the angle and, optionally, for shift and scale."""
+    """ss-rVAE with latents for the angle, the shift and the scale, whichever the configuration asks for."""
 
     grid: Tensor
 
@@ -45,7 +45,7 @@ class LatentSSVAE(SSVAE):
         decoder: nn.Module | None = None,
     ) -> None:
         act, hidden = config.activation, config.hidden
-        self.pose_latents = 1 + 2 * config.translation + config.scaling
+        self.pose_latents = config.angle + 2 * config.translation + config.scaling
         latents = self.pose_latents + config.latent_dim
 
         def features() -> networks.Features:
@@ -75,12 +75,17 @@ class LatentSSVAE(SSVAE):
 
     def move(self, pose: Tensor, points: Tensor) -> Tensor:
         """Move coordinates (P, 2) by pose latents (*batch, pose): turn, then scale, then shift."""
-        moved = points @ geometry.rotation(-self.config.angle_sd * pose[..., 0])
-        if self.config.scaling:
-            moved = moved * (1 + self.config.scaling_sd * pose[..., -1, None, None])
-        if self.config.translation:
-            moved = moved + self.config.translation_sd * pose[..., 1:3].unsqueeze(-2)
+        config, moved = self.config, points
+        if config.angle:
+            moved = moved @ geometry.rotation(-config.angle_sd * pose[..., 0])
+        if config.scaling:
+            moved = moved * (1 + config.scaling_sd * pose[..., -1, None, None])
+        if config.translation:
+            moved = moved + config.translation_sd * self._shift_latents(pose).unsqueeze(-2)
         return moved
+
+    def _shift_latents(self, latents: Tensor) -> Tensor:
+        return latents[..., self.config.angle : self.config.angle + 2]
 
     def likelihood(self, latents: Tensor, y: Tensor, pixels: Tensor | None = None) -> IndependentPixels:
         """Return p(x|z,y) of flattened images at the given pixels (indices), by default at all."""
@@ -102,26 +107,29 @@ class LatentSSVAE(SSVAE):
     def pose(self, x: Tensor, z: Tensor, z_sd: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Read the pose off its latents; the angle's Gaussian is wrapped around the circle."""
         config, n_rows = self.config, len(x)
-        angle = z[:, 0] * config.angle_sd
+        unknown = x.new_full((n_rows,), math.nan)
+        angle = z[:, 0] * config.angle_sd if config.angle else x.new_zeros(n_rows)
         scale = x.new_ones(n_rows) / (1 + config.scaling_sd * z[:, self.pose_latents - 1] if config.scaling else 1.0)
         shift = x.new_zeros(n_rows, 2)
         if config.translation:
             # The coordinates move down and left after the turn, so the turned object moves up and right.
-            up_right = config.translation_sd * self._half * z[:, 1:3]
+            up_right = config.translation_sd * self._half * self._shift_latents(z)
             right_up = geometry.rotation(angle) @ up_right.flip(-1)[:, :, None]
             shift = scale[:, None] * right_up.squeeze(-1)
         return {
-            "angle": torch.remainder(angle + math.pi, 2 * math.pi) - math.pi,
-            "concentration": torch.exp(-0.5 * (z_sd[:, 0] * config.angle_sd).square()),
+            "angle": torch.remainder(angle + math.pi, 2 * math.pi) - math.pi if config.angle else unknown,
+            "concentration": torch.exp(-0.5 * (z_sd[:, 0] * config.angle_sd).square()) if config.angle else unknown,
             "shift": shift,
             "scale": scale,
             "log_likelihood": self.likelihood(z, y).log_prob(x.flatten(-2)),
         }
 
     def draw(self, z: Tensor, y: Tensor, angle: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-        """Evaluate the decoder at coordinates turned, scaled and shifted back."""
+        """Evaluate the decoder at coordinates turned (unless the model has no angle), scaled and shifted back."""
         height, width = self.image_shape[1:]
         down_left = -shift.flip(-1) / self._half
-        points = (self.grid - down_left[:, None, :]) @ geometry.rotation(-angle) / scale[:, None, None]
+        points = (self.grid - down_left[:, None, :]) / scale[:, None, None]
+        if self.config.angle:
+            points = points @ geometry.rotation(-angle)
         images = self.family.mean(self.family.natural(self.decoder(points, z, y)))
         return images.unflatten(-1, (height, width))
