@@ -292,6 +292,14 @@ PRESETS: dict[str, Preset] = {
 }
 """Named presets: ``fast`` (the default), ``teaching``, ``esi`` and the two public notebooks."""
 
+DEMO_PRESET = "teaching"
+DEMO_MODELS = ("ss-vae", "ss-rvae")
+DEMO_RATIOS = (0.02, 0.05, 0.1, 0.5)
+"""What ``python -m ssrvae_core demo`` trains: each model at each labelled ratio."""
+
+SELF_TEST: dict[str, Any] = {"dataset.train_per_class": 100, "dataset.validation_per_class": 50, "training.epochs": 3}
+"""What ``python -m ssrvae_core doctor`` changes in the teaching preset."""
+
 
 def with_settings(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
     """Return ``config`` with dotted fields replaced, e.g. ``{"model.latent_dim": 3}``.

@@ -1,0 +1,180 @@
+"""The files of one run directory, and what is in them.
+
+- ``config.json``, the configuration, and ``environment.json``, the versions, device and revision it was trained with;
+- ``status.json``, a :class:`Status`;
+- ``metrics.jsonl``, a line an epoch, and ``log.txt``;
+- ``checkpoint.pt``, from which an unfinished run goes on, and ``snapshots.npz``, the frames of the training film;
+- ``model.safetensors`` and ``validation.npz``, the weights and predictions of a finished run;
+- ``lock``, held by the process that trains it, and ``cancel``, which asks that process to stop.
+
+Every file is replaced whole, except the two that only grow.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+from ssrvae_core.config import UserError
+from ssrvae_core.records import Epoch, Predictions, Snapshot
+from ssrvae_core.runs.files import append_line, atomic_write, whole_lines, write_npz
+
+CONFIG = "config.json"
+STATUS = "status.json"
+METRICS = "metrics.jsonl"
+WEIGHTS = "model.safetensors"
+CHECKPOINT = "checkpoint.pt"
+SNAPSHOTS = "snapshots.npz"
+VALIDATION = "validation.npz"
+LOG = "log.txt"
+ENVIRONMENT = "environment.json"
+LOCK = "lock"
+CANCEL = "cancel"
+
+_FACTOR = "factors/"
+_CLOCK_SLACK = 2.0  # seconds by which two readings of one process's start time may differ
+
+State = Literal["queued", "running", "finished", "failed", "cancelled", "interrupted"]
+
+
+class Status(BaseModel):
+    """How far a run is; the content of ``status.json``.
+
+    Attributes
+    ----------
+    state : str
+        ``queued``, ``running``, ``finished``, ``failed``, ``cancelled`` or ``interrupted``. The last two go on from
+        their checkpoint when the run is trained again.
+    epoch, epochs : int
+        Epochs done, and epochs the configuration asks for.
+    seconds : float
+        Wall time of training so far, over all sessions.
+    error : str, optional
+        The sentence of a failed run.
+    pid, pid_started : int and float, optional
+        The process that trains or trained it, and that process's start (Unix time), as ids are used again.
+    device : str, optional
+        Where it was trained.
+    updated : float
+        When this was written, Unix time.
+    class_names : tuple of str
+        Name of class ``k`` at position ``k``; empty before the data were loaded.
+    validation : dict, optional
+        The evaluation on the validation images, once finished.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    state: State = "queued"
+    epoch: int = 0
+    epochs: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+    pid: int | None = None
+    pid_started: float | None = None
+    device: str | None = None
+    updated: float = 0.0
+    class_names: tuple[str, ...] = ()
+    validation: dict[str, Any] | None = None
+
+
+def write_status(path: Path, status: Status) -> None:
+    """Write ``status.json``, signed with this process and the time."""
+    process = psutil.Process()
+    stamp = {"pid": process.pid, "pid_started": process.create_time(), "updated": time.time()}
+    atomic_write(path / STATUS, status.model_copy(update=stamp).model_dump_json(indent=2) + "\n")
+
+
+def read_status(path: Path) -> Status:
+    """Read ``status.json``; a run whose process is gone is interrupted, one without the file is queued."""
+    if not (path / STATUS).exists():
+        return Status()
+    status = Status.model_validate_json((path / STATUS).read_bytes())
+    gone = status.state == "running" and not _alive(status)
+    return status.model_copy(update={"state": "interrupted"}) if gone else status
+
+
+def append_metrics(path: Path, epoch: Epoch) -> None:
+    """Add an epoch to ``metrics.jsonl``."""
+    append_line(path / METRICS, json.dumps(epoch.as_json()))
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Read ``metrics.jsonl``, an epoch each; a last line still being written is left out."""
+    try:
+        return [json.loads(line) for line in whole_lines(path / METRICS)]
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path / METRICS} cannot be read ({error}); delete the run and train it again.") from error
+
+
+def truncate_metrics(path: Path, epoch: int) -> None:
+    """Drop what ``metrics.jsonl`` holds after ``epoch``, and a line that was never finished."""
+    if (path / METRICS).exists():
+        kept = [line for line in read_metrics(path) if line["epoch"] <= epoch]
+        atomic_write(path / METRICS, "".join(json.dumps(line) + "\n" for line in kept))
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write ``validation.npz``; factor ``f`` is the array ``factors/f``."""
+    rows = {field.name: getattr(predictions, field.name) for field in fields(Predictions) if field.name != "factors"}
+    write_npz(path / VALIDATION, rows | {_FACTOR + name: values for name, values in predictions.factors.items()})
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read ``validation.npz``."""
+    names = [field.name for field in fields(Predictions) if field.name != "factors"]
+    arrays = _read_npz(path / VALIDATION, names)
+    factors = {name.removeprefix(_FACTOR): values for name, values in arrays.items() if name.startswith(_FACTOR)}
+    return Predictions(**{name: arrays[name] for name in names}, factors=factors)
+
+
+def write_snapshots(path: Path, snapshots: list[tuple[int, Snapshot]]) -> None:
+    """Write ``snapshots.npz``: ``epochs`` (E,), ``ids`` (T,), ``z_mean`` (E, T, D), ``class_prob`` (E, T, K)."""
+    if not snapshots:
+        (path / SNAPSHOTS).unlink(missing_ok=True)
+        return
+    epochs, frames = zip(*snapshots, strict=True)
+    arrays = {name: np.stack([getattr(frame, name) for frame in frames]) for name in ("z_mean", "class_prob")}
+    write_npz(path / SNAPSHOTS, {"epochs": np.array(epochs), "ids": frames[0].ids} | arrays)
+
+
+def read_snapshots(path: Path) -> list[tuple[int, Snapshot]]:
+    """Read ``snapshots.npz``: the epochs and the tracked images at each, oldest first."""
+    if not (path / SNAPSHOTS).exists():
+        return []
+    arrays = _read_npz(path / SNAPSHOTS, ["epochs", "ids", "z_mean", "class_prob"])
+    frames = zip(arrays["epochs"], arrays["z_mean"], arrays["class_prob"], strict=True)
+    return [(int(epoch), Snapshot(arrays["ids"], z_mean, class_prob)) for epoch, z_mean, class_prob in frames]
+
+
+def _alive(status: Status) -> bool:
+    """Whether the process that signed the status still lives (and is not another one with its number)."""
+    if status.pid is None or status.pid_started is None:
+        return False
+    try:
+        process = psutil.Process(status.pid)
+        return (
+            abs(process.create_time() - status.pid_started) < _CLOCK_SLACK and process.status() != psutil.STATUS_ZOMBIE
+        )
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _read_npz(path: Path, required: list[str]) -> dict[str, np.ndarray]:
+    """Read every array of an npz, without pickles."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = dict(archive.items())
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} cannot be read ({error}); delete the run and train it again.") from error
+    if missing := [name for name in required if name not in arrays]:
+        raise UserError(f"{path} has no array '{missing[0]}'; delete the run and train it again.")
+    return arrays

@@ -1,0 +1,117 @@
+"""Files that are whole or absent, whatever kills the process that writes them."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import itertools
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_serial = itertools.count()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` to write to; it is flushed to disk and takes the place of ``path``.
+
+    When the block raises, ``path`` stays as it was and the temporary file is removed.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(_serial)}.tmp")
+    try:
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _flush(path.parent)
+
+
+def atomic_write(path: Path, content: bytes | str) -> None:
+    """Write a whole file: a reader, or a crash, sees the old content or the new, never a part.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file goes; its directory must exist.
+    content : bytes or str
+        Text is written as UTF-8.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write indented JSON atomically; NaN is refused, as JSON has none."""
+    atomic_write(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays atomically as an npz without pickles."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    atomic_write(path, buffer.getvalue())
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line and flush it to disk. A crash may leave its beginning; :func:`whole_lines` skips that."""
+    with path.open("ab") as file:
+        file.write(line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def whole_lines(path: Path) -> list[str]:
+    """Lines of a file that end in a line break; none where there is no file."""
+    if not path.exists():
+        return []
+    content = path.read_bytes()
+    return content[: content.rfind(b"\n") + 1].decode().splitlines()
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool) -> Iterator[None]:
+    """Hold the lock file ``path``; the system releases it when the process ends, however it ends.
+
+    The directory is created where it is missing. POSIX only (``fcntl.flock``).
+
+    Raises
+    ------
+    BlockingIOError
+        If ``wait`` is false and another process holds the lock.
+    """
+    descriptor = _acquire(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(path: Path, operation: int) -> int:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, operation)
+            # The holder we waited for may have deleted the directory, and the file with it: try the new one.
+            if os.fstat(descriptor).st_nlink > 0:
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _flush(path: Path) -> None:
+    """Have the system write a file, or the entries of a directory, to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
