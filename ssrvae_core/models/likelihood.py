@@ -89,8 +89,9 @@ class ContinuousBernoulliFamily(PixelFamily):
         """Return 1 / (1 - exp(-eta)) - 1 / eta."""
         near = 0.5 + eta / 12 - eta.pow(3) / 720
         eta_far = self._away_from_zero(eta)
-        far = -1 / torch.expm1(-eta_far) - 1 / eta_far
-        return torch.where(eta.abs() < self._NEAR_ZERO, near, far)
+        size = eta_far.abs()  # exp(-size) never overflows, and the other sign follows by symmetry
+        far = -1 / torch.expm1(-size) - 1 / size
+        return torch.where(eta.abs() < self._NEAR_ZERO, near, torch.where(eta_far < 0, 1 - far, far))
 
 
 class GaussianFamily(PixelFamily):
