@@ -1,0 +1,141 @@
+"""Run a model over images, and judge it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ssrvae_core import geometry
+from ssrvae_core.config import UserError
+from ssrvae_core.data import ImageSet
+from ssrvae_core.evaluation.angles import SYMMETRY_ORDERS
+from ssrvae_core.evaluation.metrics import summary
+from ssrvae_core.models.ssvae import SSVAE, Encoding
+from ssrvae_core.records import Predictions
+
+FLIP_ANGLES_DEG = (45, 90, 135, 180, 225, 270, 315)
+FLIP_SAMPLES = 500
+
+
+def predict(model: SSVAE, images: ImageSet, batch_size: int = 500) -> Predictions:
+    """Run a trained model over images.
+
+    Parameters
+    ----------
+    model : SSVAE
+        The trained model.
+    images : ImageSet
+        N images of the shape the model was trained on; labels and factors are passed on, not used.
+    batch_size : int
+        Images at a time.
+
+    Returns
+    -------
+    Predictions
+        Row ``i`` belongs to ``images.ids[i]``.
+
+    Raises
+    ------
+    UserError
+        If there are no images, or they have another shape than the model's.
+    """
+    if not len(images):
+        raise UserError("There are no images to predict; give a data set with at least one image.")
+    if images.image_shape != model.image_shape:
+        given, wanted = ("x".join(map(str, shape)) for shape in (images.image_shape, model.image_shape))
+        raise UserError(
+            f"The images are {given} (channels x height x width) but the model was trained on {wanted}; resize them."
+        )
+    batches = torch.from_numpy(images.images).split(batch_size)
+    encoding = Encoding.join([model.encode(batch) for batch in batches])
+
+    def array(values: Tensor) -> np.ndarray:
+        return values.cpu().numpy()
+
+    return Predictions(
+        ids=images.ids,
+        labels=images.labels,
+        class_prob=array(encoding.class_prob),
+        z_mean=array(encoding.z_mean),
+        z_sd=array(encoding.z_sd),
+        angle=array(encoding.angle),
+        concentration=array(encoding.concentration),
+        log_likelihood=array(encoding.log_likelihood),
+        factors=images.factors,
+    )
+
+
+def evaluate(model: SSVAE, images: ImageSet, symmetry: Mapping[str, int] = SYMMETRY_ORDERS) -> dict[str, Any]:
+    """Judge a trained model on images.
+
+    Parameters
+    ----------
+    model : SSVAE
+        The trained model with K classes.
+    images : ImageSet
+        Images; what needs a label leaves out those with label -1.
+    symmetry : mapping of str to int
+        Order of rotational symmetry by class name, 0 for none at all; 1 where not listed.
+
+    Returns
+    -------
+    dict
+        JSON-ready: what :func:`ssrvae_core.evaluation.summary` gives, and ``flip_rate``.
+
+    Raises
+    ------
+    UserError
+        If the images are labelled with other classes than the model's K, or do not fit the model.
+    """
+    labelled = (images.labels >= 0).any()
+    if labelled and images.n_classes != model.n_classes:
+        raise UserError(
+            f"The images are labelled with {images.n_classes} classes ({', '.join(images.class_names)}) but the model "
+            f"knows {model.n_classes}; label them with the model's classes."
+        )
+    names = images.class_names if labelled else tuple(map(str, range(model.n_classes)))
+    predictions = predict(model, images)
+    return summary(predictions, names, symmetry) | {"flip_rate": flip_rate(model, images, predictions.predicted)}
+
+
+def flip_rate(model: SSVAE, images: ImageSet, predicted: np.ndarray) -> float:
+    """Share of predictions that change when the image turns: the mean over images and multiples of 45 degrees.
+
+    Parameters
+    ----------
+    model : SSVAE
+        The trained model.
+    images : ImageSet
+        N images; at most 500 of them, drawn with a fixed seed, are turned.
+    predicted : int array (N,)
+        Predicted class of each image as it is.
+    """
+    chosen = np.arange(len(images))
+    if len(chosen) > FLIP_SAMPLES:
+        chosen = np.random.default_rng(0).choice(chosen, FLIP_SAMPLES, replace=False)
+    upright, before = torch.from_numpy(images.images[chosen]), predicted[chosen]
+    changed = [
+        model.encode(turn(upright, math.radians(degrees))).y.cpu().numpy() != before for degrees in FLIP_ANGLES_DEG
+    ]
+    return float(np.mean(changed))
+
+
+def turn(
+    images: Float[Tensor, "batch channel height width"], angle: float
+) -> Float[Tensor, "batch channel height width"]:
+    """Turn the inscribed disc of each image counter-clockwise by ``angle`` radians; the corners stay as they are.
+
+    Leaving the corners alone keeps the background free of edges that no training image has.
+    """
+    height, width = images.shape[-2:]
+    points = geometry.pixel_points(height, width, images.device)
+    back = geometry.rotation(points.new_tensor(-angle))
+    turned = geometry.sample(images, (points @ back.T).expand(len(images), -1, -1, -1))
+    inside = points.norm(dim=-1) <= min(height, width) / 2
+    return torch.where(inside, turned, images)
