@@ -1,0 +1,6 @@
+"""Figures: arrays in, a plotly Figure out."""
+
+from ssrvae_core.figures.confusion import confusion_figure, confusion_figures
+from ssrvae_core.figures.latent import Panel, colourings, latent_scatter
+
+__all__ = ["Panel", "colourings", "confusion_figure", "confusion_figures", "latent_scatter"]

@@ -1,0 +1,137 @@
+"""Fig S2 and S3: confusion matrices, one or several side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from ssrvae_core.figures import theme
+
+DARK_CELL = 0.6
+"""Share of the colour scale below which viridis needs white numbers."""
+
+
+def confusion_figure(
+    counts: np.ndarray, class_names: Sequence[str], *, normalise: bool = False, title: str = ""
+) -> go.Figure:
+    """Draw one confusion matrix; see :func:`confusion_figures`."""
+    return confusion_figures({title: counts}, class_names, normalise=normalise)
+
+
+def confusion_figures(
+    counts: Mapping[str, np.ndarray], class_names: Sequence[str], *, normalise: bool = False
+) -> go.Figure:
+    """Draw confusion matrices side by side, on one colour scale, with the number in every cell.
+
+    Parameters
+    ----------
+    counts : mapping of str to int array (K, K)
+        Title and counts of each matrix, left to right; a row a true class, a column a predicted one.
+    class_names : sequence of str, length K
+        Name of class ``k`` at position ``k``.
+    normalise : bool
+        Show shares of the true class instead of counts.
+
+    Returns
+    -------
+    go.Figure
+        Square cells, the first class on top. Over each matrix lies a scatter of its cells that can be clicked: its
+        ``customdata`` is (matrix, true class, predicted class), each counted from 0.
+    """
+    figure = make_subplots(rows=1, cols=len(counts), horizontal_spacing=0.08)
+    matrices = [np.asarray(matrix) for matrix in counts.values()]
+    highest = 1.0 if normalise else float(max(1, *(matrix.max() for matrix in matrices)))
+    for index, (title, matrix) in enumerate(zip(counts, matrices, strict=True)):
+        shares = _shares(matrix)
+        shown = shares if normalise else matrix
+        cells = go.Heatmap(z=shown, coloraxis="coloraxis", xgap=1, ygap=1, hoverinfo="skip")
+        figure.add_trace(cells, row=1, col=index + 1)
+        text = [_share(value) for value in shares.flat] if normalise else [str(value) for value in matrix.flat]
+        colours = _text_colours(shown / highest)
+        figure.add_trace(_numbers(index, matrix, text, colours, class_names), row=1, col=index + 1)
+        _lay_out_matrix(figure, index, title, matrix, class_names)
+    figure.update_layout(
+        template=theme.template(),
+        showlegend=False,
+        hoverdistance=-1,
+        coloraxis={
+            "colorscale": theme.SEQUENTIAL,
+            "cmin": 0,
+            "cmax": highest,
+            "colorbar": {
+                "thickness": 12,
+                "title": {"text": "Share of the true class" if normalise else "Images", "side": "right"},
+            },
+        },
+    )
+    return figure
+
+
+def _shares(matrix: np.ndarray) -> np.ndarray:
+    """Rows divided by their sums; NaN for a class that never occurs."""
+    support = matrix.sum(axis=1, keepdims=True)
+    return np.divide(matrix, support, out=np.full(matrix.shape, np.nan), where=support > 0)
+
+
+def _share(value: float) -> str:
+    """Two decimals that never round a few errors away."""
+    if np.isnan(value):
+        return "n/a"
+    if value in (0, 1):
+        return str(int(value))
+    return "<0.01" if value < 0.005 else ">0.99" if value >= 0.995 else f"{value:.2f}"
+
+
+def _text_colours(height: np.ndarray) -> np.ndarray:
+    """Colour of each number on a cell at this share of the colour scale; an empty cell shows the page."""
+    on_cell = np.where(height < DARK_CELL, "#FFFFFF", "#1A1A1A")
+    return np.where(np.isnan(height), theme.NEUTRAL, on_cell).ravel()
+
+
+def _numbers(
+    index: int, matrix: np.ndarray, text: Sequence[str], colours: np.ndarray, class_names: Sequence[str]
+) -> go.Scatter:
+    """Print the numbers over invisible markers: a heatmap cannot be selected, points can."""
+    true, predicted = (axis.ravel() for axis in np.indices(matrix.shape))
+    names = np.array(class_names, dtype=object)
+    hover = [
+        f"True {t}<br>Predicted {p}<br>{n} images"
+        for t, p, n in zip(names[true], names[predicted], matrix.flat, strict=True)
+    ]
+    return go.Scatter(
+        x=predicted,
+        y=true,
+        mode="markers+text",
+        text=text,
+        textfont={"color": colours, "size": 14 if len(matrix) <= 6 else 11},
+        marker={"symbol": "square", "size": 24, "opacity": 0},
+        customdata=np.stack([np.full_like(true, index), true, predicted], axis=1),
+        hovertext=hover,
+        hovertemplate="%{hovertext}<extra></extra>",
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+    )
+
+
+def _lay_out_matrix(figure: go.Figure, index: int, title: str, matrix: np.ndarray, class_names: Sequence[str]) -> None:
+    number = "" if index == 0 else str(index + 1)
+    n = int(matrix.sum())
+    accuracy = float(matrix.trace() / n) if n else None
+    figure.add_annotation(theme.title_annotation(theme.panel_title(title, accuracy, n), number))
+    k = len(class_names)
+    ticks = {"tickvals": list(range(k)), "ticktext": list(class_names), "constrain": "domain", "showgrid": False}
+    figure.update_layout(
+        {
+            f"xaxis{number}": {**ticks, "range": [-0.5, k - 0.5], "title": {"text": "Predicted class"}},
+            f"yaxis{number}": {
+                **ticks,
+                "range": [k - 0.5, -0.5],
+                "title": {"text": "True class" if index == 0 else ""},
+                "constraintoward": "top",
+                "scaleanchor": f"x{number}",
+            },
+        }
+    )

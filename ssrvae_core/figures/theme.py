@@ -1,0 +1,87 @@
+"""The look all figures share: colours, marker shapes and a template for light and dark pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+NEUTRAL = "#8A8A8A"
+"""Legible on white and on black alike, for what has no class or no value."""
+
+CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", NEUTRAL)
+"""Okabe and Ito's colour-blind safe set, the ones hardest to see last: yellow, and grey where they have black."""
+
+CLASS_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down", "star", "pentagon")
+"""One more than there are colours, so that colour and shape together tell 72 classes apart."""
+
+RIGHT, WRONG = CLASS_COLOURS[0], CLASS_COLOURS[4]
+
+OUTLINE = {"width": 0.5, "color": NEUTRAL}
+"""Of every marker: it keeps yellow on white, and the dark end of viridis on black, in sight."""
+
+SEQUENTIAL = "Viridis"
+CYCLIC = "Phase"
+"""Of even lightness, so that no angle vanishes on a light or a dark page."""
+
+
+def class_colour(index: int) -> str:
+    """Colour of a class; they repeat after eight."""
+    return CLASS_COLOURS[index % len(CLASS_COLOURS)]
+
+
+def class_symbol(index: int) -> str:
+    """Marker shape of a class; they repeat after nine."""
+    return CLASS_SYMBOLS[index % len(CLASS_SYMBOLS)]
+
+
+def template(*, dark: bool = False) -> go.layout.Template:
+    """Template with a transparent background; ``dark`` sets the colour of text and lines for a dark page."""
+    text, line = ("#FAFAFA", "#6B6F7B") if dark else ("#31333F", "#A3A8B4")
+    axis = {
+        "showline": True,
+        "mirror": True,
+        "linecolor": line,
+        "ticks": "outside",
+        "tickcolor": line,
+        "gridcolor": "rgba(138, 138, 138, 0.2)",
+        "zeroline": False,
+        "automargin": True,
+        "title": {"standoff": 8},
+    }
+    return go.layout.Template(
+        layout={
+            "paper_bgcolor": "rgba(0, 0, 0, 0)",
+            "plot_bgcolor": "rgba(0, 0, 0, 0)",
+            "font": {"color": text, "size": 13, "family": "Source Sans Pro, Source Sans, system-ui, sans-serif"},
+            "colorway": CLASS_COLOURS,
+            "colorscale": {"sequential": SEQUENTIAL},
+            "xaxis": axis,
+            "yaxis": axis,
+            "hoverlabel": {"align": "left"},
+            "modebar": {"bgcolor": "rgba(0, 0, 0, 0)", "color": NEUTRAL, "activecolor": text},
+            "legend": {"itemsizing": "constant", "title": {"text": ""}},
+            "margin": {"l": 60, "r": 20, "t": 60, "b": 50},
+        }
+    )
+
+
+def panel_title(title: str, accuracy: float | None, n: int) -> str:
+    """Title of a panel, with accuracy and number of images in small type below; a few errors never round to 1.000."""
+    share = "" if accuracy is None else f"accuracy {'>0.999' if 0.9995 <= accuracy < 1 else f'{accuracy:.3f}'}, "
+    return f"<b>{title}</b><br><span style='font-size:12px'>{share}N = {n}</span>"
+
+
+def title_annotation(text: str, axis: str) -> dict[str, Any]:
+    """Centre a title above the drawn area of the subplot whose axes have this number ("" for the first)."""
+    return {
+        "text": text,
+        "showarrow": False,
+        "xref": f"x{axis} domain",
+        "yref": f"y{axis} domain",
+        "x": 0.5,
+        "y": 1.0,
+        "xanchor": "center",
+        "yanchor": "bottom",
+        "yshift": 4,
+    }
