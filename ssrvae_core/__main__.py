@@ -1,0 +1,5 @@
+"""``python -m ssrvae_core``."""
+
+from ssrvae_core.cli import main
+
+main()

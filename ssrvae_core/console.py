@@ -1,0 +1,94 @@
+"""What the command line prints: results to stdout, progress and complaints to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ssrvae_core.runs import Run
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+PIPE_WIDTH = 200
+"""Columns of a table that goes into a pipe or a file."""
+
+
+def say(sentence: str) -> None:
+    """Print a line to stderr."""
+    print(sentence, file=sys.stderr)
+
+
+def print_table(table: Table) -> None:
+    """Print a table, at the terminal's width; into a pipe or a file, as wide as it needs."""
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+
+
+def print_json(value: Any) -> None:
+    """Print the result as one line of JSON."""
+    print(json.dumps(value, allow_nan=False))
+
+
+def percent(share: float | None) -> str:
+    """Format a share in [0, 1]; a dash where there is none."""
+    return "-" if share is None else f"{share:.1%}"
+
+
+def accuracy_of(run: Run) -> float | None:
+    """Return the validation accuracy of a finished run, None where there is none."""
+    return (run.status.validation or {}).get("accuracy")
+
+
+def summary_row(run: Run) -> dict[str, Any]:
+    """Return what ``list`` says of a run."""
+    config, status = run.config, run.status
+    return {
+        "id": run.id,
+        "state": status.state,
+        "model": config.model.name,
+        "data": run.data_name,
+        "labels_per_class": config.split.labels_per_class,
+        "labelled_ratio": config.split.labelled_ratio,
+        "seed": config.seed,
+        "epoch": status.epoch,
+        "epochs": config.training.epochs,
+        "seconds": status.seconds,
+        "updated": status.updated,
+        "accuracy": accuracy_of(run),
+        "error": status.error,
+    }
+
+
+def print_evaluation(values: dict[str, Any], class_names: Sequence[str]) -> None:
+    """Print the plain numbers of an evaluation, and its confusion matrix."""
+    for name, value in values.items():
+        if isinstance(value, int | float):
+            print(f"{name:>18}  {value:.4g}")
+    if values.get("confusion") is None:
+        return
+    table = Table(
+        "true class", *class_names, title="Confusion: images by true class (row) and predicted class (column)"
+    )
+    for name, counts in zip(class_names, values["confusion"], strict=True):
+        table.add_row(name, *map(str, counts))
+    print_table(table)
+
+
+def epoch_progress() -> Progress:
+    """Return a progress bar that counts epochs, with a remaining time and room for ``news``."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("epochs"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[news]}"),
+        console=Console(stderr=True),
+    )
