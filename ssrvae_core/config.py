@@ -146,6 +146,7 @@ class TrainingConfig(Frozen):
     epochs: int = Field(12, ge=1)
     batch_size: int = Field(100, ge=1, description="unlabelled images a step")
     labelled_batch_size: int = Field(32, ge=1, description="labelled images a step; the labelled set cycles")
+    min_steps: int = Field(100, ge=1, description="fewest steps of an epoch: a small data set is seen several times")
     learning_rate: float = Field(2e-3, gt=0)
     schedule: Literal["constant", "cosine"] = Field("cosine", description="learning rate over the epochs")
     gradient_clip: float = Field(10.0, gt=0, description="largest gradient norm, in units of its running mean")

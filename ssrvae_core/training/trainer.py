@@ -137,12 +137,13 @@ class Trainer:
     def _n_steps(self) -> int:
         config = self.config.training
         return max(
+            config.min_steps,
             math.ceil(len(self._labelled) / config.labelled_batch_size),
             math.ceil(len(self._unlabelled) / config.batch_size),
         )
 
     def _batches(self, generator: torch.Generator) -> Iterator[Batch]:
-        """Yield paired batches: the larger set is seen once, the smaller cycles."""
+        """Yield paired batches: the larger set is seen at least once, the smaller cycles."""
         config, n_steps = self.config.training, self._n_steps()
         labelled = self._rows(len(self._labelled), config.labelled_batch_size, n_steps, generator)
         unlabelled = self._rows(len(self._unlabelled), config.batch_size, n_steps, generator)

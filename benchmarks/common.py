@@ -1,0 +1,43 @@
+"""What every benchmark prints: JSON lines that begin with the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def report(**values: Any) -> None:
+    """Print one JSON line at once."""
+    print(json.dumps(values, default=float), flush=True)
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    here = Path(__file__).parent
+    revision = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=here)
+    return {
+        "cpu": names[0] if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "revision": revision.stdout.strip(),
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, Any]:
+    """Return all values with their mean, standard deviation, worst and best."""
+    array = np.asarray(values, dtype=float)
+    sd = array.std(ddof=1) if len(array) > 1 else 0.0
+    summary = {"mean": array.mean(), "sd": sd, "min": array.min(), "max": array.max()}
+    return {"values": array.round(4).tolist(), **{name: round(float(number), 4) for name, number in summary.items()}}

@@ -1,0 +1,89 @@
+"""Real TEM particles, 10 labels a class, split by micrograph: ss-rVAE, the same without generative terms, random forest.
+
+Usage: ``python benchmarks/tem.py [--file ../shared/data/nanoshapes/crops64.npz] [--views mask masked] [--splits 5]``
+
+All methods see the same labels and the same images in each of five splits; a split holds whole micrographs out. The
+forest is chosen by cross-validation on the labelled images; ``forest_all_labels`` has every label of the training part.
+Nothing is chosen by a validation label.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+import numpy as np
+from common import machine, report, spread
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix
+from sklearn.model_selection import GridSearchCV
+
+from ssrvae_core.config import run_config
+from ssrvae_core.data import Split, file_dataset, load, split
+from ssrvae_core.evaluation.evaluate import predict
+from ssrvae_core.training import Trainer
+
+FOREST_GRID = {"max_features": ["sqrt", 0.1], "min_samples_leaf": [1, 3]}
+
+
+def ours(data: Split, config: Any) -> np.ndarray:
+    """Train a model and return its predictions of the validation part."""
+    trainer = Trainer(config, data)
+    for _ in trainer.fit():
+        pass
+    return predict(trainer.model, data.validation).predicted
+
+
+def forest(images: np.ndarray, labels: np.ndarray, data: Split, seed: int) -> np.ndarray:
+    """Fit a cross-validated random forest on the pixels and return its predictions of the validation part."""
+    search = GridSearchCV(RandomForestClassifier(500, random_state=seed, n_jobs=-1), FOREST_GRID, cv=3)
+    search.fit(images.reshape(len(images), -1), labels)
+    return search.predict(data.validation.images.reshape(len(data.validation), -1))
+
+
+def methods(dataset: Any, seed: int, settings: dict[str, Any]) -> tuple[dict[str, np.ndarray], Split]:
+    """Return each method's predictions of one split's validation part."""
+    config = run_config(dataset=dataset, labels_per_class=10, by_group=True, seed=seed, settings=settings)
+    discriminative = config.model_copy(
+        update={"training": config.training.model_copy(update={"generative_weight": 0.0})}
+    )
+    data = split(load(dataset), config.split)
+    every_image = np.concatenate([data.labelled.images, data.unlabelled.images])
+    every_label = np.concatenate([data.labelled.labels, data.hidden_labels])
+    predictions = {
+        "ss-rvae": ours(data, config),
+        "without_generative_terms": ours(data, discriminative),
+        "forest": forest(data.labelled.images, data.labelled.labels, data, seed),
+        "forest_all_labels": forest(every_image, every_label, data, seed),
+    }
+    return predictions, data
+
+
+def main() -> None:
+    """Print a line a split and method, and a line a view and method."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--file", default="../shared/data/nanoshapes/crops64.npz")
+    parser.add_argument("--views", nargs="+", default=["mask", "masked"])
+    parser.add_argument("--splits", type=int, default=5)
+    arguments = parser.parse_args()
+    report(benchmark="tem", machine=machine())
+    for view in arguments.views:
+        dataset = file_dataset(arguments.file, view=view)
+        scores: dict[str, list[float]] = {}
+        for seed in range(arguments.splits):
+            began = time.perf_counter()
+            predictions, data = methods(dataset, seed, {})
+            labels = data.validation.labels
+            for method, predicted in predictions.items():
+                score = balanced_accuracy_score(labels, predicted)
+                scores.setdefault(method, []).append(score)
+                confusion = confusion_matrix(labels, predicted).tolist()
+                report(view=view, split=seed, method=method, balanced_accuracy=round(score, 4), confusion=confusion)
+            report(view=view, split=seed, seconds=round(time.perf_counter() - began, 1))
+        for method, values in scores.items():
+            report(view=view, method=method, balanced_accuracy=spread(values))
+
+
+if __name__ == "__main__":
+    main()
