@@ -1,4 +1,4 @@
-"""How accurate is each model on the published card settings, over five seeds?
+"""Measure how accurate each model is on the published card settings, over five seeds.
 
 Usage: ``python benchmarks/cards.py [--models ss-rvae ss-vae] [--settings cards-b2 few-labels] [--seeds 5]``
 
@@ -13,10 +13,10 @@ import time
 from typing import Any
 
 from common import machine, report, spread
-from ssrvae_core.config import run_config
-from ssrvae_core.data import load, split
 from sklearn.metrics import accuracy_score, confusion_matrix
 
+from ssrvae_core.config import run_config
+from ssrvae_core.data import load, split
 from ssrvae_core.evaluation.evaluate import predict
 from ssrvae_core.training import Trainer
 from ssrvae_core.training.device import peak_memory_mb

@@ -1,10 +1,10 @@
-"""Real TEM particles, 10 labels a class, split by micrograph: ss-rVAE, the same without generative terms, random forest.
+"""Measure ss-rVAE, the same without generative terms, and a random forest on real TEM particles with few labels.
 
 Usage: ``python benchmarks/tem.py [--file ../shared/data/nanoshapes/crops64.npz] [--views mask masked] [--splits 5]``
 
-All methods see the same labels and the same images in each of five splits; a split holds whole micrographs out. The
-forest is chosen by cross-validation on the labelled images; ``forest_all_labels`` has every label of the training part.
-Nothing is chosen by a validation label.
+There are 10 labels a class. All methods see the same labels and the same images in each of five splits; a split holds
+whole micrographs out. The forest is chosen by cross-validation on the labelled images; ``forest_all_labels`` has every
+label of the training part. Nothing is chosen by a validation label.
 """
 
 from __future__ import annotations
