@@ -40,7 +40,7 @@ class MarginalSSVAE(SSVAE):
 
         def features() -> networks.Features:
             if config.networks == "mlp":
-                return networks.Flatten(event)
+                return networks.Spectrum(*event)
             return networks.PolarFeatures(channels, config.radii, config.channels, act)
 
         super().__init__(

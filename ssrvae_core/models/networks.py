@@ -49,6 +49,18 @@ class Flatten(Features):
         return x.flatten(1)
 
 
+class Spectrum(Features):
+    """Amplitudes of a polar image's frequencies around the angle: a rotation changes their phases only."""
+
+    def __init__(self, channels: int, radii: int, angles: int) -> None:
+        super().__init__()
+        self.width = channels * radii * (angles // 2 + 1)
+
+    def forward(self, x: Float[Tensor, "batch channel radii angles"]) -> Float[Tensor, "batch width"]:
+        """Return the amplitudes in one row."""
+        return torch.fft.rfft(x, norm="ortho").abs().flatten(1)
+
+
 class PolarFeatures(Features):
     """Features of a polar image that a rotation leaves unchanged.
 
