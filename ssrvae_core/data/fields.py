@@ -132,7 +132,7 @@ def _labels(fields: Mapping[str, np.ndarray], n: int, path: Path) -> tuple[np.nd
     if wrong.any():
         at = int(wrong.argmax())
         raise UserError(
-            f"The field 'labels' of {path} has the label {labels[at]} at image {at}, but there are {len(names)} classes;"
+            f"The field 'labels' of {path} has the label {labels[at]} at image {at} of {len(names)} classes;"
             " count the classes from 0, and mark an unlabelled image by -1."
         )
     return labels, tuple(names)

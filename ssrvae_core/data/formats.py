@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from ssrvae_core.config import UserError
 from ssrvae_core.data.fields import FACTOR, FIELDS, Fields, is_field
 from ssrvae_core.data.limits import check_declared
 
+HEADER_DAMAGES = (SyntaxError, TypeError, tokenize.TokenError)
+"""What numpy raises on a damaged array header."""
+
 
 @contextmanager
 def readable(path: Path, kind: str, *damages: type[Exception]) -> Iterator[None]:
@@ -26,7 +30,7 @@ def readable(path: Path, kind: str, *damages: type[Exception]) -> Iterator[None]
     except UserError:
         raise
     except expected as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split()).replace(". ", "; ") or type(error).__name__
         raise UserError(
             f"{path} cannot be read as {kind} ({reason.rstrip('.')}); it may be damaged or cut short, so save it anew."
         ) from error
@@ -36,7 +40,7 @@ def read_npz(path: Path) -> Fields:
     """Read the fields of a ``.npz`` archive."""
     fields: Fields = {}
     with (
-        readable(path, "an npz file", zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError),
+        readable(path, "an npz file", zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, *HEADER_DAMAGES),
         zipfile.ZipFile(path) as archive,
     ):
         for member in archive.namelist():
@@ -52,7 +56,7 @@ def read_npz(path: Path) -> Fields:
 
 def read_npy(path: Path) -> Fields:
     """Read a ``.npy`` array of unlabelled images."""
-    with readable(path, "an npy file"):
+    with readable(path, "an npy file", *HEADER_DAMAGES):
         with path.open("rb") as header:
             _check_header(header, path, "images")
         return {"images": np.load(path, allow_pickle=False)}
@@ -78,7 +82,7 @@ def read_hdf5(path: Path) -> Fields:
     """Read the fields of an HDF5 file: data sets named as in ``.npz``, the factors in the group ``factors``."""
     import h5py
 
-    with readable(path, "an HDF5 file", RuntimeError, KeyError), h5py.File(path, "r") as file:
+    with readable(path, "an HDF5 file", RuntimeError, LookupError, TypeError), h5py.File(path, "r") as file:
         names = [name for name in FIELDS if name in file]
         names += [FACTOR + name for name in file.get(FACTOR.rstrip("/"), ())]
         return {name: _read_dataset(file, path, name) for name in names}

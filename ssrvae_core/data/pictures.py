@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import logging
 import lzma
 import math
 import struct
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,10 @@ TIFF_SUFFIXES = (".tif", ".tiff")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", *TIFF_SUFFIXES)
 TIFFFILE_CODECS = ("NONE", "PACKBITS", "DEFLATE", "ADOBE_DEFLATE", "LZMA")  # without a further package
 ALPHA_SAMPLES = {1, 2}  # TIFF 6.0, ExtraSamples: associated and unassociated alpha
+PARSER_DAMAGES = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, SyntaxError, TypeError),
+    *(struct.error, zlib.error, lzma.LZMAError),
+)  # all of them were seen to leave the picture libraries on damaged bytes
 LABEL_TABLE = "labels.csv"
 UNLABELLED_FOLDERS = ("unlabelled", "unlabeled")
 
@@ -142,16 +148,24 @@ def _check_room(path: Path, shape: Sequence[int], room: int) -> None:
         raise UserError(f"The folder of {path} holds more than {MAX_VALUES:,} pixel values; read fewer at once.")
 
 
-def _read_pillow(path: Path, room: int) -> np.ndarray:
-    """One PNG or JPEG, (H, W, C)."""
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a picture with Pillow, which refuses decompression bombs by their header."""
     from PIL import Image
 
     bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-    with readable(path, "a picture", SyntaxError, *bombs), warnings.catch_warnings():
+    with readable(path, "a picture", *PARSER_DAMAGES, *bombs), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path) as picture:
-            _check_room(path, (*picture.size[::-1], len(picture.getbands())), room)
-            return _pixels(picture, path)
+            yield picture
+
+
+def _read_pillow(path: Path, room: int) -> np.ndarray:
+    """One PNG or JPEG, (H, W, C)."""
+    with _opened(path) as picture:
+        _check_room(path, (*picture.size[::-1], len(picture.getbands())), room)
+        return _pixels(picture, path)
 
 
 def _pixels(picture: Any, path: Path) -> np.ndarray:
@@ -180,38 +194,69 @@ def _read_tiff(path: Path, room: int) -> np.ndarray:
     """All pages of a TIFF, (N, H, W, C)."""
     import tifffile
 
-    damages = (tifffile.TiffFileError, zlib.error, lzma.LZMAError, struct.error, LookupError, TypeError)
-    with readable(path, "a TIFF file", *damages), tifffile.TiffFile(path) as file:
-        if not file.series:
-            raise UserError(f"{path} holds no image; save at least one page.")
-        if len({series.shape for series in file.series}) > 1:
+    with readable(path, "a TIFF file", *PARSER_DAMAGES), _Complaints.raised(), tifffile.TiffFile(path) as file:
+        pages = [series.keyframe for series in file.series]
+        shapes = [series.shape for series in file.series]
+        if len(set(shapes)) > 1:
             raise UserError(f"The pages of {path} have several sizes; save pages of one size.")
-        _check_room(path, (len(file.series), *file.series[0].shape), room)
-        if any(tifffile.COMPRESSION(series.keyframe.compression).name not in TIFFFILE_CODECS for series in file.series):
+        if not shapes:
+            raise ValueError("it has no page")
+        _check_room(path, (len(shapes), *shapes[0]), room)
+        readers_own = {tifffile.COMPRESSION[name] for name in TIFFFILE_CODECS}
+        if any(page.compression not in readers_own for page in pages):
             return _read_pillow_pages(path)
-        return np.concatenate([_tiff_series(series, path) for series in file.series])
-
-
-def _tiff_series(series: Any, path: Path) -> np.ndarray:
-    """One series of a TIFF, (N, H, W, C): samples or channels last, every other axis a run of pages."""
-    page, axes = series.keyframe, series.axes
-    if page.photometric.name == "PALETTE":
+        series = [(series.asarray(), series.axes) for series in file.series]
+    stacks = [_channels_last(pixels, axes, path) for pixels, axes in series]
+    photometric, extra = pages[0].photometric, set(pages[0].extrasamples)
+    if photometric == tifffile.PHOTOMETRIC.PALETTE:
         raise UserError(f"{path} has a colour palette; save it as grey or RGB.")
+    images = np.concatenate(stacks)
+    if photometric == tifffile.PHOTOMETRIC.MINISWHITE and images.dtype.kind == "u":
+        images = np.iinfo(images.dtype).max - images
+    return _without_alpha(images) if "S" in series[0][1] and extra & ALPHA_SAMPLES else images
+
+
+class _Complaints(logging.Handler):
+    """Collects what tifffile logs: of a chain of pages that breaks off it says nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep what concerns the chain of pages or the file; a strange tag alone does no harm."""
+        message = record.getMessage()
+        if message.startswith(("<tifffile.TiffPages", "<tifffile.TiffFile")):
+            self.messages.append(message)
+
+    @classmethod
+    @contextmanager
+    def raised(cls) -> Iterator[None]:
+        """Raise the first complaint as a ValueError."""
+        complaints, logger = cls(), logging.getLogger("tifffile")
+        logger.addHandler(complaints)
+        try:
+            yield
+        finally:
+            logger.removeHandler(complaints)
+        if complaints.messages:
+            raise ValueError(complaints.messages[0].partition("> ")[2])
+
+
+def _channels_last(pixels: np.ndarray, axes: str, path: Path) -> np.ndarray:
+    """Bring samples or channels last, (N, H, W, C); every other axis of a TIFF series is a run of pages."""
     channel = next((axes.index(axis) for axis in "SC" if axis in axes), None)
-    pixels = series.asarray()
     if channel is None:
-        pixels, axes, channel = pixels[..., None], axes + "S", pixels.ndim
+        pixels, channel = pixels[..., None], pixels.ndim
+    if not {"X", "Y"} <= set(axes):
+        raise UserError(f"The pages of {path} have the axes '{axes}' and not X and Y; save a stack of images.")
     pixels = np.moveaxis(pixels, [axes.index("Y"), axes.index("X"), channel], [-3, -2, -1])
-    pixels = pixels.reshape(-1, *pixels.shape[-3:])
-    if page.photometric.name == "MINISWHITE" and pixels.dtype.kind == "u":
-        pixels = np.iinfo(pixels.dtype).max - pixels
-    has_alpha = "S" in axes and not ALPHA_SAMPLES.isdisjoint(page.extrasamples)
-    return _without_alpha(pixels) if has_alpha else pixels
+    return pixels.reshape(-1, *pixels.shape[-3:])
 
 
 def _read_pillow_pages(path: Path) -> np.ndarray:
     """All pages of a TIFF in one of the compressions that Pillow brings."""
-    from PIL import Image, ImageSequence
+    from PIL import ImageSequence
 
-    with Image.open(path) as picture:
+    with _opened(path) as picture:
         return np.stack([_pixels(frame, path) for frame in ImageSequence.Iterator(picture)])
