@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -247,10 +248,14 @@ def show(run_id: RunId, store: Store = None, as_json: Json = False) -> None:
     """Show a run's state, configuration and evaluation."""
     run = RunStore(store).get(run_id)
     metrics = run.metrics()
-    for name, value in (summary_row(run) | {"path": run.path, "device": run.status.device}).items():
+    updated = datetime.fromtimestamp(run.status.updated).astimezone().isoformat(" ", "seconds")
+    told = {"path": run.path, "device": run.status.device, "seconds": round(run.status.seconds, 1), "updated": updated}
+    for name, value in (summary_row(run) | told).items():
         if value is not None:
-            print(f"{name:>16}  {value}")
-    print(f"{'configuration':>16}  {run.config.canonical_json()}")
+            print(f"{name:>18}  {value}")
+    for section, values in run.config.model_dump(mode="json").items():
+        if isinstance(values, dict):
+            print(f"{section:>18}  " + ", ".join(f"{name} {value}" for name, value in values.items()))
     if run.status.validation is not None:
         print_evaluation(run.status.validation, run.class_names)
     if as_json:
@@ -278,7 +283,7 @@ def doctor(store: Store = None, device: Device = "auto", as_json: Json = False) 
 
     found = environment(str(choose_device(device))) | {"cores": os.cpu_count(), "store": str(RunStore(store).root)}
     for name, value in (found | found.pop("packages")).items():
-        print(f"{name:>16}  {value}")
+        print(f"{name:>18}  {value}")
     _check_writable(RunStore(store).root)
     with tempfile.TemporaryDirectory() as scratch:
         run = train_run(run_config(preset=DEMO_PRESET, settings=SELF_TEST), RunStore(scratch), device=device)
@@ -287,7 +292,7 @@ def doctor(store: Store = None, device: Device = "auto", as_json: Json = False) 
         raise UserError(
             f"The self-test did not learn: the ELBO went from {bounds[0]} to {bounds[-1]}; try --device cpu."
         )
-    print(f"{'self-test':>16}  trained in {seconds:.1f} s, accuracy {percent(accuracy)}")
+    print(f"{'self-test':>18}  trained in {seconds:.1f} s, accuracy {percent(accuracy)}")
     print("All is well.")
     if as_json:
         print_json(found | {"ok": True, "self_test": {"seconds": seconds, "accuracy": accuracy}})

@@ -71,9 +71,7 @@ def print_evaluation(values: dict[str, Any], class_names: Sequence[str]) -> None
             print(f"{name:>18}  {value:.4g}")
     if values.get("confusion") is None:
         return
-    table = Table(
-        "true class", *class_names, title="Confusion: images by true class (row) and predicted class (column)"
-    )
+    table = Table("true class", *class_names, title="Confusion: true classes down, predicted across")
     for name, counts in zip(class_names, values["confusion"], strict=True):
         table.add_row(name, *map(str, counts))
     print_table(table)

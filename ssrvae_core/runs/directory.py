@@ -171,7 +171,7 @@ def _alive(status: Status) -> bool:
 def _read_npz(path: Path, required: list[str]) -> dict[str, np.ndarray]:
     """Read every array of an npz, without pickles."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = dict(archive.items())
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} cannot be read ({error}); delete the run and train it again.") from error

@@ -37,7 +37,8 @@ class Run:
     Attributes
     ----------
     id : str
-        12 hex digits, :attr:`ssrvae_core.config.RunConfig.run_id`.
+        12 hex digits, :attr:`ssrvae_core.config.RunConfig.run_id` when it was trained; a later version of the program
+        with more settings would give its configuration another one.
     path : Path
         The run's directory.
     config : RunConfig
@@ -182,10 +183,10 @@ class RunStore:
         return run
 
     def find(self, config: RunConfig) -> Run | None:
-        """Return the run of a configuration, or None if it is not in the store or is broken."""
+        """Return the run of exactly this configuration, or None if it is not in the store or is broken."""
         path = self.path(config.run_id)
         run = _read(path) if path.is_dir() else None
-        return run if isinstance(run, Run) else None
+        return run if isinstance(run, Run) and run.config.run_id == config.run_id else None
 
     def delete(self, run_id: str) -> str:
         """Delete a run, broken or not, by its id or the beginning of it, and return its id.
@@ -236,8 +237,6 @@ def _read(path: Path) -> Run | BrokenRun:
     name = directory.CONFIG
     try:
         config = RunConfig.model_validate_json((path / directory.CONFIG).read_bytes())
-        if config.run_id != path.name:
-            return BrokenRun(path.name, path, f"{directory.CONFIG} is that of another run, {config.run_id}.")
         name = directory.STATUS
         status = directory.read_status(path)
     except FileNotFoundError:

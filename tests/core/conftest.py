@@ -1,0 +1,53 @@
+"""The smallest run there is: 16x16 cards, a few dozen images, networks of a few units."""
+
+import pytest
+
+from ssrvae_core.config import RunConfig, run_config
+from ssrvae_core.runs import RunStore
+
+TINY = {
+    "dataset.size": 16,
+    "dataset.train_per_class": 20,
+    "dataset.validation_per_class": 8,
+    "model.channels": [4, 4],
+    "model.hidden": [8],
+    "model.radii": 6,
+    "model.angles": 8,
+    "training.epochs": 4,
+    "training.batch_size": 20,
+    "training.labelled_batch_size": 20,
+    "training.min_steps": 1,
+    "training.tracked": 10,
+}
+"""Settings that make any preset tiny; a run takes well under a second once the packages are imported."""
+
+
+def _tiny_config(**changes) -> RunConfig:
+    settings = TINY | {name.replace("__", "."): value for name, value in changes.items()}
+    return run_config(data="cards-b2", labels_per_class=5, settings=settings)
+
+
+@pytest.fixture(scope="session")
+def tiny_config():
+    """Build a tiny run's configuration; dots of the settings' names are written as double underscores."""
+    return _tiny_config
+
+
+@pytest.fixture(scope="session")
+def tiny_options() -> list[str]:
+    """The default tiny run as options of ``train``."""
+    settings = [option for name, value in TINY.items() for option in ("--set", f"{name}={value}")]
+    return ["--data", "cards-b2", "--labels-per-class", "5", *settings]
+
+
+@pytest.fixture
+def store(tmp_path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A finished tiny run. It is shared: read it, do not change it."""
+    from ssrvae_core.runs.execute import train_run
+
+    return train_run(_tiny_config(), RunStore(tmp_path_factory.mktemp("finished")))

@@ -1,0 +1,69 @@
+import threading
+
+import pytest
+
+from ssrvae_core.runs.files import append_line, atomic_write, locked, replacing, whole_lines
+
+
+def test_a_failed_write_leaves_the_old_file_whole_and_nothing_else(tmp_path):
+    path = tmp_path / "status.json"
+    atomic_write(path, "old")
+
+    def fail_half_way():
+        with replacing(path) as temporary:
+            temporary.write_text("half of the n")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_old_file_whole(tmp_path, monkeypatch):
+    path = tmp_path / "status.json"
+    atomic_write(path, "old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ssrvae_core.runs.files.os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        atomic_write(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_torn_last_line_is_not_read(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    assert whole_lines(path) == []
+    append_line(path, "one")
+    with path.open("a") as file:
+        file.write("tw")
+    assert whole_lines(path) == ["one"]
+
+
+def test_a_held_lock_refuses_others_and_is_free_afterwards(tmp_path):
+    path = tmp_path / "run" / "lock"
+    with locked(path, wait=False), pytest.raises(BlockingIOError), locked(path, wait=False):
+        pass
+    with locked(path, wait=False):
+        pass
+
+
+def test_who_waits_for_a_lock_that_is_deleted_gets_a_new_one(tmp_path):
+    path = tmp_path / "run" / "lock"
+    entered = threading.Event()
+
+    def wait():
+        with locked(path, wait=True):
+            entered.set()
+
+    with locked(path, wait=False):
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        path.unlink()
+        path.parent.rmdir()
+    waiter.join()
+    assert entered.is_set()
+    assert path.exists()
