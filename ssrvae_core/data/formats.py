@@ -50,7 +50,6 @@ def read_npz(path: Path) -> Fields:
                     _check_header(header, path, name)
                 with archive.open(member) as content:
                     fields[name] = np.lib.format.read_array(content, allow_pickle=False)
-                    content.read(1)  # only at the end of a member is its checksum compared
     return fields
 
 

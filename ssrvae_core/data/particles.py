@@ -102,13 +102,12 @@ def _draw_objects(labels: np.ndarray, size: int, uniform: np.ndarray) -> dict[st
     """Factors of particles of these classes from uniform numbers (n, 5); the diameter in pixels."""
     ranges = {name: np.array([getattr(kind, name) for kind in KINDS.values()])[labels] for name in FACTORS}
     ranges["contrast"] = np.broadcast_to(CONTRAST, (len(labels), 2))
-    drawn = {name: low + (high - low) * u for (name, (low, high)), u in zip(_columns(ranges), uniform.T, strict=True)}
-    drawn["diameter"] = drawn["diameter"] * size
+    drawn = {}
+    for (name, bounds), u in zip(ranges.items(), uniform.T, strict=True):
+        low, high = bounds.T
+        drawn[name] = low + (high - low) * u
+    drawn["diameter"] *= size
     return drawn
-
-
-def _columns(ranges: Mapping[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
-    return [(name, values.T) for name, values in ranges.items()]
 
 
 def _micrographs(

@@ -7,6 +7,7 @@ outline stays one pixel soft under any scale and shear, and no image is ever res
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 import numpy as np
@@ -48,9 +49,8 @@ class Frame:
 
     def flipped(self) -> Frame:
         """Return the same frame upside down."""
-        other = object.__new__(Frame)
-        other.x, other.y = self.x, -self.y
-        other._xx, other._xy, other._yy = self._xx, -self._xy, self._yy
+        other = copy.copy(self)
+        other.y, other._xy = -self.y, -self._xy
         return other
 
     def half_plane(self, normal_x: float, normal_y: float, offset: float) -> np.ndarray:

@@ -80,12 +80,12 @@ def test_every_suit_is_upright_symmetric_and_of_the_glyph_height(suit):
 
 
 @pytest.mark.parametrize("suit", SUITS)
-@pytest.mark.parametrize("changes", [{}, {"angle": 0.7, "shear_x": 0.35, "shear_y": -0.2, "scale": 1.2}])
+@pytest.mark.parametrize("changes", [{}, {"angle": 0.7, "shear_x": 0.35, "shear_y": 0.35, "scale": 1.2}])
 def test_the_soft_outline_agrees_with_supersampling(suit, changes):
     fine = 16
     image, supersampled = glyph(suit, **changes), glyph(suit, 48 * fine, **changes)
     exact = supersampled.reshape(48, fine, 48, fine).mean(axis=(1, 3))
-    assert np.abs(image - exact).mean() < 0.004
+    assert np.abs(image - exact).mean() < 0.002
     assert abs(image.sum() / exact.sum() - 1) < 0.01
 
 

@@ -113,13 +113,13 @@ def test_labelled_cards_have_the_labelled_disorder_and_the_rest_the_strong_one()
     np.testing.assert_array_equal(parts.labelled.images, images.as_labelled(parts.labelled.ids).images)
 
 
-@given(st.integers(0, 200))
+@given(st.integers(0, 200), st.integers(6, 9), st.floats(0.1, 0.9))
 @settings(deadline=None, max_examples=60)
-def test_a_split_by_group_keeps_groups_whole_and_every_class_on_both_sides(seed):
+def test_a_split_by_group_keeps_groups_whole_and_every_class_on_both_sides(seed, n_groups, fraction):
     rng = np.random.default_rng(seed)
-    groups = rng.integers(0, 9, 120)
+    groups = rng.permutation(np.arange(120) % n_groups)
     labels = np.where(rng.random(120) < 0.1, -1, groups % 3)
-    parts = split(image_set(labels, groups=groups), SplitConfig(by_group=True, seed=seed))
+    parts = split(image_set(labels, groups=groups), SplitConfig(by_group=True, seed=seed, validation_fraction=fraction))
     training = np.concatenate([parts.labelled.groups, parts.unlabelled.groups])
     assert not set(training) & set(parts.validation.groups)
     assert {0, 1, 2} <= set(parts.validation.labels) and {0, 1, 2} == set(parts.labelled.labels)
