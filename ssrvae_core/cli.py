@@ -282,8 +282,9 @@ def doctor(store: Store = None, device: Device = "auto", as_json: Json = False) 
     from ssrvae_core.training.device import choose_device
 
     found = environment(str(choose_device(device))) | {"cores": os.cpu_count(), "store": str(RunStore(store).root)}
-    for name, value in (found | found.pop("packages")).items():
-        print(f"{name:>18}  {value}")
+    for name, value in (found | found["packages"]).items():
+        if name != "packages":
+            print(f"{name:>18}  {value}")
     _check_writable(RunStore(store).root)
     with tempfile.TemporaryDirectory() as scratch:
         run = train_run(run_config(preset=DEMO_PRESET, settings=SELF_TEST), RunStore(scratch), device=device)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -77,11 +78,12 @@ def print_evaluation(values: dict[str, Any], class_names: Sequence[str]) -> None
     print_table(table)
 
 
-def epoch_progress() -> Progress:
-    """Return a progress bar that counts epochs, with a remaining time and room for ``news``."""
+@contextmanager
+def epoch_progress() -> Iterator[Progress]:
+    """Show a progress bar that counts epochs, with a remaining time and room for ``news``; an error wipes it away."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    return Progress(
+    progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -90,3 +92,9 @@ def epoch_progress() -> Progress:
         TextColumn("{task.fields[news]}"),
         console=Console(stderr=True),
     )
+    with progress:
+        try:
+            yield progress
+        except BaseException:
+            progress.live.transient = True  # what stays on the screen is the sentence alone
+            raise

@@ -1,0 +1,281 @@
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import ssrvae_core
+from ssrvae_core import cli
+from ssrvae_core.cli import main
+from ssrvae_core.runs import RunStore, directory
+
+
+@pytest.fixture
+def run_cli(capsys):
+    """Run a command line; return its exit code and what it printed on stdout and stderr."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return left.value.code or 0, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def result_of(run_cli):
+    """Run a command with ``--json``; return the JSON of its last line."""
+
+    def run(*arguments):
+        code, out, err = run_cli(*arguments, "--json")
+        assert code == 0, err
+        return json.loads(out.splitlines()[-1])
+
+    return run
+
+
+@pytest.fixture
+def complaint_of(run_cli):
+    """Run a command that must fail with exit 2; return its one line on stderr."""
+
+    def run(*arguments):
+        code, out, err = run_cli(*arguments)
+        assert code == 2
+        assert out == ""
+        lines = err.strip().splitlines()
+        assert len(lines) == 1, err
+        return lines[0]
+
+    return run
+
+
+@pytest.fixture
+def in_store(finished):
+    return "--store", finished.path.parent
+
+
+@pytest.fixture
+def image_file(tmp_path):
+    """Write an image file; its images need not mean anything."""
+
+    def write(name="images.npz", side=16, class_names=("clubs", "hearts"), **arrays):
+        images = np.random.default_rng(0).random((8, side, side))
+        values = {"images": images, "labels": np.arange(8) % 2, "class_names": np.array(class_names)} | arrays
+        np.savez(tmp_path / name, **values)
+        return tmp_path / name
+
+    return write
+
+
+def test_train_prints_its_result_as_the_last_line(finished, result_of, tiny_options, tmp_path):
+    result = result_of("train", *tiny_options, "--store", tmp_path / "runs")
+    assert (result["id"], result["status"], result["epoch"]) == (finished.id, "finished", 4)
+    assert result["validation"]["accuracy"] == finished.status.validation["accuracy"]
+    assert result["seconds"] > 0
+
+
+def test_train_returns_a_finished_run_at_once(finished, result_of, tiny_options, in_store):
+    result = result_of("train", *tiny_options, *in_store)
+    assert (result["id"], result["seconds"]) == (finished.id, finished.status.seconds)
+
+
+def test_a_time_limit_is_no_error_and_says_how_to_go_on(run_cli, tiny_options, tmp_path):
+    code, out, _ = run_cli("train", *tiny_options, "--time-limit", 0, "--store", tmp_path)
+    assert code == 0
+    assert "is interrupted after 1 epochs" in out
+    assert "goes on" in out
+
+
+def test_every_option_of_train_reaches_the_configuration(tiny_options, image_file, monkeypatch, run_cli):
+    seen = []
+    monkeypatch.setattr(cli, "_train", lambda config, *_: seen.append(config) or sys.exit(0))
+    path = image_file()
+    options = ["--model", "ss-vae", "--seed", 3, "--labelled-ratio", 0.5, "--group-split", "--epochs", 7]
+    run_cli("train", "--data", path, "--view", "mask", *options, "--set", "model.latent_dim=3", "--preset", "esi")
+    (config,) = seen
+    assert (config.dataset.source, config.dataset.path, config.dataset.view) == ("file", str(path), "mask")
+    assert (config.model.name, config.model.latent_dim) == ("ss-vae", 3)
+    assert (config.seed, config.split.seed, config.split.labelled_ratio, config.split.by_group) == (3, 3, 0.5, True)
+    assert (config.training.epochs, config.training.learning_rate) == (7, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--data", "nothing.npz"], "no file or data set 'nothing.npz'"),
+        (["--model", "vae"], "no model called 'vae'; choose one of ss-vae"),
+        (["--preset", "slow"], "no preset called 'slow'"),
+        (["--set", "model.size=3"], "no setting 'model.size'"),
+        (["--set", "model.latent_dim"], "has no value"),
+        (["--set", "model.latent_dim=many"], "model.latent_dim is not valid"),
+        (["--labels-per-class", 0], "labels_per_class is not valid"),
+        (["--labelled-ratio", 0.1, "--labels-per-class", 3], "not both"),
+        (["--epochs", 0], "training.epochs is not valid"),
+        (["--device", "cuda:77"], "'cuda:77' is not available"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence_and_the_store_stays_untouched(complaint_of, tmp_path, options, sentence):
+    assert sentence in complaint_of("train", "--data", "digits", *options, "--store", tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_unknown_option_and_an_unknown_command_exit_with_2(run_cli):
+    assert run_cli("train", "--nonsense")[0] == 2
+    assert run_cli("nonsense")[0] == 2
+
+
+def test_a_file_that_is_no_image_file_is_one_sentence_that_names_it(complaint_of, tmp_path):
+    path = tmp_path / "images.npz"
+    path.write_bytes(b"nothing of the kind")
+    assert str(path) in complaint_of("train", "--data", path, "--store", tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_ctrl_c_says_that_nothing_is_lost(run_cli, monkeypatch, tmp_path):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_train", interrupt)
+    code, _, err = run_cli("train", "--data", "digits", "--store", tmp_path)
+    assert code == 130
+    assert "goes on from the last checkpoint" in err
+
+
+def test_list_names_every_run_and_the_broken_ones(finished, result_of, run_cli, tiny_options, tmp_path):
+    assert "no runs" in run_cli("list", "--store", tmp_path)[1]
+    assert result_of("list", "--store", tmp_path) == []
+    result_of("train", *tiny_options, "--store", tmp_path)
+    (tmp_path / "abcabcabcabc").mkdir()
+    run, broken = result_of("list", "--store", tmp_path)
+    assert (run["id"], run["state"], run["model"]) == (finished.id, "finished", "ss-rvae")
+    assert run["accuracy"] == finished.status.validation["accuracy"]
+    assert broken == {"id": "abcabcabcabc", "state": "broken", "error": "config.json is missing."}
+
+
+def test_show_tells_the_whole_configuration(finished, result_of, run_cli, in_store):
+    assert "latent_dim 2" in run_cli("show", finished.id[:5], *in_store)[1]
+    shown = result_of("show", finished.id[:5], *in_store)
+    assert shown["config"] == finished.config.model_dump(mode="json")
+    assert shown["last_epoch"]["epoch"] == 4
+
+
+def test_delete_deletes(result_of, complaint_of, tiny_options, tmp_path):
+    run_id = result_of("train", *tiny_options, "--time-limit", 0, "--store", tmp_path)["id"]
+    assert result_of("delete", run_id, "--store", tmp_path) == {"id": run_id}
+    assert RunStore(tmp_path).runs() == []
+    assert f"no run {run_id}" in complaint_of("delete", run_id, "--store", tmp_path)
+
+
+def test_evaluate_without_data_repeats_the_validation(finished, result_of, in_store):
+    assert result_of("evaluate", finished.id, *in_store).items() >= finished.status.validation.items()
+
+
+def test_evaluate_judges_other_images_by_the_name_of_their_class(finished, result_of, in_store, image_file):
+    """The file numbers its two classes in its own way; the confusion is in the run's numbers."""
+    result = result_of("evaluate", finished.id, "--data", image_file(), *in_store)
+    rows = [sum(row) for row in result["confusion"]]
+    assert dict(zip(finished.class_names, rows, strict=True)) == {"hearts": 4, "spades": 0, "diamonds": 0, "clubs": 4}
+
+
+def test_evaluate_uses_the_validation_part_where_there_is_one(finished, result_of, in_store, image_file):
+    parts = np.array(["train"] * 5 + ["validation"] * 3)
+    assert result_of("evaluate", finished.id, "--data", image_file(split=parts), *in_store)["n"] == 3
+
+
+def test_images_a_run_cannot_be_judged_on_are_refused_in_a_sentence(finished, complaint_of, in_store, image_file):
+    def complaint(path):
+        return complaint_of("evaluate", finished.id, "--data", path, *in_store)
+
+    assert "class 'joker'" in complaint(image_file(class_names=("clubs", "joker")))
+    assert "1x20x20" in complaint(image_file(side=20))
+    assert "No image of" in complaint(image_file(labels=np.full(8, -1)))
+
+
+def test_predict_writes_a_table_with_a_row_an_image(finished, result_of, in_store, image_file, tmp_path):
+    out = tmp_path / "predictions.csv"
+    result = result_of("predict", finished.id, image_file(labels=np.full(8, -1)), "--out", out, *in_store)
+    assert result["images"] == 8
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    probabilities = [f"p_{name}" for name in finished.class_names]
+    assert list(rows[0]) == ["id", "name", "class", "confidence", "angle_degrees", *probabilities, "z_1", "z_2"]
+    assert len(rows) == 8
+    for row in rows:
+        shares = [float(row[name]) for name in probabilities]
+        assert sum(shares) == pytest.approx(1, abs=1e-5)
+        assert row["class"] == finished.class_names[int(np.argmax(shares))]
+        assert float(row["confidence"]) == max(shares)
+        assert -180 <= float(row["angle_degrees"]) <= 180
+
+
+def test_a_table_that_cannot_be_written_is_a_sentence(finished, complaint_of, in_store, image_file, tmp_path):
+    missing = tmp_path / "missing" / "predictions.csv"
+    assert "cannot be written" in complaint_of("predict", finished.id, image_file(), "--out", missing, *in_store)
+
+
+def test_an_unfinished_run_can_be_neither_asked_nor_judged(result_of, complaint_of, tiny_options, image_file, tmp_path):
+    store = tmp_path / "runs"
+    run_id = result_of("train", *tiny_options, "--time-limit", 0, "--store", store)["id"]
+    assert "is interrupted" in complaint_of("evaluate", run_id, "--store", store)
+    assert "is interrupted" in complaint_of(
+        "predict", run_id, image_file(), "--out", tmp_path / "p.csv", "--store", store
+    )
+
+
+def test_the_demo_trains_both_models_at_every_ratio_once(monkeypatch, result_of, run_cli, tiny_config, tmp_path):
+    def tiny(*, preset, model, labelled_ratio):
+        split = {"split__labels_per_class": None, "split__labelled_ratio": labelled_ratio}
+        rotation = {"ss-vae": "none", "ss-rvae": "marginal"}[model]
+        return tiny_config(**split, model__rotation=rotation, training__epochs=1)
+
+    monkeypatch.setattr(cli, "run_config", tiny)
+    monkeypatch.setattr(cli, "DEMO_RATIOS", (0.25, 0.5))
+    rows = result_of("demo", "--store", tmp_path)
+    assert [(row["model"], row["labelled_ratio"], row["state"]) for row in rows] == [
+        (model, ratio, "finished") for model in ("ss-vae", "ss-rvae") for ratio in (0.25, 0.5)
+    ]
+    code, out, err = run_cli("demo", "--store", tmp_path)
+    assert (code, err) == (0, "")
+    assert "make demo" in out
+    assert [run.status.updated for run in RunStore(tmp_path).runs()] == sorted(
+        (row["updated"] for row in rows), reverse=True
+    )
+
+
+def test_the_doctor_reports_versions_and_tests_itself(monkeypatch, result_of, tiny_config, tmp_path):
+    monkeypatch.setattr(cli, "run_config", lambda **_: tiny_config())
+    result = result_of("doctor", "--store", tmp_path / "runs")
+    assert result["ok"]
+    assert result["packages"]["torch"]
+    assert result["device"] == "cpu"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_doctor_finds_a_store_that_cannot_be_written(run_cli, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = run_cli("doctor", "--store", tmp_path / "file" / "runs")
+    assert code == 2
+    assert "cannot be written" in err
+
+
+def test_the_module_runs_and_needs_no_torch_to_be_imported():
+    script = "import sys, ssrvae_core; print('torch' in sys.modules, 'pydantic' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["False", "False"]
+    answer = subprocess.run([sys.executable, "-m", "ssrvae_core", "--help"], capture_output=True, text=True, check=True)
+    assert all(command in answer.stdout for command in ("demo", "train", "evaluate", "predict", "doctor"))
+
+
+def test_the_classifier_is_there_when_it_is_asked_for():
+    assert ssrvae_core.SSRVAEClassifier.__name__ == "SSRVAEClassifier"
+    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+        _ = ssrvae_core.Nothing
+
+
+def test_the_directory_of_a_run_never_leaves_the_store(complaint_of, finished, in_store):
+    for command in ("show", "delete", "evaluate"):
+        assert "no run id" in complaint_of(command, f"../{finished.path.parent.name}", *in_store)
+    assert (finished.path / directory.CONFIG).exists()
