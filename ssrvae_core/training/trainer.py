@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,9 +21,12 @@ from ssrvae_core.training.snapshots import Tracker
 INIT, EPOCH = 0, 1
 """What a seed is for, so that no two uses share their random numbers."""
 
+EXPLODED = 10.0
+"""A loss this many times worse than the untrained model's is a training that went wrong."""
+
 
 class Diverged(UserError):
-    """The training left the finite numbers."""
+    """The training left the finite numbers, or made the model far worse than it was untrained."""
 
 
 class Trainer:
@@ -56,6 +60,7 @@ class Trainer:
         self._objective = Objective(self.model, config.training)
         self._optimiser = torch.optim.Adam(self.model.parameters(), lr=config.training.learning_rate, fused=True)
         self._clip = GradientClip(config.training.gradient_clip)
+        self._first_loss: float | None = None
         self._best_loss, self._epochs_since_best = math.inf, 0
 
     @property
@@ -76,7 +81,7 @@ class Trainer:
         Raises
         ------
         Diverged
-            If a loss or a gradient is not finite.
+            If a loss or a gradient is not finite, or the loss of an epoch is many times the untrained model's.
         """
         while not self.finished:
             yield self._train_epoch()
@@ -85,16 +90,18 @@ class Trainer:
         config = self.config.training
         began, sums, n_images = time.perf_counter(), torch.zeros(6, device=self.device), 0
         self.model.train()
-        with seeded(self.device, self.config.seed, EPOCH, self.epoch) as generator:
+        with seeded(self.device, self.config.seed, EPOCH, self.epoch) as generator, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Encountered")  # Pyro's; ours is an error, with advice
             n_steps = self._n_steps()
             for step, batch in enumerate(self._batches(generator)):
                 self._set_learning_rate((self.epoch + step / n_steps) / config.epochs)
                 losses = self._step(batch, generator)
+                if self._first_loss is None:
+                    self._first_loss = losses.total.item()
                 sums += torch.stack([term.detach() for term in vars(losses).values()])
                 n_images += len(batch.labelled) + len(batch.unlabelled)
         means = Losses(*(sums / n_steps).unbind())
-        if not math.isfinite(means.total.item()):
-            raise self._diverged()
+        self._check(means.total.item())
         seconds = time.perf_counter() - began
         self.epoch += 1
         self._watch_for_early_stop(means.total.item())
@@ -122,14 +129,22 @@ class Trainer:
         self._optimiser.zero_grad()
         losses.total.backward()
         if not self._clip(self.model):
-            raise self._diverged()
+            raise self._diverged("a gradient is not a finite number")
         self._optimiser.step()
         return losses
 
-    def _diverged(self) -> Diverged:
+    def _check(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise self._diverged("a loss is not a finite number")
+        first = self._first_loss or 0.0
+        if loss - first > EXPLODED * (abs(first) + 1):
+            raise self._diverged(f"the loss is {loss:.3g}, and was {first:.3g} before")
+
+    def _diverged(self, why: str) -> Diverged:
+        rate = self.config.training.learning_rate
         return Diverged(
-            f"The training diverged in epoch {self.epoch + 1}: a loss or gradient is not a finite number; lower "
-            f"training.learning_rate (now {self.config.training.learning_rate:g}), for instance to a third of it."
+            f"The training diverged in epoch {self.epoch + 1}: {why}; "
+            f"lower training.learning_rate (now {rate:g}), for instance to {rate / 3:.1g}."
         )
 
     # One epoch's schedule.
@@ -170,7 +185,9 @@ class Trainer:
             group["lr"] = config.learning_rate * factor
 
     def _watch_for_early_stop(self, loss: float) -> None:
-        if loss < self._best_loss:
+        # While the KL weight ramps up, the loss rises by that alone: nothing before its end counts.
+        ramping = self.epoch <= self.config.training.beta_ramp_epochs + 1
+        if ramping or loss < self._best_loss:
             self._best_loss, self._epochs_since_best = loss, 0
         else:
             self._epochs_since_best += 1
@@ -184,6 +201,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "gradient_norm": self._clip.typical,
+            "first_loss": self._first_loss,
             "best_loss": self._best_loss,
             "epochs_since_best": self._epochs_since_best,
         }
@@ -194,6 +212,7 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._clip.typical = state["gradient_norm"]
+        self._first_loss = state["first_loss"]
         self._best_loss, self._epochs_since_best = state["best_loss"], state["epochs_since_best"]
 
 
