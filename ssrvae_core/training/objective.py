@@ -113,7 +113,9 @@ class Objective:
         if config.generative_weight > 0:
             elbo_labelled = self.elbo(self.model.look(batch.labelled), batch.y, beta) / n_labelled
             if len(x):
-                elbo_unlabelled = self.elbo(x, None, beta, plain) / len(x)
+                share = config.classifier_elbo_weight
+                felt = share * plain + (1 - share) * plain.detach()
+                elbo_unlabelled = self.elbo(x, None, beta, felt) / len(x)
         total = (
             config.aux_weight * classification
             + config.consistency_weight * consistency
