@@ -15,14 +15,23 @@ DARK_CELL = 0.6
 
 
 def confusion_figure(
-    counts: np.ndarray, class_names: Sequence[str], *, normalise: bool = False, title: str = ""
+    counts: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    normalise: bool = False,
+    title: str = "",
+    highest: float | None = None,
 ) -> go.Figure:
     """Draw one confusion matrix; see :func:`confusion_figures`."""
-    return confusion_figures({title: counts}, class_names, normalise=normalise)
+    return confusion_figures({title: counts}, class_names, normalise=normalise, highest=highest)
 
 
 def confusion_figures(
-    counts: Mapping[str, np.ndarray], class_names: Sequence[str], *, normalise: bool = False
+    counts: Mapping[str, np.ndarray],
+    class_names: Sequence[str],
+    *,
+    normalise: bool = False,
+    highest: float | None = None,
 ) -> go.Figure:
     """Draw confusion matrices side by side, on one colour scale, with the number in every cell.
 
@@ -34,6 +43,8 @@ def confusion_figures(
         Name of class ``k`` at position ``k``.
     normalise : bool
         Show shares of the true class instead of counts.
+    highest : float, optional
+        Images at the top of the colour scale, where several figures share it; by default those of the fullest cell.
 
     Returns
     -------
@@ -43,7 +54,7 @@ def confusion_figures(
     """
     figure = make_subplots(rows=1, cols=len(counts), horizontal_spacing=0.08)
     matrices = [np.asarray(matrix) for matrix in counts.values()]
-    highest = 1.0 if normalise else float(max(1, *(matrix.max() for matrix in matrices)))
+    highest = 1.0 if normalise else highest or float(max(1, *(matrix.max() for matrix in matrices)))
     for index, (title, matrix) in enumerate(zip(counts, matrices, strict=True)):
         shares = _shares(matrix)
         shown = shares if normalise else matrix

@@ -1,0 +1,24 @@
+"""The dashboard's entry point: which pages there are, and which store they look at."""
+
+import streamlit as st
+
+from ssrvae_core.config import UserError
+from ui.runs import store
+
+st.set_page_config(page_title="ss-rVAE dashboard", page_icon=":material/rotate_right:", layout="wide")
+
+page = st.navigation(
+    {
+        "Explore": [
+            st.Page("pages/overview.py", title="Overview", icon=":material/list:", default=True),
+            st.Page("pages/latent_space.py", title="Latent space", icon=":material/scatter_plot:"),
+            st.Page("pages/confusion.py", title="Confusion", icon=":material/grid_on:"),
+        ]
+    }
+)
+st.sidebar.caption("Runs are read from")
+st.sidebar.code(str(store().root), language=None, wrap_lines=True)
+try:
+    page.run()
+except UserError as error:
+    st.error(str(error))

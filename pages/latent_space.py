@@ -1,0 +1,129 @@
+"""Latent space (Fig S1): the latents of two models side by side, the images behind them, and the manifold."""
+
+import streamlit as st
+
+from ssrvae_core.config import UserError
+from ssrvae_core.figures import colourings, latent_scatter
+from ui import charts, export, images
+from ui.entry import through_app
+from ui.gallery import show_gallery
+from ui.runs import caption, panels_of, pick_runs
+from ui.selection import selected_ids, table
+from ui.state import pick
+
+PAGE = "latent"
+
+through_app()
+st.title("Latent space")
+runs, panels = panels_of(pick_runs(PAGE))
+class_names = runs[0].class_names
+run_ids = [run.id for run in runs]
+about = caption(runs, len(panels[0].predictions))
+
+# What the points show.
+
+dims = min(run.config.model.latent_dim for run in runs)
+columns = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
+with columns[0]:
+    colour_by = pick(PAGE, "colour", "Colour by", colourings(panels), "class", format_func=charts.colouring_label)
+x, y = 0, 1
+if dims > 2:
+    latents = [f"z{number}" for number in range(1, dims + 1)]
+    with columns[1]:
+        x = latents.index(pick(PAGE, "x", "Across", latents, "z1"))
+    with columns[2]:
+        y = latents.index(pick(PAGE, "y", "Up", latents, "z2"))
+joint = latent_scatter(panels, class_names, colour_by=colour_by, x_dim=x, y_dim=y)
+with columns[3]:
+    export.menu(
+        "latent-space",
+        "Latent space",
+        about,
+        figure=lambda: joint,
+        table=lambda: table(panels[0].predictions.ids, panels, run_ids, class_names),
+    )
+
+
+@st.fragment
+def scatters() -> None:
+    """Draw the scatters and the gallery of what is selected in them; no figure here may depend on the selection."""
+    st.html(charts.legend(joint))
+    events = []
+    for column, run, panel in zip(st.columns(len(panels)), runs, panels, strict=True):
+        figure = latent_scatter([panel], class_names, colour_by=colour_by, x_dim=x, y_dim=y, uirevision=run.id)
+        charts.make_panel(figure, coloraxis=joint.layout.coloraxis)
+        with column:
+            event = charts.show(
+                figure,
+                key=f"{PAGE}-scatter-{run.id}",
+                alt=f"Scatter of the latent variables of {panel.title}, {len(panel.predictions)} images, "
+                f"coloured by {colour_by}.",
+                file_name=f"latent-{run.id}",
+                on_select="rerun",
+                selection_mode=("box", "lasso"),
+            )
+        events.append(event)
+    st.caption(about)
+    ids = selected_ids(*events)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{len(ids)} selected**")
+        st.download_button(
+            "Selection as CSV",
+            data=lambda: export.csv(table(ids, panels, run_ids, class_names)),
+            file_name="selection.csv",
+            mime="text/csv",
+            on_click="ignore",
+            disabled=not len(ids),
+            icon=":material/download:",
+        )
+    if len(ids):
+        show_gallery(f"{PAGE}-gallery", ids, runs, panels)
+    else:
+        st.caption("Draw a lasso around points, or a box, to see their images here. A double click clears it.")
+
+
+scatters()
+
+# What the models imagine.
+
+st.subheader("Manifold")
+
+
+@st.fragment
+def manifolds() -> None:
+    """Decode a grid over the two latents shown, of one class at one angle."""
+    left, right = st.columns(2)
+    with left:
+        names = dict(zip(map(str, range(len(class_names))), class_names, strict=True))
+        label = int(pick(PAGE, "manifold", "Class", list(names), "0", format_func=names.__getitem__, segmented=True))
+    with right:
+        degrees = st.slider("Angle (degrees, counter-clockwise)", -180, 180, 0, step=15, key=f"{PAGE}-angle")
+    for column, run, panel in zip(st.columns(len(panels)), runs, panels, strict=True):
+        with column:
+            try:
+                picture = images.manifold(run, label, degrees, (x, y))
+            except UserError as error:
+                st.error(str(error))
+                continue
+            fixed = "" if run.config.model.rotation != "none" else ", which has no angle to turn"
+            st.image(
+                picture,
+                caption=f"{class_names[label]} by {panel.title}{fixed}",
+                width="stretch",
+                alt=f"Images decoded by {panel.title} over a grid of latent variables, class {class_names[label]}, "
+                f"at {degrees} degrees.",
+            )
+            st.download_button(
+                "PNG",
+                data=lambda picture=picture: images.png(picture),
+                file_name=f"manifold-{run.id}-{class_names[label]}.png",
+                mime="image/png",
+                on_click="ignore",
+                key=f"{PAGE}-manifold-png-{run.id}",
+                icon=":material/download:",
+            )
+    across = f"z{x + 1} grows to the right" + (f", z{y + 1} upwards" if dims > 1 else "")
+    st.caption(f"{across}, from -{images.EXTENT:g} to {images.EXTENT:g}; other latents are 0.")
+
+
+manifolds()

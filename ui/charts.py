@@ -1,0 +1,96 @@
+"""Charts on a page: one config for all, and one legend for charts that stand side by side."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from html import escape
+from typing import Any, Literal
+
+import plotly.graph_objects as go
+import streamlit as st
+
+PANEL_HEIGHT = 420
+
+_SHAPES = {
+    "circle": '<circle cx="8" cy="8" r="5.5"/>',
+    "square": '<rect x="3" y="3" width="10" height="10"/>',
+    "diamond": '<path d="M8 1.5 14.5 8 8 14.5 1.5 8Z"/>',
+    "triangle-up": '<path d="M8 2 14.5 13.5H1.5Z"/>',
+    "cross": '<path d="M6 2h4v4h4v4h-4v4H6v-4H2V6h4Z"/>',
+    "x": '<path d="M4.5 2 8 5.5 11.5 2 14 4.5 10.5 8 14 11.5 11.5 14 8 10.5 4.5 14 2 11.5 5.5 8 2 4.5Z"/>',
+    "triangle-down": '<path d="M8 14 1.5 2.5h13Z"/>',
+    "star": '<path d="M8 1.2 10 6h5l-4 3.1 1.5 5L8 11.2 3.5 14.1 5 9.1 1 6h5Z"/>',
+    "pentagon": '<path d="M8 1.5 14.6 6.3 12.1 14H3.9L1.4 6.3Z"/>',
+}
+"""Plotly's marker shapes in a box of 16 x 16."""
+
+_LEGEND_STYLE = """<style>
+.legend {display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 0.9rem; margin: 2px 0}
+.legend span {display: inline-flex; align-items: center; gap: 6px}
+</style>"""
+
+
+def show(
+    figure: go.Figure,
+    key: str,
+    alt: str,
+    *,
+    file_name: str,
+    height: int = PANEL_HEIGHT,
+    on_select: Callable[[], None] | Literal["rerun", "ignore"] = "ignore",
+    selection_mode: Iterable[Literal["points", "box", "lasso"]] = ("points", "box", "lasso"),
+) -> Any:
+    """Show a figure over the width of its column; its camera button saves it as SVG.
+
+    Parameters
+    ----------
+    figure : go.Figure
+        The figure.
+    key : str
+        Key of the chart, and of its selection in the session state.
+    alt : str
+        What is to be seen, for who cannot see it.
+    file_name : str
+        Name of a saved picture, without its ending.
+    height : int
+        Pixels.
+    on_select, selection_mode
+        As for ``st.plotly_chart``.
+    """
+    config = {
+        "displaylogo": False,
+        "responsive": True,
+        "toImageButtonOptions": {"format": "svg", "filename": file_name},
+        "modeBarButtonsToRemove": ["autoScale2d"],
+    }
+    return st.plotly_chart(
+        figure, key=key, alt=alt, height=height, config=config, on_select=on_select, selection_mode=selection_mode
+    )
+
+
+def make_panel(figure: go.Figure, **layout: Any) -> None:
+    """Fit a figure of one panel into a column: no legend, and the margins that Streamlit's theme takes away."""
+    figure.update_layout(showlegend=False, margin={"l": 60, "r": 16, "t": 60, "b": 50}, **layout)
+    figure.update_annotations(yshift=10)
+
+
+def colouring_label(name: str) -> str:
+    """Return the name of a colouring as it reads in a list."""
+    return name.replace("_", " ").capitalize()
+
+
+def legend(figure: go.Figure) -> str:
+    """Return the legend of a scatter as HTML that wraps, in the order of the figure's own."""
+    entries = sorted((trace for trace in figure.data if trace.showlegend is not False), key=lambda t: t.legendrank)
+    shown = "".join(f"<span>{_symbol(trace.marker)}{escape(trace.name)}</span>" for trace in entries)
+    return f'{_LEGEND_STYLE}<div class="legend" role="list" aria-label="Legend">{shown}</div>'
+
+
+def _symbol(marker: go.scatter.Marker) -> str:
+    hollow = marker.symbol.endswith("-open")
+    paint = f'fill="none" stroke="{marker.color}" stroke-width="2"' if hollow else f'fill="{marker.color}"'
+    shape = _SHAPES[marker.symbol.removesuffix("-open")]
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="14" height="14" viewBox="0 0 16 16" {paint}>{shape}</svg>'
+    # As an image: Streamlit strips drawings from its HTML.
+    return f'<img src="data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}" alt="">'

@@ -1,0 +1,130 @@
+"""The validation images of a run, what its model makes of them, and how they go into a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from ssrvae_core.records import Predictions
+from ssrvae_core.runs import Run
+
+if TYPE_CHECKING:
+    from ssrvae_core.models import SSVAE
+
+GRID = 9
+"""Images along a side of the manifold."""
+EXTENT = 2.0
+"""Standard deviations of the prior that the manifold reaches."""
+PRINT_PIXELS = 720
+"""Smallest side of an enlarged picture."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images as bytes: ``pixels`` (N, H, W) grey or (N, H, W, 3), of the samples ``ids``, ascending."""
+
+    ids: np.ndarray
+    pixels: np.ndarray
+
+    def of(self, sample: int) -> np.ndarray | None:
+        """Return the picture of a sample, None where there is none."""
+        row = int(np.searchsorted(self.ids, sample))
+        return self.pixels[row] if row < len(self.ids) and self.ids[row] == sample else None
+
+
+def validation_pictures(run: Run, ids: np.ndarray) -> Pictures:
+    """Load a run's data set again, and keep the pictures of these samples.
+
+    Raises
+    ------
+    UserError
+        If the data set cannot be loaded, for one because its file is gone.
+    """
+    config = run.config
+    held_out = config.split.model_dump_json(include={"seed", "by_group", "validation_fraction"})
+    return _pictures(config.dataset.model_dump_json() + held_out, run, ids)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the images")
+def _pictures(data: str, _run: Run, _ids: np.ndarray) -> Pictures:
+    from ssrvae_core.data import load
+
+    images = load(_run.config.dataset)
+    rows = np.flatnonzero(np.isin(images.ids, _ids))
+    rows = rows[np.argsort(images.ids[rows])]
+    return Pictures(images.ids[rows], to_pixels(images.images[rows]))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the model")
+def _model(path: str, updated: float, _run: Run) -> SSVAE:
+    return _run.model()
+
+
+def model_of(run: Run) -> SSVAE:
+    """Return a run's trained model; the first one takes the time torch takes to import.
+
+    Raises
+    ------
+    UserError
+        If its weights cannot be read.
+    """
+    return _model(str(run.path.absolute()), run.status.updated, run)
+
+
+def reconstructions(run: Run, predictions: Predictions, rows: np.ndarray) -> np.ndarray:
+    """Decode the latents of these rows at angle zero: the objects de-rotated. Bytes, as in :class:`Pictures`."""
+    import torch
+
+    z, y = torch.from_numpy(predictions.z_mean[rows]), torch.from_numpy(predictions.predicted[rows])
+    return to_pixels(model_of(run).decode(z, y).cpu().numpy())
+
+
+@st.cache_data(max_entries=256, show_spinner="Drawing the manifold")
+def _manifold(path: str, updated: float, label: int, degrees: int, dims: tuple[int, int], _run: Run) -> np.ndarray:
+    model, angle = model_of(_run), float(np.radians(degrees))
+    if _run.config.model.latent_dim == 1:
+        grid = model.traverse(label, 0, GRID, EXTENT, angle)[None]
+    else:
+        grid = model.manifold2d(label, GRID, EXTENT, angle, dims)
+    return enlarge(tile(to_pixels(grid.cpu().numpy())), PRINT_PIXELS)
+
+
+def manifold(run: Run, label: int, degrees: int, dims: tuple[int, int]) -> np.ndarray:
+    """Decode a grid over two latent dimensions of a class, turned by an angle in degrees, as one picture."""
+    return _manifold(str(run.path.absolute()), run.status.updated, label, degrees, dims, run)
+
+
+def to_pixels(images: np.ndarray) -> np.ndarray:
+    """Return images (..., C, H, W) in [0, 1] as bytes: (..., H, W, 3) if they have three channels, else their mean."""
+    seen = np.moveaxis(images, -3, -1) if images.shape[-3] == 3 else images.mean(axis=-3)
+    return np.round(255 * np.clip(seen, 0, 1)).astype(np.uint8)
+
+
+def tile(grid: np.ndarray) -> np.ndarray:
+    """Lay pictures (rows, columns, H, W[, 3]) out as one."""
+    rows, columns, height, width = grid.shape[:4]
+    return np.moveaxis(grid, 2, 1).reshape(rows * height, columns * width, *grid.shape[4:])
+
+
+def enlarge(picture: np.ndarray, least: int) -> np.ndarray:
+    """Repeat pixels until the longer side has at least this many, so that no browser blurs them."""
+    factor = -(-least // max(picture.shape[:2]))
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def png(picture: np.ndarray) -> bytes:
+    """Encode a picture as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def data_uri(picture: np.ndarray) -> str:
+    """Return a picture as the address of an HTML image."""
+    return "data:image/png;base64," + base64.b64encode(png(picture)).decode()

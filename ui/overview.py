@@ -1,0 +1,71 @@
+"""The table of runs, and what is to be said of those that did not finish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from ssrvae_core.runs import BrokenRun, Run
+from ui.runs import labels_text, model_title
+
+LIVE = ("running", "queued")
+
+
+def runs_table(runs: Sequence[Run], broken: Sequence[BrokenRun]) -> pd.DataFrame:
+    """Tabulate a store, a row a run, those that cannot be read last."""
+    rows = [
+        {
+            "Data set": run.data_name,
+            "Model": model_title(run),
+            "Labels": labels_text(run),
+            "Ratio": run.config.split.labelled_ratio,
+            "Seed": run.config.seed,
+            "Accuracy": (run.status.validation or {}).get("accuracy"),
+            "State": state_text(run),
+            "Time": duration(run.status.seconds) if run.status.epoch else None,
+            "Device": run.status.device,
+            "Updated": datetime.fromtimestamp(run.status.updated, UTC) if run.status.updated else None,
+            "Run": run.id,
+        }
+        for run in runs
+    ]
+    table = pd.DataFrame([*rows, *({"State": "broken", "Run": lost.id} for lost in broken)])
+    return table.astype({"Ratio": "Float64", "Seed": "Int64", "Accuracy": "Float64"}) if len(table) else table
+
+
+def state_text(run: Run) -> str:
+    """State of a run, with how far it is where that is not to the end."""
+    if run.status.state == "finished":
+        return "finished"
+    return f"{run.status.state}, epoch {run.status.epoch} of {run.config.training.epochs}"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as a person says them, such as ``2 min 05 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def remaining_seconds(run: Run) -> float | None:
+    """Return how long a run will take to its end at its mean speed so far, None before the first epoch."""
+    done, asked = run.status.epoch, run.config.training.epochs
+    return run.status.seconds / done * (asked - done) if done else None
+
+
+def complaint(run: Run | BrokenRun) -> str | None:
+    """Return one sentence on why a run has nothing to show and what to do about it, None where all is well."""
+    if isinstance(run, BrokenRun):
+        return f"Run {run.id} cannot be read: {run.reason} Restore its files, or delete it and train it again."
+    state, at = run.status.state, f"{run.status.epoch} of {run.config.training.epochs} epochs"
+    if state == "failed":
+        return f"Run {run.id} failed after {at}: {run.status.error or 'no reason was recorded.'}"
+    if state == "interrupted":
+        return f"Run {run.id} was interrupted after {at}; the command that started it goes on from its checkpoint."
+    if state == "cancelled":
+        return f"Run {run.id} was cancelled after {at}; the command that started it goes on from its checkpoint."
+    return None

@@ -1,0 +1,197 @@
+"""Runs as the pages speak of them: their names, which belong together, and the two pickers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from ssrvae_core.config import UserError
+from ssrvae_core.figures import Panel
+from ssrvae_core.records import Predictions
+from ssrvae_core.runs import Run, RunStore
+from ui.state import pick
+
+MODEL_TITLES = {"ss-vae": "ss-VAE", "ss-rvae": "ss-rVAE", "ss-rvae-paper": "ss-rVAE (paper)"}
+NO_RUN = "none"
+
+
+def store() -> RunStore:
+    """Return the store the dashboard shows: ``$SSRVAE_STORE``, else ``runs``."""
+    return RunStore()
+
+
+# How a run reads.
+
+
+def model_title(run: Run) -> str:
+    """Name of a run's model, as it is written in the paper."""
+    return MODEL_TITLES[run.config.model.name]
+
+
+def labels_text(run: Run) -> str:
+    """How many labels a run sees."""
+    split = run.config.split
+    if split.labels_per_class is not None:
+        return f"{split.labels_per_class} labels a class"
+    return "all labels" if split.labelled_ratio is None else f"{100 * split.labelled_ratio:g} % labelled"
+
+
+def run_label(run: Run) -> str:
+    """One line that tells a run from others."""
+    parts = (model_title(run), run.data_name, labels_text(run), f"seed {run.config.seed}", run.id)
+    return " \u00b7 ".join(parts)
+
+
+def panel_titles(runs: Sequence[Run]) -> list[str]:
+    """Titles that tell these runs apart: the model's name, and no more than it takes beside it."""
+    for words in (
+        [model_title(run) for run in runs],
+        [f"{model_title(run)}, {labels_text(run)}" for run in runs],
+    ):
+        if len(set(words)) == len(runs):
+            return words
+    return [f"{model_title(run)}, run {run.id}" for run in runs]
+
+
+def caption(runs: Sequence[Run], n: int) -> str:
+    """Say what a figure of these runs shows: data, number of images, labels, seeds and run ids."""
+    first = runs[0]
+    each = "; ".join(
+        f"{model_title(run)}: run {run.id}, {labels_text(run)}, seed {run.config.seed}, "
+        f"{run.status.epoch} epochs, {datetime.fromtimestamp(run.status.updated):%Y-%m-%d}"
+        for run in runs
+    )
+    return f"{first.data_name}, N = {n} validation images. {each}."
+
+
+# Which runs belong together.
+
+
+def finished(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs that have something to show, in the same order."""
+    return [run for run in runs if run.status.state == "finished"]
+
+
+def same_images(run: Run, other: Run) -> bool:
+    """Whether two runs are judged on the same validation images.
+
+    A generated data set brings its own validation part; that of a file depends on the split.
+    """
+    if _data(run) != _data(other):
+        return False
+    if run.config.dataset.source != "file":
+        return True
+    mine, other_split = run.config.split, other.config.split
+    return (mine.seed, mine.by_group, mine.validation_fraction) == (
+        other_split.seed,
+        other_split.by_group,
+        other_split.validation_fraction,
+    )
+
+
+def partner(run: Run, runs: Sequence[Run]) -> Run | None:
+    """Return the first of ``runs`` to set beside a run: with the other invariance, on the same images.
+
+    The same split and seed come first.
+    """
+    others = [other for other in runs if same_images(run, other) and _invariant(other) != _invariant(run)]
+    alike = [o for o in others if o.config.split == run.config.split and o.config.seed == run.config.seed]
+    return next(iter([*alike, *others]), None)
+
+
+def newest_pair(runs: Sequence[Run]) -> tuple[Run, Run | None]:
+    """Return the ss-VAE and the ss-rVAE to begin with: the newest two of one data set, split and seed.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Finished runs, at least one, newest first. Without a pair among them the newest stands alone.
+    """
+    for run in runs:
+        other = partner(run, runs)
+        if other is not None and other.config.split == run.config.split:
+            return (other, run) if _invariant(run) else (run, other)
+    return runs[0], None
+
+
+def _data(run: Run) -> dict[str, Any]:
+    """Return the data set's settings without the path of a file: its content's hash stands for it."""
+    return run.config.dataset.model_dump(exclude={"path"})
+
+
+def _invariant(run: Run) -> bool:
+    return run.config.model.rotation != "none"
+
+
+# On the page.
+
+
+def pick_runs(page: str) -> list[Run]:
+    """Show the pickers of the left and the right run, and return one run or two; stop the page where there is none."""
+    runs, broken = store().scan()
+    shown = {run.id: run for run in finished(runs)}
+    if not shown:
+        nothing_yet(unfinished=len(runs) + len(broken))
+        st.stop()
+    left_default, right_default = newest_pair(list(shown.values()))
+    columns = st.columns(2)
+    with columns[0]:
+        left = shown[pick(page, "left", "Left run", list(shown), left_default.id, format_func=_labels(shown))]
+    comparable = [run.id for run in shown.values() if run.id != left.id and same_images(left, run)]
+    if left.id != left_default.id:
+        right_default = partner(left, list(shown.values()))
+    with columns[1]:
+        right = pick(
+            page,
+            "right",
+            "Right run",
+            [*comparable, NO_RUN],
+            right_default.id if right_default else NO_RUN,
+            format_func=_labels(shown),
+            help="The runs that are judged on the same images as the left one.",
+        )
+    return [left] if right == NO_RUN else [left, shown[right]]
+
+
+def _labels(runs: dict[str, Run]) -> Callable[[str], str]:
+    return lambda run_id: run_label(runs[run_id]) if run_id in runs else "none beside it"
+
+
+def nothing_yet(unfinished: int = 0) -> None:
+    """Say what to do about a store without a finished run."""
+    if unfinished:
+        st.info("No run of this store can be shown yet. The overview says how far each is, or what is wrong with it.")
+        st.page_link("pages/overview.py", label="Go to the overview", icon=":material/list:")
+        return
+    st.info("There are no runs in this store yet. Either command below trains some; then reload this page.")
+    st.markdown("A small sweep of both models, in a few minutes:")
+    st.code("make demo", language="bash")
+    st.markdown("Or one run, on playing cards that are turned by up to 120 degrees, with few labels:")
+    st.code(
+        "python -m ssrvae_core train --preset teaching --model ss-rvae --labelled-ratio 0.05\n"
+        "python -m ssrvae_core train --preset teaching --model ss-vae --labelled-ratio 0.05",
+        language="bash",
+    )
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading the predictions")
+def _predictions(path: str, updated: float, _run: Run) -> Predictions:
+    return _run.predictions()
+
+
+def panels_of(runs: Sequence[Run]) -> tuple[list[Run], list[Panel]]:
+    """Return the runs whose predictions can be read, with these under their titles; say what is wrong with others."""
+    readable: list[tuple[Run, Panel]] = []
+    for run, title in zip(runs, panel_titles(runs), strict=True):
+        try:
+            predictions = _predictions(str(run.path.absolute()), run.status.updated, run)
+        except UserError as error:
+            st.error(str(error))
+        else:
+            readable.append((run, Panel(title, predictions)))
+    if not readable:
+        st.stop()
+    return [run for run, _ in readable], [panel for _, panel in readable]

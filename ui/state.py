@@ -1,0 +1,101 @@
+"""Permalinks: what a page shows is in its address, and a bad address falls back with a sentence.
+
+The address counts when a page is entered; from then on the widgets do, and the address follows them. So a rerun that
+overtakes its own address update never turns a widget back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+_MEMORY = "last chosen"
+_LONGEST_ECHO = 40
+
+
+def resolve(asked: str | None, remembered: str | None, options: Sequence[str], default: str) -> tuple[str, bool]:
+    """Return the option to show on entering a page, and whether what the address asks for had to be refused.
+
+    Parameters
+    ----------
+    asked : str, optional
+        The value in the address.
+    remembered : str, optional
+        What this session chose last, here or on another page.
+    options : sequence of str
+        What there is to choose from.
+    default : str
+        One of ``options``.
+    """
+    known = set(options)
+    if asked is not None and asked in known:
+        return asked, False
+    fallback = remembered if remembered is not None and remembered in known else default
+    return fallback, asked is not None
+
+
+def harmless(text: str) -> str:
+    """Return a piece of an address fit to be repeated on a page: short, and without markup."""
+    plain = re.sub(r"[^\w .,:-]", "", text)
+    return plain if len(plain) <= _LONGEST_ECHO else plain[:_LONGEST_ECHO] + " ..."
+
+
+def key(page: str, name: str) -> str:
+    """Key of the widget that :func:`pick` makes."""
+    return f"{page}-{name}"
+
+
+def pick(
+    page: str,
+    name: str,
+    label: str,
+    options: Sequence[str],
+    default: str,
+    *,
+    format_func: Callable[[str], str] = str,
+    segmented: bool = False,
+    help: str | None = None,
+) -> str:
+    """Show a widget to choose one option, tied to the address.
+
+    Parameters
+    ----------
+    page, name : str
+        The page, and the name in its address. Pages that use one name hand its value on to each other.
+    label : str
+        Label of the widget.
+    options : sequence of str
+        What there is to choose from, at least one.
+    default : str
+        One of ``options``.
+    format_func : callable
+        How an option reads.
+    segmented : bool
+        A row of buttons instead of a list to open.
+    help : str, optional
+        Tooltip of the widget.
+    """
+    widget = key(page, name)
+    memory = st.session_state.setdefault(_MEMORY, {})
+    if widget not in st.session_state:
+        asked = st.query_params.get(name)
+        st.session_state[widget], refused = resolve(asked, memory.get(name), options, default)
+        if refused:
+            shown = format_func(st.session_state[widget])
+            st.warning(
+                f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not to be had here; "
+                f"this is {shown} instead."
+            )
+    elif st.session_state[widget] not in options:
+        st.session_state[widget] = default
+    if segmented:
+        st.segmented_control(label, options, format_func=format_func, key=widget, help=help, required=True)
+    else:
+        st.selectbox(label, options, format_func=format_func, key=widget, help=help)
+    chosen: str = st.session_state[widget]
+    memory[name] = chosen
+    if st.query_params.get(name) != chosen:
+        st.query_params[name] = chosen
+    return chosen
