@@ -69,7 +69,7 @@ def test_every_imported_package_is_a_direct_dependency(places, files):
     distributions = packages_distributions()
     missing = {}
     for package, file in imported(*places).items():
-        own = (ROOT / package).is_dir() or (ROOT / f"{package}.py").is_file()
+        own = (ROOT / package).is_dir() or any((ROOT / place / f"{package}.py").is_file() for place in ("", *places))
         providers = {name.lower() for name in distributions.get(package, [package])}
         if not own and package not in sys.stdlib_module_names and not providers & names(*files):
             missing[package] = file
