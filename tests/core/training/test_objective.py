@@ -119,10 +119,18 @@ def test_without_the_generative_terms_only_the_classifier_learns(evaluate, engin
 
 
 @each_engine
-def test_unlabelled_images_train_the_classifier_through_the_enumerated_elbo(evaluate, engine):
-    model, losses = evaluate(engine, aux_weight=0.0, consistency_weight=0.0)
-    gradients = torch.autograd.grad(losses.elbo_unlabelled, list(model.classifier.parameters()))
-    assert all(gradient.abs().sum() > 0 for gradient in gradients)
+def test_the_classifier_feels_its_share_of_the_unlabelled_elbo(evaluate, engine):
+    def felt(share):
+        model, losses = evaluate(engine, augment=False, classifier_elbo_weight=share)
+        parameters = list(model.classifier.parameters())
+        gradients = torch.autograd.grad(losses.elbo_unlabelled, parameters, allow_unused=True, materialize_grads=True)
+        return losses.elbo_unlabelled, gradients
+
+    (whole, full), (value, part), (_, nothing) = felt(1.0), felt(0.25), felt(0.0)
+    torch.testing.assert_close(value, whole)
+    for one, quarter, none in zip(full, part, nothing, strict=True):
+        assert one.abs().sum() > 0 and not none.any()
+        torch.testing.assert_close(quarter, one / 4, rtol=1e-4, atol=1e-5)
 
 
 @each_engine

@@ -126,6 +126,19 @@ def test_every_image_is_seen_every_epoch_whichever_set_is_the_larger(make_config
         assert (record.elbo_unlabelled, record.consistency, record.confident) == (0, 0, 0)
 
 
+def test_every_epoch_has_an_order_of_its_own(make_config, make_split):
+    trainer = Trainer(make_config(epochs=2), make_split(), "cpu")
+    firsts, objective = [], trainer._objective
+
+    def watch(batch, beta, generator):
+        firsts.append(batch.unlabelled)
+        return objective(batch, beta, generator)
+
+    trainer._objective = watch
+    list(trainer.fit())
+    assert not torch.equal(firsts[0], firsts[len(firsts) // 2])
+
+
 @each_engine
 def test_labels_alone_train_a_model(make_config, make_split, engine):
     trainer = trained(make_config(engine, epochs=1), make_split(n_unlabelled=0))
