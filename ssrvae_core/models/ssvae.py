@@ -232,7 +232,8 @@ class SSVAE(nn.Module, ABC):
         z = z.to(self.device)
         rows = z.new_zeros(len(z))
         shift = z.new_zeros(len(z), 2) if shift is None else shift.to(self.device)
-        return self.draw(z, self.one_hot(y.to(self.device)), rows + angle, shift, rows + scale)
+        angle, scale = (rows + torch.as_tensor(value, device=self.device) for value in (angle, scale))
+        return self.draw(z, self.one_hot(y.to(self.device)), angle, shift, scale)
 
     def manifold2d(
         self, y: int, d: int = 9, extent: float = 2.0, angle: float = 0.0, dims: tuple[int, int] = (0, 1)

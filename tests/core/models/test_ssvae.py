@@ -254,3 +254,13 @@ def test_the_prior_of_classes_is_uniform_and_of_latents_standard_normal(small, e
     torch.testing.assert_close(trace.nodes["y"]["fn"].mean, torch.full((4, 3), 1 / 3))
     assert (trace.nodes["z"]["fn"].mean == 0).all() and (trace.nodes["z"]["fn"].variance == 1).all()
     assert trace.nodes["z"]["value"].shape == (4, model.latents)
+
+
+@each_engine
+def test_what_a_model_is_asked_is_brought_to_its_device(small, engine):
+    model, x = small(engine, shift_steps=1, **POSES).to("meta"), images((1, 16, 16))
+    code = model.encode(x)
+    assert {value.device.type for value in vars(code).values()} == {"meta"}
+    pose = torch.zeros(4), torch.zeros(4, 2), torch.ones(4)
+    assert model.decode(torch.zeros(4, 2), torch.zeros(4, dtype=torch.long), *pose).device.type == "meta"
+    assert model.manifold2d(1, d=3).device.type == "meta"
