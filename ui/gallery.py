@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from zlib import crc32
 
 import numpy as np
 import streamlit as st
@@ -143,7 +144,7 @@ def show_gallery(key: str, ids: np.ndarray, runs: Sequence[Run], panels: Sequenc
             f"Page of the gallery, 1 to {pages} ({PAGE_SIZE} images each, the least certain first)",
             min_value=1,
             max_value=pages,
-            key=f"{key}-{pages}",
+            key=f"{key}-{crc32(ids.tobytes())}",  # another selection begins on its first page
             width=420,
         )
         shown = ids[PAGE_SIZE * (number - 1) : PAGE_SIZE * number]

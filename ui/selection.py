@@ -20,17 +20,16 @@ def selected_ids(*events: Mapping[str, Any] | None) -> np.ndarray:
     *events
         What ``st.plotly_chart(on_select=...)`` returns; a point's ``customdata`` is its sample id, alone or in a list.
     """
-    ids = {int(np.ravel(point["customdata"])[0]) for point in _points(*events) if point.get("customdata") is not None}
-    return np.array(sorted(ids), dtype=np.int64)
+    return np.array(sorted({data[0] for data in _customdata(*events)}), dtype=np.int64)
 
 
 def selected_cell(event: Mapping[str, Any] | None) -> tuple[int, int] | None:
     """Return (true class, predicted class) of the cell clicked in a confusion matrix, None where none is."""
-    cells = [point["customdata"] for point in _points(event) if point.get("customdata") is not None]
+    cells = _customdata(event)
     if not cells:
         return None
     _, true, predicted = cells[-1]
-    return int(true), int(predicted)
+    return true, predicted
 
 
 def cell_ids(predictions: Predictions, true: int | None, predicted: int | None) -> np.ndarray:
@@ -90,5 +89,12 @@ def table(ids: np.ndarray, panels: Sequence[Panel], run_ids: Sequence[str], clas
     return pd.concat(parts, ignore_index=True).sort_values(["id", "run"], kind="stable", ignore_index=True)
 
 
-def _points(*events: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    return [point for event in events if event for point in event.get("selection", {}).get("points", [])]
+def _customdata(*events: Mapping[str, Any] | None) -> list[list[int]]:
+    """Return the whole numbers every selected point carries.
+
+    Streamlit hands one number over as it is, several as a list, or as a mapping where plotly packed them as bytes.
+    """
+    points = [point for event in events if event for point in event.get("selection", {}).get("points", [])]
+    carried = [point["customdata"] for point in points if point.get("customdata") is not None]
+    rows = [data.values() if isinstance(data, Mapping) else np.ravel(data) for data in carried]
+    return [[int(value) for value in row] for row in rows]

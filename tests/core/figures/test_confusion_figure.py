@@ -55,3 +55,9 @@ def test_matrices_side_by_side_share_one_colour_scale():
 def test_an_empty_matrix_is_drawn():
     figure = confusion_figure(np.zeros((2, 2), int), ("a", "b"), normalise=True)
     assert "N = 0" in figure.layout.annotations[0].text
+
+
+def test_figures_drawn_apart_can_share_one_colour_scale():
+    figure = confusion_figure(COUNTS, NAMES, highest=2000)
+    assert figure.layout.coloraxis.cmax == 2000
+    assert np.reshape(_numbers(figure).textfont.color, (3, 3))[0, 0] == "#FFFFFF"

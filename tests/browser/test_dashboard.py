@@ -1,0 +1,171 @@
+"""The dashboard in a real browser: what only a mouse can do, and what only an address can."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.execute import train_run
+from tests.ui.conftest import tiny_config
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60_000
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """An ss-VAE and an ss-rVAE, trained for one epoch on a few tiny cards."""
+    store = RunStore(tmp_path_factory.mktemp("browser"))
+    for model in ("ss-vae", "ss-rvae"):
+        train_run(tiny_config(model), store, device="cpu")
+    return store
+
+
+@pytest.fixture(scope="module")
+def server(store):
+    """A fresh server on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    environment = os.environ | {"SSRVAE_STORE": str(store.root), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
+        address = f"http://127.0.0.1:{port}"
+        try:
+            _wait_until_healthy(address, process)
+            yield address
+        finally:
+            process.terminate()
+
+
+def _wait_until_healthy(address, process):
+    deadline = time.monotonic() + PATIENCE / 1000
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health") as answer:
+                if answer.read() == b"ok":
+                    return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail("the server did not start")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, server):
+    """Open an address of the dashboard, 1280 pixels wide unless told otherwise."""
+    contexts = []
+
+    def go(path, width=1280):
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.goto(f"{server}/{path}")
+        expect(page.locator("h1")).to_be_visible(timeout=PATIENCE)
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+
+
+def _drawn_area(page, chart):
+    """Bounding box of the axes of a chart on the page, counted from 0."""
+    area = page.locator(".js-plotly-plot").nth(chart).locator(".nsewdrag").first
+    expect(area).to_be_attached(timeout=PATIENCE)
+    area.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    return area.bounding_box()
+
+
+def _lasso_everything(page, chart):
+    box = _drawn_area(page, chart)
+    corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.03)]
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=8)
+    page.mouse.up()
+
+
+def test_a_permalink_is_the_first_thing_a_fresh_server_is_asked_for(open_page, store):
+    run = next(run for run in store.runs() if run.config.model.name == "ss-rvae")
+    page = open_page(f"confusion?left={run.id}&right=none&cells=shares&true=2&predicted=any")
+    expect(page.get_by_role("link", name="Overview")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("8 selected")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Share of the true class")).to_have_count(0)
+    assert f"left={run.id}" in page.url and "cells=shares" in page.url and "true=2" in page.url
+
+
+def test_a_lasso_shows_the_images_of_the_points_in_it(open_page):
+    page = open_page("latent_space")
+    expect(page.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
+    _lasso_everything(page, 0)
+    expect(page.get_by_text("32 selected")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".gallery figure")).to_have_count(12, timeout=PATIENCE)
+    expect(page.locator(".gallery figure").first.locator("img")).to_have_count(3)
+    expect(page.locator(".gallery figcaption").first).to_contain_text(re.compile(r"ss-rVAE: .*confidence .*\d°"))
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Selection as CSV").click()
+    assert len(Path(download.value.path()).read_text().splitlines()) == 1 + 2 * 32
+
+
+def test_what_is_chosen_comes_back_from_the_address(open_page):
+    page = open_page("latent_space")
+    page.get_by_role("combobox", name="Colour by").click()
+    page.get_by_role("option", name="Confidence").click()
+    page.wait_for_url(re.compile("colour=confidence"), timeout=PATIENCE)
+    again = open_page(page.url.split("/", 3)[3])
+    expect(again.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
+    assert "colour=confidence" in again.url
+    expect(again.locator(".js-plotly-plot").first).to_contain_text("Confidence", timeout=PATIENCE)
+
+
+def test_a_clicked_cell_shows_its_images(open_page, store):
+    runs = {run.config.model.name: run for run in store.runs()}
+    page = open_page(f"confusion?left={runs['ss-vae'].id}&right={runs['ss-rvae'].id}")
+    confusion = runs["ss-rvae"].status.validation["confusion"]
+    true, predicted, images = max(
+        ((row, column, n) for row, counts in enumerate(confusion) for column, n in enumerate(counts)),
+        key=lambda cell: cell[2],
+    )
+    box = _drawn_area(page, 1)
+    # Near the corner of the cell: all of it can be clicked, not only the number.
+    page.mouse.move(box["x"] + (predicted + 0.2) * box["width"] / 4, box["y"] + (true + 0.2) * box["height"] / 4)
+    expect(page.locator(".hoverlayer").get_by_text(f"{images} images")).to_be_visible(timeout=PATIENCE)
+    page.mouse.down()
+    page.mouse.up()
+    expect(page.get_by_text(f"{images} selected", exact=True)).to_be_visible(timeout=PATIENCE)
+    assert "of=right" in page.url and f"true={true}" in page.url and f"predicted={predicted}" in page.url
+
+
+@pytest.mark.parametrize("path", ["", "latent_space", "confusion"])
+def test_a_phone_shows_one_panel_under_the_other_and_needs_no_sideways_scrolling(path, open_page):
+    page = open_page(path, width=390)
+    if path:
+        panels = [_drawn_area(page, chart) for chart in (0, 1)]
+        boxes = [page.locator(".js-plotly-plot").nth(chart).bounding_box() for chart in (0, 1)]
+        assert all(box["width"] > 150 for box in panels)
+        assert boxes[1]["y"] >= boxes[0]["y"] + boxes[0]["height"]
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("element => element.scrollWidth <= element.clientWidth")

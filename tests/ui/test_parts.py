@@ -1,0 +1,126 @@
+"""The parts pages share, without a page."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ssrvae_core.config import RunConfig, SplitConfig, run_config
+from ssrvae_core.figures import theme
+from ssrvae_core.runs import BrokenRun, Run, Status
+from ui import charts, gallery, images, overview, runs, state
+
+TWENTY = {"training.epochs": 20}
+
+
+def a_run(model="ss-rvae", *, ratio=0.05, seed=0, state="finished", data="cards-teaching", **status):
+    config = run_config(preset="teaching", data=data, model=model, labelled_ratio=ratio, seed=seed, settings=TWENTY)
+    return Run(config.run_id, SimpleNamespace(), config, Status(state=state, **status))
+
+
+def test_pages_import_without_torch():
+    code = "import sys, ui.runs, ui.gallery, ui.export, ui.charts, ui.overview; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_address_counts_before_memory_and_memory_before_the_default():
+    assert state.resolve("b", "a", "abc", "c") == ("b", False)
+    assert state.resolve(None, "a", "abc", "c") == ("a", False)
+    assert state.resolve(None, "z", "abc", "c") == ("c", False)
+    assert state.resolve("z", "a", "abc", "c") == ("a", True)
+    assert state.resolve("", None, "abc", "c") == ("c", True)
+
+
+def test_an_echoed_address_has_no_markup_and_is_short():
+    assert state.harmless("<b>[x](y)`**") == "bxy"
+    assert len(state.harmless("x" * 1000)) < 50
+
+
+def test_the_first_pair_is_the_newest_on_one_data_set_split_and_seed():
+    lone, old_vae = a_run("ss-rvae", ratio=0.5), a_run("ss-vae")
+    old_rvae, other_seed = a_run("ss-rvae"), a_run("ss-rvae", seed=1)
+    assert runs.newest_pair([lone, other_seed, old_rvae, old_vae]) == (old_vae, old_rvae)
+    assert runs.newest_pair([lone, other_seed]) == (lone, None)
+
+
+def test_runs_on_other_data_are_no_partners():
+    assert runs.partner(a_run("ss-vae"), [a_run("ss-rvae", data="digits", ratio=0.1)]) is None
+
+
+def test_a_file_split_otherwise_has_other_validation_images():
+    base = RunConfig.model_validate({"dataset": {"source": "file", "path": "a.npz", "sha256": "0"}})
+    moved = base.model_copy(update={"dataset": base.dataset.model_copy(update={"path": "b.npz"})})
+    resplit = base.model_copy(update={"split": SplitConfig(seed=1)})
+    first, second, third = (Run(c.run_id, SimpleNamespace(), c, Status()) for c in (base, moved, resplit))
+    assert runs.same_images(first, second)
+    assert not runs.same_images(first, third)
+
+
+def test_titles_say_just_enough_to_tell_runs_apart():
+    assert runs.panel_titles([a_run("ss-vae"), a_run("ss-rvae")]) == ["ss-VAE", "ss-rVAE"]
+    assert runs.panel_titles([a_run(ratio=0.05), a_run(ratio=0.5)]) == [
+        "ss-rVAE, 5 % labelled",
+        "ss-rVAE, 50 % labelled",
+    ]
+    same = [a_run(seed=0), a_run(seed=1)]
+    assert runs.panel_titles(same) == [f"ss-rVAE, run {run.id}" for run in same]
+
+
+def test_the_table_takes_runs_of_every_kind():
+    table = overview.runs_table(
+        [a_run(validation={"accuracy": 0.9}, epoch=20, seconds=61), a_run("ss-vae", state="running", epoch=3)],
+        [BrokenRun("0" * 12, SimpleNamespace(), "config.json is missing.")],
+    )
+    assert table["State"].tolist() == ["finished", "running, epoch 3 of 20", "broken"]
+    assert table["Accuracy"].tolist()[0] == 0.9 and table["Accuracy"].isna().tolist()[1:] == [True, True]
+    assert table["Time"].tolist()[0] == "1 min 01 s"
+
+
+def test_the_remaining_time_follows_the_mean_speed():
+    assert overview.remaining_seconds(a_run(state="running", epoch=5, seconds=10)) == 30
+    assert overview.remaining_seconds(a_run(state="queued")) is None
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(4.4, "4 s"), (125, "2 min 05 s"), (3725, "1 h 02 min")])
+def test_durations_read_as_people_say_them(seconds, text):
+    assert overview.duration(seconds) == text
+
+
+def test_a_manifold_is_laid_out_row_by_row():
+    grid = np.arange(6, dtype=np.uint8).reshape(2, 3, 1, 1).repeat(2, axis=2).repeat(2, axis=3)
+    assert images.tile(grid)[::2, ::2].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert images.enlarge(images.tile(grid), 10).shape == (8, 12)
+
+
+def test_three_channels_are_colours_and_other_numbers_a_mean():
+    assert images.to_pixels(np.ones((5, 3, 4, 6))).shape == (5, 4, 6, 3)
+    assert images.to_pixels(np.full((5, 2, 4, 6), 0.5)).tolist() == np.full((5, 4, 6), 128).tolist()
+
+
+def test_a_picture_is_found_by_its_sample_id():
+    pictures = images.Pictures(np.array([3, 8]), np.zeros((2, 4, 4), np.uint8))
+    assert pictures.of(8) is not None
+    assert pictures.of(5) is None and pictures.of(9) is None
+
+
+def test_a_card_escapes_names_and_marks_what_is_wrong():
+    verdict = gallery.Verdict("<b>model", "clubs", 0.731, 34.2, False, np.zeros((2, 2), np.uint8))
+    html = gallery.html([gallery.Card(17, "<script>", np.zeros((2, 2), np.uint8), (verdict,))])
+    assert "<script>" not in html and "<b>model" not in html
+    assert "clubs, wrong" in html and "confidence 0.73" in html and "34\u00b0" in html
+    assert html.count("<img") == 2 and html.count('alt="Image 17') == 2
+
+
+def test_a_model_without_rotation_states_no_angle():
+    verdict = gallery.Verdict("ss-VAE", "clubs", 1.0, float("nan"), None, None)
+    html = gallery.html([gallery.Card(1, "", None, (verdict,))])
+    assert "\u00b0" not in html and "wrong</span>" not in html and "class unknown" in html
+
+
+def test_the_legend_can_draw_every_marker():
+    for symbol in (*theme.CLASS_SYMBOLS, "circle-open", "diamond-open"):
+        assert symbol.removesuffix("-open") in charts._SHAPES
