@@ -127,6 +127,14 @@ def test_a_drawing_is_turned_counter_clockwise(fitted):
     np.testing.assert_allclose(turned, np.rot90(upright), atol=1e-4)
 
 
+def test_latents_class_and_angle_draw_the_image_they_came_from(fitted, cards):
+    X, _ = cards
+    drawn = fitted.decode(fitted.transform(X), fitted.predict(X), fitted.angle(X))
+    in_place = np.mean((drawn - X) ** 2)
+    assert in_place < 0.85 * np.mean((np.swapaxes(drawn, 1, 2) - X) ** 2)
+    assert in_place < 0.85 * np.mean((X.mean(axis=0) - X) ** 2)
+
+
 def test_later_images_are_cut_off_where_the_scale_ends(fitted, cards):
     X, _ = cards
     shifted = np.where(X == 1, 7, X)
