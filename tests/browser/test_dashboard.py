@@ -149,10 +149,12 @@ def test_a_clicked_cell_shows_its_images(open_page, store):
         ((row, column, n) for row, counts in enumerate(confusion) for column, n in enumerate(counts)),
         key=lambda cell: cell[2],
     )
+    expect(page.locator(".gallery figure")).to_have_count(12, timeout=PATIENCE)  # the page is whole, nothing moves
     box = _drawn_area(page, 1)
     # Near the corner of the cell: all of it can be clicked, not only the number.
-    page.mouse.move(box["x"] + (predicted + 0.2) * box["width"] / 4, box["y"] + (true + 0.2) * box["height"] / 4)
-    expect(page.locator(".hoverlayer").get_by_text(f"{images} images")).to_be_visible(timeout=PATIENCE)
+    x, y = box["x"] + (predicted + 0.2) * box["width"] / 4, box["y"] + (true + 0.2) * box["height"] / 4
+    page.mouse.move(x, y, steps=10)
+    expect(page.locator(".hoverlayer").nth(1)).to_contain_text(f"{images} images", timeout=PATIENCE)
     page.mouse.down()
     page.mouse.up()
     expect(page.get_by_text(f"{images} selected", exact=True)).to_be_visible(timeout=PATIENCE)
