@@ -111,7 +111,7 @@ class ModelConfig(Frozen):
     shift_steps: int = Field(0, ge=0, le=3, description="steps of the sum over small shifts in each direction, 0: none")
     shift_step: float = Field(1.0, gt=0, description="length of one such step, pixels")
     angle_prior: Literal["uniform", "von_mises"] = "uniform"
-    angle_prior_labelled: Literal["uniform", "von_mises"] = "von_mises"
+    angle_prior_labelled: Literal["uniform", "von_mises"] = "uniform"
     angle_concentration: float = Field(8.0, gt=0, description="concentration of the von Mises angle prior(s)")
     # The pose latents of the latent engine; prior widths as in the reference.
     angle: bool = Field(True, description="one latent for the angle (rotation='latent' only)")
@@ -150,8 +150,8 @@ class TrainingConfig(Frozen):
     learning_rate: float = Field(2e-3, gt=0)
     schedule: Literal["constant", "cosine"] = Field("cosine", description="learning rate over the epochs")
     gradient_clip: float = Field(10.0, gt=0, description="largest gradient norm, in units of its running mean")
-    beta_start: float = Field(1.0, ge=0, description="KL weight at the start")
-    beta_end: float = Field(1.0, ge=0)
+    beta_start: float = Field(1.0, gt=0, description="KL weight at the start")
+    beta_end: float = Field(1.0, gt=0)
     beta_ramp_epochs: int = Field(0, ge=0, description="epochs over which the KL weight goes from start to end")
     aux_weight: float = Field(30.0, ge=0, description="weight of the auxiliary classification loss")
     augment: bool = True
@@ -236,13 +236,17 @@ DEFAULT_LABELS_PER_CLASS: dict[str, int] = {
 """Labels a class of a named data set when the user says neither a number nor a ratio."""
 
 MODELS: dict[str, ModelConfig] = {
-    "ss-vae": ModelConfig(rotation="none", angle_prior_labelled="uniform"),
+    "ss-vae": ModelConfig(rotation="none"),
     "ss-rvae": ModelConfig(rotation="marginal"),
     "ss-rvae-paper": ModelConfig(
         rotation="latent", networks="mlp", activation="tanh", hidden=(128, 128), centre=False, pixel_fraction=0.1
     ),
 }
 """Named models."""
+
+
+WEAK_ROTATION = 30.0
+"""Largest half-range in degrees at which labelled images count as upright, so that they fix the zero of the angle."""
 
 
 class Preset(Frozen):
@@ -266,7 +270,7 @@ _SOURCE: dict[str, Any] = {
 PRESETS: dict[str, Preset] = {
     "fast": Preset(),
     "teaching": Preset(
-        training=TrainingConfig(epochs=12, batch_size=64, min_steps=25),
+        training=TrainingConfig(epochs=16, batch_size=64, min_steps=25),
         data="cards-teaching",
         settings={"model.radii": 14, "model.angles": 48},
     ),
@@ -406,4 +410,11 @@ def run_config(
         )
     except ValidationError as error:
         raise UserError(describe(error)) from error
-    return with_settings(config, {**chosen.settings, **(settings or {})})
+    return with_settings(config, {**_angle_prior(dataset), **chosen.settings, **(settings or {})})
+
+
+def _angle_prior(dataset: DatasetConfig) -> dict[str, Any]:
+    """Labels known to come weakly rotated fix the zero of the angle; of a file nothing is known."""
+    if dataset.source in {"file", "array"} or dataset.labelled.rotation > WEAK_ROTATION:
+        return {}
+    return {"model.angle_prior_labelled": "von_mises"}

@@ -150,9 +150,25 @@ class Encoder(nn.Module):
         self, x: Float[Tensor, "batch *event"], y: Float[Tensor, "*leading batch classes"]
     ) -> tuple[Float[Tensor, "*leading batch latents"], Float[Tensor, "*leading batch latents"]]:
         """Return the mean and standard deviation of q(z|x,y); the features are computed once for all classes."""
-        features = self.features(x).expand(*y.shape[:-1], -1)
-        joined = self.layers(torch.cat([features, y], dim=-1))
+        joined = self._joined(x, y)
         return self.mean(joined), F.softplus(self.sd(joined)) + self.SMALLEST_SD
+
+    def _joined(self, x: Tensor, y: Tensor) -> Tensor:
+        features = self.features(x).expand(*y.shape[:-1], -1)
+        return self.layers(torch.cat([features, y], dim=-1))
+
+    @torch.no_grad()
+    def standardise(self, x: Float[Tensor, "batch *event"], y: Float[Tensor, "batch classes"]) -> None:
+        """Rescale the mean so that these images start as spread out as the prior.
+
+        An untrained encoder maps all images nearly to one point, and a decoder that gets no signal from the latent
+        learns to do without it. This is data-dependent initialisation (Salimans and Kingma 2016, arXiv 1602.07868).
+        """
+        mean = self.mean(self._joined(x, y))
+        middle, spread = mean.mean(dim=0), mean.std(dim=0)
+        if bool((spread > 0).all() and spread.isfinite().all()):  # else the images tell nothing, or are not finite
+            self.mean.bias.sub_(middle).div_(spread)
+            self.mean.weight.div_(spread[:, None])
 
 
 class DenseDecoder(nn.Module):

@@ -13,6 +13,7 @@ import torch
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.data import Split
 from ssrvae_core.models import SSVAE, build
+from ssrvae_core.models.networks import Encoder
 from ssrvae_core.records import Epoch
 from ssrvae_core.training.device import choose_device, peak_memory_mb, seeded
 from ssrvae_core.training.objective import Batch, Losses, Objective
@@ -20,6 +21,9 @@ from ssrvae_core.training.snapshots import Tracker
 
 INIT, EPOCH = 0, 1
 """What a seed is for, so that no two uses share their random numbers."""
+
+STANDARDISE = 500
+"""Images at most that the encoder's first scale is taken from."""
 
 EXPLODED = 10.0
 """A loss this many times worse than the untrained model's is a training that went wrong."""
@@ -56,6 +60,7 @@ class Trainer:
         self._labelled = torch.from_numpy(labelled.images).to(self.device)
         self._y = self.model.one_hot(torch.from_numpy(labelled.labels).to(self.device))
         self._unlabelled = torch.from_numpy(unlabelled.images).to(self.device)
+        self._standardise()
         self._tracker = Tracker(data.validation, config.training.tracked, config.seed, self.device)
         self._objective = Objective(self.model, config.training)
         self._optimiser = torch.optim.Adam(self.model.parameters(), lr=config.training.learning_rate, fused=True)
@@ -146,6 +151,15 @@ class Trainer:
             f"The training diverged in epoch {self.epoch + 1}: {why}; "
             f"lower training.learning_rate (now {rate:g}), for instance to {rate / 3:.1g}."
         )
+
+    def _standardise(self) -> None:
+        """Start with latents that tell the images apart; the paper's engine starts as the source does."""
+        images = (self._unlabelled if len(self._unlabelled) > 1 else self._labelled)[:STANDARDISE]
+        if self.config.model.rotation == "latent" or not isinstance(self.model.encoder, Encoder) or len(images) < 2:
+            return
+        seen = self.model.features(self.model.look(images))
+        undecided = seen.new_full((len(images), self.model.n_classes), 1 / self.model.n_classes)
+        self.model.encoder.standardise(seen, undecided)
 
     # One epoch's schedule.
 

@@ -207,7 +207,7 @@ def test_early_stop_strikes_after_so_many_epochs_without_a_better_loss(make_conf
 
 
 def test_early_stop_waits_for_the_kl_weight_to_settle(make_config, make_split):
-    ramp = {"beta_start": 0.0, "beta_end": 1.0, "beta_ramp_epochs": 4}
+    ramp = {"beta_start": 0.1, "beta_end": 1.0, "beta_ramp_epochs": 4}
     trainer = Trainer(
         make_config(epochs=9, early_stop=2, batch_size=40, labelled_batch_size=12, **ramp), make_split(), "cpu"
     )

@@ -1,0 +1,72 @@
+"""Configurations: names, ids, and what is refused."""
+
+import pytest
+
+from ssrvae_core.config import DATASETS, MODELS, PRESETS, DatasetConfig, Disorder, RunConfig, UserError, run_config
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_preset_trains_every_model(preset, model):
+    assert run_config(preset=preset, model=model).model.name == model
+
+
+@pytest.mark.parametrize("data", DATASETS)
+def test_every_named_data_set_has_labels_by_default(data):
+    assert run_config(data=data).split.labels_per_class
+
+
+def test_the_esi_preset_has_the_settings_the_source_names():
+    training = run_config(preset="esi").training
+    assert (training.batch_size, training.learning_rate, training.epochs) == (16, 1e-4, 1000)
+    assert not training.augment and training.consistency_weight == 0 and training.classifier_elbo_weight == 1
+
+
+def test_a_config_survives_its_json_and_keeps_its_id():
+    config = run_config(labelled_ratio=0.05, settings={"model.latent_dim": 3})
+    assert RunConfig.model_validate_json(config.model_dump_json()) == config
+    assert RunConfig.model_validate_json(config.model_dump_json()).run_id == config.run_id
+
+
+def test_the_id_depends_on_a_files_content_and_not_on_its_path():
+    def run_id(path, sha256):
+        return run_config(dataset=DatasetConfig(source="file", path=path, sha256=sha256)).run_id
+
+    assert run_id("here.npz", "aa") == run_id("there.npz", "aa")
+    assert run_id("here.npz", "aa") != run_id("here.npz", "bb")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "prior"),
+    [
+        (DATASETS["cards-b2"], "von_mises"),
+        (DatasetConfig(labelled=Disorder(rotation=180)), "uniform"),
+        (DatasetConfig(source="file", path="mine.npz"), "uniform"),
+    ],
+)
+def test_only_labels_known_to_be_upright_fix_the_zero_of_the_angle(dataset, prior):
+    assert run_config(dataset=dataset).model.angle_prior_labelled == prior
+
+
+def test_the_user_overrules_the_angle_prior():
+    assert run_config(settings={"model.angle_prior_labelled": "uniform"}).model.angle_prior_labelled == "uniform"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"model": "vae"}, "There is no model called 'vae'; choose one of ss-vae, ss-rvae, ss-rvae-paper."),
+        ({"data": "cards"}, "There is no data set called 'cards'"),
+        ({"preset": "slow"}, "There is no preset called 'slow'"),
+        ({"settings": {"model.depth": 3}}, "There is no setting 'model.depth'"),
+        ({"settings": {"model.latent_dim": 0}}, "model.latent_dim is not valid"),
+        ({"settings": {"training.beta_start": 0}}, "training.beta_start is not valid"),
+        ({"labelled_ratio": 1.5}, "labelled_ratio is not valid"),
+        ({"labelled_ratio": 0.1, "labels_per_class": 5}, "not both"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(options, sentence):
+    with pytest.raises(UserError) as refused:
+        run_config(**options)
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
