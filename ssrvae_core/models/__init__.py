@@ -39,8 +39,7 @@ def build(
     classifier, encoder, decoder : nn.Module, optional
         Networks with the calls described in :mod:`ssrvae_core.models.networks`.
     """
-    engine = ENGINES[config.rotation]
-    return engine(config, image_shape, n_classes, classifier, encoder, decoder)
+    return ENGINES[config.rotation](config, image_shape, n_classes).equip(classifier, encoder, decoder)
 
 
 __all__ = ["ENGINES", "SSVAE", "Encoding", "LatentSSVAE", "MarginalSSVAE", "Nuisance", "PlainSSVAE", "build"]

@@ -15,7 +15,7 @@ from ssrvae_core import geometry
 from ssrvae_core.config import ModelConfig
 from ssrvae_core.models import networks
 from ssrvae_core.models.likelihood import IndependentPixels
-from ssrvae_core.models.plain import PixelView
+from ssrvae_core.models.plain import PixelView, pixel_features
 from ssrvae_core.models.ssvae import SSVAE, Nuisance
 
 
@@ -35,35 +35,23 @@ class LatentSSVAE(SSVAE):
 
     grid: Tensor
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        image_shape: tuple[int, int, int],
-        n_classes: int,
-        classifier: nn.Module | None = None,
-        encoder: nn.Module | None = None,
-        decoder: nn.Module | None = None,
-    ) -> None:
-        act, hidden = config.activation, config.hidden
+    def __init__(self, config: ModelConfig, image_shape: tuple[int, int, int], n_classes: int) -> None:
+        super().__init__(config, image_shape, n_classes)
         self.pose_latents = config.angle + 2 * config.translation + config.scaling
-        latents = self.pose_latents + config.latent_dim
-
-        def features() -> networks.Features:
-            if config.networks == "mlp":
-                return networks.Flatten(image_shape)
-            return networks.PixelFeatures(image_shape, config.channels, act)
-
-        super().__init__(
-            config,
-            image_shape,
-            n_classes,
-            classifier or networks.Classifier(features(), hidden, n_classes, act),
-            encoder or networks.Encoder(features(), hidden, n_classes, latents, act),
-            decoder or networks.SpatialDecoder(config.latent_dim, n_classes, hidden, image_shape[0], act),
-        )
         self._view = PixelView(image_shape, config.centre)
         self._half = (max(image_shape[1:]) - 1) / 2
         self.register_buffer("grid", coordinate_grid(*image_shape[1:]), persistent=False)
+
+    def new_features(self) -> networks.Features:
+        """Return convolutions, or the intensities themselves."""
+        return pixel_features(self.config, self.image_shape)
+
+    def new_decoder(self) -> nn.Module:
+        """Return a decoder of one coordinate."""
+        config = self.config
+        return networks.SpatialDecoder(
+            config.latent_dim, self.n_classes, config.hidden, self.image_shape[0], config.activation
+        )
 
     def look(self, images: Tensor, nuisance: Nuisance | None = None) -> Tensor:
         """Return pixel views (B, C, H, W)."""

@@ -25,32 +25,9 @@ class MarginalSSVAE(SSVAE):
     log_prior: Tensor
     log_prior_labelled: Tensor
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        image_shape: tuple[int, int, int],
-        n_classes: int,
-        classifier: nn.Module | None = None,
-        encoder: nn.Module | None = None,
-        decoder: nn.Module | None = None,
-    ) -> None:
-        channels, height, width = image_shape
-        act, hidden = config.activation, config.hidden
-        event = (channels, config.radii, config.angles)
-
-        def features() -> networks.Features:
-            if config.networks == "mlp":
-                return networks.Spectrum(*event)
-            return networks.PolarFeatures(channels, config.radii, config.channels, act)
-
-        super().__init__(
-            config,
-            image_shape,
-            n_classes,
-            classifier or networks.Classifier(features(), hidden, n_classes, act),
-            encoder or networks.Encoder(features(), hidden, n_classes, config.latent_dim, act),
-            decoder or networks.DenseDecoder(config.latent_dim, n_classes, hidden, event, act),
-        )
+    def __init__(self, config: ModelConfig, image_shape: tuple[int, int, int], n_classes: int) -> None:
+        super().__init__(config, image_shape, n_classes)
+        _, height, width = image_shape
         self.grid = geometry.PolarGrid.build(config.disc * min(height, width) / 2, config.radii, config.angles)
         steps = range(-config.shift_steps, config.shift_steps + 1)
         # The unshifted view comes first: classifier and encoder see that one.
@@ -66,6 +43,19 @@ class MarginalSSVAE(SSVAE):
             ),
         }.items():
             self.register_buffer(name, value, persistent=False)
+
+    def new_features(self) -> networks.Features:
+        """Return circular convolutions, or the spectrum around the angle."""
+        config, channels = self.config, self.image_shape[0]
+        if config.networks == "mlp":
+            return networks.Spectrum(channels, config.radii, config.angles)
+        return networks.PolarFeatures(channels, config.radii, config.channels, config.activation)
+
+    def new_decoder(self) -> nn.Module:
+        """Return a dense decoder of the whole polar template."""
+        config = self.config
+        grid = (self.image_shape[0], config.radii, config.angles)
+        return networks.DenseDecoder(config.latent_dim, self.n_classes, config.hidden, grid, config.activation)
 
     def look(self, images: Tensor, nuisance: Nuisance | None = None) -> Tensor:
         """Return polar views (B, S, C, R, T), one for each of the small shifts that are summed over."""

@@ -34,34 +34,30 @@ class PixelView:
         return x if nuisance is None else nuisance.intensity(x)
 
 
+def pixel_features(config: ModelConfig, image_shape: tuple[int, int, int]) -> networks.Features:
+    """Return what classifier and encoder stand on where the view is the pixels."""
+    if config.networks == "mlp":
+        return networks.Flatten(image_shape)
+    return networks.PixelFeatures(image_shape, config.channels, config.activation)
+
+
 class PlainSSVAE(SSVAE):
     """ss-VAE: a dense decoder on pixels, convolutions or fully connected layers to infer."""
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        image_shape: tuple[int, int, int],
-        n_classes: int,
-        classifier: nn.Module | None = None,
-        encoder: nn.Module | None = None,
-        decoder: nn.Module | None = None,
-    ) -> None:
-        act, hidden = config.activation, config.hidden
-
-        def features() -> networks.Features:
-            if config.networks == "mlp":
-                return networks.Flatten(image_shape)
-            return networks.PixelFeatures(image_shape, config.channels, act)
-
-        super().__init__(
-            config,
-            image_shape,
-            n_classes,
-            classifier or networks.Classifier(features(), hidden, n_classes, act),
-            encoder or networks.Encoder(features(), hidden, n_classes, config.latent_dim, act),
-            decoder or networks.DenseDecoder(config.latent_dim, n_classes, hidden, image_shape, act),
-        )
+    def __init__(self, config: ModelConfig, image_shape: tuple[int, int, int], n_classes: int) -> None:
+        super().__init__(config, image_shape, n_classes)
         self._view = PixelView(image_shape, config.centre)
+
+    def new_features(self) -> networks.Features:
+        """Return convolutions, or the intensities themselves."""
+        return pixel_features(self.config, self.image_shape)
+
+    def new_decoder(self) -> nn.Module:
+        """Return a dense decoder of all pixels."""
+        config = self.config
+        return networks.DenseDecoder(
+            config.latent_dim, self.n_classes, config.hidden, self.image_shape, config.activation
+        )
 
     def look(self, images: Tensor, nuisance: Nuisance | None = None) -> Tensor:
         """Return pixel views (B, C, H, W)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
+from typing import Self
 
 import pyro
 import pyro.distributions as dist
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from ssrvae_core import geometry
 from ssrvae_core.config import ModelConfig
 from ssrvae_core.models.likelihood import pixel_family
+from ssrvae_core.models.networks import Classifier, Encoder, Features
 
 
 @dataclass(frozen=True)
@@ -101,28 +103,38 @@ class SSVAE(nn.Module, ABC):
         Shape of an image.
     n_classes : int
         Number of classes K.
-    classifier, encoder, decoder : nn.Module
-        The networks; see :mod:`ssrvae_core.models.networks` for their calls.
     """
 
     pose_latents = 0
     """Leading dimensions of the latent vector that are the pose."""
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        image_shape: tuple[int, int, int],
-        n_classes: int,
-        classifier: nn.Module,
-        encoder: nn.Module,
-        decoder: nn.Module,
-    ) -> None:
+    def __init__(self, config: ModelConfig, image_shape: tuple[int, int, int], n_classes: int) -> None:
         super().__init__()
         self.config, self.image_shape, self.n_classes = config, image_shape, n_classes
-        self.classifier, self.encoder, self.decoder = classifier, encoder, decoder
         self.family = pixel_family(config)
 
+    def equip(
+        self,
+        classifier: nn.Module | None = None,
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+    ) -> Self:
+        """Put the networks in: those handed in, and the configuration's where there is none."""
+        hidden, activation = self.config.hidden, self.config.activation
+        self.classifier = classifier or Classifier(self.new_features(), hidden, self.n_classes, activation)
+        self.encoder = encoder or Encoder(self.new_features(), hidden, self.n_classes, self.latents, activation)
+        self.decoder = decoder or self.new_decoder()
+        return self
+
     # What an engine says.
+
+    @abstractmethod
+    def new_features(self) -> Features:
+        """Return the features that classifier and encoder each stand on, unless they are handed in."""
+
+    @abstractmethod
+    def new_decoder(self) -> nn.Module:
+        """Return the decoder, unless it is handed in."""
 
     @abstractmethod
     def look(self, images: Tensor, nuisance: Nuisance | None = None) -> Tensor:
