@@ -101,17 +101,7 @@ with columns[2]:
     predicted = pick(PAGE, "predicted", "Predicted class", list(classes), ANY, format_func=classes.__getitem__)
 asked = panels[list(titles).index(side)]
 ids = cell_ids(asked.predictions, *(None if chosen == ANY else int(chosen) for chosen in (true, predicted)))
-with st.container(horizontal=True, vertical_alignment="center"):
-    st.markdown(f"**{len(ids)} selected**")
-    st.download_button(
-        "Selection as CSV",
-        data=lambda: export.csv(table(ids, panels, run_ids, class_names)),
-        file_name="selection.csv",
-        mime="text/csv",
-        on_click="ignore",
-        disabled=not len(ids),
-        icon=":material/download:",
-    )
+export.selection(ids, lambda: table(ids, panels, run_ids, class_names))
 st.caption("Click a cell of a matrix, or choose the classes here.")
 gallery = st.container()  # filled last: the first model takes a while to load
 

@@ -65,17 +65,7 @@ def scatters() -> None:
         events.append(event)
     st.caption(about)
     ids = selected_ids(*events)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{len(ids)} selected**")
-        st.download_button(
-            "Selection as CSV",
-            data=lambda: export.csv(table(ids, panels, run_ids, class_names)),
-            file_name="selection.csv",
-            mime="text/csv",
-            on_click="ignore",
-            disabled=not len(ids),
-            icon=":material/download:",
-        )
+    export.selection(ids, lambda: table(ids, panels, run_ids, class_names))
     if len(ids):
         show_gallery(f"{PAGE}-gallery", ids, runs, panels)
     else:

@@ -1,10 +1,11 @@
-"""The export menu every page has."""
+"""What can be taken away: the export menu every page has, and the selection."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -65,4 +66,19 @@ def menu(
             mime="text/csv",
             on_click="ignore",
             key=f"{name}-csv",
+        )
+
+
+def selection(ids: np.ndarray, table: Callable[[], pd.DataFrame]) -> None:
+    """Show how many samples are selected, also when there are none, and offer them as CSV."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{len(ids)} selected**")
+        st.download_button(
+            "Selection as CSV",
+            data=lambda: csv(table()),
+            file_name="selection.csv",
+            mime="text/csv",
+            on_click="ignore",
+            disabled=not len(ids),
+            icon=":material/download:",
         )
