@@ -1,11 +1,14 @@
 """The dashboard's entry point: which pages there are, and which store they look at."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from ssrvae_core.config import UserError
 from ui.runs import store
 
-st.set_page_config(page_title="ss-rVAE dashboard", page_icon=":material/rotate_right:", layout="wide")
+# A picture of our own: the browser would fetch an icon named ":material/..." from the network.
+st.set_page_config(page_title="ss-rVAE dashboard", page_icon=str(Path(__file__).parent / "ui/icon.png"), layout="wide")
 
 page = st.navigation(
     {

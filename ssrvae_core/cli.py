@@ -70,6 +70,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or the beginning of it.")]
@@ -116,6 +117,8 @@ def demo(store: Store = None, device: Device = "auto", as_json: Json = False) ->
         cells = [runs[column * len(DEMO_RATIOS) + row] for column in range(len(DEMO_MODELS))]
         table.add_row(f"{ratio:.0%}", *(percent(accuracy_of(run)) for run in cells))
     print_table(table)
+    print("The number of training images stays the same: a larger share of labels, which come nearly upright, leaves")
+    print("fewer images at other angles. This is one seed.")
     print(f"The {len(runs)} runs are in {runs_in.root}. 'make demo' opens the dashboard on them;")
     print("'python -m ssrvae_core list' lists them, and 'python -m ssrvae_core show RUN' shows one.")
     if as_json:
@@ -135,7 +138,9 @@ def train(
     group_split: Annotated[bool, typer.Option("--group-split", help="Hold out whole groups (micrographs).")] = False,
     view: Annotated[View | None, typer.Option(help="The image, its silhouette, or its inside alone.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs; by default the preset's.")] = None,
-    time_limit: Annotated[float | None, typer.Option(help="Seconds after which to stop, ready to go on.")] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(min=0, help="Seconds after which to stop, ready to go on.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting, such as model.latent_dim=3.")
     ] = None,
@@ -189,11 +194,16 @@ def evaluate(
             raise UserError(f"Run {run.id} has no evaluation: it is {run.status.state}; train it to the end first.")
         values = run.status.validation
     else:
-        from ssrvae_core.data import load
+        from ssrvae_core.data import load, naming, split
         from ssrvae_core.evaluation.evaluate import evaluate as judge
 
-        images = load(DATASETS[data] if data in DATASETS else _file(data, run.config.dataset.view))
-        values = judge(run.model(device), _as_the_run_labels(images, run, data))
+        chosen = DATASETS[data] if data in DATASETS else _file(data, run.config.dataset.view)
+        with naming(chosen):
+            images = load(chosen)
+            if chosen.sha256 is not None and chosen.sha256 == run.config.dataset.sha256:
+                say(f"Run {run.id} was trained on {data}; only the images it held out are judged.")
+                images = split(images, run.config.split).validation
+            values = judge(run.model(device), _as_the_run_labels(images, run, data))
     print(f"Run {run.id} on {data or 'its validation images'}:")
     print_evaluation(values, run.class_names)
     if as_json:
@@ -210,14 +220,17 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict class, angle and latents of images, and write them as a table."""
-    from ssrvae_core.data import load
+    from ssrvae_core.data import load, naming
     from ssrvae_core.evaluation.evaluate import predict as ask
     from ssrvae_core.runs.tables import write_table
 
     run = RunStore(store).get(run_id)
     model = run.model(device)
-    image_set = load(_file(images, run.config.dataset.view))
-    write_table(out, ask(model, image_set), run.class_names, image_set.names)
+    chosen = _file(images, run.config.dataset.view)
+    with naming(chosen):
+        image_set = load(chosen)
+        predictions = ask(model, image_set)
+    write_table(out, predictions, run.class_names, image_set.names)
     print(f"Wrote the predictions of {len(image_set)} images to {out}.")
     if as_json:
         print_json({"id": run.id, "images": len(image_set), "out": str(out)})
@@ -316,8 +329,8 @@ def _setting(text: str) -> tuple[str, Any]:
 def _file(data: str, view: View | None) -> DatasetConfig:
     """Return the configuration of an image file; complain of what is neither a file nor a data set."""
     path = Path(data).expanduser()
-    if not path.exists():
-        raise UserError(f"There is no file or data set '{data}'; the named data sets are {', '.join(DATASETS)}.")
+    if not data.strip() or not path.exists():
+        raise UserError(f"There is no file '{data}'; the named data sets, for 'train', are {', '.join(DATASETS)}.")
     from ssrvae_core.data.readers import file_dataset
 
     return file_dataset(path.resolve(), **({"view": view} if view else {}))
@@ -356,7 +369,8 @@ def _train(
 
     def advance(epoch: Epoch) -> None:
         accuracy = percent(None if math.isnan(epoch.validation_accuracy) else epoch.validation_accuracy)
-        news = f"loss {-epoch.elbo_unlabelled:.1f}  accuracy {accuracy}"
+        bound = epoch.elbo_unlabelled or epoch.elbo_labelled  # the first is 0 where every image has a label
+        news = f"loss {-bound:.1f}  accuracy {accuracy}"
         progress.update(task, completed=done + epoch.epoch, news=news)
 
     return train_run(config, store, device=device, time_limit=time_limit, on_epoch=advance)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -24,6 +24,10 @@ class Frozen(BaseModel):
     """Base of every configuration model: immutable, and unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Widths = tuple[Annotated[int, Field(ge=1, le=4096)], ...]
+"""Numbers of units, layer by layer."""
 
 
 class Disorder(Frozen):
@@ -101,8 +105,8 @@ class ModelConfig(Frozen):
     gaussian_sd: float = Field(0.3, gt=0, description="pixel standard deviation of the Gaussian likelihood")
     centre: bool = Field(True, description="bring the intensity centroid to the centre first")
     networks: Literal["conv", "mlp"] = "conv"
-    channels: tuple[int, ...] = Field((32, 64), description="widths of the convolutions of classifier and encoder")
-    hidden: tuple[int, ...] = Field((128, 128), description="widths of the fully connected layers")
+    channels: Widths = Field((32, 64), min_length=1, description="widths of the convolutions of classifier and encoder")
+    hidden: Widths = Field((128, 128), min_length=1, description="widths of the fully connected layers")
     activation: Literal["relu", "gelu", "tanh", "softplus"] = "relu"
     # The polar frame of the marginal engine.
     radii: int = Field(24, ge=2, le=256, description="rings of the polar grid")
@@ -194,7 +198,7 @@ def _pair(weak: dict[str, Any], strong: dict[str, Any]) -> dict[str, Any]:
 
 
 DATASETS: dict[str, DatasetConfig] = {
-    # The three published settings (METHOD: A, B1, B2).
+    # The three settings of the public notebooks.
     "cards-a": DatasetConfig(
         **_pair(
             {"rotation": 4, "shear": 15, "scale": (1.0, 1.3)},

@@ -83,6 +83,7 @@ def epoch_progress() -> Iterator[Progress]:
     """Show a progress bar that counts epochs, with a remaining time and room for ``news``; an error wipes it away."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    console = Console(stderr=True)
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -90,7 +91,8 @@ def epoch_progress() -> Iterator[Progress]:
         TextColumn("epochs"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[news]}"),
-        console=Console(stderr=True),
+        console=console,
+        disable=not console.is_terminal,  # in a log it would be blank lines
     )
     with progress:
         try:

@@ -2,7 +2,7 @@
 
 from ssrvae_core.data.dataset import UNLABELLED, ImageSet, Split
 from ssrvae_core.data.readers import READERS, file_dataset, fingerprint, read_images
-from ssrvae_core.data.registry import SOURCES, load
+from ssrvae_core.data.registry import SOURCES, load, naming
 from ssrvae_core.data.split import split
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "file_dataset",
     "fingerprint",
     "load",
+    "naming",
     "read_images",
     "split",
 ]

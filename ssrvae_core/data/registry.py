@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from ssrvae_core.config import DatasetConfig, choose
+from ssrvae_core.config import DatasetConfig, UserError, choose
 from ssrvae_core.data.cards import draw_cards
 from ssrvae_core.data.dataset import ImageSet
 from ssrvae_core.data.digits import draw_digits
@@ -21,6 +23,17 @@ SOURCES: dict[str, Source] = {
     "file": read_file,
 }
 """Image sources by name; add your own: ``SOURCES["crystals"] = draw_crystals``."""
+
+
+@contextmanager
+def naming(config: DatasetConfig) -> Iterator[None]:
+    """Let every complaint about a data set name its file, if it has one and the sentence does not name it yet."""
+    try:
+        yield
+    except UserError as error:
+        if config.path is None or Path(config.path).name in str(error):
+            raise
+        raise UserError(f"{config.path}: {error}") from error
 
 
 def load(config: DatasetConfig) -> ImageSet:

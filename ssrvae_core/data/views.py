@@ -13,8 +13,8 @@ from ssrvae_core.data.dataset import ImageSet
 PERCENTILES = (1.0, 99.0)
 """Grey levels inside the mask that become the darkest and the brightest: robust against a few hot pixels."""
 
-DARKEST = 0.2
-"""The darkest level inside the mask, so that the object stands out from the black around it."""
+DARKEST = 0.5
+"""The darkest level inside the mask: the step at the outline is at least as large as any contrast inside."""
 
 
 def view(images: ImageSet, name: str) -> ImageSet:
@@ -26,7 +26,7 @@ def view(images: ImageSet, name: str) -> ImageSet:
         A data set, with masks unless ``name`` is ``"image"``.
     name : str
         ``"image"``: as it is. ``"mask"``: the silhouette, one channel, 1 inside and 0 outside. ``"masked"``: inside
-        the mask the grey levels between the 1st and 99th percentile of each image and channel go to [0.2, 1], dark
+        the mask the grey levels between the 1st and 99th percentile of each image and channel go to [0.5, 1], dark
         staying darker than bright; outside is 0. So neither background nor overall grey level is left to tell a class.
 
     Raises

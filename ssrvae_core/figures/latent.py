@@ -40,9 +40,16 @@ class _Layer:
     rank: int
 
 
+def _varies(factor: str, predictions: Predictions) -> bool:
+    """Whether the images differ in a factor, so that a colour can tell them apart."""
+    values = predictions.factors.get(factor, np.empty(0))
+    values = values[np.isfinite(values)]
+    return len(values) > 0 and values.min() < values.max()
+
+
 def colourings(panels: Sequence[Panel]) -> list[str]:
     """Names that ``colour_by`` of :func:`latent_scatter` takes for these panels."""
-    factors = [name for name in panels[0].predictions.factors if all(name in p.predictions.factors for p in panels)]
+    factors = [name for name in panels[0].predictions.factors if all(_varies(name, p.predictions) for p in panels)]
     has_angle = any(np.isfinite(panel.predictions.angle).any() for panel in panels)
     values = [name for name in VALUES if name != "angle" or has_angle]
     return [*GROUPS, *values, *(TRUE_ANGLE if name == "angle" else name for name in factors)]

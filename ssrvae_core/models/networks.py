@@ -2,7 +2,8 @@
 
 Anything with the same call can be handed in instead: a classifier ``x -> logits (batch, classes)``, an encoder
 ``(x, y) -> (mean, sd)``, each ``(*leading, batch, latents)`` for one-hot classes ``y (*leading, batch, classes)``, and
-a decoder ``(z, y) -> (*leading, batch, channel, *grid)``.
+a decoder ``(z, y) -> (*leading, batch, channel, *grid)``; that of the latent engine reads points as well,
+``(points, z, y) -> (*leading, batch, channel, points)``.
 """
 
 from __future__ import annotations

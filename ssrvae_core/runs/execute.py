@@ -208,10 +208,11 @@ class _Session:
 
 
 def _prepare(config: RunConfig, device: str) -> tuple[Split, Trainer]:
-    from ssrvae_core.data import load, split
+    from ssrvae_core.data import load, naming, split
     from ssrvae_core.training import Trainer
 
-    data = split(load(config.dataset), config.split)
+    with naming(config.dataset):
+        data = split(load(config.dataset), config.split)
     return data, Trainer(config, data, device=device)
 
 

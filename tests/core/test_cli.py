@@ -105,7 +105,11 @@ def test_every_option_of_train_reaches_the_configuration(tiny_options, image_fil
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--data", "nothing.npz"], "no file or data set 'nothing.npz'"),
+        (["--data", "nothing.npz"], "no file 'nothing.npz'"),
+        (["--data", ""], "no file ''"),
+        (["--set", "model.hidden=[]"], "model.hidden is not valid"),
+        (["--set", "model.channels=[0]"], "model.channels.0 is not valid"),
+        (["--set", "model.hidden=[1000000]"], "model.hidden.0 is not valid"),
         (["--model", "vae"], "no model called 'vae'; choose one of ss-vae"),
         (["--preset", "slow"], "no preset called 'slow'"),
         (["--set", "model.size=3"], "no setting 'model.size'"),
@@ -131,6 +135,23 @@ def test_a_file_that_is_no_image_file_is_one_sentence_that_names_it(complaint_of
     path = tmp_path / "images.npz"
     path.write_bytes(b"nothing of the kind")
     assert str(path) in complaint_of("train", "--data", path, "--store", tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "sentence"),
+    [
+        ({"class_names": ("clubs",), "labels": np.zeros(8, int)}, [], "at least two"),
+        ({"labels": np.full(8, -1)}, [], "label"),
+        ({}, ["--view", "mask"], "no masks"),
+        ({}, ["--group-split"], "no groups"),
+        ({}, ["--labels-per-class", 50], "50 labels a class"),
+    ],
+)
+def test_a_complaint_about_the_images_names_their_file(complaint_of, image_file, tmp_path, arrays, options, sentence):
+    path = image_file(**arrays)
+    said = complaint_of("train", "--data", path, *options, "--store", tmp_path / "runs")
+    assert sentence in said and path.name in said
     assert not (tmp_path / "runs").exists()
 
 
@@ -183,6 +204,18 @@ def test_evaluate_judges_other_images_by_the_name_of_their_class(finished, resul
 def test_evaluate_uses_the_validation_part_where_there_is_one(finished, result_of, in_store, image_file):
     parts = np.array(["train"] * 5 + ["validation"] * 3)
     assert result_of("evaluate", finished.id, "--data", image_file(split=parts), *in_store)["n"] == 3
+
+
+def test_the_file_a_run_was_trained_on_is_judged_by_the_held_out_images_alone(
+    result_of, run_cli, image_file, tiny_options, tmp_path
+):
+    path, store = image_file(), ("--store", tmp_path / "runs")
+    settings = [option for option in tiny_options if option.startswith(("model.", "training."))]
+    options = [part for setting in settings for part in ("--set", setting)]
+    trained = result_of("train", "--data", path, *options, *store)
+    judged = result_of("evaluate", trained["id"], "--data", path, *store)
+    assert judged["n"] == trained["validation"]["n"] < 8
+    assert "held out" in run_cli("evaluate", trained["id"], "--data", path, *store)[2]
 
 
 def test_images_a_run_cannot_be_judged_on_are_refused_in_a_sentence(finished, complaint_of, in_store, image_file):

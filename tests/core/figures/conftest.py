@@ -29,7 +29,11 @@ def make_predictions():
             angle=angle if rotation else np.full(n, np.nan, np.float32),
             concentration=np.ones(n, np.float32),
             log_likelihood=rng.normal(-300, 10, n).astype(np.float32),
-            factors={"angle": angle, "scale": np.ones(n, np.float32)},
+            factors={
+                "angle": angle,
+                "scale": np.linspace(1, 1.3, n, dtype=np.float32),
+                "shift_x": np.zeros(n, np.float32),
+            },
         )
 
     return make

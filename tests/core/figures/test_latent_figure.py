@@ -85,6 +85,7 @@ def test_points_without_a_value_stay_in_sight(panels):
 def test_every_offered_colouring_can_be_drawn(panels):
     offered = colourings(panels)
     assert {"class", "angle", "true angle", "log-likelihood", "scale"} <= set(offered)
+    assert "shift_x" not in offered  # it is the same for all images
     for colour_by in offered:
         assert len(_points(latent_scatter(panels, NAMES, colour_by=colour_by))) >= 2
     assert "angle" not in colourings(panels[:1])

@@ -141,6 +141,15 @@ def test_a_time_limit_stops_after_the_epoch_that_passes_it(finished, store):
     assert_same_result(run, finished)
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own answer to Ctrl-C: a test runner started in the background would have none."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_a_run_that_goes_on(finished, store, stop_after):
     stop_after(3, lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
