@@ -1,6 +1,7 @@
 """Measure ss-rVAE, the same without generative terms, and a random forest on real TEM particles with few labels.
 
-Usage: ``python benchmarks/tem.py [--file ../shared/data/nanoshapes/crops64.npz] [--views mask masked] [--splits 5]``
+Usage: ``python benchmarks/tem.py [--file ../shared/data/nanoshapes/crops64.npz] [--views mask masked] [--splits 5]
+[--set training.classifier_elbo_weight=1]``
 
 There are 10 labels a class. All methods see the same labels and the same images in each of five splits; a split holds
 whole micrographs out. The forest is chosen by cross-validation on the labelled images; ``forest_all_labels`` has every
@@ -10,6 +11,7 @@ label of the training part. Nothing is chosen by a validation label.
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from typing import Any
 
@@ -66,14 +68,16 @@ def main() -> None:
     parser.add_argument("--file", default="../shared/data/nanoshapes/crops64.npz")
     parser.add_argument("--views", nargs="+", default=["mask", "masked"])
     parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of both of our models")
     arguments = parser.parse_args()
-    report(benchmark="tem", machine=machine())
+    settings = {name: json.loads(value) for name, value in (text.split("=", 1) for text in arguments.set)}
+    report(benchmark="tem", machine=machine(), settings=settings)
     for view in arguments.views:
         dataset = file_dataset(arguments.file, view=view)
         scores: dict[str, list[float]] = {}
         for seed in range(arguments.splits):
             began = time.perf_counter()
-            predictions, data = methods(dataset, seed, {})
+            predictions, data = methods(dataset, seed, settings)
             labels = data.validation.labels
             for method, predicted in predictions.items():
                 score = balanced_accuracy_score(labels, predicted)
