@@ -121,9 +121,10 @@ class _Session:
         for leftover in self.path.glob(".*.tmp"):
             leftover.unlink()
         if (self.path / directory.CHECKPOINT).exists():
-            checkpoint = _read_checkpoint(self.path)
-            self.earlier = checkpoint["seconds"]
-            self.trainer.load_state_dict(checkpoint["trainer"])
+            with _readable_checkpoint(self.path):
+                checkpoint = _read_checkpoint(self.path)
+                self.earlier = checkpoint["seconds"]
+                self.trainer.load_state_dict(checkpoint["trainer"])
         epoch = self.trainer.epoch
         if epoch:
             self.snapshots = [(at, frame) for at, frame in directory.read_snapshots(self.path) if at <= epoch]
@@ -224,14 +225,20 @@ def _finished(store: RunStore, config: RunConfig) -> Run | None:
 def _read_checkpoint(path: Path) -> dict[str, Any]:
     import torch
 
+    checkpoint: dict[str, Any] = torch.load(path / directory.CHECKPOINT, weights_only=True, map_location="cpu")
+    return checkpoint
+
+
+@contextmanager
+def _readable_checkpoint(path: Path) -> Iterator[None]:
+    """Turn a damaged checkpoint, or one of another version, into a sentence."""
     try:
-        checkpoint: dict[str, Any] = torch.load(path / directory.CHECKPOINT, weights_only=True, map_location="cpu")
-    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        yield
+    except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
         raise UserError(
             f"{path / directory.CHECKPOINT} cannot be read; "
             f"start anew with 'python -m ssrvae_core delete {path.name}' and train again."
         ) from error
-    return checkpoint
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from ssrvae_core.config import UserError, run_config
 from ssrvae_core.data import load, split
@@ -237,9 +238,18 @@ def test_a_store_that_cannot_be_made_is_a_sentence(tmp_path, tiny_config):
         train_run(tiny_config(), RunStore(tmp_path / "file" / "runs"))
 
 
-def test_a_damaged_checkpoint_is_a_sentence(finished, store):
+def damaged(path):
+    path.write_bytes(b"damaged")
+
+
+def from_another_version(path):
+    torch.save({"trainer": {"epoch": 1}, "seconds": 1.0}, path)
+
+
+@pytest.mark.parametrize("spoil", [damaged, from_another_version])
+def test_a_checkpoint_that_cannot_be_used_is_a_sentence(finished, store, spoil):
     run = train_run(finished.config, store, time_limit=0)
-    (run.path / directory.CHECKPOINT).write_bytes(b"damaged")
+    spoil(run.path / directory.CHECKPOINT)
     with pytest.raises(UserError, match="start anew"):
         train_run(finished.config, store)
     assert store.get(finished.id).status.state == "interrupted"
