@@ -169,10 +169,10 @@ def nothing_yet(unfinished: int = 0) -> None:
     st.info("There are no runs in this store yet. Either command below trains some; then reload this page.")
     st.markdown("A small sweep of both models, in a few minutes:")
     st.code("make demo", language="bash")
-    st.markdown("Or one run, on playing cards that are turned by up to 120 degrees, with few labels:")
+    st.markdown("Or one run of each, on playing cards that are turned by up to 120 degrees, with few labels:")
     st.code(
-        "python -m ssrvae_core train --preset teaching --model ss-rvae --labelled-ratio 0.05\n"
-        "python -m ssrvae_core train --preset teaching --model ss-vae --labelled-ratio 0.05",
+        ".venv/bin/python -m ssrvae_core train --preset teaching --model ss-rvae --labelled-ratio 0.05\n"
+        ".venv/bin/python -m ssrvae_core train --preset teaching --model ss-vae --labelled-ratio 0.05",
         language="bash",
     )
 
