@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import ssrvae_core
-from ssrvae_core import cli
 from ssrvae_core.cli import main
+from ssrvae_core.cli import train as cli
 from ssrvae_core.runs import RunStore, directory
 
 

@@ -1,0 +1,32 @@
+"""The command line: ``python -m ssrvae_core``.
+
+Results go to stdout, everything else to stderr. With ``--json`` the last line of stdout is the result as JSON. An error
+the user can mend is one line on stderr and exit code 2. Heavy packages are imported where they are used: ``list``
+needs none of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ssrvae_core.cli import doctor, judge, runs, train
+from ssrvae_core.cli.app import app
+from ssrvae_core.cli.console import say
+from ssrvae_core.config import UserError
+
+__all__ = ["app", "main"]
+
+COMMANDS = (train, judge, runs, doctor)
+"""Modules whose commands are registered, in the order of ``--help``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0, 2 for what the user can mend, 130 when interrupted."""
+    try:
+        app(arguments)
+        sys.exit()
+    except UserError as error:
+        say("Error: " + " ".join(str(error).split()))
+        sys.exit(2)

@@ -1,0 +1,59 @@
+"""What the commands share: the application, their common options, and configurations from options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from ssrvae_core.cli.console import say
+from ssrvae_core.config import DATASETS, DatasetConfig, UserError
+
+app = typer.Typer(
+    help="Semi-supervised, rotationally invariant variational autoencoders.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or the beginning of it.")]
+Store = Annotated[Path | None, typer.Option("--store", help="Directory of the runs; else $SSRVAE_STORE, else runs/.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto: $SSRVAE_DEVICE, else the best there is.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")]
+View = Literal["image", "mask", "masked"]
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """``NAME=VALUE`` with a JSON value; what is no JSON is a string."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"--set {text} has no value; write it as NAME=VALUE, such as --set model.latent_dim=3.")
+    try:
+        return name.strip(), json.loads(value)
+    except json.JSONDecodeError:
+        return name.strip(), value
+
+
+def file_config(data: str, view: View | None) -> DatasetConfig:
+    """Return the configuration of an image file; complain of what is neither a file nor a data set."""
+    path = Path(data).expanduser()
+    if not data.strip() or not path.exists():
+        raise UserError(f"There is no file '{data}'; the named data sets, for 'train', are {', '.join(DATASETS)}.")
+    from ssrvae_core.data.readers import file_dataset
+
+    return file_dataset(path.resolve(), **({"view": view} if view else {}))
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Say that nothing is lost, and leave with the shell's code for an interrupt."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        say("Interrupted; the same command goes on from the last checkpoint.")
+        raise typer.Exit(130) from error

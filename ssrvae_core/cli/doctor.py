@@ -1,0 +1,49 @@
+"""The command ``doctor``."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from ssrvae_core.cli.app import Device, Json, Store, app
+from ssrvae_core.cli.console import accuracy_of, percent, print_json
+from ssrvae_core.config import DEMO_PRESET, SELF_TEST, UserError, run_config
+from ssrvae_core.runs import RunStore
+
+
+@app.command()
+def doctor(store: Store = None, device: Device = "auto", as_json: Json = False) -> None:
+    """Check the installation: versions, device, store, and a training of a few seconds."""
+    from ssrvae_core.runs.environment import environment
+    from ssrvae_core.runs.execute import train_run
+    from ssrvae_core.training.device import choose_device
+
+    found = environment(str(choose_device(device))) | {"cores": os.cpu_count(), "store": str(RunStore(store).root)}
+    for name, value in (found | found["packages"]).items():
+        if name != "packages":
+            print(f"{name:>18}  {value}")
+    _check_writable(RunStore(store).root)
+    with tempfile.TemporaryDirectory() as scratch:
+        run = train_run(run_config(preset=DEMO_PRESET, settings=SELF_TEST), RunStore(scratch), device=device)
+        accuracy, seconds, bounds = accuracy_of(run), run.status.seconds, [m["elbo_unlabelled"] for m in run.metrics()]
+    if len(bounds) > 1 and not bounds[-1] > bounds[0]:
+        raise UserError(
+            f"The self-test did not learn: the ELBO went from {bounds[0]} to {bounds[-1]}; try --device cpu."
+        )
+    print(f"{'self-test':>18}  trained in {seconds:.1f} s, accuracy {percent(accuracy)}")
+    print("All is well.")
+    if as_json:
+        print_json(found | {"ok": True, "self_test": {"seconds": seconds, "accuracy": accuracy}})
+
+
+def _check_writable(root: Path) -> None:
+    """Write a file where the store is, or where it would be made."""
+    place = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"The store {root} cannot be written ({error.strerror}); choose another with --store."
+        ) from error

@@ -1,0 +1,94 @@
+"""Commands that ask a trained model: ``evaluate`` and ``predict``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ssrvae_core.cli.app import Device, Json, RunId, Store, app, file_config
+from ssrvae_core.cli.console import print_evaluation, print_json, say
+from ssrvae_core.config import DATASETS, UserError
+from ssrvae_core.runs import Run, RunStore
+
+if TYPE_CHECKING:
+    from ssrvae_core.data import ImageSet
+
+
+@app.command()
+def evaluate(
+    run_id: RunId,
+    data: Annotated[str | None, typer.Option(help="Other images: a data set's name, or a path.")] = None,
+    store: Store = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Judge a trained model: on its own validation images, or on others.
+
+    Of a data set with a validation part that part is used, else every labelled image.
+    """
+    run = RunStore(store).get(run_id)
+    if data is None:
+        if run.status.validation is None:
+            raise UserError(f"Run {run.id} has no evaluation: it is {run.status.state}; train it to the end first.")
+        values = run.status.validation
+    else:
+        from ssrvae_core.data import load, naming, split
+        from ssrvae_core.evaluation.evaluate import evaluate as judge
+
+        chosen = DATASETS[data] if data in DATASETS else file_config(data, run.config.dataset.view)
+        with naming(chosen):
+            images = load(chosen)
+            if chosen.sha256 is not None and chosen.sha256 == run.config.dataset.sha256:
+                say(f"Run {run.id} was trained on {data}; only the images it held out are judged.")
+                images = split(images, run.config.split).validation
+            values = judge(run.model(device), _as_the_run_labels(images, run, data))
+    print(f"Run {run.id} on {data or 'its validation images'}:")
+    print_evaluation(values, run.class_names)
+    if as_json:
+        print_json({"id": run.id, "data": data, **values})
+
+
+@app.command()
+def predict(
+    run_id: RunId,
+    images: Annotated[str, typer.Argument(metavar="IMAGES", help="An image file or folder; labels are not needed.")],
+    out: Annotated[Path, typer.Option(help="The table to write, as CSV.")],
+    store: Store = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Predict class, angle and latents of images, and write them as a table."""
+    from ssrvae_core.data import load, naming
+    from ssrvae_core.evaluation.evaluate import predict as ask
+    from ssrvae_core.runs.tables import write_table
+
+    run = RunStore(store).get(run_id)
+    model = run.model(device)
+    chosen = file_config(images, run.config.dataset.view)
+    with naming(chosen):
+        image_set = load(chosen)
+        predictions = ask(model, image_set)
+    write_table(out, predictions, run.class_names, image_set.names)
+    print(f"Wrote the predictions of {len(image_set)} images to {out}.")
+    if as_json:
+        print_json({"id": run.id, "images": len(image_set), "out": str(out)})
+
+
+def _as_the_run_labels(images: ImageSet, run: Run, data: str) -> ImageSet:
+    """Return the images to judge a run on, their classes numbered as the run numbers them."""
+    import numpy as np
+
+    chosen = images.labels >= 0 if images.validation is None else images.validation & (images.labels >= 0)
+    if not chosen.any():
+        raise UserError(f"No image of {data} has a label to judge by; use 'predict' for images without labels.")
+    images = images.take(np.flatnonzero(chosen))
+    if unknown := [name for name in images.class_names if name not in run.class_names]:
+        raise UserError(
+            f"{data} has the class '{unknown[0]}', which run {run.id} does not know; "
+            f"its classes are {', '.join(run.class_names)}."
+        )
+    number = np.array([run.class_names.index(name) for name in images.class_names])
+    return replace(images, labels=number[images.labels], class_names=run.class_names)

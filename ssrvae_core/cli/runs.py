@@ -1,0 +1,62 @@
+"""Commands that look after the store: ``list``, ``show`` and ``delete``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.table import Table
+
+from ssrvae_core.cli.app import Json, RunId, Store, app
+from ssrvae_core.cli.console import percent, print_evaluation, print_json, print_table, say, summary_row
+from ssrvae_core.runs import RunStore
+
+
+@app.command("list")
+def list_runs(store: Store = None, as_json: Json = False) -> None:
+    """List the runs, last updated first."""
+    runs, broken = RunStore(store).scan()
+    rows = [summary_row(run) for run in runs]
+    table = Table("id", "model", "data", "labels", "seed", "state", "epochs", "accuracy")
+    for row in rows:
+        labels = row["labels_per_class"] or row["labelled_ratio"] or "all"
+        epochs = f"{row['epoch']}/{row['epochs']}"
+        columns = (row["id"], row["model"], row["data"], labels, row["seed"], row["state"], epochs)
+        table.add_row(*map(str, columns), percent(row["accuracy"]))
+    for lost in broken:
+        table.add_row(lost.id, "", "", "", "", "broken")
+    print_table(table) if rows or broken else print(f"There are no runs in {RunStore(store).root} yet.")
+    for lost in broken:
+        say(f"{lost.id} is broken: {lost.reason}")
+    if as_json:
+        print_json([*rows, *({"id": lost.id, "state": "broken", "error": lost.reason} for lost in broken)])
+
+
+@app.command()
+def show(run_id: RunId, store: Store = None, as_json: Json = False) -> None:
+    """Show a run's state, configuration and evaluation."""
+    run = RunStore(store).get(run_id)
+    metrics = run.metrics()
+    updated = datetime.fromtimestamp(run.status.updated).astimezone().isoformat(" ", "seconds")
+    told = {"path": run.path, "device": run.status.device, "seconds": round(run.status.seconds, 1), "updated": updated}
+    for name, value in (summary_row(run) | told).items():
+        if value is not None:
+            print(f"{name:>18}  {value}")
+    for section, values in run.config.model_dump(mode="json").items():
+        if isinstance(values, dict):
+            print(f"{section:>18}  " + ", ".join(f"{name} {value}" for name, value in values.items()))
+    if run.status.validation is not None:
+        print_evaluation(run.status.validation, run.class_names)
+    if as_json:
+        shown = {"path": str(run.path), "config": run.config.model_dump(mode="json"), "class_names": run.class_names}
+        last = metrics[-1] if metrics else None
+        print_json(summary_row(run) | shown | {"last_epoch": last, "validation": run.status.validation})
+
+
+@app.command()
+def delete(run_id: RunId, store: Store = None, as_json: Json = False) -> None:
+    """Delete a run for good."""
+    runs = RunStore(store)
+    deleted = runs.delete(run_id)
+    print(f"Deleted run {deleted} from {runs.root}.")
+    if as_json:
+        print_json({"id": deleted})

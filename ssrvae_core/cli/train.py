@@ -1,0 +1,150 @@
+"""Commands that train: ``demo`` and ``train``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import BaseModel
+from rich.table import Table
+
+from ssrvae_core.cli.app import Device, Json, Store, View, app, file_config, interruptible, setting
+from ssrvae_core.cli.console import (
+    accuracy_of,
+    epoch_progress,
+    percent,
+    print_evaluation,
+    print_json,
+    print_table,
+    summary_row,
+)
+from ssrvae_core.config import DATASETS, DEMO_MODELS, DEMO_PRESET, DEMO_RATIOS, MODELS, PRESETS, RunConfig, run_config
+from ssrvae_core.runs import Run, RunStore
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from ssrvae_core.records import Epoch
+
+
+def _setting_names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names that ``--set`` takes."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _setting_names(kind, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+@app.command()
+def demo(store: Store = None, device: Device = "auto", as_json: Json = False) -> None:
+    """Train a small sweep: both models at several shares of labelled images. Finished runs are not trained again."""
+    runs_in = RunStore(store)
+    configs = [
+        run_config(preset=DEMO_PRESET, model=model, labelled_ratio=ratio)
+        for model in DEMO_MODELS
+        for ratio in DEMO_RATIOS
+    ]
+    missing = [config for config in configs if not _is_finished(runs_in, config)]
+    if missing:
+        with interruptible(), epoch_progress() as progress:
+            task = progress.add_task("", total=sum(config.training.epochs for config in missing), news="")
+            done = 0
+            for number, config in enumerate(missing, 1):
+                what = f"{config.model.name}, {config.split.labelled_ratio:.0%} labelled"
+                progress.update(task, description=f"{what} ({number}/{len(missing)})")
+                run = _train(config, runs_in, device, None, progress, task, done)
+                done += config.training.epochs
+                progress.update(task, completed=done)
+                progress.console.print(f"{what}: accuracy {percent(accuracy_of(run))}, {run.status.seconds:.0f} s")
+    runs = [runs_in.get(config.run_id) for config in configs]
+    table = Table("labelled images", *DEMO_MODELS, title="Accuracy on the validation images")
+    for row, ratio in enumerate(DEMO_RATIOS):
+        cells = [runs[column * len(DEMO_RATIOS) + row] for column in range(len(DEMO_MODELS))]
+        table.add_row(f"{ratio:.0%}", *(percent(accuracy_of(run)) for run in cells))
+    print_table(table)
+    print("The number of training images stays the same: a larger share of labels, which come nearly upright, leaves")
+    print("fewer images at other angles. This is one seed.")
+    print(f"The {len(runs)} runs are in {runs_in.root}. 'make demo' opens the dashboard on them;")
+    print("'python -m ssrvae_core list' lists them, and 'python -m ssrvae_core show RUN' shows one.")
+    if as_json:
+        print_json([summary_row(run) for run in runs])
+
+
+@app.command(epilog="Settings for --set: " + ", ".join(_setting_names(RunConfig)) + ".")
+def train(
+    data: Annotated[
+        str | None, typer.Option(help=f"{', '.join(DATASETS)}, or the path of an image file or folder.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help=f"{', '.join(MODELS)}; by default the preset's.")] = None,
+    preset: Annotated[str, typer.Option(help=f"{', '.join(PRESETS)}.")] = next(iter(PRESETS)),
+    seed: Annotated[int, typer.Option(help="Seed of the split and of the training.")] = 0,
+    labels_per_class: Annotated[int | None, typer.Option(help="Labelled images a class.")] = None,
+    labelled_ratio: Annotated[float | None, typer.Option(help="Labelled share of the training images.")] = None,
+    group_split: Annotated[bool, typer.Option("--group-split", help="Hold out whole groups (micrographs).")] = False,
+    view: Annotated[View | None, typer.Option(help="The image, its silhouette, or its inside alone.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs; by default the preset's.")] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(min=0, help="Seconds after which to stop, ready to go on.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting, such as model.latent_dim=3.")
+    ] = None,
+    store: Store = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Train a model, or go on with it; a finished run is not trained again."""
+    changes = ({"dataset.view": view} if view else {}) | ({"training.epochs": epochs} if epochs is not None else {})
+    named = data is None or data in DATASETS
+    config = run_config(
+        preset=preset,
+        data=data if named else None,
+        dataset=None if data is None or named else file_config(data, view),
+        model=model,
+        labels_per_class=labels_per_class,
+        labelled_ratio=labelled_ratio,
+        by_group=group_split,
+        seed=seed,
+        settings=changes | dict(setting(text) for text in settings or []),
+    )
+    with interruptible(), epoch_progress() as progress:
+        task = progress.add_task(config.model.name, total=config.training.epochs, news="")
+        run = _train(config, RunStore(store), device, time_limit, progress, task)
+    status = run.status
+    print(f"Run {run.id} is {status.state} after {status.epoch} epochs and {status.seconds:.0f} s, in {run.path}.")
+    if status.validation is not None:
+        print_evaluation(status.validation, run.class_names)
+    elif status.state != "finished":
+        print("The same command goes on from there.")
+    if as_json:
+        shown = status.model_dump(include={"seconds", "epoch", "epochs", "device", "validation"})
+        print_json({"id": run.id, "status": status.state, **shown})
+
+
+def _train(
+    config: RunConfig,
+    store: RunStore,
+    device: str,
+    time_limit: float | None,
+    progress: Progress,
+    task: TaskID,
+    done: int = 0,
+) -> Run:
+    from ssrvae_core.runs.execute import train_run
+
+    def advance(epoch: Epoch) -> None:
+        accuracy = percent(None if math.isnan(epoch.validation_accuracy) else epoch.validation_accuracy)
+        bound = epoch.elbo_unlabelled or epoch.elbo_labelled  # the first is 0 where every image has a label
+        news = f"loss {-bound:.1f}  accuracy {accuracy}"
+        progress.update(task, completed=done + epoch.epoch, news=news)
+
+    return train_run(config, store, device=device, time_limit=time_limit, on_epoch=advance)
+
+
+def _is_finished(store: RunStore, config: RunConfig) -> bool:
+    run = store.find(config)
+    return run is not None and run.status.state == "finished"
