@@ -4,7 +4,8 @@
 - ``status.json``, a :class:`Status`;
 - ``metrics.jsonl``, a line an epoch, and ``log.txt``;
 - ``checkpoint.pt``, from which an unfinished run goes on, and ``snapshots.npz``, the frames of the training film;
-- ``model.safetensors`` and ``validation.npz``, the weights and predictions of a finished run;
+- ``model.safetensors`` and ``validation.npz``, the weights and predictions of a finished run, and ``manifold.npz``, the
+  images it draws, which the weights can give again;
 - ``lock``, held by the process that trains it, and ``cancel``, which asks that process to stop.
 
 Every file is replaced whole, except the two that only grow.
@@ -34,6 +35,7 @@ WEIGHTS = "model.safetensors"
 CHECKPOINT = "checkpoint.pt"
 SNAPSHOTS = "snapshots.npz"
 VALIDATION = "validation.npz"
+MANIFOLD = "manifold.npz"
 LOG = "log.txt"
 ENVIRONMENT = "environment.json"
 LOCK = "lock"
@@ -153,6 +155,16 @@ def read_snapshots(path: Path) -> list[tuple[int, Snapshot]]:
     arrays = _read_npz(path / SNAPSHOTS, ["epochs", "ids", "z_mean", "class_prob"])
     frames = zip(arrays["epochs"], arrays["z_mean"], arrays["class_prob"], strict=True)
     return [(int(epoch), Snapshot(arrays["ids"], z_mean, class_prob)) for epoch, z_mean, class_prob in frames]
+
+
+def write_manifold(path: Path, images: np.ndarray) -> None:
+    """Write ``manifold.npz``: ``images`` (K, d, d, C, H, W), uint8."""
+    write_npz(path / MANIFOLD, {"images": images})
+
+
+def read_manifold(path: Path) -> np.ndarray | None:
+    """Read ``manifold.npz``; None where it was never written."""
+    return _read_npz(path / MANIFOLD, ["images"])["images"] if (path / MANIFOLD).exists() else None
 
 
 def _alive(status: Status) -> bool:

@@ -173,11 +173,13 @@ class _Session:
     def _finish(self) -> None:
         from ssrvae_core.evaluation.evaluate import evaluate, predict
         from ssrvae_core.models.checkpoint import save_weights
+        from ssrvae_core.runs.manifold import write_manifold
 
         model, validation = self.trainer.model, self.data.validation
         with replacing(self.path / directory.WEIGHTS) as temporary:
             save_weights(model, temporary, config=self.config, class_names=validation.class_names)
         directory.write_predictions(self.path, predict(model, validation))
+        write_manifold(self.path, model)
         self._write_status("finished", validation=evaluate(model, validation))
 
     def _fail(self, error: Exception) -> None:
