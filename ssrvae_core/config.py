@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -239,6 +240,15 @@ DEFAULT_LABELS_PER_CLASS: dict[str, int] = {
 }
 """Labels a class of a named data set when the user says neither a number nor a ratio."""
 
+
+def data_name(dataset: DatasetConfig) -> str:
+    """Return the name of a data set: a named one's, the file's, or the generator's where its settings were changed."""
+    if dataset.path is not None:
+        return Path(dataset.path).name
+    named = [name for name, values in DATASETS.items() if values == dataset]
+    return named[0] if named else f"{dataset.source} (changed)"
+
+
 MODELS: dict[str, ModelConfig] = {
     "ss-vae": ModelConfig(rotation="none"),
     "ss-rvae": ModelConfig(rotation="marginal"),
@@ -247,6 +257,18 @@ MODELS: dict[str, ModelConfig] = {
     ),
 }
 """Named models."""
+
+RIVAL_VERSIONS: dict[str, int] = {
+    "decision-tree": 1,
+    "random-forest": 1,
+    "xgboost": 1,
+    "logistic-regression": 1,
+    "knn": 1,
+    "label-spreading": 1,
+    "cnn": 1,
+    "cnn-fixmatch": 1,
+}
+"""Names of the methods the models are compared with, and the version of each recipe: a new version is fitted anew."""
 
 
 WEAK_ROTATION = 30.0

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ssrvae_core.config import DATASETS, RunConfig, UserError, describe
+from ssrvae_core.config import RunConfig, UserError, data_name, describe
 from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.directory import Status
@@ -59,12 +59,8 @@ class Run:
 
     @property
     def data_name(self) -> str:
-        """Name of the data set: a named one's, the file's, or the generator's where its settings were changed."""
-        dataset = self.config.dataset
-        if dataset.path is not None:
-            return Path(dataset.path).name
-        named = [name for name, values in DATASETS.items() if values == dataset]
-        return named[0] if named else f"{dataset.source} (changed)"
+        """Name of the data set, see :func:`ssrvae_core.config.data_name`."""
+        return data_name(self.config.dataset)
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the lines of ``metrics.jsonl``: the fields of :class:`ssrvae_core.records.Epoch`, an epoch each."""
