@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 SCHEMA_VERSION: Final = 1
 T = TypeVar("T")
@@ -64,7 +64,19 @@ class DatasetConfig(Frozen):
     view: Literal["image", "mask", "masked"] = Field(
         "image", description="the image as it is, its silhouette, or its contrast-normalised inside on black"
     )
+    intensity: tuple[float, float] | None = Field(
+        None,
+        description="raw grey levels that become 0 and 1, for a file; None: integers are divided by their type's"
+        " largest value, floats lie in [0, 1] already",
+    )
     seed: int = Field(0, ge=0)
+
+    @field_validator("intensity")
+    @classmethod
+    def _intensity_in_order(cls, intensity: tuple[float, float] | None) -> tuple[float, float] | None:
+        if intensity is not None and not intensity[0] < intensity[1]:
+            raise ValueError("it needs two numbers, first the grey level of black, then a larger one for white")
+        return intensity
 
     @model_validator(mode="after")
     def _file_has_path(self) -> Self:

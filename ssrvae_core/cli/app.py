@@ -12,6 +12,7 @@ import typer
 
 from ssrvae_core.cli.console import say
 from ssrvae_core.config import DATASETS, DatasetConfig, UserError
+from ssrvae_core.runs import Run
 
 app = typer.Typer(
     help="Semi-supervised, rotationally invariant variational autoencoders.",
@@ -41,12 +42,26 @@ def setting(text: str) -> tuple[str, Any]:
 
 def file_config(data: str, view: View | None) -> DatasetConfig:
     """Return the configuration of an image file; complain of what is neither a file nor a data set."""
+    from ssrvae_core.data.readers import file_dataset
+
+    return file_dataset(_image_file(data), **({"view": view} if view else {}))
+
+
+def file_as_seen_by(run: Run, data: str) -> DatasetConfig:
+    """Return the configuration of an image file to ask a run about: in the view and on the scale of its own images."""
+    from ssrvae_core.data.readers import fingerprint
+
+    path, own = _image_file(data), run.config.dataset
+    return DatasetConfig(
+        source="file", path=str(path), sha256=fingerprint(path), view=own.view, intensity=own.intensity
+    )
+
+
+def _image_file(data: str) -> Path:
     path = Path(data).expanduser()
     if not data.strip() or not path.exists():
         raise UserError(f"There is no file '{data}'; the named data sets, for 'train', are {', '.join(DATASETS)}.")
-    from ssrvae_core.data.readers import file_dataset
-
-    return file_dataset(path.resolve(), **({"view": view} if view else {}))
+    return path.resolve()
 
 
 @contextmanager

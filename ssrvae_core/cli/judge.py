@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ssrvae_core.cli.app import Device, Json, RunId, Store, app, file_config
+from ssrvae_core.cli.app import Device, Json, RunId, Store, app, file_as_seen_by
 from ssrvae_core.cli.console import print_evaluation, print_json, say
 from ssrvae_core.config import DATASETS, UserError
 from ssrvae_core.runs import Run, RunStore
@@ -38,7 +38,7 @@ def evaluate(
         from ssrvae_core.data import load, naming, split
         from ssrvae_core.evaluation.evaluate import evaluate as judge
 
-        chosen = DATASETS[data] if data in DATASETS else file_config(data, run.config.dataset.view)
+        chosen = DATASETS[data] if data in DATASETS else file_as_seen_by(run, data)
         with naming(chosen):
             images = load(chosen)
             if chosen.sha256 is not None and chosen.sha256 == run.config.dataset.sha256:
@@ -67,7 +67,7 @@ def predict(
 
     run = RunStore(store).get(run_id)
     model = run.model(device)
-    chosen = file_config(images, run.config.dataset.view)
+    chosen = file_as_seen_by(run, images)
     with naming(chosen):
         image_set = load(chosen)
         predictions = ask(model, image_set)

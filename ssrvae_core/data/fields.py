@@ -27,18 +27,20 @@ def is_field(name: str) -> bool:
     return name in FIELDS or name.startswith(FACTOR)
 
 
-def image_set(fields: Mapping[str, np.ndarray], path: Path) -> ImageSet:
+def image_set(fields: Mapping[str, np.ndarray], path: Path, intensity: tuple[float, float] | None = None) -> ImageSet:
     """Check the fields of an image file and assemble them.
 
     Parameters
     ----------
     fields : mapping of str to array
-        ``images`` (N, H, W) or (N, H, W, C): uint8 and uint16 are divided by their largest value, bool becomes 0 and
-        1, float is kept if it lies in [0, 1] and else scaled over the whole set from [min, max] to [0, 1]. Optional:
-        ``labels`` (N,) int, -1 where unlabelled; ``class_names`` (K,) text; ``groups`` and ``ids`` (N,) int;
-        ``split`` (N,) of "train" and "validation"; ``masks`` (N, H, W); ``names`` (N,) text; ``factors/<name>`` (N,).
+        ``images`` (N, H, W) or (N, H, W, C); without ``intensity``, uint8 and uint16 are divided by their type's
+        largest value, bool becomes 0 and 1, and float must lie in [0, 1]. Optional: ``labels`` (N,) int, -1 where
+        unlabelled; ``class_names`` (K,) text; ``groups`` and ``ids`` (N,) int; ``split`` (N,) of "train" and
+        "validation"; ``masks`` (N, H, W); ``names`` (N,) text; ``factors/<name>`` (N,).
     path : pathlib.Path
         Where they come from, for the messages.
+    intensity : (float, float), optional
+        Grey levels that become 0 and 1, whatever type the numbers have; levels beyond are clipped.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def image_set(fields: Mapping[str, np.ndarray], path: Path) -> ImageSet:
     if "images" not in fields:
         found = ", ".join(f"'{name}'" for name in fields) or "none that is known"
         raise UserError(f"{path} has no field 'images' (found: {found}); store the images under that name.")
-    images = _images(fields["images"], path)
+    images = _images(fields["images"], path, intensity)
     n = len(images)
     labels, class_names = _labels(fields, n, path)
     ids = _integers(fields, "ids", n, path)
@@ -70,7 +72,15 @@ def image_set(fields: Mapping[str, np.ndarray], path: Path) -> ImageSet:
     )
 
 
-def _images(stored: np.ndarray, path: Path) -> np.ndarray:
+def intensity_range(images: np.ndarray) -> tuple[float, float] | None:
+    """Return the smallest and the largest grey level of floats that leave [0, 1], None where no range is needed."""
+    if images.dtype.kind != "f" or not images.size or not np.isfinite(images).all():
+        return None
+    low, high = float(images.min()), float(images.max())
+    return None if low == high or (low >= 0 and high <= 1) else (low, high)
+
+
+def _images(stored: np.ndarray, path: Path, intensity: tuple[float, float] | None) -> np.ndarray:
     """Float32 (N, C, H, W) in [0, 1]."""
     if stored.ndim not in (3, 4):
         raise UserError(
@@ -87,19 +97,14 @@ def _images(stored: np.ndarray, path: Path) -> np.ndarray:
             f"The images of {path} are {height} x {width} pixels, but at least {MIN_SIDE} x {MIN_SIDE} are needed;"
             " the order of the axes is (N, height, width, channels)."
         )
-    scaled = _scaled(channels_last, path)
-    if scaled.min() == scaled.max():
-        raise UserError(f"Every pixel in the field 'images' of {path} has the same value; there is nothing to learn.")
+    _check_numbers(channels_last, path)
+    scaled = _unscaled(channels_last, path) if intensity is None else _scaled(channels_last, path, intensity)
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
 
 
-def _scaled(images: np.ndarray, path: Path) -> np.ndarray:
-    """Float32 in [0, 1], as :func:`image_set` says."""
-    if images.dtype == bool:
-        return images.astype(np.float32)
-    if images.dtype in (np.uint8, np.uint16):
-        return np.divide(images, np.iinfo(images.dtype).max, dtype=np.float32)
-    if images.dtype.kind != "f":
+def _check_numbers(images: np.ndarray, path: Path) -> None:
+    """Refuse what is no finite number, and images without any contrast."""
+    if images.dtype.kind not in "buif":
         raise UserError(
             f"The field 'images' of {path} has the type {images.dtype}; store it as uint8, uint16, float or bool."
         )
@@ -112,11 +117,41 @@ def _scaled(images: np.ndarray, path: Path) -> np.ndarray:
             f"The field 'images' of {path} holds NaN or infinity, first in image {broken.argmax()}"
             f" ({broken.sum()} of {len(images)} images); replace or drop them."
         )
-    low, high = float(images.min()), float(images.max())
-    if low >= 0 and high <= 1:
-        return images.astype(np.float32, copy=False)
-    span = high - low
-    return ((images.astype(np.float64) - low) / span if span else np.zeros_like(images)).astype(np.float32)
+    if images.min() == images.max():
+        raise UserError(f"Every pixel in the field 'images' of {path} has the same value; there is nothing to learn.")
+
+
+def _unscaled(images: np.ndarray, path: Path) -> np.ndarray:
+    """Float32 in [0, 1] by the type of the numbers alone."""
+    if images.dtype == bool:
+        return images.astype(np.float32)
+    if images.dtype in (np.uint8, np.uint16):
+        return np.divide(images, np.iinfo(images.dtype).max, dtype=np.float32)
+    if images.dtype.kind != "f":
+        raise UserError(
+            f"The field 'images' of {path} has the type {images.dtype}; store it as uint8, uint16, float or bool, or"
+            " say with dataset.intensity which grey levels are black and white."
+        )
+    outside = intensity_range(images)
+    if outside is not None:
+        raise UserError(
+            f"The field 'images' of {path} holds floats from {outside[0]:g} to {outside[1]:g}, but where a run has no"
+            " dataset.intensity they must lie in [0, 1]; scale them as the run's training images were, or train a run"
+            " with that range."
+        )
+    return images.astype(np.float32, copy=False)
+
+
+def _scaled(images: np.ndarray, path: Path, intensity: tuple[float, float]) -> np.ndarray:
+    """Float32 in [0, 1], where these two grey levels are 0 and 1."""
+    black, white = intensity
+    scaled = np.clip((images.astype(np.float64) - black) / (white - black), 0, 1).astype(np.float32)
+    if scaled.min() == scaled.max():
+        raise UserError(
+            f"The field 'images' of {path} goes from {float(images.min()):g} to {float(images.max()):g}, which is all"
+            f" one grey level on the scale from {black:g} (black) to {white:g} (white); bring it to the scale of the run's images."
+        )
+    return scaled
 
 
 def _labels(fields: Mapping[str, np.ndarray], n: int, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:

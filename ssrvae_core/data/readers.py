@@ -9,7 +9,7 @@ from typing import Literal
 
 from ssrvae_core.config import DatasetConfig, UserError
 from ssrvae_core.data.dataset import ImageSet
-from ssrvae_core.data.fields import Fields, image_set
+from ssrvae_core.data.fields import Fields, image_set, intensity_range
 from ssrvae_core.data.formats import read_hdf5, read_npy, read_npz
 from ssrvae_core.data.pictures import read_folder, read_picture, visible_files
 
@@ -32,13 +32,16 @@ What the fields may hold is said at :func:`ssrvae_core.data.fields.image_set`, w
 """
 
 
-def read_images(path: str | Path) -> ImageSet:
+def read_images(path: str | Path, intensity: tuple[float, float] | None = None) -> ImageSet:
     """Read an image file or a folder of pictures.
 
     Parameters
     ----------
     path : str or pathlib.Path
         A file with a suffix in :data:`READERS`, or a folder as :func:`ssrvae_core.data.pictures.read_folder` takes it.
+    intensity : (float, float), optional
+        Grey levels that become 0 and 1; without it, integers are divided by their type's largest value, and floats
+        must lie in [0, 1].
 
     Raises
     ------
@@ -46,24 +49,33 @@ def read_images(path: str | Path) -> ImageSet:
         If it cannot be read or holds no usable images; the sentence names the file and the field.
     """
     path = _existing(path)
+    return image_set(_read_fields(path), path, intensity)
+
+
+def _read_fields(path: Path) -> Fields:
     if path.is_dir():
-        return image_set(read_folder(path), path)
+        return read_folder(path)
     suffix = path.suffix.lower()
     if suffix not in READERS:
         known = ", ".join(READERS)
         raise UserError(f"{path} is of no known image format; give a folder or a file ending in one of {known}.")
-    return image_set(READERS[suffix](path), path)
+    return READERS[suffix](path)
 
 
 def file_dataset(path: str | Path, view: Literal["image", "mask", "masked"] = "image") -> DatasetConfig:
     """Return the configuration of an image file or folder, with the fingerprint of its content.
 
+    Where its floats leave [0, 1], their smallest and largest value become the ``intensity``, so that a model trained
+    on this file sees every other file on the same scale.
+
     Raises
     ------
     UserError
-        If there is no such file or folder.
+        If there is no such file or folder, or it cannot be read.
     """
-    return DatasetConfig(source="file", path=str(path), sha256=fingerprint(path), view=view)
+    fields = _read_fields(_existing(path))
+    intensity = intensity_range(fields["images"]) if "images" in fields else None
+    return DatasetConfig(source="file", path=str(path), sha256=fingerprint(path), view=view, intensity=intensity)
 
 
 def fingerprint(path: str | Path) -> str:
@@ -97,7 +109,7 @@ def read_file(config: DatasetConfig) -> ImageSet:
         raise UserError(
             f"The content of {path} has changed since the run was configured; restore the file, or start a new run."
         )
-    return read_images(path)
+    return read_images(path, config.intensity)
 
 
 def _existing(path: str | Path) -> Path:

@@ -244,6 +244,48 @@ def test_predict_writes_a_table_with_a_row_an_image(finished, result_of, in_stor
         assert -180 <= float(row["angle_degrees"]) <= 180
 
 
+@pytest.mark.parametrize("dtype", [float, np.int16])
+def test_other_images_are_seen_on_the_scale_of_the_run(result_of, image_file, tiny_options, tmp_path, dtype):
+    """The darker half of the training file gets the predictions it has among the brighter half, in another type."""
+    levels = np.random.default_rng(0).integers(100, 900, (8, 16, 16))
+    levels[4:] += 3000
+    settings = [option for option in tiny_options if option.startswith(("model.", "training."))]
+    options = [part for setting in settings for part in ("--set", setting)]
+    store = ("--store", tmp_path / "runs")
+    trained = result_of("train", "--data", image_file(images=levels.astype(float)), *options, *store)
+
+    def predicted(path):
+        result_of("predict", trained["id"], path, "--out", tmp_path / "p.csv", *store)
+        with (tmp_path / "p.csv").open(newline="") as file:
+            return {row["id"]: {**row, "name": None} for row in csv.DictReader(file)}
+
+    dark = {"images": levels[:4].astype(dtype), "labels": np.arange(4) % 2}
+    together, alone = predicted(image_file(images=levels.astype(float))), predicted(image_file("dark.npz", **dark))
+    assert len(alone) == 4
+    for row in alone:
+        for column in ("confidence", "z_1", "z_2"):
+            assert float(alone[row][column]) == pytest.approx(float(together[row][column]), rel=1e-3, abs=1e-4)
+
+
+def test_the_user_names_the_grey_levels_of_black_and_white(result_of, image_file, tiny_options, tmp_path):
+    settings = [option for option in tiny_options if option.startswith(("model.", "training."))]
+    options = [part for setting in settings for part in ("--set", setting)]
+    path = image_file(images=np.random.default_rng(0).integers(0, 4096, (8, 16, 16), dtype=np.uint16))
+    store = tmp_path / "runs"
+    trained = result_of("train", "--data", path, *options, "--set", "dataset.intensity=[0,4095]", "--store", store)
+    assert RunStore(store).get(trained["id"]).config.dataset.intensity == (0, 4095)
+
+
+def test_raw_grey_levels_are_refused_where_the_run_has_no_scale(finished, complaint_of, in_store, image_file, tmp_path):
+    path = image_file("raw.npz", images=np.random.default_rng(0).random((8, 16, 16)) * 812 - 3)
+    for command in (
+        ("predict", finished.id, path, "--out", tmp_path / "p.csv"),
+        ("evaluate", finished.id, "--data", path),
+    ):
+        complaint = complaint_of(*command, *in_store)
+        assert "raw.npz" in complaint and "dataset.intensity" in complaint and "[0, 1]" in complaint
+
+
 def test_a_table_that_cannot_be_written_is_a_sentence(finished, complaint_of, in_store, image_file, tmp_path):
     missing = tmp_path / "missing" / "predictions.csv"
     assert "cannot be written" in complaint_of("predict", finished.id, image_file(), "--out", missing, *in_store)

@@ -61,6 +61,7 @@ def test_the_user_overrules_the_angle_prior():
         ({"settings": {"model.depth": 3}}, "There is no setting 'model.depth'"),
         ({"settings": {"model.latent_dim": 0}}, "model.latent_dim is not valid"),
         ({"settings": {"training.beta_start": 0}}, "training.beta_start is not valid"),
+        ({"settings": {"dataset.intensity": [9, 9]}}, "dataset.intensity is not valid: it needs two numbers"),
         ({"labelled_ratio": 1.5}, "labelled_ratio is not valid"),
         ({"labelled_ratio": 0.1, "labels_per_class": 5}, "not both"),
     ],

@@ -42,7 +42,8 @@ def refused(path, *words):
         ({"images": np.zeros((6, 1, 1), np.uint8)}, ["1 x 1 pixels", "at least 8 x 8"]),
         ({"images": IMAGES[:, None]}, ["1 x 12 pixels", "order of the axes"]),
         ({"images": IMAGES[0]}, ["'images'", "(12, 10)"]),
-        ({"images": IMAGES.astype(np.int64)}, ["'images'", "int64"]),
+        ({"images": IMAGES.astype(np.int64)}, ["'images'", "int64", "dataset.intensity"]),
+        ({"images": FLOATS * 400 - 3}, ["'images'", "from -3 to 397", "[0, 1]", "dataset.intensity"]),
         ({"images": FLOATS.astype(complex)}, ["'images'", "complex128"]),
         ({"images": np.full((6, 12, 10), "a")}, ["'images'", "<U1"]),
         ({"images": np.array([IMAGES[0], IMAGES[1, 1:]] + [0] * 4, dtype=object)}, ["'images'", "Python objects"]),
@@ -204,6 +205,12 @@ def test_a_truncated_file_is_refused_whatever_its_format(tmp_path, whole_files):
             path = tmp_path / whole.name
             path.write_bytes(content[: int(share * len(content))])
             refused(path, "cannot be read as")
+
+
+def test_images_that_are_all_one_grey_level_on_the_scale_asked_for_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", FLOATS)
+    with pytest.raises(UserError, match=r"goes from 0 to 1, which is all one grey level on the scale from 5 .* to 9"):
+        read_images(tmp_path / "a.npy", intensity=(5, 9))
 
 
 @given(st.data())

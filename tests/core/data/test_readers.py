@@ -105,7 +105,35 @@ def test_a_tiff_in_lzw_compression_is_read_too(tmp_path, pixels):
 )
 def test_pixel_values_are_scaled_to_the_unit_interval_over_the_whole_set(tmp_path, stored, expected):
     np.save(tmp_path / "a.npy", np.broadcast_to(stored[:, None, None], (3, 8, 8)))
-    np.testing.assert_allclose(read_images(tmp_path / "a.npy").images[:, 0, 0, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(load(file_dataset(tmp_path / "a.npy")).images[:, 0, 0, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("stored", "recorded"),
+    [
+        (np.array([-2.0, 0.0, 6.0]), (-2.0, 6.0)),
+        (np.array([0.1, 0.2, 0.7]), None),
+        (np.array([0, 51, 255], dtype=np.uint8), None),
+    ],
+)
+def test_a_data_set_records_the_range_of_floats_that_leave_the_unit_interval(tmp_path, stored, recorded):
+    np.save(tmp_path / "a.npy", np.broadcast_to(stored[:, None, None], (3, 8, 8)))
+    assert file_dataset(tmp_path / "a.npy").intensity == recorded
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int16, np.uint16, np.uint8])
+def test_grey_levels_lie_on_the_scale_asked_for_whatever_their_type_and_are_clipped(tmp_path, dtype):
+    stored = np.array([0, 10, 60, 110, 200], dtype=dtype)
+    np.save(tmp_path / "a.npy", np.broadcast_to(stored[:, None, None], (5, 8, 8)))
+    images = read_images(tmp_path / "a.npy", intensity=(10, 110))
+    np.testing.assert_allclose(images.images[:, 0, 0, 0], [0, 0, 0.5, 1, 1])
+
+
+def test_the_scale_is_part_of_what_a_run_is(tmp_path, fields):
+    config = file_dataset(write(tmp_path / "a.npz", fields))
+    other = config.model_copy(update={"intensity": (0.0, 100.0)})
+    assert RunConfig(dataset=config).run_id != RunConfig(dataset=other).run_id
+    assert load(other).images.max() == 1 and (load(other).images == 1).sum() > (load(config).images == 1).sum()
 
 
 def test_a_folder_of_class_folders(tmp_path, pixels):
