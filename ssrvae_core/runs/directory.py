@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ssrvae_core.config import UserError
 from ssrvae_core.records import Epoch, Predictions, Snapshot
-from ssrvae_core.runs.files import append_line, atomic_write, whole_lines, write_npz
+from ssrvae_core.runs.files import append_line, atomic_write, held, whole_lines, write_npz
 
 CONFIG = "config.json"
 STATUS = "status.json"
@@ -69,6 +69,8 @@ class Status(BaseModel):
         When this was written, Unix time.
     class_names : tuple of str
         Name of class ``k`` at position ``k``; empty before the data were loaded.
+    n_labelled, n_unlabelled : int, optional
+        Training images of either kind; None before the data were loaded.
     validation : dict, optional
         The evaluation on the validation images, once finished.
     """
@@ -85,6 +87,8 @@ class Status(BaseModel):
     device: str | None = None
     updated: float = 0.0
     class_names: tuple[str, ...] = ()
+    n_labelled: int | None = None
+    n_unlabelled: int | None = None
     validation: dict[str, Any] | None = None
 
 
@@ -100,7 +104,9 @@ def read_status(path: Path) -> Status:
     if not (path / STATUS).exists():
         return Status()
     status = Status.model_validate_json((path / STATUS).read_bytes())
-    gone = status.state == "running" and not _alive(status)
+    # Setting the clock moves the start time of every process, as a suspended machine does when it wakes up; the lock
+    # tells then.
+    gone = status.state == "running" and not _alive(status) and not held(path / LOCK)
     return status.model_copy(update={"state": "interrupted"}) if gone else status
 
 

@@ -15,19 +15,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssrvae_core.config import RunConfig, UserError
+from ssrvae_core.config import DatasetConfig, RunConfig, UserError
 from ssrvae_core.records import Epoch, Snapshot
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.directory import State, Status
 from ssrvae_core.runs.environment import environment
-from ssrvae_core.runs.files import append_line, atomic_write, locked, replacing, write_json
+from ssrvae_core.runs.files import append_line, atomic_write, drop_torn_line, locked, replacing, write_json
 from ssrvae_core.runs.store import Run, RunStore
 
 if TYPE_CHECKING:
-    from ssrvae_core.data import Split
+    from ssrvae_core.data import ImageSet, Split
     from ssrvae_core.training import Trainer
 
 _logger = logging.getLogger(__name__)
+
+Loader = Callable[[DatasetConfig], "ImageSet"]
 
 
 def train_run(
@@ -38,6 +40,7 @@ def train_run(
     time_limit: float | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     wait: bool = True,
+    loader: Loader | None = None,
 ) -> Run:
     """Train a configuration, or go on with it, or return it untouched if it is finished.
 
@@ -57,6 +60,8 @@ def train_run(
         Called with the record of every epoch once it is on disk.
     wait : bool
         Whether to wait where another process trains the same configuration.
+    loader : callable, optional
+        Gives the images of a data set's configuration; by default :func:`ssrvae_core.data.load`. They are not changed.
 
     Returns
     -------
@@ -78,7 +83,7 @@ def train_run(
             pass  # whoever else trains this run has come to an end: do not even load the data before
         if run := _finished(store, config):
             return run
-    data, trainer = _prepare(config, device)
+    data, trainer = _prepare(config, device, loader)
     with _writing(store), _alone(path, wait):
         if run := _finished(store, config):
             return run
@@ -98,7 +103,7 @@ class _Session:
         """Train to the end or to the stop, and leave the directory true whatever happens."""
         self._resume()
         try:
-            with _sigterm_interrupts():
+            with sigterm_interrupts():
                 self._start()
                 stopped = self._train(deadline, on_epoch)
                 if stopped is None:
@@ -113,7 +118,8 @@ class _Session:
             self._fail(error)
             raise
         if stopped is None:
-            (self.path / directory.CHECKPOINT).unlink(missing_ok=True)
+            for spent in (directory.CHECKPOINT, directory.CANCEL):
+                (self.path / spent).unlink(missing_ok=True)
         self._log(f"{stopped or 'finished'} after epoch {self.trainer.epoch}")
 
     def _resume(self) -> None:
@@ -130,6 +136,7 @@ class _Session:
             self.snapshots = [(at, frame) for at, frame in directory.read_snapshots(self.path) if at <= epoch]
         directory.write_snapshots(self.path, self.snapshots)
         directory.truncate_metrics(self.path, epoch)
+        drop_torn_line(self.path / directory.LOG)
 
     def _start(self) -> None:
         (self.path / directory.CANCEL).unlink(missing_ok=True)
@@ -199,6 +206,8 @@ class _Session:
             seconds=self._seconds(),
             device=str(self.trainer.device),
             class_names=self.data.validation.class_names,
+            n_labelled=len(self.data.labelled),
+            n_unlabelled=len(self.data.unlabelled),
             **more,
         )
         directory.write_status(self.path, status)
@@ -210,12 +219,12 @@ class _Session:
         append_line(self.path / directory.LOG, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {sentence}")
 
 
-def _prepare(config: RunConfig, device: str) -> tuple[Split, Trainer]:
+def _prepare(config: RunConfig, device: str, loader: Loader | None) -> tuple[Split, Trainer]:
     from ssrvae_core.data import load, naming, split
     from ssrvae_core.training import Trainer
 
     with naming(config.dataset):
-        data = split(load(config.dataset), config.split)
+        data = split((loader or load)(config.dataset), config.split)
     return data, Trainer(config, data, device=device)
 
 
@@ -273,8 +282,8 @@ def _writing(store: RunStore) -> Iterator[None]:
 
 
 @contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM stop the training the way Ctrl-C does; signals reach the main thread only."""
+def sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM stop the work the way Ctrl-C does; signals reach the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
