@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 import numpy as np
 
 _serial = itertools.count()
+
+_LOOK = 0.05  # seconds after which a held lock is not just being looked at (see `held`)
 
 
 @contextmanager
@@ -75,11 +78,19 @@ def whole_lines(path: Path) -> list[str]:
     return content[: content.rfind(b"\n") + 1].decode().splitlines()
 
 
+def drop_torn_line(path: Path) -> None:
+    """Cut off the beginning of a line that a crash left at the end, so that the next line stands alone."""
+    if path.exists():
+        with path.open("r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
+
+
 @contextmanager
-def locked(path: Path, *, wait: bool) -> Iterator[None]:
+def locked(path: Path, *, wait: bool) -> Iterator[int]:
     """Hold the lock file ``path``; the system releases it when the process ends, however it ends.
 
-    The directory is created where it is missing. POSIX only (``fcntl.flock``).
+    The directory is created where it is missing. POSIX only (``fcntl.flock``). Yields the file descriptor: a child
+    process that it is passed to keeps the lock held for as long as the child lives.
 
     Raises
     ------
@@ -88,12 +99,28 @@ def locked(path: Path, *, wait: bool) -> Iterator[None]:
     """
     descriptor = _acquire(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     try:
-        yield
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def held(path: Path) -> bool:
+    """Whether a process holds the lock file ``path``; not where the file is missing."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
     finally:
         os.close(descriptor)
 
 
 def _acquire(path: Path, operation: int) -> int:
+    deadline = time.monotonic() + _LOOK
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -102,6 +129,11 @@ def _acquire(path: Path, operation: int) -> int:
             # The holder we waited for may have deleted the directory, and the file with it: try the new one.
             if os.fstat(descriptor).st_nlink > 0:
                 return descriptor
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(descriptor)
+                raise
+            time.sleep(_LOOK / 10)
         except BaseException:
             os.close(descriptor)
             raise
