@@ -157,7 +157,7 @@ def silhouette(z: np.ndarray, labels: np.ndarray) -> float | None:
         z, labels = z[chosen], labels[chosen]
     finite = np.isfinite(z).all(axis=1)
     z, labels = z[finite], labels[finite]
-    if not 2 <= len(np.unique(labels)) < len(labels):
+    if not z.shape[1] or not 2 <= len(np.unique(labels)) < len(labels):
         return None
     return float(silhouette_score(z, labels))
 
@@ -186,7 +186,7 @@ def probe_r2(z: np.ndarray, factors: Mapping[str, np.ndarray]) -> dict[str, floa
 def _probe(z: np.ndarray, values: np.ndarray, *, circular: bool) -> float | None:
     usable = np.isfinite(values) & np.isfinite(z).all(axis=1)
     target = values[usable].astype(np.float64)
-    if len(target) < 2 * PROBE_FOLDS or np.ptp(target) == 0:
+    if not z.shape[1] or len(target) < 2 * PROBE_FOLDS or np.ptp(target) == 0:
         return None
     if circular:
         target = np.stack([np.cos(target), np.sin(target)], axis=1)
