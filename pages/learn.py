@@ -1,0 +1,161 @@
+"""Learn: one image on a turntable, two models that look at it, and what it teaches about invariance."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from ssrvae_core.config import UserError
+from ssrvae_core.evaluation.turning import all_angles, turned
+from ssrvae_core.figures import accuracy_by_angle_figure
+from ssrvae_core.figures.turning import probability_by_angle_figure
+from ui import charts, export, lesson
+from ui.entry import through_app
+from ui.learn import pixel_distance, scene, subjects, turnings, turntable
+from ui.runs import caption, finished, nothing_yet, panel_titles, pick_runs, store
+from ui.state import pick
+
+PAGE = "learn"
+UNKNOWN = "class unknown"
+
+through_app()
+st.title("Learn")
+st.markdown(lesson.OPENING)
+
+found, broken = store().scan()
+if not finished(found):
+    nothing_yet(unfinished=len(found) + len(broken))
+    st.subheader("The words")
+    st.markdown(lesson.WORDS)
+    st.stop()
+
+# What to turn, and who looks at it.
+
+with st.expander("Models", icon=":material/tune:"):
+    runs = pick_runs(PAGE)
+class_names = runs[0].class_names
+try:
+    images = subjects(runs[0])
+except UserError as error:
+    st.error(f"The images cannot be shown: {error}")
+    st.stop()
+names = {str(label): class_names[label] if label >= 0 else UNKNOWN for label in images.classes()}
+left, right = st.columns([3, 1], vertical_alignment="bottom")
+with left:
+    truth = int(pick(PAGE, "class", "Class", list(names), next(iter(names)), format_func=names.get, segmented=True))
+samples = [str(sample) for sample in images.of_class(truth)]
+with right:
+    sample = int(pick(PAGE, "sample", "Image", samples, samples[0], format_func="number {}".format))
+upright = images.upright(sample)
+name = names[str(truth)]
+
+shown, titles, seen = [], [], []
+for run, title in zip(runs, panel_titles(runs), strict=True):
+    try:
+        seen += turnings([run], sample, upright)
+    except UserError as error:
+        st.error(f"{title} cannot look at the image: {error}")
+    else:
+        shown.append(run)
+        titles.append(title)
+if not shown:
+    st.stop()
+
+dataset = runs[0].config.dataset
+known = images.angles is not None and dataset.source != "file"
+labelled_range = dataset.labelled.rotation if known else None
+about = f"Image {sample} ({name}). {caption(shown, shown[0].status.validation['n'])}"
+angle = turntable(
+    scene(
+        titles,
+        seen,
+        upright,
+        class_names=class_names,
+        truth=truth,
+        caption=f"Image {sample}: {name}",
+        labelled_range=labelled_range,
+    ),
+    key=f"{PAGE}-turntable",
+)
+st.caption(about)
+
+# Guess first, then look.
+
+st.subheader("Two minutes: guess first, then look")
+for number, step in enumerate(lesson.steps(titles, seen, truth, name, labelled_range), start=1):
+    st.markdown(f"**{number}. {step.task}** {step.question}")
+    with st.expander("Reveal", key=f"{PAGE}-reveal-{number}"):
+        st.markdown(step.answer)
+
+# This image, and all of them.
+
+st.subheader("Every angle at once")
+degrees = all_angles()
+curves = {title: one.class_prob[:, truth] for title, one in zip(titles, seen, strict=True)} if truth >= 0 else {}
+
+
+def one_image() -> pd.DataFrame:
+    """Tabulate what each model says of the image, a row an angle and model."""
+    parts = [
+        pd.DataFrame(
+            {"angle_degrees": degrees, "run": run.id, "model": title, "inferred_angle_degrees": np.degrees(one.angle)}
+            | {f"p_{label}": values for label, values in zip(class_names, one.class_prob.T, strict=True)}
+            | {"reconstruction_nats": one.reconstruction, "kl_nats": one.kl}
+        )
+        for run, title, one in zip(shown, titles, seen, strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+left, right = st.columns(2)
+if curves:
+    single = probability_by_angle_figure(curves, degrees, labelled_range=labelled_range)
+    with left:
+        st.markdown("**This image**: probability of its true class")
+        charts.show(
+            single,
+            key=f"{PAGE}-probability",
+            alt=f"Probability of the true class of image {sample} against the angle it is turned by, a line a model.",
+            file_name=f"probability-by-angle-{sample}",
+            height=340,
+        )
+bins = {
+    title: judged["accuracy_by_angle"]
+    for run, title in zip(shown, titles, strict=True)
+    if (judged := run.status.validation or {}).get("accuracy_by_angle")
+}
+if bins:
+    everything = accuracy_by_angle_figure(bins, chance=1 / len(class_names))
+    everything.update_layout(margin={"l": 60, "r": 24, "t": 50, "b": 50}, legend_y=1.05)
+    with right:
+        st.markdown("**All validation images**: share whose class is predicted right")
+        charts.show(
+            everything,
+            key=f"{PAGE}-accuracy",
+            alt="Accuracy against the absolute rotation angle of the validation images, a line a model.",
+            file_name="accuracy-by-angle",
+            height=340,
+        )
+shade = f" Grey: the labelled images are turned by no more than {labelled_range:g}°." if labelled_range else ""
+st.caption(f"{about}{shade if curves else ''}")
+export.menu(
+    "learn",
+    "One image at every angle",
+    about,
+    figure=(lambda: single) if curves else None,
+    table=one_image,
+)
+
+# What the numbers are.
+
+st.subheader("The three numbers under each model")
+st.markdown(lesson.terms(titles, seen, truth, angle))
+
+st.subheader("The words")
+quarter = turned(upright, np.array([90]))[0]
+apart = {
+    names[str(label)]: pixel_distance(upright, images.upright(images.of_class(label)[0]))
+    for label in images.classes()
+    if label not in (truth, -1)
+}
+st.markdown(lesson.WORDS)
+st.markdown(lesson.pixels(name, pixel_distance(upright, quarter), apart))
