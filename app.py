@@ -16,7 +16,8 @@ page = st.navigation(
             st.Page("pages/overview.py", title="Overview", icon=":material/list:", default=True),
             st.Page("pages/latent_space.py", title="Latent space", icon=":material/scatter_plot:"),
             st.Page("pages/confusion.py", title="Confusion", icon=":material/grid_on:"),
-        ]
+        ],
+        "Learn": [st.Page("pages/learn.py", title="Learn", icon=":material/school:")],
     }
 )
 st.sidebar.caption("Runs are read from")
