@@ -1,0 +1,52 @@
+"""Commands that take runs from one store to another: ``export`` and ``import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssrvae_core.cli.app import Json, Store, app
+from ssrvae_core.cli.console import print_json
+from ssrvae_core.runs import RunStore
+
+
+@app.command()
+def export(
+    run_ids: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Finished runs, by (the beginning of) their ids.")
+    ],
+    out: Annotated[Path, typer.Option(help="The bundle to write, a zip file.")],
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Write runs as one file for others: configuration, weights, metrics and predictions, but no training image."""
+    from ssrvae_core.runs.bundle import export_bundle
+
+    runs = [RunStore(store).get(run_id) for run_id in run_ids]
+    export_bundle(runs, out)
+    size = out.stat().st_size
+    ids = list(dict.fromkeys(run.id for run in runs))
+    print(f"Wrote {len(ids)} run{'s' * (len(ids) > 1)} to {out} ({size / 1e6:.1f} MB); each says what its licence is.")
+    if as_json:
+        print_json({"ids": ids, "out": str(out), "bytes": size})
+
+
+@app.command("import")
+def import_runs(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A file that 'export' wrote.")],
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Take the runs of a bundle into the store, after everything in it has been verified."""
+    from ssrvae_core.runs.bundle import import_bundle
+
+    runs = RunStore(store)
+    report = import_bundle(bundle, runs)
+    for run_id in report.imported:
+        print(f"Imported run {run_id} into {runs.root}.")
+    for run_id in report.already_there:
+        print(f"Run {run_id} is already there; it was left as it is.")
+    if as_json:
+        print_json({"imported": report.imported, "already_there": report.already_there})

@@ -1,0 +1,247 @@
+"""What the files of one run must say, each for itself and together, before a store takes them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from ssrvae_core.config import RunConfig, describe
+from ssrvae_core.data.limits import MAX_VALUES, MIN_SIDE
+from ssrvae_core.records import Epoch
+from ssrvae_core.runs import directory
+from ssrvae_core.runs.bundle.archive import Refusal
+from ssrvae_core.runs.bundle.arrays import (
+    MAX_NAME,
+    Extent,
+    check_manifold,
+    check_predictions,
+    check_snapshots,
+    unpack,
+)
+from ssrvae_core.runs.bundle.documents import is_number, parse, parse_object
+from ssrvae_core.runs.bundle.weights import Weights, check_fit, model_of, read_weights
+from ssrvae_core.runs.directory import Status
+
+if TYPE_CHECKING:
+    from ssrvae_core.models.checkpoint import Metadata
+
+LICENCE = "licence-note.txt"
+
+_ARRAYS, _DOCUMENT = 2**28, 2**16
+LARGEST: dict[str, int] = {
+    directory.CONFIG: _DOCUMENT,
+    directory.STATUS: 2**22,
+    directory.METRICS: 2**24,
+    directory.WEIGHTS: _ARRAYS,
+    directory.VALIDATION: _ARRAYS,
+    directory.ENVIRONMENT: _DOCUMENT,
+    LICENCE: _DOCUMENT,
+    directory.SNAPSHOTS: _ARRAYS,
+    directory.MANIFOLD: _ARRAYS,
+}
+"""The files of a run that is shared, and the most bytes of each."""
+
+OPTIONAL = {directory.SNAPSHOTS, directory.MANIFOLD}
+
+MAX_LAYERS = 32
+MAX_CLASSES = 1000
+MAX_PIXELS = 2**22
+"""Most values of one image."""
+
+_LONGEST_LINE = 4096
+_LATEST = 4e9  # Unix time, about the year 2096; far beyond it, dates cannot be written
+_A_PATH = re.compile(r"(?:^|[\s\"'=:,;(])(?:~?/|[A-Za-z]:[\\/]|\\\\)")
+
+
+def check_run(files: Mapping[str, bytes]) -> Weights:
+    """Check all files of one run.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        By name.
+
+    Returns
+    -------
+    Weights
+        The run's weights.
+
+    Raises
+    ------
+    Refusal
+        If anything is not as a finished run of this version has it.
+    """
+    for name in files:
+        if name not in LARGEST or len(files[name]) > LARGEST[name]:
+            raise Refusal(f"{name} has no place in a run, or is too large")
+    if missing := [name for name in LARGEST if name not in files and name not in OPTIONAL]:
+        raise Refusal(f"{missing[0]} is missing")
+    config = _config(files[directory.CONFIG])
+    weights = read_weights(files[directory.WEIGHTS], directory.WEIGHTS)
+    model = _model(weights, config)
+    names, extent = model.class_names, Extent(config, len(model.class_names), model.image_shape)
+    check_fit(weights, model, directory.WEIGHTS)
+    predictions = unpack(files[directory.VALIDATION], directory.VALIDATION)
+    check_predictions(predictions, extent, directory.VALIDATION)
+    if directory.SNAPSHOTS in files:
+        snapshots = unpack(files[directory.SNAPSHOTS], directory.SNAPSHOTS)
+        check_snapshots(snapshots, predictions["ids"], extent, directory.SNAPSHOTS)
+    if directory.MANIFOLD in files:
+        check_manifold(unpack(files[directory.MANIFOLD], directory.MANIFOLD), extent, directory.MANIFOLD)
+    status = _status(files[directory.STATUS], config, names)
+    _check_evaluation(status.validation, predictions, names)
+    _check_metrics(files[directory.METRICS], status)
+    _check_environment(files[directory.ENVIRONMENT])
+    _check_note(files[LICENCE])
+    return weights
+
+
+def names_a_path(text: str) -> bool:
+    """Whether a text holds what looks like a path of some machine."""
+    return _A_PATH.search(text) is not None
+
+
+def _config(content: bytes) -> RunConfig:
+    parse_object(content, directory.CONFIG)
+    try:
+        config = RunConfig.model_validate_json(content)
+    except ValidationError as error:
+        raise Refusal(f"{directory.CONFIG} is not one of this version: {describe(error)[:300].rstrip('.')}") from error
+    dataset, model = config.dataset, config.model
+    if dataset.path is not None and (re.search(r"[/\\]", dataset.path) or dataset.path in ("", ".", "..", "~")):
+        raise Refusal(f"{directory.CONFIG} says where the images are on some machine, not just their file's name")
+    if max(len(model.channels), len(model.hidden)) > MAX_LAYERS:
+        raise Refusal(f"{directory.CONFIG} asks for more than {MAX_LAYERS} layers")
+    if (dataset.train_per_class + dataset.validation_per_class) * dataset.size**2 > MAX_VALUES:
+        raise Refusal(f"{directory.CONFIG} asks for more than {MAX_VALUES} pixels a class")
+    return config
+
+
+def _model(weights: Weights, config: RunConfig) -> Metadata:
+    """Return what the weights say of their model, which must be the run's and of a usable size."""
+    what = directory.WEIGHTS
+    model = model_of(weights, what)
+    if model.config != config:
+        raise Refusal(f"{what} was trained with another configuration than its run")
+    names, (channels, height, width) = model.class_names, model.image_shape
+    if len(names) > MAX_CLASSES or len(set(names)) < len(names):
+        raise Refusal(f"{what} has a class name twice, or more than {MAX_CLASSES} classes")
+    if any(not 0 < len(name) <= MAX_NAME for name in names):
+        raise Refusal(f"a class name in {what} is empty or longer than {MAX_NAME} characters")
+    if min(height, width) < MIN_SIDE or channels * height * width > MAX_PIXELS:
+        raise Refusal(f"the images of {what} are smaller than {MIN_SIDE} pixels or have more than {MAX_PIXELS} values")
+    return model
+
+
+def _status(content: bytes, config: RunConfig, names: tuple[str, ...]) -> Status:
+    values = parse_object(content, directory.STATUS)
+    if odd := values.keys() - Status.model_fields.keys():
+        raise Refusal(f"{directory.STATUS} has the unknown field {min(odd)!r}")
+    try:
+        status = Status.model_validate_json(content)
+    except ValidationError as error:
+        raise Refusal(f"{directory.STATUS} is not valid: {describe(error)[:300].rstrip('.')}") from error
+    if status.state != "finished" or status.error is not None or status.pid is not None or status.pid_started:
+        raise Refusal(f"{directory.STATUS} is not that of a finished run")
+    if status.epochs != config.training.epochs or not 1 <= status.epoch <= status.epochs:
+        raise Refusal(f"{directory.STATUS} counts other epochs than {directory.CONFIG}")
+    if status.class_names != names:
+        raise Refusal(f"{directory.STATUS} and {directory.WEIGHTS} name different classes")
+    if not 0 <= status.updated <= _LATEST or not 0 <= status.seconds <= _LATEST:
+        raise Refusal(f"{directory.STATUS} has an impossible time")
+    return status
+
+
+def _check_evaluation(
+    values: dict[str, Any] | None, predictions: Mapping[str, np.ndarray], names: tuple[str, ...]
+) -> None:
+    """Check the numbers that lists and pages show, and that they are those of the predictions."""
+    what, k = f"the evaluation in {directory.STATUS}", len(names)
+    if values is None:
+        raise Refusal(f"{what} is missing")
+    for name in ("accuracy", "balanced_accuracy", "ece", "nll", "silhouette", "flip_rate"):
+        if values.get(name) is not None and not is_number(values[name]):
+            raise Refusal(f"{what} has a '{name}' that is no number")
+    labels = predictions["labels"]
+    known = labels >= 0
+    support = np.bincount(labels[known], minlength=k)
+    accuracy, confusion, per_class = (values.get(name) for name in ("accuracy", "confusion", "per_class"))
+    if not known.any():
+        if accuracy is not None or confusion is not None or per_class is not None:
+            raise Refusal(f"{what} judges images that have no label")
+        return
+    if not _counts(confusion, k) or (np.sum(counts := np.array(confusion), axis=1) != support).any():
+        raise Refusal(f"the confusion matrix of {what} does not count the run's images")
+    if not isinstance(per_class, list) or [_class_of(row) for row in per_class] != list(names):
+        raise Refusal(f"{what} does not list the run's classes")
+    right = float(np.trace(counts) / known.sum())
+    seen = float(np.mean(predictions["class_prob"].argmax(axis=1)[known] == labels[known]))
+    # The matrix is of a second pass over the images: on a GPU the two may differ where two classes are all but equal.
+    agree = (
+        accuracy is not None and math.isclose(accuracy, right, abs_tol=1e-6) and math.isclose(right, seen, abs_tol=0.01)
+    )
+    if not agree:
+        raise Refusal(f"the accuracy of {what} is not that of the run's predictions")
+
+
+def _counts(confusion: Any, k: int) -> bool:
+    """Whether this is a K x K matrix of counts."""
+    rows = confusion if isinstance(confusion, list) and len(confusion) == k else [None]
+    return all(
+        isinstance(row, list) and len(row) == k and all(type(count) is int and count >= 0 for count in row)
+        for row in rows
+    )
+
+
+def _class_of(row: Any) -> str | None:
+    """Return the class of a row of numbers, None if it is anything else."""
+    if not isinstance(row, dict):
+        return None
+    numbers = all(value is None or is_number(value) for name, value in row.items() if name != "class")
+    return row.get("class") if numbers else None
+
+
+def _check_metrics(content: bytes, status: Status) -> None:
+    what = directory.METRICS
+    lines = content.split(b"\n")
+    if lines.pop() != b"" or len(lines) != status.epoch:
+        raise Refusal(f"{what} does not have one whole line for each of the run's {status.epoch} epochs")
+    known = {field.name for field in fields(Epoch)} - {"snapshot"}
+    for number, line in enumerate(lines, start=1):
+        values = parse_object(line[:_LONGEST_LINE], f"line {number} of {what}")
+        if not values.keys() <= known or values.get("epoch") != number:
+            raise Refusal(f"line {number} of {what} is not that of epoch {number}")
+        if any(value is not None and not is_number(value) for value in values.values()):
+            raise Refusal(f"line {number} of {what} holds something that is no number")
+
+
+def _check_environment(content: bytes) -> None:
+    values = parse(content, directory.ENVIRONMENT)
+    if not isinstance(values, dict):
+        raise Refusal(f"{directory.ENVIRONMENT} is not a JSON object")
+    for value in _leaves(values):
+        if isinstance(value, str) and names_a_path(value):
+            raise Refusal(f"{directory.ENVIRONMENT} names a path of some machine")
+
+
+def _leaves(values: Any) -> list[Any]:
+    if isinstance(values, dict):
+        return [*values, *(leaf for inner in values.values() for leaf in _leaves(inner))]
+    if isinstance(values, list):
+        return [leaf for inner in values for leaf in _leaves(inner)]
+    return [values]
+
+
+def _check_note(content: bytes) -> None:
+    try:
+        lines = content.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise Refusal(f"{LICENCE} is not UTF-8 text") from error
+    if not all(line.isprintable() for line in lines):
+        raise Refusal(f"{LICENCE} has characters that cannot be shown")
