@@ -1,0 +1,170 @@
+"""The command ``compare``."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.table import Table
+
+from ssrvae_core.cli.app import Device, Json, Store, View, app, interruptible, setting
+from ssrvae_core.cli.console import percent, print_json, print_table, say
+from ssrvae_core.config import DATASETS, DEMO_MODELS, MODELS, PRESETS, RIVAL_VERSIONS, UserError, describe
+from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.sweep_spec import SweepSpec, Task, labels_in_words
+
+
+@app.command()
+def compare(
+    data: Annotated[
+        str | None, typer.Option(help=f"{', '.join(DATASETS)}, or the path of an image file or folder.")
+    ] = None,
+    labels_per_class: Annotated[int | None, typer.Option(help="Labelled images a class.")] = None,
+    labelled_ratio: Annotated[float | None, typer.Option(help="Labelled share of the training images.")] = None,
+    models: Annotated[str, typer.Option(help=f"Some of {', '.join(MODELS)}, with commas.")] = ",".join(DEMO_MODELS),
+    rivals: Annotated[str, typer.Option(help="Some of these, with commas; '' for none.")] = ",".join(RIVAL_VERSIONS),
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, from 0; a seed chooses labels and weights.")] = 3,
+    preset: Annotated[str, typer.Option(help=f"How our models are trained: {', '.join(PRESETS)}.")] = next(
+        iter(PRESETS)
+    ),
+    group_split: Annotated[bool, typer.Option("--group-split", help="Hold out whole groups (micrographs).")] = False,
+    view: Annotated[View | None, typer.Option(help="The image, its silhouette, or its inside alone.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting, such as model.latent_dim=3.")
+    ] = None,
+    store: Store = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Compare our models with other methods on the same labels and validation images; what is done is not done again.
+
+    The rivals are chosen by cross-validation on the labelled images; no validation label chooses anything.
+    """
+    ours = _names(models)
+    spec = _spec(
+        data=data or (),
+        labels_per_class=() if labels_per_class is None else labels_per_class,
+        labelled_ratios=() if labelled_ratio is None else labelled_ratio,
+        models=ours,
+        rivals=_names(rivals),
+        seeds=tuple(range(seeds)),
+        preset=preset,
+        by_group=group_split,
+        view=view,
+        settings=dict(setting(text) for text in settings or []),
+    )
+    tasks = [task for task in spec.tasks() if ours or task.rival]
+    if not tasks:
+        raise UserError("There is nothing to compare; name at least one model or rival.")
+    with interruptible():
+        results = [(task, _result(task, RunStore(store), device)) for task in _by_seed(tasks)]
+    rows = [_row(method, [result for task, result in results if task.model == method]) for method in _methods(tasks)]
+    rows.sort(key=lambda row: -row["accuracy"]["mean"])
+    print_table(_table(rows, tasks[0]))
+    _say_who_leads(rows)
+    if as_json:
+        split = tasks[0].config.split
+        print_json(
+            {
+                "data": tasks[0].data,
+                "labels_per_class": split.labels_per_class,
+                "labelled_ratio": split.labelled_ratio,
+                "seeds": seeds,
+                "methods": rows,
+            }
+        )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _spec(**values: Any) -> SweepSpec:
+    try:
+        return SweepSpec.model_validate(values)
+    except ValidationError as error:
+        raise UserError(describe(error)) from error
+
+
+def _by_seed(tasks: Sequence[Task]) -> list[Task]:
+    """Return the tasks seed by seed, so that all methods have a first result early."""
+    return sorted(tasks, key=lambda task: task.config.seed)
+
+
+def _methods(tasks: Sequence[Task]) -> list[str]:
+    return list(dict.fromkeys(task.model for task in tasks))
+
+
+def _result(task: Task, store: RunStore, device: str) -> dict[str, Any]:
+    """Train a run or fit a rival, or read what is there, and say what came of it."""
+    from ssrvae_core.runs.sweep_work import cached_load
+
+    if task.rival:
+        from ssrvae_core.runs.comparison import rival_result
+
+        fitted = rival_result(task.config, task.model, store, device, loader=cached_load)
+        result: dict[str, Any] = {"id": fitted.id, "seconds": fitted.fit_seconds, "validation": fitted.validation}
+    else:
+        from ssrvae_core.runs.execute import train_run
+
+        run = train_run(task.config, store, device=device, loader=cached_load)
+        if run.status.validation is None:
+            raise UserError(f"Run {run.id} is {run.status.state}; the same command goes on from there.")
+        result = {"id": run.id, "seconds": run.status.seconds, "validation": run.status.validation}
+    if result["validation"]["accuracy"] is None:
+        raise UserError(f"No validation image of {task.data} has a label, so there is nothing to compare by.")
+    say(f"{task.title}: accuracy {percent(result['validation']['accuracy'])}, {result['seconds']:.0f} s")
+    return result | {"rival": task.rival}
+
+
+def _row(method: str, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the table says of a method, over the seeds."""
+    metrics = {
+        name: _over_seeds([result["validation"][name] for result in results])
+        for name in ("accuracy", "balanced_accuracy", "nll", "ece", "flip_rate")
+    }
+    return {
+        "method": method,
+        "rival": results[0]["rival"],
+        "ids": [result["id"] for result in results],
+        **metrics,
+        "seconds": statistics.fmean(result["seconds"] for result in results),
+    }
+
+
+def _over_seeds(values: Sequence[float]) -> dict[str, Any]:
+    """Return the mean, the standard deviation (None of one value), both ends, and the values."""
+    sd = statistics.stdev(values) if len(values) > 1 else None
+    return {"mean": statistics.fmean(values), "sd": sd, "min": min(values), "max": max(values), "values": list(values)}
+
+
+def _table(rows: Sequence[dict[str, Any]], task: Task) -> Table:
+    n_seeds = len(rows[0]["ids"])
+    title = f"{task.data}, {labels_in_words(task.config)}, {n_seeds} seed{'s' if n_seeds > 1 else ''}"
+    table = Table("method", title=f"Accuracy on the validation images: {title}")
+    for column in ("mean", "sd", "worst", "balanced", "calibration error", "changes when turned", "seconds a seed"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        accuracy = row["accuracy"]
+        shares = (row["balanced_accuracy"]["mean"], row["ece"]["mean"], row["flip_rate"]["mean"])
+        table.add_row(
+            row["method"],
+            *map(percent, (accuracy["mean"], accuracy["sd"], accuracy["min"], *shares)),
+            f"{row['seconds']:.1f}",
+        )
+    return table
+
+
+def _say_who_leads(rows: Sequence[dict[str, Any]]) -> None:
+    ours = next((row for row in rows if not row["rival"]), None)
+    rivals = [row for row in rows if row["rival"]]
+    if ours is None or not rivals:
+        return
+    ahead = [row["method"] for row in rivals if row["accuracy"]["mean"] > ours["accuracy"]["mean"]]
+    level = [row["method"] for row in rivals if row["accuracy"]["mean"] == ours["accuracy"]["mean"]]
+    print(f"Ahead of {ours['method']}, the best of our models: {', '.join(ahead) or 'no rival'}.")
+    if level:
+        print(f"Level with it: {', '.join(level)}.")
