@@ -1,209 +1,68 @@
-"""Configuration: frozen models that say everything about a run, and the named presets.
+"""Configuration: the models that say everything about a run, the named presets, and runs from names.
 
-No other module holds a default. A run *is* its config: :attr:`RunConfig.run_id` is a hash of its canonical JSON.
+No other module than this one and :mod:`ssrvae_core.schema`, whose models are at home here too, holds a default.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError
 
-SCHEMA_VERSION: Final = 1
+from ssrvae_core.relevance import applies, locate, settle, unused
+from ssrvae_core.schema import (
+    SCHEMA_VERSION,
+    Augmentation,
+    DatasetConfig,
+    Disorder,
+    Frozen,
+    ModelConfig,
+    RunConfig,
+    SplitConfig,
+    TrainingConfig,
+    UserError,
+    Widths,
+)
+
+__all__ = [
+    "DATASETS",
+    "DEFAULT_LABELS_PER_CLASS",
+    "DEMO_MODELS",
+    "DEMO_PRESET",
+    "DEMO_RATIOS",
+    "MODELS",
+    "PAPER_DATA",
+    "PAPER_MODELS",
+    "PAPER_RATIOS",
+    "PAPER_RIVALS",
+    "PAPER_SEEDS",
+    "PRESETS",
+    "RIVAL_VERSIONS",
+    "SCHEMA_VERSION",
+    "SELF_TEST",
+    "WEAK_ROTATION",
+    "Augmentation",
+    "DatasetConfig",
+    "Disorder",
+    "Frozen",
+    "ModelConfig",
+    "Preset",
+    "RunConfig",
+    "SplitConfig",
+    "TrainingConfig",
+    "UserError",
+    "Widths",
+    "applies",
+    "choose",
+    "data_name",
+    "describe",
+    "run_config",
+    "with_settings",
+]
+
 T = TypeVar("T")
-
-
-class UserError(ValueError):
-    """An error a user can mend. Its text is one sentence: what is wrong, where, and what to do."""
-
-
-class Frozen(BaseModel):
-    """Base of every configuration model: immutable, and unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-Widths = tuple[Annotated[int, Field(ge=1, le=4096)], ...]
-"""Numbers of units, layer by layer."""
-
-
-class Disorder(Frozen):
-    """Ranges of the nuisances applied to the drawn objects; every one is drawn uniformly.
-
-    The object is scaled, then sheared, then rotated, then shifted.
-    """
-
-    rotation: float = Field(0.0, ge=0, le=180, description="half-range of the angle, degrees")
-    shear: float = Field(0.0, ge=0, le=60, description="half-range of either shear angle, degrees")
-    shift: float = Field(0.0, ge=0, le=0.5, description="half-range of either shift, fraction of the image side")
-    scale: tuple[float, float] = Field((1.0, 1.0), description="range of the size factor")
-
-    @model_validator(mode="after")
-    def _scale_in_order(self) -> Self:
-        low, high = self.scale
-        if not 0 < low <= high:
-            raise ValueError(f"scale must be two numbers with 0 < low <= high, got {low} and {high}")
-        return self
-
-
-class DatasetConfig(Frozen):
-    """What images a run sees, before they are split."""
-
-    source: str = Field("cards", description="a registered generator (cards, particles, digits) or 'file'")
-    path: str | None = Field(None, description="the image file or folder, for source 'file'")
-    sha256: str | None = Field(None, description="fingerprint of the file's content, for source 'file'")
-    size: int = Field(48, ge=8, le=512, description="side of the generated images, pixels")
-    labelled: Disorder = Field(Disorder(), description="disorder of the labelled images")
-    unlabelled: Disorder = Field(Disorder(), description="disorder of the unlabelled and the validation images")
-    train_per_class: int = Field(3200, ge=1, description="training images a class, labelled and unlabelled together")
-    validation_per_class: int = Field(1000, ge=1, description="validation images a class")
-    view: Literal["image", "mask", "masked"] = Field(
-        "image", description="the image as it is, its silhouette, or its contrast-normalised inside on black"
-    )
-    intensity: tuple[float, float] | None = Field(
-        None,
-        description="raw grey levels that become 0 and 1, for a file; None: integers are divided by their type's"
-        " largest value, floats lie in [0, 1] already",
-    )
-    seed: int = Field(0, ge=0)
-
-    @field_validator("intensity")
-    @classmethod
-    def _intensity_in_order(cls, intensity: tuple[float, float] | None) -> tuple[float, float] | None:
-        if intensity is not None and not intensity[0] < intensity[1]:
-            raise ValueError("it needs two numbers, first the grey level of black, then a larger one for white")
-        return intensity
-
-    @model_validator(mode="after")
-    def _file_has_path(self) -> Self:
-        if (self.source == "file") != (self.path is not None):
-            raise ValueError("source 'file' needs a path, and only it takes one")
-        return self
-
-
-class SplitConfig(Frozen):
-    """Which training images carry labels, and which images are held out.
-
-    At most one of ``labels_per_class`` and ``labelled_ratio`` is set. With neither, every label the data set
-    has is used. Subsets are nested: with one seed, fewer labels are always a subset of more.
-    """
-
-    labels_per_class: int | None = Field(None, ge=1)
-    labelled_ratio: float | None = Field(None, gt=0, le=1, description="labelled / all training images")
-    by_group: bool = Field(False, description="hold out whole groups (micrographs) for validation")
-    validation_fraction: float = Field(
-        0.25, gt=0, lt=1, description="share held out when the data set brings no validation part of its own"
-    )
-    seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _one_rule(self) -> Self:
-        if self.labels_per_class is not None and self.labelled_ratio is not None:
-            raise ValueError("set labels_per_class or labelled_ratio, not both")
-        return self
-
-
-class ModelConfig(Frozen):
-    """The generative model and its inference networks."""
-
-    rotation: Literal["none", "marginal", "latent"] = Field(
-        "marginal", description="no invariance (ss-VAE), rotation summed out exactly, or a latent angle (the paper's)"
-    )
-    latent_dim: int = Field(2, ge=1, le=64, description="dimension of the content latent z")
-    likelihood: Literal["bernoulli", "continuous_bernoulli", "gaussian"] = "bernoulli"
-    gaussian_sd: float = Field(0.3, gt=0, description="pixel standard deviation of the Gaussian likelihood")
-    centre: bool = Field(True, description="bring the intensity centroid to the centre first")
-    networks: Literal["conv", "mlp"] = "conv"
-    channels: Widths = Field((32, 64), min_length=1, description="widths of the convolutions of classifier and encoder")
-    hidden: Widths = Field((128, 128), min_length=1, description="widths of the fully connected layers")
-    activation: Literal["relu", "gelu", "tanh", "softplus"] = "relu"
-    # The polar frame of the marginal engine.
-    radii: int = Field(24, ge=2, le=256, description="rings of the polar grid")
-    angles: int = Field(64, ge=8, le=512, description="directions of the polar grid")
-    disc: float = Field(1.0, gt=0, le=1.5, description="radius of the polar disc, in half short sides of the image")
-    shift_steps: int = Field(0, ge=0, le=3, description="steps of the sum over small shifts in each direction, 0: none")
-    shift_step: float = Field(1.0, gt=0, description="length of one such step, pixels")
-    angle_prior: Literal["uniform", "von_mises"] = "uniform"
-    angle_prior_labelled: Literal["uniform", "von_mises"] = "uniform"
-    angle_concentration: float = Field(8.0, gt=0, description="concentration of the von Mises angle prior(s)")
-    # The pose latents of the latent engine; prior widths as in the reference.
-    angle: bool = Field(True, description="one latent for the angle (rotation='latent' only)")
-    translation: bool = Field(False, description="two further latents for the shift (rotation='latent' only)")
-    scaling: bool = Field(False, description="one further latent for the scale (rotation='latent' only)")
-    angle_sd: float = Field(1.0, gt=0, description="prior standard deviation of the latent angle, radians")
-    translation_sd: float = Field(0.1, gt=0, description="prior standard deviation of the shift, half sides")
-    scaling_sd: float = Field(0.1, gt=0, description="prior standard deviation of the scale factor")
-    pixel_fraction: float = Field(
-        1.0, gt=0, le=1, description="share of the pixels the latent engine's decoder sees in a training step"
-    )
-
-    @property
-    def name(self) -> str:
-        """Name of the model family: ``ss-vae``, ``ss-rvae`` or ``ss-rvae-paper``."""
-        return {"none": "ss-vae", "marginal": "ss-rvae", "latent": "ss-rvae-paper"}[self.rotation]
-
-
-class Augmentation(Frozen):
-    """Nuisances the user declares irrelevant to the class; they move the sampling grid, so they cost nothing."""
-
-    rotation: bool = Field(True, description="any rotation (never used by the ss-VAE)")
-    shear: float = Field(5.0, ge=0, le=60, description="half-range, degrees")
-    scale: float = Field(0.1, ge=0, lt=1, description="half-range of log size")
-    shift: float = Field(0.04, ge=0, le=0.5, description="half-range, fraction of the image side")
-    intensity: float = Field(0.1, ge=0, lt=1, description="half-range of contrast and brightness")
-
-
-class TrainingConfig(Frozen):
-    """The optimisation."""
-
-    epochs: int = Field(8, ge=1)
-    batch_size: int = Field(100, ge=1, description="unlabelled images a step")
-    labelled_batch_size: int = Field(32, ge=1, description="labelled images a step; the labelled set cycles")
-    min_steps: int = Field(100, ge=1, description="fewest steps of an epoch: a small data set is seen several times")
-    learning_rate: float = Field(2e-3, gt=0)
-    schedule: Literal["constant", "cosine"] = Field("cosine", description="learning rate over the epochs")
-    gradient_clip: float = Field(10.0, gt=0, description="largest gradient norm, in units of its running mean")
-    beta_start: float = Field(1.0, gt=0, description="KL weight at the start")
-    beta_end: float = Field(1.0, gt=0)
-    beta_ramp_epochs: int = Field(0, ge=0, description="epochs over which the KL weight goes from start to end")
-    aux_weight: float = Field(30.0, ge=0, description="weight of the auxiliary classification loss")
-    augment: bool = True
-    augmentation: Augmentation = Augmentation()
-    consistency_weight: float = Field(30.0, ge=0, description="weight of the consistency loss; 0 switches it off")
-    consistency_threshold: float = Field(0.95, gt=0, lt=1, description="smallest confidence of a pseudo-label")
-    generative_weight: float = Field(1.0, ge=0, description="weight of the ELBO; 0 trains the classifier alone")
-    classifier_elbo_weight: float = Field(
-        0.03, ge=0, le=1, description="share of the unlabelled ELBO's gradient that reaches the classifier; 1 is M2's"
-    )
-    early_stop: int | None = Field(None, ge=1, description="epochs without a better training loss before stopping")
-    checkpoint_every: int = Field(1, ge=1, description="epochs between checkpoints")
-    snapshot_every: int = Field(1, ge=1, description="epochs between snapshots for the training film")
-    tracked: int = Field(1000, ge=1, description="validation images tracked in the snapshots")
-
-
-class RunConfig(Frozen):
-    """Everything that determines a run. Device, store and time limit are not part of it."""
-
-    schema_version: Literal[1] = SCHEMA_VERSION
-    dataset: DatasetConfig = DatasetConfig()
-    split: SplitConfig = SplitConfig()
-    model: ModelConfig = ModelConfig()
-    training: TrainingConfig = TrainingConfig()
-    seed: int = Field(0, ge=0)
-
-    def canonical_json(self) -> str:
-        """JSON with sorted keys and no spaces, without the path of a file (its content's hash stands for it)."""
-        values = self.model_dump(mode="json", exclude={"dataset": {"path"}})
-        return json.dumps(values, sort_keys=True, separators=(",", ":"))
-
-    @property
-    def run_id(self) -> str:
-        """The first 12 hex digits of the SHA-256 of the canonical JSON."""
-        return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:12]
 
 
 def _pair(weak: dict[str, Any], strong: dict[str, Any]) -> dict[str, Any]:
@@ -346,6 +205,13 @@ DEMO_MODELS = ("ss-vae", "ss-rvae")
 DEMO_RATIOS = (0.02, 0.05, 0.1, 0.5)
 """What ``python -m ssrvae_core demo`` trains: each model at each labelled ratio."""
 
+PAPER_DATA = "particles"
+"""What ``python -m ssrvae_core paper`` shows beside the preset's own data set."""
+PAPER_MODELS = ("ss-vae", "ss-rvae")
+PAPER_RIVALS = ("decision-tree", "random-forest", "xgboost")
+PAPER_RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+PAPER_SEEDS = (0,)
+
 SELF_TEST: dict[str, Any] = {
     "dataset.train_per_class": 60,
     "dataset.validation_per_class": 20,
@@ -363,15 +229,10 @@ def with_settings(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
     UserError
         If a name is unknown or a value is refused; the sentence names the field.
     """
-    values: Any = config.model_dump()
-    for dotted, value in settings.items():
-        *parents, leaf = dotted.split(".")
-        node = values
-        for parent in parents:
-            node = node.get(parent) if isinstance(node, dict) else None
-        if not isinstance(node, dict) or leaf not in node:
-            raise UserError(f"There is no setting '{dotted}'; see 'python -m ssrvae_core train --help' for the names.")
-        node[leaf] = value
+    values = config.model_dump()
+    for name, value in settings.items():
+        parent, leaf = locate(values, name)
+        parent[leaf] = value
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
@@ -407,6 +268,8 @@ def run_config(
 ) -> RunConfig:
     """Build a run's configuration from names.
 
+    What the configuration does not use has its default value, so that runs that are equal have one id.
+
     Parameters
     ----------
     preset : str
@@ -427,7 +290,7 @@ def run_config(
     Raises
     ------
     UserError
-        If a name or a value is refused.
+        If a name or a value is refused, or a setting would do nothing.
     """
     chosen = choose("preset", PRESETS, preset)
     if dataset is None:
@@ -448,7 +311,12 @@ def run_config(
         )
     except ValidationError as error:
         raise UserError(describe(error)) from error
-    return with_settings(config, {**_angle_prior(dataset), **chosen.settings, **(settings or {})})
+    given = settings or {}
+    config = with_settings(config, {**_angle_prior(dataset), **chosen.settings, **given})
+    for name in given:
+        if (where := unused(config, name)) is not None:
+            raise UserError(f"{name} does nothing {where}; leave it out.")
+    return settle(config)
 
 
 def _angle_prior(dataset: DatasetConfig) -> dict[str, Any]:

@@ -149,7 +149,8 @@ def _scaled(images: np.ndarray, path: Path, intensity: tuple[float, float]) -> n
     if scaled.min() == scaled.max():
         raise UserError(
             f"The field 'images' of {path} goes from {float(images.min()):g} to {float(images.max()):g}, which is all"
-            f" one grey level on the scale from {black:g} (black) to {white:g} (white); bring it to the scale of the run's images."
+            f" one grey level on the scale from {black:g} (black) to {white:g} (white); bring it to the scale of the"
+            " run's images."
         )
     return scaled
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ssrvae_core.config import RunConfig, run_config
+from ssrvae_core.config import RunConfig, applies, run_config, with_settings
 from ssrvae_core.runs import RunStore
 
 TINY = {
@@ -23,7 +23,9 @@ TINY = {
 
 
 def _tiny_config(**changes) -> RunConfig:
-    settings = TINY | {name.replace("__", "."): value for name, value in changes.items()}
+    asked = {name.replace("__", "."): value for name, value in changes.items()}
+    whole = with_settings(RunConfig(), TINY | asked)
+    settings = {name: value for name, value in TINY.items() if applies(whole, name)} | asked
     return run_config(data="cards-b2", labels_per_class=5, settings=settings)
 
 

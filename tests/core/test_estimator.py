@@ -16,14 +16,13 @@ from ssrvae_core.config import DatasetConfig, Disorder, UserError, run_config
 from ssrvae_core.data import load
 
 ROOT = Path(__file__).parents[2]
-SMALL = {
-    "model.radii": 4,
-    "model.angles": 8,
+SMALL_PLAIN = {
     "model.channels": (32,),
     "model.hidden": (32,),
     "training.labelled_batch_size": 16,
     "training.min_steps": 1,
 }
+SMALL = SMALL_PLAIN | {"model.radii": 4, "model.angles": 8}
 EXPECTED_FAILURES = {
     "check_classifiers_classes": "it takes -1 for a class, which here marks unlabelled images, as in"
     " sklearn.semi_supervised; scikit-learn exempts its own such estimators by their names"
@@ -32,7 +31,8 @@ EXPECTED_FAILURES = {
 
 def quick(**parameters):
     """An estimator of tiny networks, trained for an epoch."""
-    return SSRVAEClassifier(**{"epochs": 1, "settings": SMALL, **parameters})
+    small = SMALL if parameters.get("rotation", "marginal") == "marginal" else SMALL_PLAIN
+    return SSRVAEClassifier(**{"epochs": 1, "settings": small, **parameters})
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +208,7 @@ def test_verbose_prints_a_line_an_epoch(cards, partly, capsys):
         ({"random_state": -1}, "seed is not valid"),
         ({"settings": {"dataset.size": 9}}, "'dataset.size' is no setting of an estimator"),
         ({"settings": {"model.hiden": 9}}, "There is no setting 'model.hiden'"),
+        ({"rotation": "none", "settings": SMALL}, "model.radii does nothing for ss-vae; leave it out"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused_with_one_sentence(cards, partly, change, sentence):

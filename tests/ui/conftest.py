@@ -21,15 +21,15 @@ TINY = {
     "dataset.validation_per_class": 8,
     "model.channels": (4, 8),
     "model.hidden": (16,),
-    "model.radii": 6,
-    "model.angles": 16,
     "training.epochs": 1,
     "training.min_steps": 2,
 }
+TINY_POLAR = {"model.radii": 6, "model.angles": 16}
 
 
 def tiny_config(model, seed=0, **settings):
-    return run_config(preset="teaching", model=model, labels_per_class=4, seed=seed, settings=TINY | settings)
+    tiny = TINY | (TINY_POLAR if model == "ss-rvae" else {})
+    return run_config(preset="teaching", model=model, labels_per_class=4, seed=seed, settings=tiny | settings)
 
 
 def copy_run(store, run, config, **status):
