@@ -16,12 +16,12 @@ from ssrvae_core.config import DatasetConfig, Disorder, UserError, run_config
 from ssrvae_core.data import load
 
 ROOT = Path(__file__).parents[2]
-SMALL_PLAIN = {
-    "model.channels": (32,),
+SMALL_PAPER = {
     "model.hidden": (32,),
     "training.labelled_batch_size": 16,
     "training.min_steps": 1,
 }
+SMALL_PLAIN = SMALL_PAPER | {"model.channels": (32,)}
 SMALL = SMALL_PLAIN | {"model.radii": 4, "model.angles": 8}
 EXPECTED_FAILURES = {
     "check_classifiers_classes": "it takes -1 for a class, which here marks unlabelled images, as in"
@@ -31,7 +31,7 @@ EXPECTED_FAILURES = {
 
 def quick(**parameters):
     """An estimator of tiny networks, trained for an epoch."""
-    small = SMALL if parameters.get("rotation", "marginal") == "marginal" else SMALL_PLAIN
+    small = {"none": SMALL_PLAIN, "latent": SMALL_PAPER}.get(parameters.get("rotation", "marginal"), SMALL)
     return SSRVAEClassifier(**{"epochs": 1, "settings": small, **parameters})
 
 
