@@ -16,6 +16,8 @@ from ssrvae_core.runs import Run
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from ssrvae_core.runs.jobs import Job
+
 PIPE_WIDTH = 200
 """Columns of a table that goes into a pipe or a file."""
 
@@ -63,6 +65,20 @@ def summary_row(run: Run) -> dict[str, Any]:
         "accuracy": accuracy_of(run),
         "error": status.error,
     }
+
+
+def job_row(job: Job) -> dict[str, Any]:
+    """Return what ``jobs`` says of a job."""
+    names = ("id", "kind", "title", "state", "done", "total", "unit", "seconds", "seconds_left", "error")
+    times = ("created", "queued", "started", "ended", "updated", "pid", "pid_started")
+    return {name: getattr(job, name) for name in names + times}
+
+
+def print_submitted(job: Job, as_json: bool) -> None:
+    """Say that a job is in the queue, and how to see it."""
+    print(f"Job {job.id} is {job.state}: {job.title}. 'python -m ssrvae_core jobs {job.id}' shows it.")
+    if as_json:
+        print_json(job_row(job))
 
 
 def print_evaluation(values: dict[str, Any], class_names: Sequence[str]) -> None:

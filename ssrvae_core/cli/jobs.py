@@ -1,0 +1,109 @@
+"""Commands about what is trained in the background: ``jobs``, ``cancel`` and ``resume``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ssrvae_core.cli.app import Json, Store, app
+from ssrvae_core.cli.console import job_row, print_json, print_submitted, print_table, say
+from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.jobs import Job, JobQueue
+from ssrvae_core.runs.mode import require_editor
+
+LOG_LINES = 20
+"""Last lines of the log that are shown of one job."""
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id, or the beginning of it; it is its run's id.")]
+Lock = Annotated[int, typer.Option("--lock", help="File descriptor of the lock this process holds.")]
+
+
+@app.command()
+def jobs(
+    job_id: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Show this one, and its log.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="Set the most jobs at a time; 0: one a GPU, else one every two cores.")
+    ] = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """List the jobs: running, queued as their turn comes, and ended ones."""
+    queue = JobQueue(RunStore(store))
+    if limit is not None:
+        queue.set_limit(limit or None)
+        say(f"At most {queue.limit} jobs run at a time.")
+    if job_id is not None:
+        _show(queue.get(job_id), as_json)
+        return
+    found = queue.list()
+    table = Table("id", "what", "state", "done", "time left")
+    for job in found:
+        table.add_row(job.id, job.title, job.state, _done(job), _minutes(job.seconds_left))
+    print_table(table) if found else print(f"There are no jobs in {queue.store.root}; 'train --detach' submits one.")
+    for job in found:
+        if job.error is not None:
+            say(f"{job.id} {job.state}: {job.error}")
+    if as_json:
+        print_json([job_row(job) for job in found])
+
+
+@app.command()
+def cancel(job_id: JobId, store: Store = None, as_json: Json = False) -> None:
+    """Stop a job, or a run that is trained in another terminal; it can be resumed."""
+    queue = JobQueue(RunStore(store))
+    ours = [job for job in queue.list() if job.id.startswith(job_id) and job.state in {"queued", "running"}]
+    runs = [run for run in queue.store.runs() if run.id.startswith(job_id) and run.status.state == "running"]
+    if not ours and len(runs) == 1:
+        require_editor()
+        runs[0].cancel()
+        print(f"Run {runs[0].id} stops after this epoch; the command that trained it goes on from there.")
+        result = {"id": runs[0].id, "state": "running"}
+    else:
+        job = queue.cancel(job_id)
+        wait = " It stops after this epoch." if job.state == "running" else ""
+        print(f"Job {job.id} is {job.state}.{wait}")
+        result = job_row(job)
+    if as_json:
+        print_json(result)
+
+
+@app.command()
+def resume(job_id: JobId, store: Store = None, as_json: Json = False) -> None:
+    """Queue a job again that was cancelled, interrupted or failed; it goes on from its checkpoint."""
+    print_submitted(JobQueue(RunStore(store)).resume(job_id), as_json)
+
+
+@app.command(hidden=True)
+def work(job_id: JobId, lock: Lock, store: Store = None) -> None:
+    """Do a job. The dispatcher starts this."""
+    from ssrvae_core.runs.worker import work as do
+
+    do(RunStore(store), job_id, lock)
+
+
+@app.command(hidden=True)
+def queue(lock: Lock, store: Store = None) -> None:
+    """Start queued jobs until none is left. Whoever submits a job starts this."""
+    from ssrvae_core.runs.dispatcher import dispatch
+
+    dispatch(RunStore(store), lock)
+
+
+def _show(job: Job, as_json: bool) -> None:
+    for name, value in job_row(job).items():
+        if value is not None:
+            print(f"{name:>18}  {value}")
+    log = job.log_tail(LOG_LINES)
+    print("\n".join([f"The end of {job.path / 'log.txt'}:", *log]) if log else "It has no log yet.")
+    if as_json:
+        print_json(job_row(job) | {"log": log})
+
+
+def _done(job: Job) -> str:
+    return f"{job.done}/{job.total} {job.unit}" if job.total else "-"
+
+
+def _minutes(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02}"

@@ -1,0 +1,290 @@
+"""Jobs: submit, list, cancel and resume what is trained by processes that outlive whoever started them.
+
+Files are the truth (see :mod:`~ssrvae_core.runs.job`). A dispatcher (:mod:`~ssrvae_core.runs.dispatcher`) starts the
+queued jobs a few at a time, each in a worker (:mod:`~ssrvae_core.runs.worker`). None of the three needs another to
+live: a lost dispatcher is replaced at the next look at the queue, and a lost worker's job resumes from its checkpoint.
+
+Importing this module, and listing jobs, needs no torch.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ssrvae_core.config import RunConfig, UserError, data_name, describe
+from ssrvae_core.runs import job as files
+from ssrvae_core.runs.dispatcher import ensure_dispatcher, job_ids, limit, write_limit
+from ssrvae_core.runs.files import atomic_write, locked
+from ssrvae_core.runs.job import Job, Kind, Record, Task, read_job, read_record, write_record
+from ssrvae_core.runs.mode import is_viewer, require_editor
+from ssrvae_core.runs.store import Run, RunStore
+from ssrvae_core.runs.sweep_spec import SweepSpec, sweep_id
+from ssrvae_core.runs.sweep_spec import Task as SweepTask
+
+__all__ = ["Job", "JobQueue"]
+
+_PREFIX = re.compile(r"[0-9a-f]{1,12}")
+_Jobs = list[Job]
+_LEAVING = 10.0  # seconds that a worker which has recorded its end may take to exit
+
+
+class JobQueue:
+    """The jobs of a store.
+
+    Everything but looking is refused in viewer mode (:func:`ssrvae_core.runs.mode.require_editor`).
+
+    Parameters
+    ----------
+    store : RunStore
+        Where runs and sweeps are kept; the jobs are in its directory ``jobs``.
+    """
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self.root = store.root / files.JOBS
+
+    def submit(
+        self,
+        kind: Kind = "train",
+        *,
+        config: RunConfig | None = None,
+        spec: Mapping[str, Any] | None = None,
+        device: str = "auto",
+        time_limit: float | None = None,
+    ) -> Job:
+        """Queue a run or a sweep, and return at once.
+
+        What is already queued or running is returned as it is. What has ended is queued again: a finished run or sweep
+        is then not trained anew, another one goes on from its checkpoint.
+
+        Parameters
+        ----------
+        kind : str
+            ``train`` or ``sweep``.
+        config : RunConfig
+            The run, for ``train``.
+        spec : mapping
+            The fields of a :class:`ssrvae_core.runs.sweep_spec.SweepSpec`, for ``sweep``.
+        device : str
+            See :func:`ssrvae_core.training.device.choose_device`.
+        time_limit : float, optional
+            Seconds after which a run stops, ready to go on.
+
+        Raises
+        ------
+        UserError
+            If the sweep is not valid, the store cannot be written, or this is a viewer.
+        """
+        require_editor()
+        if kind == "train" and config is not None and spec is None:
+            job_id = config.run_id
+            title = SweepTask(config, data_name(config.dataset), config.model.name).title
+        elif kind == "sweep" and spec is not None and config is None:
+            job_id, title = _sweep(spec)
+        else:
+            raise UserError(f"A job of kind '{kind}' cannot be made of this; give 'train' a config or 'sweep' a spec.")
+        path, now = self.root / job_id, time.time()
+        task = Task(
+            config=config,
+            spec=None if spec is None else dict(spec),
+            device=device,
+            time_limit=time_limit,
+            folder=os.getcwd(),
+        )
+        with self._writing(), _unless_at_work(path) as (idle, record):
+            if idle and (record is None or record.state != "queued"):
+                (path / files.CANCEL).unlink(missing_ok=True)
+                atomic_write(path / files.TASK, task.model_dump_json(indent=2) + "\n")
+                new = Record(kind=kind, title=title, created=now, queued=now)
+                write_record(path, new if record is None else record.again(title))
+        return self._queued(job_id)
+
+    def list(self) -> _Jobs:
+        """Return the jobs: running ones, then queued ones as their turn comes, then the others, last updated first.
+
+        A queue that has lost its dispatcher gets another one.
+        """
+        found = [job for job_id in job_ids(self.store) if (job := read_job(self.store, job_id)) is not None]
+        jobs = sorted(found, key=_order)
+        if any(job.state == "queued" for job in jobs) and not is_viewer() and os.access(self.root, os.W_OK):
+            ensure_dispatcher(self.store)
+        return jobs
+
+    def get(self, job_id: str) -> Job:
+        """Return one job by its id or the beginning of it.
+
+        Raises
+        ------
+        UserError
+            If no job, or more than one, answers to it.
+        """
+        if not _PREFIX.fullmatch(job_id):
+            raise UserError(f"'{job_id}' is no job id: give (the beginning of) 12 hex digits, as 'jobs' shows them.")
+        found = [read_job(self.store, name) for name in job_ids(self.store) if name.startswith(job_id)]
+        jobs = [job for job in found if job is not None]
+        if not jobs:
+            raise UserError(f"There is no job {job_id} in {self.root}; 'python -m ssrvae_core jobs' lists them.")
+        if len(jobs) > 1:
+            raise UserError(
+                f"'{job_id}' is the beginning of {len(jobs)} jobs ({', '.join(job.id for job in jobs)}); "
+                "give more digits."
+            )
+        return jobs[0]
+
+    def cancel(self, job_id: str) -> Job:
+        """Take a job out of the queue, or ask its worker to stop: a run after its epoch, a sweep after its runs'.
+
+        Raises
+        ------
+        UserError
+            If it is neither queued nor running, or this is a viewer.
+        """
+        require_editor()
+        path = self.get(job_id).path
+        with self._writing():
+            (path / files.CANCEL).touch()  # first, so that a worker starting now sees it
+            with _unless_at_work(path) as (idle, record):
+                if idle:
+                    (path / files.CANCEL).unlink()
+                    if record is None or record.state != "queued":
+                        state = self.get(path.name).state
+                        raise UserError(f"Job {path.name} is {state}, so there is nothing to cancel.")
+                    write_record(path, record.model_copy(update={"state": "cancelled", "ended": time.time()}))
+        return self.get(path.name)
+
+    def resume(self, job_id: str) -> Job:
+        """Queue a job again that was cancelled, interrupted or failed; it goes on from its checkpoint.
+
+        A job that is queued or running is returned as it is. The id of a run that never was a job, such as one trained
+        in a terminal that was closed, makes it one.
+
+        Raises
+        ------
+        UserError
+            If it is finished, there is no such job or run, or this is a viewer.
+        """
+        require_editor()
+        job_id, run = self._job_or_run(job_id)
+        if run is not None:
+            if run.status.state in {"finished", "running"}:
+                raise UserError(f"Run {run.id} is {run.status.state}, so there is nothing to resume.")
+            return self.submit(config=run.config)
+        path = self.root / job_id
+        with self._writing(), _unless_at_work(path) as (idle, record):
+            if idle and record is not None and record.state == "finished":
+                raise UserError(f"Job {job_id} is finished, so there is nothing to resume.")
+            if idle and record is not None and record.state != "queued":
+                (path / files.CANCEL).unlink(missing_ok=True)
+                write_record(path, record.again(record.title))
+        return self._queued(job_id)
+
+    def remove(self, job_id: str) -> None:
+        """Forget a job and its log; its run or sweep stays in the store.
+
+        Raises
+        ------
+        UserError
+            If there is no such job, it is running, or this is a viewer.
+        """
+        require_editor()
+        path = self.get(job_id).path
+        with self._writing(), _unless_at_work(path) as (idle, _):
+            if not idle:
+                raise UserError(f"Job {path.name} is running; cancel it before you remove it.")
+            # Renamed first, so that a half-deleted directory is never taken for a job.
+            condemned = self.root / f".deleted-{path.name}-{time.time_ns()}"
+            path.rename(condemned)
+            shutil.rmtree(condemned)
+
+    @property
+    def limit(self) -> int:
+        """Most jobs at a time: what :meth:`set_limit` was told, else one a GPU, else one every two cores."""
+        return limit(self.store)
+
+    def set_limit(self, jobs: int | None) -> None:
+        """Set the most jobs at a time; None for the default. Running jobs go on.
+
+        Raises
+        ------
+        UserError
+            If the number is less than 1, or this is a viewer.
+        """
+        require_editor()
+        if jobs is not None and jobs < 1:
+            raise UserError(f"{jobs} jobs at a time would be none at all; give 1 or more.")
+        with self._writing():
+            write_limit(self.store, jobs)
+
+    def _queued(self, job_id: str) -> Job:
+        """Return a job that was just queued, when somebody is there to start it."""
+        with self._writing():
+            ensure_dispatcher(self.store)
+        return self.get(job_id)
+
+    def _job_or_run(self, prefix: str) -> tuple[str, Run | None]:
+        """Return the id of a job, or of a run that is none, and then the run."""
+        if any(name.startswith(prefix) for name in job_ids(self.store)):
+            return self.get(prefix).id, None
+        run = self.store.get(prefix)
+        return run.id, run
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn the system's refusal to write the store into a sentence."""
+        try:
+            yield
+        except OSError as error:
+            what = error.strerror or type(error).__name__
+            raise UserError(
+                f"The jobs in {self.root} cannot be written ({what}); make room or choose another store with --store."
+            ) from error
+
+
+@contextmanager
+def _unless_at_work(path: Path) -> Iterator[tuple[bool, Record | None]]:
+    """Yield True and the record, holding the job's lock; or False and the record if a worker or a submitter has it.
+
+    A worker that has recorded its end, and is about to exit, is waited for.
+    """
+    deadline = time.monotonic() + _LEAVING
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(locked(path / files.LOCK, wait=False))
+            except BlockingIOError:
+                record = read_record(path)
+                at_work = record is not None and record.state in {"queued", "running"}
+                if at_work or time.monotonic() > deadline:
+                    yield False, record
+                    return
+                time.sleep(0.02)
+            else:
+                yield True, read_record(path)
+                return
+
+
+def _order(job: Job) -> tuple[int, float]:
+    """Sort running before queued before ended jobs."""
+    if job.state == "running":
+        return 0, job.queued
+    return (1, job.queued) if job.state == "queued" else (2, -job.updated)
+
+
+def _sweep(spec: Mapping[str, Any]) -> tuple[str, str]:
+    """Return a sweep's id and title."""
+    try:
+        tasks = SweepSpec.model_validate(dict(spec)).tasks()
+    except ValidationError as error:
+        raise UserError(f"The sweep's {describe(error)}") from error
+    models = ", ".join(dict.fromkeys(task.model for task in tasks))
+    data = ", ".join(dict.fromkeys(task.data for task in tasks))
+    return sweep_id(tasks), f"{len(tasks)} runs of {models} on {data}"
