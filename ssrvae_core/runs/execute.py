@@ -79,12 +79,12 @@ def train_run(
     if run := _finished(store, config):
         return run
     if path.exists():
-        with _writing(store), _alone(path, wait):
+        with writing(store), _alone(path, wait):
             pass  # whoever else trains this run has come to an end: do not even load the data before
         if run := _finished(store, config):
             return run
     data, trainer = _prepare(config, device, loader)
-    with _writing(store), _alone(path, wait):
+    with writing(store), _alone(path, wait):
         if run := _finished(store, config):
             return run
         _Session(path, config, data, trainer).run(deadline, on_epoch)
@@ -269,7 +269,7 @@ def _alone(path: Path, wait: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _writing(store: RunStore) -> Iterator[None]:
+def writing(store: RunStore) -> Iterator[None]:
     """Turn the system's refusal to write the store into a sentence."""
     try:
         yield

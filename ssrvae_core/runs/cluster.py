@@ -1,0 +1,194 @@
+"""Tasks of a sweep on a Dask cluster whose workers share no disk with this machine.
+
+Configurations travel out, and the images of a file with them; the files of a finished run travel back and are written
+here. Dask's own messages are pickles: connect to schedulers you trust only.
+"""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dask
+from distributed import Client, Future, KilledWorker, get_worker
+
+from ssrvae_core.config import RunConfig, UserError
+from ssrvae_core.runs import directory
+from ssrvae_core.runs.directory import State
+from ssrvae_core.runs.files import atomic_write, locked
+from ssrvae_core.runs.store import RunStore
+from ssrvae_core.runs.sweep_spec import Task
+from ssrvae_core.runs.sweep_work import Event, cached_load, perform, result_path
+
+if TYPE_CHECKING:
+    from ssrvae_core.data import ImageSet
+
+POLL = 0.5
+"""Seconds after which the caller gets a turn though nothing happened."""
+
+CONNECT = 20.0
+"""Seconds in which the scheduler must answer."""
+
+Outcome = tuple[State, str | None, dict[str, bytes]]
+"""State, sentence of a failure, and the files of the result's directory by name."""
+
+_ALONE = threading.Lock()
+"""Pyro keeps one stack of handlers a process, so the threads of a worker take turns."""
+
+
+def run_on_cluster(tasks: Sequence[Task], store: RunStore, *, scheduler: str, device: str) -> Generator[Event | None]:
+    """Work through tasks on a cluster; closing the iterator cancels what is under way.
+
+    A task whose worker is lost begins anew on another one, as often as the scheduler's ``allowed-failures`` says.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        What to do.
+    store : RunStore
+        Where the results are written, by this process.
+    scheduler : str
+        Address, such as ``tcp://host:8786``.
+    device : str
+        See :func:`ssrvae_core.training.device.choose_device`; ``auto`` is decided by each worker.
+
+    Yields
+    ------
+    Event or None
+        What happened to a task, or None after half a second in which nothing did.
+
+    Raises
+    ------
+    UserError
+        If the scheduler does not answer or goes away, or a worker answers with what is no run.
+    """
+    messages: queue.SimpleQueue[Event | int] = queue.SimpleQueue()
+    with _connect(scheduler) as client:
+        topic = f"ssrvae-{uuid.uuid4().hex}"
+        client.subscribe_topic(topic, lambda told: messages.put(Event(**told[1]["event"])))
+        futures = _submit(client, tasks, device, topic)
+        for number, future in futures.items():
+            future.add_done_callback(partial(_announce, messages, number))
+        try:
+            while futures:
+                try:
+                    message = messages.get(timeout=POLL)
+                except queue.Empty:
+                    yield None
+                    continue
+                if isinstance(message, int):
+                    yield _collect(message, futures[message], tasks[message], store, scheduler)
+                    del futures[message]  # lets the cluster forget it
+                elif message.task in futures:
+                    yield message
+        finally:
+            client.cancel(list(futures.values()))
+
+
+def _connect(scheduler: str) -> Client:
+    try:
+        return Client(scheduler, timeout=CONNECT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"No Dask scheduler answers at {scheduler}; start one with 'dask scheduler', or mend the address."
+        ) from error
+
+
+def _announce(messages: queue.SimpleQueue[Event | int], number: int, _: Future) -> None:
+    messages.put(number)
+
+
+def _submit(client: Client, tasks: Sequence[Task], device: str, topic: str) -> dict[int, Future]:
+    """Send every task, and the images of each file once; the scheduler keeps them for workers yet to come."""
+    sent: dict[str, Future] = {}
+    futures = {}
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TiB"}):
+        for number, task in enumerate(tasks):
+            dataset = task.config.dataset
+            key = dataset.model_dump_json()
+            if dataset.path is not None and key not in sent:
+                sent[key] = client.submit(_keep, cached_load(dataset), key=f"{topic}-images-{len(sent)}")
+            rival = task.model if task.rival else None
+            order = (number, task.config.model_dump_json(), rival, device, topic, sent.get(key))
+            futures[number] = client.submit(work, *order, key=f"{topic}-{number}")
+    return futures
+
+
+def _keep(images: ImageSet) -> ImageSet:
+    return images
+
+
+def work(number: int, config_json: str, rival: str | None, device: str, topic: str, images: ImageSet | None) -> Outcome:
+    """Do a task on a worker, in a store of its own, and return the result's files."""
+    config, worker = RunConfig.model_validate_json(config_json), get_worker()
+    key = worker.get_current_task()
+
+    def on_epoch(epoch: int, accuracy: float | None) -> None:
+        task = worker.state.tasks.get(key)
+        if task is None or task.state == "cancelled":
+            raise KeyboardInterrupt  # the client cancelled it, or is gone
+        worker.log_event(topic, {"event": asdict(Event(number, "running", epoch, accuracy))})
+
+    loader = cached_load if images is None else lambda _: images
+    with _ALONE, tempfile.TemporaryDirectory(dir=worker.local_directory) as scratch:
+        store = RunStore(scratch)
+        try:
+            on_epoch(0, None)
+            state, error = perform(config, rival, store, device=device, on_epoch=on_epoch, loader=loader)
+        except KeyboardInterrupt:
+            return "cancelled", None, {}
+        path = result_path(config, rival, store)
+        kept = [file for file in path.glob("*") if file.name != directory.LOCK] if path.exists() else []
+        return state, error, {file.name: file.read_bytes() for file in kept}
+
+
+def _collect(number: int, future: Future, task: Task, store: RunStore, scheduler: str) -> Event:
+    """Write what came back, and say how it went."""
+    if future.cancelled():
+        raise UserError(f"The scheduler {scheduler} is gone; the same command goes on with what is missing.")
+    if future.status == "error":
+        error = future.exception()
+        sentence = f"{type(error).__name__}: {error}"
+        if isinstance(error, KilledWorker):
+            sentence = f"All {error.allowed_failures + 1} workers that took it were lost; their logs may say why."
+        return Event(number, "failed", error=sentence)
+    state, sentence, files = future.result()
+    if files:
+        place(result_path(task.config, task.model if task.rival else None, store), files)
+    return Event(number, state, error=sentence)
+
+
+def place(path: Path, files: Mapping[str, bytes]) -> None:
+    """Put a result's directory in its place, whole; one that another process works on is left to it.
+
+    Raises
+    ------
+    UserError
+        If a file has no plain name, or the store cannot be written.
+    """
+    if strange := [name for name in files if name != Path(name).name or name.startswith(".")]:
+        raise UserError(f"A worker sent a file called '{strange[0]}', which is part of no run; do not trust it.")
+    incoming = path.with_name(f".incoming-{path.name}-{time.time_ns()}")
+    try:
+        incoming.mkdir(parents=True)
+        for name, content in files.items():
+            atomic_write(incoming / name, content)
+        with suppress(BlockingIOError), locked(path / directory.LOCK, wait=False):
+            condemned = path.with_name(f".deleted-{path.name}-{time.time_ns()}")
+            path.rename(condemned)
+            incoming.rename(path)
+            shutil.rmtree(condemned)
+    except OSError as error:
+        raise UserError(f"The store {path.parent} cannot be written ({error.strerror}); make room.") from error
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)

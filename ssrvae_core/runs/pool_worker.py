@@ -1,0 +1,54 @@
+"""A worker process of :mod:`ssrvae_core.runs.pool`: takes tasks as lines of JSON, answers with events as lines of JSON.
+
+It ends with its standard input, so no worker outlives the process that feeds it by more than an epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+
+from ssrvae_core.config import RunConfig
+from ssrvae_core.runs.execute import sigterm_interrupts
+from ssrvae_core.runs.store import RunStore
+from ssrvae_core.runs.sweep_work import Event, perform
+
+
+def main(root: str, device: str) -> None:
+    """Work until there is nothing more on standard input."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a package prints goes to the log
+    store = RunStore(root)
+
+    def tell(event: Event) -> None:
+        try:
+            print(json.dumps(asdict(event)), file=answers)
+        except BrokenPipeError as error:
+            raise KeyboardInterrupt from error  # nobody listens any more: stop, ready to go on
+
+    try:
+        with sigterm_interrupts():
+            for line in sys.stdin:
+                _work(json.loads(line), store, device, tell)
+    except KeyboardInterrupt:
+        # Nothing is left to say or to tidy up, and closing the pipe to nobody would complain.
+        os._exit(130)
+
+
+def _work(order: dict[str, object], store: RunStore, device: str, tell: Callable[[Event], None]) -> None:
+    task = int(str(order["task"]))
+    rival = None if order["rival"] is None else str(order["rival"])
+    config = RunConfig.model_validate(order["config"])
+
+    def on_epoch(epoch: int, accuracy: float | None) -> None:
+        tell(Event(task, "running", epoch, accuracy))
+
+    state, error = perform(config, rival, store, device=device, on_epoch=on_epoch)
+    tell(Event(task, state, error=error))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

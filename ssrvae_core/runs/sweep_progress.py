@@ -1,0 +1,93 @@
+"""How far a sweep is while it goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ssrvae_core.runs.store import RunStore
+from ssrvae_core.runs.sweep_spec import Task, sweep_id
+from ssrvae_core.runs.sweep_table import row_of
+from ssrvae_core.runs.sweep_work import Event
+
+ENDED = frozenset({"finished", "failed", "cancelled"})
+
+
+class Progress:
+    """The state of every task; ``on_progress`` of :func:`ssrvae_core.runs.sweep.run_sweep` gets it again and again.
+
+    Attributes
+    ----------
+    id : str
+        The sweep's.
+    tasks : sequence of Task
+        All of it, finished before or not.
+    rows : list of dict
+        Their rows of the table so far.
+    epochs : list of int
+        Epochs done of each task; a rival counts as one epoch.
+    changed : Task or None
+        The task whose state has changed since the last call, if one has.
+    """
+
+    def __init__(self, tasks: Sequence[Task], store: RunStore) -> None:
+        self.id = sweep_id(tasks)
+        self.tasks = tasks
+        self.rows = [row_of(task, store) for task in tasks]
+        # Only what is finished is left alone; what failed or was cancelled is tried again.
+        for row in self.rows:
+            if row["state"] != "finished":
+                row |= {"state": "queued", "error": None}
+        self.missing = [i for i, row in enumerate(self.rows) if row["state"] != "finished"]
+        self.epochs = [self.total(i) if row["state"] == "finished" else 0 for i, row in enumerate(self.rows)]
+        self.changed: Task | None = None
+        self._store = store
+        self._began, self._before = time.monotonic(), sum(self.epochs)
+
+    def total(self, i: int) -> int:
+        """Epochs that task ``i`` has in all."""
+        return 1 if self.tasks[i].rival else self.tasks[i].config.training.epochs
+
+    def count(self, *states: str) -> int:
+        """Tasks in any of these states."""
+        return sum(row["state"] in states for row in self.rows)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of this session."""
+        return time.monotonic() - self._began
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds to go at the pace so far, None before the first epoch."""
+        done, whole = sum(self.epochs), sum(map(self.total, range(len(self.tasks))))
+        return self.seconds * (whole - done) / (done - self._before) if done > self._before else None
+
+    def record(self, i: int, event: Event) -> None:
+        """Take in what happened to task ``i``."""
+        if event.state != self.rows[i]["state"]:
+            self.rows[i] = row_of(self.tasks[i], self._store, event.state, event.error)
+            self.changed = self.tasks[i]
+        self.epochs[i] = self.total(i) if event.state in ENDED else max(event.epoch, self.epochs[i])
+        if event.accuracy is not None:
+            self.rows[i]["accuracy"] = event.accuracy
+
+    def stopped(self) -> None:
+        """Ask the store about everything that has not come to an end."""
+        for i in self.missing:
+            if self.rows[i]["state"] not in ENDED:
+                self.rows[i] = row_of(self.tasks[i], self._store)
+
+    def as_json(self, state: str) -> dict[str, Any]:
+        """Return the numbers of ``status.json``."""
+        return {
+            "id": self.id,
+            "state": state,
+            "tasks": len(self.tasks),
+            "finished": self.count("finished"),
+            "failed": self.count("failed"),
+            "running": self.count("running"),
+            "seconds": round(self.seconds, 1),
+            "eta_seconds": None if self.eta is None else round(self.eta, 1),
+        }

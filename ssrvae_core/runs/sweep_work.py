@@ -1,0 +1,90 @@
+"""One piece of a sweep's work, as every kind of worker does it, and what the workers say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssrvae_core.config import DatasetConfig, RunConfig, UserError
+from ssrvae_core.records import Epoch
+from ssrvae_core.runs.comparison import RIVALS_DIRECTORY, rival_id, rival_result
+from ssrvae_core.runs.directory import State
+from ssrvae_core.runs.execute import Loader, train_run
+from ssrvae_core.runs.store import RunStore
+
+if TYPE_CHECKING:
+    from ssrvae_core.data import ImageSet
+
+TRIES = 3
+"""How often a task is begun before the sweep goes on without it, where its worker dies each time."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to a task.
+
+    Attributes
+    ----------
+    task : int
+        Its position in the list that was handed out.
+    state : str
+        As in :class:`ssrvae_core.runs.directory.Status`; ``queued`` where a lost worker's task waits for another one.
+    epoch : int
+        Epochs done.
+    accuracy : float, optional
+        Of the tracked validation images at that epoch.
+    error : str, optional
+        The sentence of a failed task.
+    """
+
+    task: int
+    state: State
+    epoch: int = 0
+    accuracy: float | None = None
+    error: str | None = None
+
+
+@lru_cache(maxsize=2)
+def cached_load(dataset: DatasetConfig) -> ImageSet:
+    """Load a data set once a process, as a worker trains on the same one again and again."""
+    from ssrvae_core.data import load
+
+    return load(dataset)
+
+
+def perform(
+    config: RunConfig,
+    rival: str | None,
+    store: RunStore,
+    *,
+    device: str = "auto",
+    on_epoch: Callable[[int, float | None], None],
+    loader: Loader = cached_load,
+) -> tuple[State, str | None]:
+    """Train a run, or fit a rival, into a store.
+
+    Returns
+    -------
+    str and str or None
+        The state it came to, and the sentence if it failed for a reason the user can mend. What else goes wrong is
+        raised.
+    """
+
+    def tell(epoch: Epoch) -> None:
+        on_epoch(epoch.epoch, epoch.as_json()["validation_accuracy"])
+
+    try:
+        if rival is not None:
+            rival_result(config, rival, store, device, loader=loader)
+            return "finished", None
+        return train_run(config, store, device=device, on_epoch=tell, loader=loader).status.state, None
+    except UserError as error:
+        return "failed", str(error)
+
+
+def result_path(config: RunConfig, rival: str | None, store: RunStore) -> Path:
+    """Return the directory of a run or a rival."""
+    return store.path(config.run_id) if rival is None else store.root / RIVALS_DIRECTORY / rival_id(config, rival)
