@@ -155,6 +155,8 @@ def _status(content: bytes, config: RunConfig, names: tuple[str, ...]) -> Status
         raise Refusal(f"{directory.STATUS} and {directory.WEIGHTS} name different classes")
     if not 0 <= status.updated <= _LATEST or not 0 <= status.seconds <= _LATEST:
         raise Refusal(f"{directory.STATUS} has an impossible time")
+    if (status.n_labelled is not None and status.n_labelled < 1) or (status.n_unlabelled or 0) < 0:
+        raise Refusal(f"{directory.STATUS} has an impossible number of images")
     return status
 
 
