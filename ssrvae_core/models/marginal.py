@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 
 import pyro
 import torch
@@ -116,8 +115,3 @@ class MarginalSSVAE(SSVAE):
             y = self.one_hot(self.classifier(self.features(x)).argmax(dim=-1))
             mean, _ = self.encoder(self.features(x), y)
             return self.likelihood(mean, y).posterior(x).sum(dim=-2)
-
-    @property
-    def angle_step(self) -> float:
-        """Angle between two directions of the grid, radians."""
-        return 2 * math.pi / self.config.angles

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Self
 
+import numpy as np
 import pyro
 import pyro.distributions as dist
 import torch
@@ -248,23 +249,60 @@ class SSVAE(nn.Module, ABC):
         return self.draw(z, self.one_hot(y.to(self.device)), angle, shift, scale)
 
     def manifold2d(
-        self, y: int, d: int = 9, extent: float = 2.0, angle: float = 0.0, dims: tuple[int, int] = (0, 1)
+        self,
+        y: int,
+        d: int = 9,
+        extent: float = 2.0,
+        angle: float = 0.0,
+        dims: tuple[int, int] = (0, 1),
+        bounds: Float[np.ndarray, "latents 2"] | None = None,
     ) -> Float[Tensor, "d d channel height width"]:
-        """Decode a d x d grid over two latent dimensions of class ``y``; the others are 0.
+        """Decode a d x d grid over two latent dimensions of class ``y``.
 
         Row 0 is the largest value of the second dimension, so that the picture's axes point as a scatter's do.
+
+        Parameters
+        ----------
+        y : int
+            The class.
+        d : int
+            Images along a side.
+        extent : float
+            Standard deviations of the prior to either side of 0, where no bounds are given.
+        angle : float
+            Radians, counter-clockwise.
+        dims : tuple of int
+            The dimensions across and upwards.
+        bounds : array (D, 2), optional
+            Smallest and largest value of every latent, such as
+            :func:`ssrvae_core.evaluation.latents.manifold_bounds` gives; the other dimensions are in the middle.
         """
-        ticks = torch.linspace(-extent, extent, d)
-        z = torch.zeros(d, d, self.config.latent_dim)
+        low, high = self._box(extent, bounds)
+        z = ((low + high) / 2).repeat(d, d, 1)
         if self.config.latent_dim > 1:
-            z[..., dims[1]] = ticks.flip(0)[:, None]
-        z[..., dims[0]] = ticks[None, :]
+            z[..., dims[1]] = torch.linspace(low[dims[1]], high[dims[1]], d).flip(0)[:, None]
+        z[..., dims[0]] = torch.linspace(low[dims[0]], high[dims[0]], d)[None, :]
         return self.decode(z.flatten(0, 1), torch.full((d * d,), y), angle).unflatten(0, (d, d))
 
     def traverse(
-        self, y: int, dim: int, d: int = 9, extent: float = 2.0, angle: float = 0.0
+        self,
+        y: int,
+        dim: int,
+        d: int = 9,
+        extent: float = 2.0,
+        angle: float = 0.0,
+        bounds: Float[np.ndarray, "latents 2"] | None = None,
     ) -> Float[Tensor, "d channel height width"]:
-        """Decode d steps along one latent dimension of class ``y``; the others are 0."""
-        z = torch.zeros(d, self.config.latent_dim)
-        z[:, dim] = torch.linspace(-extent, extent, d)
+        """Decode d steps upwards along one latent dimension of class ``y``; all else is as in :meth:`manifold2d`."""
+        low, high = self._box(extent, bounds)
+        z = ((low + high) / 2).repeat(d, 1)
+        z[:, dim] = torch.linspace(low[dim], high[dim], d)
         return self.decode(z, torch.full((d,), y), angle)
+
+    def _box(self, extent: float, bounds: np.ndarray | None) -> tuple[Tensor, Tensor]:
+        """Return the smallest and the largest value (D,) of each latent."""
+        if bounds is None:
+            edge = torch.full((self.config.latent_dim,), extent)
+            return -edge, edge
+        low, high = torch.as_tensor(bounds, dtype=torch.float32).T
+        return low, high

@@ -185,8 +185,9 @@ class _Session:
         model, validation = self.trainer.model, self.data.validation
         with replacing(self.path / directory.WEIGHTS) as temporary:
             save_weights(model, temporary, config=self.config, class_names=validation.class_names)
-        directory.write_predictions(self.path, predict(model, validation))
-        write_manifold(self.path, model)
+        predictions = predict(model, validation)
+        directory.write_predictions(self.path, predictions)
+        write_manifold(self.path, model, predictions)
         self._write_status("finished", validation=evaluate(model, validation))
 
     def _fail(self, error: Exception) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssrvae_core.config import UserError
+from ssrvae_core.records import Predictions
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.store import Run
 
@@ -19,26 +20,31 @@ STEPS = 7
 """Images along either side of the kept grid."""
 
 
-def decode_manifold(model: SSVAE) -> np.ndarray:
-    """Decode the latent plane of every class.
+def decode_manifold(model: SSVAE, predictions: Predictions) -> np.ndarray:
+    """Decode the latent plane of every class, where its images are.
 
     Parameters
     ----------
     model : SSVAE
         A trained model with K classes.
+    predictions : Predictions
+        What it says of its validation images.
 
     Returns
     -------
     uint8 array (K, d, d, C, H, W)
-        The images of :meth:`ssrvae_core.models.ssvae.SSVAE.manifold2d` for each class; 255 is intensity 1.
+        The images of :meth:`ssrvae_core.models.ssvae.SSVAE.manifold2d` for each class, over its
+        :func:`~ssrvae_core.evaluation.latents.manifold_bounds`; 255 is intensity 1.
     """
-    planes = [model.manifold2d(label, d=STEPS).clamp(0, 1).cpu().numpy() for label in range(model.n_classes)]
-    return np.round(255 * np.stack(planes)).astype(np.uint8)
+    from ssrvae_core.evaluation.latents import manifold_bounds
+
+    planes = [model.manifold2d(k, STEPS, bounds=manifold_bounds(predictions, k)) for k in range(model.n_classes)]
+    return np.round(255 * np.stack([plane.clamp(0, 1).cpu().numpy() for plane in planes])).astype(np.uint8)
 
 
-def write_manifold(path: Path, model: SSVAE) -> None:
+def write_manifold(path: Path, model: SSVAE, predictions: Predictions) -> None:
     """Keep the manifold of a model in a run's directory."""
-    directory.write_manifold(path, decode_manifold(model))
+    directory.write_manifold(path, decode_manifold(model, predictions))
 
 
 def manifold(run: Run, device: str = "auto") -> np.ndarray:
@@ -65,7 +71,7 @@ def manifold(run: Run, device: str = "auto") -> np.ndarray:
     with suppress(UserError):
         if (kept := directory.read_manifold(run.path)) is not None:
             return kept
-    images = decode_manifold(run.model(device))
+    images = decode_manifold(run.model(device), run.predictions())
     with suppress(OSError):  # a store that may only be read is shown all the same
         directory.write_manifold(run.path, images)
     return images

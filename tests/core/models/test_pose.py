@@ -95,8 +95,8 @@ def test_turning_the_picture_turns_the_estimated_angle_with_it(observer, draw_ob
 
 
 def test_the_angle_posterior_peaks_at_the_angle_and_sums_to_one(observer, draw_object):
-    model = observer()
-    images = torch.cat([draw_object(angle=step * model.angle_step) for step in (0, 5, 40)])
+    model = observer(angles=64)
+    images = torch.cat([draw_object(angle=step * 2 * math.pi / 64) for step in (0, 5, 40)])
     posterior = model.angle_posterior(images)
     assert posterior.argmax(1).tolist() == [0, 5, 40]
     torch.testing.assert_close(posterior.sum(1), torch.ones(3))
@@ -106,7 +106,7 @@ def test_the_angle_posterior_peaks_at_the_angle_and_sums_to_one(observer, draw_o
 def test_an_untrained_model_recognises_its_own_drawing_at_the_angle_it_drew(small, networks):
     model = small("marginal", (1, 24, 24), networks=networks, likelihood="gaussian", radii=12, angles=32, centre=False)
     for step in (0, 3, 16, 29):
-        drawn = model.decode(Z, Y, step * model.angle_step)
+        drawn = model.decode(Z, Y, step * 2 * math.pi / 32)
         posterior = model.likelihood(Z, model.one_hot(Y)).posterior(model.look(drawn))
         assert posterior.argmax().item() == step
 

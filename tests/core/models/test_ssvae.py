@@ -211,6 +211,19 @@ def test_traversal_moves_one_dimension_upwards(small, engine):
 
 
 @each_engine
+def test_manifold_and_traversal_stay_within_bounds_and_the_other_latents_in_their_middle(small, engine):
+    model = small(engine, latent_dim=3)
+    bounds = np.array([[-0.5, 0.1], [1.0, 3.0], [0.2, 0.4]])
+    one = torch.tensor([1])
+    grid = model.manifold2d(1, d=3, dims=(2, 0), bounds=bounds)
+    torch.testing.assert_close(grid[0, 2], model.decode(torch.tensor([[0.1, 2.0, 0.4]]), one)[0])
+    torch.testing.assert_close(grid[2, 0], model.decode(torch.tensor([[-0.5, 2.0, 0.2]]), one)[0])
+    steps = model.traverse(1, dim=1, d=3, bounds=bounds)
+    torch.testing.assert_close(steps[0], model.decode(torch.tensor([[-0.2, 1.0, 0.3]]), one)[0])
+    torch.testing.assert_close(steps[2], model.decode(torch.tensor([[-0.2, 3.0, 0.3]]), one)[0])
+
+
+@each_engine
 def test_a_declared_nuisance_moves_the_view_and_its_intensity(small, engine):
     model, x = small(engine, centre=False), images((1, 16, 16))
     still = Nuisance(torch.eye(2).expand(4, 2, 2), torch.zeros(4, 2), torch.ones(4), torch.zeros(4))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ssrvae_core.config import UserError
+from ssrvae_core.evaluation.latents import manifold_bounds
 from ssrvae_core.runs import RunStore, directory
 from ssrvae_core.runs.manifold import STEPS, manifold
 
@@ -21,7 +22,8 @@ def test_training_keeps_the_manifold_beside_the_run(finished):
 
 
 def test_the_manifold_is_what_the_model_draws(finished):
-    drawn = finished.model().manifold2d(2, d=STEPS).numpy()
+    bounds = manifold_bounds(finished.predictions(), 2)
+    drawn = finished.model().manifold2d(2, d=STEPS, bounds=bounds).numpy()
     np.testing.assert_allclose(manifold(finished)[2] / 255, drawn, atol=0.5 / 255 + 1e-6)
 
 
