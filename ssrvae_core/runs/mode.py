@@ -33,4 +33,6 @@ def require_editor() -> None:
         If ``SSRVAE_MODE`` is ``viewer``.
     """
     if is_viewer():
-        raise UserError(f"This is read-only ({ENVIRONMENT}={VIEWER}); start it with {ENVIRONMENT}={EDITOR} to change it.")
+        raise UserError(
+            f"This is read-only ({ENVIRONMENT}={VIEWER}); start it with {ENVIRONMENT}={EDITOR} to change it."
+        )
