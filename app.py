@@ -17,6 +17,7 @@ page = st.navigation(
             st.Page("pages/latent_space.py", title="Latent space", icon=":material/scatter_plot:"),
             st.Page("pages/confusion.py", title="Confusion", icon=":material/grid_on:"),
         ],
+        "Build": [st.Page("pages/data.py", title="Data", icon=":material/folder_open:")],
         "Learn": [st.Page("pages/learn.py", title="Learn", icon=":material/school:")],
     }
 )

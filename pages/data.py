@@ -1,0 +1,251 @@
+"""Data: pick or upload a data set, see what is in it, choose its disorder and its split, and go on to training."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from ssrvae_core.config import (
+    DATASETS,
+    DEFAULT_LABELS_PER_CLASS,
+    PRESETS,
+    DatasetConfig,
+    Disorder,
+    SplitConfig,
+    UserError,
+)
+from ssrvae_core.data import file_dataset
+from ssrvae_core.figures.dataset import class_counts_figure, factor_histogram
+from ssrvae_core.runs.mode import is_viewer
+from ui import charts, datasets, export
+from ui.entry import through_app
+from ui.runs import store
+from ui.sliders import number
+from ui.state import key, pick
+from ui.uploads import BEGINNINGS, Upload, keep, uploads
+
+PAGE = "data"
+HALVES = {"labelled": "Labelled images", "unlabelled": "Unlabelled and validation images"}
+RULES = {"labels": "Labels a class", "ratio": "Supervised ratio", "all": "Every label there is"}
+VIEWS = {"image": "Image", "mask": "Silhouette", "masked": "Inside of the mask"}
+OWN_NUMBERS = ("l-rotation", "l-shear", "l-shift", "l-scale", "u-rotation", "u-shear", "u-shift", "u-scale")
+OF_THE_SET = (*OWN_NUMBERS, "view", "rule", "labels", "ratio", "share", "grey")
+
+
+def upload() -> None:
+    """Show the uploader, and choose what was handed in."""
+    kinds = sorted(suffix.removeprefix(".") for suffix in BEGINNINGS)
+    given = st.file_uploader(
+        "Upload a data set",
+        type=kinds,
+        key=f"{PAGE}-upload",
+        help="npz, npy or HDF5 with a field 'images', a TIFF stack, a picture, or a zip of one folder a class.",
+    )
+    if given is None or st.session_state.get(f"{PAGE}-taken") == given.file_id:
+        return
+    try:
+        with st.spinner("Checking the file"):
+            kept = keep(given.name, given.getvalue(), store())
+    except UserError as error:
+        st.error(str(error))
+        return
+    st.session_state[f"{PAGE}-taken"] = given.file_id
+    st.session_state[key(PAGE, "data")] = kept.id
+    st.rerun()
+
+
+def label(files: dict[str, Upload], name: str) -> str:
+    """How a data set reads in the list."""
+    if name not in files:
+        return name
+    return f"{files[name].name} (uploaded {datetime.fromtimestamp(files[name].uploaded, UTC):%Y-%m-%d})"
+
+
+def disorder(half: str, of: str, default: Disorder) -> Disorder:
+    """Show the sliders of one half's disorder."""
+    sign = half[0]
+    st.markdown(f"**{HALVES[half]}**")
+    (rotation,) = number(
+        PAGE, f"{sign}-rotation", f"Rotation of {half} images, up to", 0, 180, default.rotation, of=of, format="±%d°"
+    )
+    (shear,) = number(
+        PAGE, f"{sign}-shear", f"Shear of {half} images, up to", 0, 45, default.shear, of=of, format="±%d°"
+    )
+    (shift,) = number(
+        PAGE,
+        f"{sign}-shift",
+        f"Shift of {half} images, up to",
+        0,
+        30,
+        round(100 * default.shift),
+        of=of,
+        format="±%d %%",
+        help="Of the image's side",
+    )
+    scale = number(PAGE, f"{sign}-scale", f"Scale of {half} images", 0.5, 1.5, default.scale, of=of, step=0.05)
+    return Disorder(rotation=rotation, shear=shear, shift=shift / 100, scale=(scale[0], scale[1]))
+
+
+def chosen_file(file: Upload) -> DatasetConfig:
+    """Return an upload as a data set, with the grey levels the visitor chose where its floats need a range."""
+    config = described(str(file.path), file.uploaded)
+    if config.intensity is None:
+        return config
+    low, high = config.intensity
+    margin = high - low
+    grey = number(
+        PAGE,
+        "grey",
+        "Grey levels that become black and white",
+        low - margin,
+        high + margin,
+        (low, high),
+        of=file.id,
+        step=margin / 100,
+        help="The file holds floats beyond 0 to 1; levels outside this range are clipped.",
+    )
+    return config if grey[0] == grey[1] else config.model_copy(update={"intensity": (grey[0], grey[1])})
+
+
+@st.cache_data(max_entries=16, show_spinner="Reading the file")
+def described(path: str, uploaded: float) -> DatasetConfig:
+    """Fingerprint a file, and find the range of its grey levels."""
+    return file_dataset(path)
+
+
+def choose_split(config: DatasetConfig, of: str) -> SplitConfig:
+    """Show what decides on the split."""
+    images = datasets.contents(config)
+    columns = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
+    with columns[0]:
+        rules = list(RULES) if not datasets.is_generated(config) else ["labels", "ratio"]
+        rule = pick(PAGE, "rule", "Labels", rules, rules[-1] if "all" in rules else "labels", format_func=RULES.get)
+    values: dict[str, float | bool | None] = {}
+    with columns[1]:
+        if rule == "labels":
+            most = max(int((images.labels >= 0).sum()), 1)
+            default = min(DEFAULT_LABELS_PER_CLASS.get(of, 10), most)
+            (values["labels_per_class"],) = number(
+                PAGE, "labels", "Labels a class", 1, most, default, of=of, slider=False
+            )
+        elif rule == "ratio":
+            (values["labelled_ratio"],) = number(
+                PAGE, "ratio", "Labelled / all", 0.001, 1.0, 0.05, of=of, step=0.01, slider=False, format="%.3f"
+            )
+    with columns[3]:
+        if images.validation is None or not images.validation.any():
+            (share,) = number(PAGE, "share", "Validation (%)", 1, 90, 25, of=of, slider=False)
+            values["validation_fraction"] = share / 100
+    with columns[2]:
+        (seed,) = number(PAGE, "seed", "Seed", 0, 2**31, 0, slider=False)
+    if images.groups is not None:
+        grouped = pick(
+            PAGE, "group", "Hold out", ["images", "groups"], "images", format_func=str.capitalize, segmented=True
+        )
+        values["by_group"] = grouped == "groups"
+    return SplitConfig(seed=seed, **values)
+
+
+through_app()
+st.title("Data")
+
+files = {file.id: file for file in uploads(store())}
+options = [*DATASETS, *files]
+left, right = st.columns([1, 1])
+if is_viewer():
+    right.caption("This dashboard is read-only, so nothing can be uploaded.")
+else:
+    with right:
+        upload()
+with left:
+    chosen = pick(
+        PAGE, "data", "Data set", options, PRESETS["teaching"].data, format_func=lambda name: label(files, name)
+    )
+if st.session_state.setdefault(f"{PAGE}-shown", chosen) != chosen:
+    st.session_state[f"{PAGE}-shown"] = chosen
+    for name in OF_THE_SET:  # they were the other set's
+        st.query_params.pop(name, None)
+        st.session_state.pop(key(PAGE, name), None)
+
+config = chosen_file(files[chosen]) if chosen in files else DATASETS[chosen]
+if datasets.is_generated(config):
+    with st.expander("Disorder", icon=":material/tune:", expanded=True):
+        columns = st.columns(2, gap="large")
+        halves = {}
+        for column, half in zip(columns, HALVES, strict=True):
+            with column:
+                halves[half] = disorder(half, chosen, getattr(config, half))
+    config = config.model_copy(update=halves)
+masks = config.source == "particles" or (
+    not datasets.is_generated(config) and datasets.contents(config).masks is not None
+)
+if masks:
+    view = pick(PAGE, "view", "Show and train on", list(VIEWS), "image", format_func=VIEWS.get, segmented=True)
+    config = config.model_copy(update={"view": view})
+
+rule = choose_split(config, chosen)
+parts = datasets.parts_of(config, rule)
+labelled, unlabelled = datasets.examples(config, parts)
+
+for column, title, images in zip(st.columns(2, gap="large"), HALVES.values(), (labelled, unlabelled), strict=True):
+    with column:
+        st.markdown(f"**{title}**")
+        st.html(datasets.gallery(images))
+
+table = datasets.counts(parts)
+name = label(files, chosen)
+size = " x ".join(map(str, labelled.image_shape[1:]))
+about = (
+    f"{name}{' (changed)' if chosen in DATASETS and config != DATASETS[chosen] else ''}: {datasets.parts_text(table)}; "
+    f"{size} pixels, {parts.labelled.n_classes} classes, seed {rule.seed}."
+)
+st.caption(about)
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    if st.button(
+        "Train on this", type="primary", icon=":material/model_training:", disabled=is_viewer(), key=f"{PAGE}-train"
+    ):
+        datasets.hand_over(datasets.draft(config, rule))
+        st.switch_page("pages/train.py")
+    st.download_button(
+        "Data as npz",
+        data=lambda: datasets.as_npz(config, rule),
+        file_name=f"{chosen}.npz",
+        mime="application/octet-stream",
+        on_click="ignore",
+        icon=":material/download:",
+        help="As it is split here: images, the labels that are not hidden, the validation part, masks and factors.",
+    )
+    figure = class_counts_figure({part: table[part] for part in table.columns[1:]}, table["Class"])
+    export.menu("data", f"Classes of {name}", about, figure=lambda: figure, table=lambda: table)
+
+st.subheader("Classes")
+left, right = st.columns([3, 2], vertical_alignment="center")
+with left:
+    charts.show(
+        figure,
+        key=f"{PAGE}-classes",
+        alt="Number of images of each class in the labelled, the unlabelled and the validation part.",
+        file_name=f"classes-{chosen}",
+        height=150 + 34 * len(table),
+    )
+with right:
+    st.dataframe(table, hide_index=True, alt="Number of images of each class in each part.")
+if datasets.is_generated(config):
+    st.caption("The classes of the unlabelled images are known here because they were drawn; no model sees them.")
+
+factors = datasets.factors(config, parts)
+st.subheader("Factors of variation")
+if not factors:
+    st.caption("No factor of variation is known of these images, or none varies.")
+columns = st.columns(3)
+for index, (title, values) in enumerate(factors.items()):
+    with columns[index % len(columns)]:
+        charts.show(
+            factor_histogram(title, values),
+            key=f"{PAGE}-factor-{title}",
+            alt=f"Histogram of {title}: {' and '.join(values)}.",
+            file_name=f"{title}-{chosen}",
+            height=260,
+        )
+if factors:
+    st.caption("Share of the images in each of 24 bins.")

@@ -1,0 +1,96 @@
+"""What is in a data set: how many images of each class in each part, and how its factors are spread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ssrvae_core.figures import theme
+
+BINS = 24
+PARTS = {"Labelled": theme.CLASS_COLOURS[0], "Unlabelled": theme.NEUTRAL, "Validation": theme.CLASS_COLOURS[1]}
+_SHAPES = {"Labelled": "", "Unlabelled": "/", "Validation": "."}
+_PATTERN = {"fgcolor": "rgba(0, 0, 0, 0.4)", "fillmode": "overlay"}
+"""Hatching beside the colours, for who cannot tell them apart."""
+
+
+def class_counts_figure(counts: Mapping[str, Sequence[int]], class_names: Sequence[str]) -> go.Figure:
+    """Draw a bar a class, made of the parts of the split.
+
+    Parameters
+    ----------
+    counts : mapping of str to sequence of int
+        Number of images of each class by the name of the part.
+    class_names : sequence of str
+        The classes, in the order of the counts.
+    """
+    figure = go.Figure(
+        [
+            go.Bar(
+                x=list(values),
+                y=list(class_names),
+                name=part,
+                orientation="h",
+                marker={
+                    "color": PARTS[part],
+                    "pattern": _PATTERN | {"shape": _SHAPES[part]},
+                },
+                hovertemplate=f"%{{y}}<br>{part.lower()}: %{{x}} images<extra></extra>",
+            )
+            for part, values in counts.items()
+        ]
+    )
+    figure.update_layout(
+        template=theme.template(),
+        barmode="stack",
+        bargap=0.35,
+        legend={"orientation": "h", "x": 0, "y": 1.05, "yanchor": "bottom", "traceorder": "normal"},
+        xaxis={"title": {"text": "Images"}, "rangemode": "tozero"},
+        yaxis={"autorange": "reversed", "type": "category"},
+        margin={"l": 90, "r": 24, "t": 50, "b": 50},
+    )
+    return figure
+
+
+def factor_histogram(title: str, values: Mapping[str, np.ndarray]) -> go.Figure:
+    """Draw how a factor is spread: the share of the images of each part in each of 24 bins.
+
+    Parameters
+    ----------
+    title : str
+        The factor's name, with its unit.
+    values : mapping of str to array
+        The factor's values by the name of the part, ``"Labelled"`` or ``"Unlabelled"``, or by any other name.
+    """
+    finite = {part: array[np.isfinite(array)] for part, array in values.items()}
+    everything = np.concatenate(list(finite.values()))
+    edges = np.linspace(everything.min(), everything.max(), BINS + 1)
+    figure = go.Figure()
+    for index, (part, array) in enumerate(finite.items()):
+        figure.add_trace(
+            go.Scatter(
+                x=(edges[:-1] + edges[1:]) / 2,
+                y=np.histogram(array, edges)[0] / max(len(array), 1),
+                name=part,
+                mode="lines",
+                line={
+                    "shape": "hvh",
+                    "color": PARTS.get(part, theme.CLASS_COLOURS[2]),
+                    "width": 2,
+                    "dash": ("solid", "dot")[index % 2],
+                },
+                fill="tozeroy",
+                hovertemplate=f"{part.lower()}<br>%{{x:.3g}}: %{{y:.1%}} of the images<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        template=theme.template(),
+        showlegend=True,
+        legend={"orientation": "h", "x": 0, "y": 1.05, "yanchor": "bottom"},
+        xaxis={"title": {"text": title}},
+        yaxis={"rangemode": "tozero", "tickformat": ".0%"},
+        margin={"l": 50, "r": 16, "t": 44, "b": 50},
+    )
+    return figure

@@ -1,0 +1,217 @@
+"""What visitors hand in: taken if it is images, refused in one sentence if it is anything else."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from ssrvae_core.config import UserError
+from ssrvae_core.data import read_images
+from ssrvae_core.runs import RunStore
+from ui import uploads
+from ui.uploads import keep
+
+IMAGES = np.random.default_rng(0).integers(0, 255, (6, 12, 12), dtype=np.uint8)
+LABELS = np.array([0, 1, 0, 1, 0, -1])
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path)
+
+
+def npz(**fields):
+    buffer = io.BytesIO()
+    np.savez(buffer, **fields)
+    return buffer.getvalue()
+
+
+def npy(array, **options):
+    buffer = io.BytesIO()
+    np.save(buffer, array, **options)
+    return buffer.getvalue()
+
+
+def picture(kind, grey=None):
+    buffer = io.BytesIO()
+    Image.fromarray(IMAGES[0] if grey is None else grey).save(buffer, format=kind)
+    return buffer.getvalue()
+
+
+def tiff():
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, IMAGES)
+    return buffer.getvalue()
+
+
+def hdf5(tmp_path, fill):
+    path = tmp_path / "made.h5"
+    with h5py.File(path, "w") as file:
+        fill(file)
+    return path.read_bytes()
+
+
+def archive(*members):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in members:
+            packed.writestr(name, content)
+    return buffer.getvalue()
+
+
+def nothing_kept(store):
+    return not list((store.root / "uploads").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "n"),
+    [
+        ("a.npz", npz(images=IMAGES, labels=LABELS), 6),
+        ("a.npy", npy(IMAGES), 6),
+        ("A.PNG", picture("PNG"), 1),
+        ("a.jpg", picture("JPEG"), 1),
+        ("a.tif", tiff(), 6),
+    ],
+)
+def test_images_are_kept_by_the_hash_of_their_content(name, content, n, store):
+    kept = keep(name, content, store)
+    assert kept.path.name == hashlib.sha256(content).hexdigest() + kept.path.suffix
+    assert kept.path.read_bytes() == content
+    assert len(read_images(kept.path)) == n
+    assert [(upload.id, upload.name) for upload in uploads.uploads(store)] == [(kept.id, name)]
+
+
+def test_hdf5_is_kept(tmp_path, store):
+    content = hdf5(tmp_path, lambda file: file.update({"images": IMAGES, "factors/size": np.arange(6.0)}))
+    assert set(read_images(keep("a.h5", content, store).path).factors) == {"size"}
+
+
+@pytest.mark.parametrize("top", ["", "my particles/"])
+def test_a_zip_of_class_folders_becomes_labelled_images(top, store):
+    members = [
+        (f"{top}rod/1.png", picture("PNG")),
+        (f"{top}cube/1.png", picture("PNG", IMAGES[1])),
+        (f"{top}unlabelled/1.png", picture("PNG", IMAGES[2])),
+        ("__MACOSX/._1.png", b"junk"),
+        (f"{top}notes.txt", b"hello"),
+    ]
+    kept = keep("particles.zip", archive(*members), store)
+    images = read_images(kept.path)
+    assert kept.path.suffix == ".npz"
+    assert images.class_names == ("cube", "rod")
+    assert images.labels.tolist() == [0, 1, -1]
+    assert keep("again.zip", archive(*members), store).path == kept.path
+
+
+def test_the_same_content_is_kept_once(store):
+    assert keep("a.npy", npy(IMAGES), store).path == keep("b.npy", npy(IMAGES), store).path
+    assert [upload.name for upload in uploads.uploads(store)] == ["b.npy"]
+
+
+def link(name):
+    member = zipfile.ZipInfo(name)
+    member.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return member
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.exe", b"MZ", "no known image format"),
+        ("noending", b"", "no known image format"),
+        ("a.png", b"<svg onload=alert(1)>", "is not a .png file"),
+        ("a.npz", b"", "is not a .npz file"),
+        ("a.npz", b"PK\x03\x04 torn", "cannot be opened"),
+        ("a.npy", npy(np.array([{"a": 1}], dtype=object), allow_pickle=True), "Python objects"),
+        ("a.npy", npy(np.full((3, 12, 12), np.nan)), "no finite number"),
+        ("a.npy", npy(IMAGES.astype(np.complex64)), "type complex64"),
+        ("a.npy", npy(IMAGES[0]), "shape (12, 12)"),
+        ("a.npz", npz(images=IMAGES, labels=np.arange(3)), "'labels'"),
+        ("a.png", picture("PNG")[:60], "cannot be read"),
+        ("a.zip", archive(("notes.txt", b"hi")), "holds no picture"),
+        ("a.zip", archive(("../../evil.png", picture("PNG"))), "leads out of the archive"),
+        ("a.zip", archive(("/etc/evil.png", picture("PNG"))), "leads out of the archive"),
+        ("a.zip", archive(("a\\..\\..\\evil.png", picture("PNG"))), "leads out of the archive"),
+        ("a.zip", archive((link("rod/1.png"), "/etc/passwd")), "holds a link"),
+        (
+            "a.zip",
+            archive(("a.png", picture("PNG")), ("a.png/b.png", picture("PNG"))),
+            "cannot be unpacked",
+        ),
+        ("a.zip", archive(("rod/1.png", picture("PNG")), ("cube/1.png", b"text")), "cube/1.png"),
+    ],
+)
+def test_what_is_no_images_is_refused_in_a_sentence_and_not_kept(name, content, says, store):
+    with pytest.raises(UserError) as refused:
+        keep(name, content, store)
+    sentence = str(refused.value)
+    assert says in sentence
+    assert str(store.root) not in sentence
+    assert nothing_kept(store)
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "name", "content", "says"),
+    [
+        ("MAX_UNPACKED", 1000, "a.zip", archive(("a.png", bytes(10**6))), "would unpack to"),
+        ("MAX_UNPACKED", 1000, "a.npz", npz(images=IMAGES.repeat(9, axis=0)), "would unpack to"),
+        ("MAX_MEMBERS", 1, "a.zip", archive(("a", b""), ("b", b"")), "2 files, more than"),
+        ("MAX_BYTES", 10, "a.npy", npy(IMAGES), "MB, more than"),
+        ("MAX_IMAGES", 5, "a.npy", npy(IMAGES), "6 images, more than"),
+    ],
+)
+def test_what_is_too_large_is_refused(limit, most, name, content, says, store, monkeypatch):
+    monkeypatch.setattr(uploads, limit, most)
+    with pytest.raises(UserError, match=says):
+        keep(name, content, store)
+    assert nothing_kept(store)
+
+
+def test_hdf5_may_not_have_other_files_read(tmp_path, store):
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(os.urandom(6 * 144))
+
+    def outside(file):
+        file.create_dataset("images", IMAGES.shape, np.uint8, external=[(str(secret), 0, 6 * 144)])
+
+    def linked(file):
+        file["images"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "images")
+
+    def soft(file):
+        file["factors/size"] = h5py.SoftLink("/images")
+        file["images"] = IMAGES
+
+    for fill, says in ((outside, "lies in another file"), (linked, "holds a link"), (soft, "holds a link")):
+        with pytest.raises(UserError, match=says):
+            keep("a.h5", hdf5(tmp_path, fill), store)
+    assert nothing_kept(store)
+
+
+def test_a_viewer_may_not_upload_whatever_the_page_shows(store, monkeypatch):
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    with pytest.raises(UserError, match="read-only"):
+        keep("a.npy", npy(IMAGES), store)
+    assert not (store.root / "uploads").exists()
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd.npy", "<b>x</b>.npy", "a" * 500 + ".npy", "[x](javascript:1).npy"])
+def test_a_name_is_only_a_name(name, store):
+    kept = keep(name, npy(IMAGES), store)
+    assert kept.path.parent == (store.root / "uploads").absolute()
+    assert len(kept.name) <= 80 and not set(kept.name) & set("<>/[]()")
+
+
+def test_strange_files_among_the_uploads_are_left_alone(store):
+    kept = keep("a.npy", npy(IMAGES), store)
+    (kept.path.parent / "notes.txt").write_text("hello")
+    kept.path.with_suffix(".json").write_text("{")
+    assert [upload.name for upload in uploads.uploads(store)] == [f"{kept.id}.npy"]

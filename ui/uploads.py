@@ -1,0 +1,241 @@
+"""Files that visitors hand in: checked on the server, and kept in the store by the hash of their content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ssrvae_core.config import UserError
+from ssrvae_core.data import file_dataset, load
+from ssrvae_core.data.pictures import LABEL_TABLE, PICTURE_SUFFIXES, read_folder
+from ssrvae_core.data.writing import npz_bytes
+from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.files import atomic_write, write_json
+from ssrvae_core.runs.mode import require_editor
+
+MAX_BYTES = 200 * 2**20
+"""Largest file that is taken; the same as server.maxUploadSize."""
+MAX_UNPACKED = 2**30
+"""Most bytes an archive may hold once it is unpacked."""
+MAX_MEMBERS = 50_000
+"""Most files in an archive."""
+MAX_IMAGES = 200_000
+"""Most images in a file."""
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+BEGINNINGS: dict[str, tuple[bytes, ...]] = {
+    ".npz": (b"PK\x03\x04",),
+    ".zip": (b"PK\x03\x04",),
+    ".npy": (b"\x93NUMPY",),
+    ".h5": (b"\x89HDF\r\n\x1a\n",),
+    ".hdf5": (b"\x89HDF\r\n\x1a\n",),
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".png": (b"\x89PNG\r\n\x1a\n",),
+    ".jpg": (b"\xff\xd8\xff",),
+    ".jpeg": (b"\xff\xd8\xff",),
+}
+"""What a file of each kind begins with."""
+
+_STORED = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{2,5}")
+_LONGEST_NAME = 80
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file in the store.
+
+    Attributes
+    ----------
+    path : Path
+        ``<store>/uploads/<sha256>.<suffix>``.
+    name : str
+        What the visitor called it, without markup.
+    uploaded : float
+        Unix time.
+    """
+
+    path: Path
+    name: str
+    uploaded: float
+
+    @property
+    def id(self) -> str:
+        """The first 12 hex digits of the content's SHA-256."""
+        return self.path.name[:12]
+
+
+def uploads(store: RunStore) -> list[Upload]:
+    """Return the files kept in a store, the newest first."""
+    folder = store.root / "uploads"
+    paths = [path for path in folder.glob("*.*") if _STORED.fullmatch(path.name) and path.suffix in BEGINNINGS]
+    found = [Upload(path.absolute(), _name(path), path.stat().st_mtime) for path in paths if path.is_file()]
+    return sorted(found, key=lambda upload: (-upload.uploaded, upload.id))
+
+
+def keep(name: str, content: bytes, store: RunStore) -> Upload:
+    """Check a file, and keep it in the store under the hash of its content; a zip of pictures is kept as npz.
+
+    Parameters
+    ----------
+    name : str
+        What the visitor called it; only its suffix decides anything.
+    content : bytes
+        Its content.
+    store : RunStore
+        Where it goes.
+
+    Raises
+    ------
+    UserError
+        If nothing may be changed here, or the file is too large, not what its name says, or holds no usable images.
+    """
+    require_editor()
+    name = _harmless(name)
+    suffix = PurePosixPath(name).suffix.lower()
+    _check_beginning(name, suffix, content)
+    folder = store.root / "uploads"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".checking-", dir=folder) as room:
+        path = Path(room) / f"file{suffix}"
+        try:
+            if suffix in (".zip", ".npz"):
+                _check_archive(name, content)
+            if suffix == ".zip":
+                content, suffix = _pictures(content, Path(room) / "unpacked"), ".npz"
+                path = path.with_suffix(suffix)
+            path.write_bytes(content)
+            if suffix in (".h5", ".hdf5"):
+                _check_hdf5(path)
+            n = len(load(file_dataset(path)))
+        except UserError as error:
+            raise UserError(str(error).replace(f"{path.parent}/unpacked", name).replace(str(path), name)) from error
+    if n > MAX_IMAGES:
+        raise UserError(f"{name} holds {n:,} images, more than the {MAX_IMAGES:,} that are taken; upload fewer.")
+    stored = folder / f"{hashlib.sha256(content).hexdigest()}{suffix}"
+    atomic_write(stored, content)
+    write_json(_label(stored), {"name": name})
+    return Upload(stored.absolute(), name, stored.stat().st_mtime)
+
+
+def _label(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.json")
+
+
+def _name(path: Path) -> str:
+    """Return what an upload was called, or the beginning of its hash where that is not known."""
+    try:
+        return _harmless(json.loads(_label(path).read_text("utf-8"))["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{path.name[:12]}{path.suffix}"
+
+
+def _harmless(name: str) -> str:
+    """Return a file name without folders and markup, cut in its middle where it is long."""
+    plain = re.sub(r"[^\w .+-]", "", PurePosixPath(str(name).replace("\\", "/")).name).strip() or "file"
+    return plain if len(plain) <= _LONGEST_NAME else f"{plain[: _LONGEST_NAME - 12]}..{plain[-10:]}"
+
+
+# Checks before anything is read.
+
+
+def _check_beginning(name: str, suffix: str, content: bytes) -> None:
+    if suffix not in BEGINNINGS:
+        raise UserError(f"{name} is of no known image format; upload a file ending in one of {', '.join(BEGINNINGS)}.")
+    if len(content) > MAX_BYTES:
+        raise UserError(f"{name} has {len(content) / 2**20:.0f} MB, more than the {MAX_BYTES // 2**20} that are taken.")
+    if not content.startswith(BEGINNINGS[suffix]):
+        raise UserError(f"{name} is not a {suffix} file, whatever its name says; save it anew in that format.")
+
+
+def _check_archive(name: str, content: bytes) -> None:
+    """Refuse an archive by its table of contents: too much in it, links, or paths that lead out of it."""
+    for member in _members(name, content):
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", str(path)):
+            raise UserError(f"{name} holds a file whose path leads out of the archive; pack the folder anew.")
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise UserError(f"{name} holds a link; pack the files themselves.")
+        if member.flag_bits & 1:
+            raise UserError(f"{name} is encrypted; pack it without a password.")
+
+
+def _members(name: str, content: bytes) -> Sequence[zipfile.ZipInfo]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir() and member.filename]
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise UserError(f"{name} cannot be opened ({error}); it may be cut short, so pack it anew.") from error
+    if len(members) > MAX_MEMBERS:
+        raise UserError(f"{name} holds {len(members):,} files, more than the {MAX_MEMBERS:,} that are taken.")
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > MAX_UNPACKED:
+        raise UserError(f"{name} would unpack to {unpacked / 2**30:.1f} GB, more than the 1 GB that is taken.")
+    return members
+
+
+def _check_hdf5(path: Path) -> None:
+    """Refuse an HDF5 file that has other files read: by links, external storage or virtual data sets."""
+    import h5py
+
+    def visit(group: h5py.Group) -> None:
+        for key in group:
+            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                raise UserError(f"{path} holds a link ('{_harmless(key)}'); store the array itself.")
+            item = group[key]
+            if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+                raise UserError(f"The field '{_harmless(key)}' of {path} lies in another file; store the array itself.")
+            if isinstance(item, h5py.Group) and group.name == "/":
+                visit(item)  # the factors; nothing deeper is read
+
+    try:
+        with h5py.File(path, "r") as file:
+            visit(file)
+    except UserError:
+        raise
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise UserError(f"{path} cannot be read as an HDF5 file; it may be damaged, so save it anew.") from error
+
+
+# A zip of pictures.
+
+
+def _pictures(content: bytes, folder: Path) -> bytes:
+    """Unpack the pictures of a checked archive, and return them as an npz."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        wanted = [(member, _inside(member)) for member in archive.infolist()]
+        wanted = [(member, path) for member, path in wanted if _is_wanted(path)]
+        top = {path.parts[0] for _, path in wanted}
+        # The folder itself was packed, not what is in it, if one folder holds everything and classes inside.
+        packed = len(top) == 1 and any(len(path.parts) > 2 or path.name == LABEL_TABLE for _, path in wanted)
+        for member, path in wanted:
+            target = folder.joinpath(*(path.parts[1:] if packed and len(path.parts) > 1 else path.parts))
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(member) as source, target.open("wb") as sink:
+                    shutil.copyfileobj(source, sink)
+            except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, EOFError) as error:
+                raise UserError(f"{folder} cannot be unpacked; it may be damaged, so pack it anew.") from error
+    folder.mkdir(exist_ok=True)
+    return npz_bytes(read_folder(folder))
+
+
+def _inside(member: zipfile.ZipInfo) -> PurePosixPath:
+    return PurePosixPath(member.filename.replace("\\", "/"))
+
+
+def _is_wanted(path: PurePosixPath) -> bool:
+    """Whether a file is a picture or the table of labels, and not hidden."""
+    if any(part.startswith((".", "__")) for part in path.parts):
+        return False
+    return path.suffix.lower() in PICTURE_SUFFIXES or path.name == LABEL_TABLE
