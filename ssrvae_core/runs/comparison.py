@@ -187,7 +187,8 @@ def _path(config: RunConfig, rival: str, store: RunStore) -> Path:
 
 def _read(path: Path) -> RivalResult | None:
     try:
-        return RivalResult.model_validate(json.loads((path / RESULT).read_bytes()) | {"path": path})
+        values = json.loads((path / RESULT).read_bytes())
+        return RivalResult.model_validate({**values, "path": path} if isinstance(values, dict) else values)
     except (OSError, ValueError):  # a validation error is a ValueError, too
         return None
 

@@ -24,9 +24,8 @@ from ssrvae_core.training.objective import draw_nuisance
 WIDTHS = (16, 32, 64, 128)
 """Channels of the blocks; each halves the image."""
 
-STEPS = 800
-LABELLED_BATCH = 64
-UNLABELLED_BATCH = 128
+STEPS, FIXMATCH_STEPS = 1000, 500
+LABELLED_BATCH, UNLABELLED_BATCH = 32, 64
 LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 5e-3
 WEAK = Augmentation()
@@ -103,6 +102,7 @@ class _Training:
     def __init__(self, data: Split, seed: int, device: str, *, fixmatch: bool) -> None:
         self.device, self.seed = choose_device(device), seed
         self.fixmatch = fixmatch and len(data.unlabelled) > 0
+        self.steps = FIXMATCH_STEPS if self.fixmatch else STEPS
         seen = data.labelled.images
         self.mean, self.sd = float(seen.mean()), max(float(seen.std()), 1e-3)
         self.labelled = torch.from_numpy(seen).to(self.device)
@@ -117,9 +117,9 @@ class _Training:
             network = SmallCNN(self.labelled.shape[1], self.n_classes, self.mean, self.sd)
             network = network.to(self.device).train()
             optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
-            for step in range(STEPS):
+            for step in range(self.steps):
                 for group in optimiser.param_groups:
-                    group["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * step / STEPS)) / 2
+                    group["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * step / self.steps)) / 2
                 loss = self._loss(network)
                 optimiser.zero_grad()
                 loss.backward()
@@ -147,7 +147,12 @@ class _Training:
         return self.view(images, draw_nuisance(nuisances, images, turn=True, generator=self.generator))
 
     def _parameters(self) -> dict[str, Any]:
-        told = {"steps": STEPS, "batch_size": LABELLED_BATCH, "learning_rate": LEARNING_RATE, "widths": list(WIDTHS)}
+        told = {
+            "steps": self.steps,
+            "batch_size": LABELLED_BATCH,
+            "learning_rate": LEARNING_RATE,
+            "widths": list(WIDTHS),
+        }
         if not self.fixmatch:
             return told
         return told | {"unlabelled_batch_size": UNLABELLED_BATCH, "confidence_threshold": THRESHOLD}

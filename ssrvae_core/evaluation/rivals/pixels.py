@@ -6,6 +6,7 @@ is nothing to choose by, and the first value of everything is taken; so it is be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,7 +88,7 @@ def knn(data: Split, seed: int, device: str) -> PixelClassifier:
 
 def flat(images: np.ndarray) -> np.ndarray:
     """Return the pixels (N, C * H * W) of images (N, C, H, W)."""
-    return images.reshape(len(images), -1)
+    return images.reshape(len(images), math.prod(images.shape[1:]))
 
 
 def folds(labels: np.ndarray) -> int:
