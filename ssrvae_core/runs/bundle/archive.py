@@ -23,7 +23,7 @@ MAX_ENTRIES = 4096
 """Most files in an archive."""
 
 MAX_RATIO = 100
-"""Most bytes one packed byte may become, once an entry has unpacked to more than ``FREE_BYTES``."""
+"""Most bytes that a packed byte may become on average, of entries that unpack to more than ``FREE_BYTES``."""
 
 FREE_BYTES = 2**20
 STEP = 2**18
@@ -32,6 +32,7 @@ _END = struct.Struct("<4s4H2LH")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _DIRECTORY = 0x10  # of the DOS attributes
+_WRAPPING = 6  # bytes that zlib puts around what it deflates
 _WHEN = (1980, 1, 1, 0, 0, 0)
 
 
@@ -68,7 +69,17 @@ def write(file: IO[bytes], entries: Iterable[tuple[str, bytes]], *, packed: bool
             info = zipfile.ZipInfo(name, _WHEN)
             info.create_system = 3  # Unix, whatever this is
             info.external_attr = (stat.S_IFREG | 0o644) << 16
-            archive.writestr(info, content, zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED)
+            archive.writestr(info, content, _method(content) if packed else zipfile.ZIP_STORED)
+
+
+def _method(content: bytes) -> int:
+    """Deflate, but not what would then look like a bomb, such as images that are nearly all black."""
+    looks = len(content) > FREE_BYTES and _is_bomb(len(content), len(zlib.compress(content)) - _WRAPPING)
+    return zipfile.ZIP_STORED if looks else zipfile.ZIP_DEFLATED
+
+
+def _is_bomb(size: int, packed: int) -> bool:
+    return size > max(FREE_BYTES, MAX_RATIO * packed)
 
 
 class Archive:
@@ -98,6 +109,9 @@ class Archive:
             raise Refusal(f"{what} holds a file twice")
         if sum(entry.size for entry in entries) > MAX_BYTES:
             raise Refusal(f"{what} would unpack to more than {MAX_BYTES >> 20} MB")
+        for entry in entries:  # no entry is ever unpacked beyond the size it announces
+            if _is_bomb(entry.size, entry.packed):
+                raise Refusal(f"{entry.name!r} in {what} unpacks to over {MAX_RATIO} times its size")
         self._check_layout(sorted(entries, key=lambda entry: entry.offset), directory)
 
     @classmethod
@@ -136,9 +150,6 @@ class Archive:
             except zlib.error as error:
                 raise Refusal(f"{entry.name} in {self._what} is damaged") from error
             content += part
-            taken = entry.packed - left - len(inflate.unconsumed_tail)
-            if len(content) > max(FREE_BYTES, MAX_RATIO * taken):
-                raise Refusal(f"{entry.name} in {self._what} unpacks to over {MAX_RATIO} times its size")
             if len(content) > entry.size or not (chunk or part):
                 raise Refusal(f"{entry.name} in {self._what} does not unpack to the size it announces")
         if left or inflate.unused_data:
