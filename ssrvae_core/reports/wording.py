@@ -1,0 +1,140 @@
+"""How runs, numbers and conditions read in titles and captions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+
+from ssrvae_core.config import DatasetConfig
+from ssrvae_core.runs import Run
+
+MODEL_TITLES = {"ss-vae": "ss-VAE", "ss-rvae": "ss-rVAE", "ss-rvae-paper": "ss-rVAE (paper)"}
+RIVAL_TITLES = {
+    "decision-tree": "Decision tree",
+    "random-forest": "Random forest",
+    "xgboost": "XGBoost",
+    "logistic-regression": "Logistic regression",
+    "knn": "k nearest neighbours",
+    "label-spreading": "Label spreading",
+    "cnn": "CNN",
+    "cnn-fixmatch": "CNN with FixMatch",
+}
+
+
+def plain(text: str) -> str:
+    """Return a text that plotly shows as it is, whatever tags it holds: plotly reads a little HTML in every string."""
+    return escape(text, quote=False)
+
+
+def model_title(run: Run) -> str:
+    """Return the name of a run's model as it is written in the paper."""
+    return MODEL_TITLES[run.config.model.name]
+
+
+def labels_text(run: Run) -> str:
+    """Say how many labels a run sees."""
+    split = run.config.split
+    if split.labels_per_class is not None:
+        return f"{split.labels_per_class} labels a class"
+    return "all labels" if split.labelled_ratio is None else f"{ratio_text(split.labelled_ratio)} labelled"
+
+
+def ratio_text(ratio: float) -> str:
+    """Return a supervised ratio in percent."""
+    return f"{100 * ratio:g} %"
+
+
+def titles(runs: Sequence[Run]) -> list[str]:
+    """Return titles that tell these runs apart: the model's name, and no more than it takes beside it."""
+    for words in (
+        [model_title(run) for run in runs],
+        [f"{model_title(run)}, {labels_text(run)}" for run in runs],
+        [f"{model_title(run)}, {labels_text(run)}, seed {run.config.seed}" for run in runs],
+    ):
+        if len(set(words)) == len(runs):
+            return words
+    return [f"{model_title(run)}, run {run.id}" for run in runs]
+
+
+def accuracy_text(accuracy: float | None) -> str:
+    """Return an accuracy with three decimals that never round a few errors away."""
+    if accuracy is None:
+        return "no accuracy (no labels)"
+    return ">0.999" if 0.9995 <= accuracy < 1 else f"{accuracy:.3f}"
+
+
+def spread_text(accuracies: Sequence[float]) -> str:
+    """Return the accuracy of one seed, or mean and worst over several."""
+    if len(accuracies) < 2:
+        return accuracy_text(next(iter(accuracies), None))
+    mean, worst = accuracy_text(float(np.mean(accuracies))), accuracy_text(min(accuracies))
+    return f"{mean} (mean over {len(accuracies)} seeds; worst {worst})"
+
+
+def seeds_text(shown: int, n: int) -> str:
+    """Say which seed is shown, and of how many."""
+    return f"seed {shown}" if n == 1 else f"seed {shown} of {n} is shown"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a time in the unit a person would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def disorder_text(dataset: DatasetConfig) -> str:
+    """Say how far the labelled and the other images of a generated data set are turned; empty for a file."""
+    if dataset.source == "file":
+        return ""
+    labelled, other = dataset.labelled.rotation, dataset.unlabelled.rotation
+    return f"labelled images turned by up to {labelled:g} degrees, all others by up to {other:g}"
+
+
+def conditions(runs: Sequence[Run], n: int) -> str:
+    """Say under which conditions a figure of runs on the same images came about.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Finished runs, judged on the same images.
+    n : int
+        Number of those images.
+
+    Returns
+    -------
+    str
+        Data, N, and for every run the labels, seed, accuracy, epochs and time.
+    """
+    first = runs[0]
+    disorder = disorder_text(first.config.dataset)
+    each = "; ".join(
+        f"{model_title(run)} (run {run.id}): {labels_text(run)}, seed {run.config.seed}, "
+        f"accuracy {accuracy_text(accuracy(run))}, {run.status.epoch} epochs in "
+        f"{duration_text(run.status.seconds)} on {run.status.device}"
+        for run in runs
+    )
+    return f"{first.data_name}: N = {n} validation images{f', {disorder}' if disorder else ''}. {each}."
+
+
+def accuracy(run: Run) -> float | None:
+    """Return the validation accuracy of a run, None where there is none."""
+    return (run.status.validation or {}).get("accuracy")
+
+
+def verdict(ours: Mapping[str, float], rivals: Mapping[str, float]) -> str:
+    """Say which baselines are ahead of which models, by accuracy; a tie counts as ahead.
+
+    Parameters
+    ----------
+    ours, rivals : mapping of str to float
+        Mean accuracy of each model and of each baseline, by title.
+    """
+    ahead = {rival: [name for name, mine in ours.items() if share >= mine] for rival, share in rivals.items()}
+    if not any(ahead.values()):
+        return f"No baseline reaches the {' or the '.join(ours)}."
+    told = [f"{rival} reaches or passes the {' and the '.join(names)}" for rival, names in ahead.items() if names]
+    behind = [rival for rival, names in ahead.items() if not names]
+    return "; ".join(told) + (f"; {', '.join(behind)} stay behind both." if behind else ".")
