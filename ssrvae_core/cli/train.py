@@ -12,16 +12,19 @@ from rich.table import Table
 
 from ssrvae_core.cli.app import Device, Json, Store, View, app, file_config, interruptible, setting
 from ssrvae_core.cli.console import (
-    accuracy_of,
     epoch_progress,
     percent,
     print_evaluation,
     print_json,
+    print_submitted,
     print_table,
     summary_row,
 )
+from ssrvae_core.cli.sweeps import complain, run_shown
 from ssrvae_core.config import DATASETS, DEMO_MODELS, DEMO_PRESET, DEMO_RATIOS, MODELS, PRESETS, RunConfig, run_config
 from ssrvae_core.runs import Run, RunStore
+from ssrvae_core.runs.jobs import JobQueue
+from ssrvae_core.runs.sweep_spec import SweepSpec
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -39,39 +42,26 @@ def _setting_names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield prefix + name
 
 
+DEMO = SweepSpec(preset=DEMO_PRESET, models=DEMO_MODELS, labelled_ratios=DEMO_RATIOS)
+
+
 @app.command()
 def demo(store: Store = None, device: Device = "auto", as_json: Json = False) -> None:
     """Train a small sweep: both models at several shares of labelled images. Finished runs are not trained again."""
     runs_in = RunStore(store)
-    configs = [
-        run_config(preset=DEMO_PRESET, model=model, labelled_ratio=ratio)
-        for model in DEMO_MODELS
-        for ratio in DEMO_RATIOS
-    ]
-    missing = [config for config in configs if not _is_finished(runs_in, config)]
-    if missing:
-        with interruptible(), epoch_progress() as progress:
-            task = progress.add_task("", total=sum(config.training.epochs for config in missing), news="")
-            done = 0
-            for number, config in enumerate(missing, 1):
-                what = f"{config.model.name}, {config.split.labelled_ratio:.0%} labelled"
-                progress.update(task, description=f"{what} ({number}/{len(missing)})")
-                run = _train(config, runs_in, device, None, progress, task, done)
-                done += config.training.epochs
-                progress.update(task, completed=done)
-                progress.console.print(f"{what}: accuracy {percent(accuracy_of(run))}, {run.status.seconds:.0f} s")
-    runs = [runs_in.get(config.run_id) for config in configs]
-    table = Table("labelled images", *DEMO_MODELS, title="Accuracy on the validation images")
-    for row, ratio in enumerate(DEMO_RATIOS):
-        cells = [runs[column * len(DEMO_RATIOS) + row] for column in range(len(DEMO_MODELS))]
-        table.add_row(f"{ratio:.0%}", *(percent(accuracy_of(run)) for run in cells))
+    done = run_shown(DEMO, runs_in, device=device)
+    complain(done)
+    accuracy = {(row["labelled_ratio"], row["model"]): row["accuracy"] for row in done.rows}
+    table = Table("labelled images", *DEMO.models, title="Accuracy on the validation images")
+    for ratio in DEMO.labelled_ratios:
+        table.add_row(f"{ratio:.0%}", *(percent(accuracy[ratio, model]) for model in DEMO.models))
     print_table(table)
     print("The number of training images stays the same: a larger share of labels, which come nearly upright, leaves")
     print("fewer images at other angles. This is one seed.")
-    print(f"The {len(runs)} runs are in {runs_in.root}. 'make demo' opens the dashboard on them;")
+    print(f"The {len(done.rows)} runs are in {runs_in.root}. 'make demo' opens the dashboard on them;")
     print("'python -m ssrvae_core list' lists them, and 'python -m ssrvae_core show RUN' shows one.")
     if as_json:
-        print_json([summary_row(run) for run in runs])
+        print_json([summary_row(runs_in.get(row["run_id"])) for row in done.rows])
 
 
 @app.command(epilog="Settings for --set: " + ", ".join(_setting_names(RunConfig)) + ".")
@@ -93,6 +83,9 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting, such as model.latent_dim=3.")
     ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Queue it as a job that outlives this terminal, and print the job's id.")
+    ] = False,
     store: Store = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -111,6 +104,10 @@ def train(
         seed=seed,
         settings=changes | dict(setting(text) for text in settings or []),
     )
+    if detach:
+        job = JobQueue(RunStore(store)).submit(config=config, device=device, time_limit=time_limit)
+        print_submitted(job, as_json)
+        return
     with interruptible(), epoch_progress() as progress:
         task = progress.add_task(config.model.name, total=config.training.epochs, news="")
         run = _train(config, RunStore(store), device, time_limit, progress, task)
@@ -132,7 +129,6 @@ def _train(
     time_limit: float | None,
     progress: Progress,
     task: TaskID,
-    done: int = 0,
 ) -> Run:
     from ssrvae_core.runs.execute import train_run
 
@@ -140,11 +136,6 @@ def _train(
         accuracy = percent(None if math.isnan(epoch.validation_accuracy) else epoch.validation_accuracy)
         bound = epoch.elbo_unlabelled or epoch.elbo_labelled  # the first is 0 where every image has a label
         news = f"loss {-bound:.1f}  accuracy {accuracy}"
-        progress.update(task, completed=done + epoch.epoch, news=news)
+        progress.update(task, completed=epoch.epoch, news=news)
 
     return train_run(config, store, device=device, time_limit=time_limit, on_epoch=advance)
-
-
-def _is_finished(store: RunStore, config: RunConfig) -> bool:
-    run = store.find(config)
-    return run is not None and run.status.state == "finished"

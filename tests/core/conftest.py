@@ -1,7 +1,10 @@
 """The smallest run there is: 16x16 cards, a few dozen images, networks of a few units."""
 
+import json
+
 import pytest
 
+from ssrvae_core.cli import main
 from ssrvae_core.config import RunConfig, applies, run_config, with_settings
 from ssrvae_core.runs import RunStore
 
@@ -36,6 +39,12 @@ def tiny_config():
 
 
 @pytest.fixture(scope="session")
+def tiny_settings() -> dict:
+    """The settings of a tiny run."""
+    return dict(TINY)
+
+
+@pytest.fixture(scope="session")
 def tiny_options() -> list[str]:
     """The default tiny run as options of ``train``."""
     settings = [option for name, value in TINY.items() for option in ("--set", f"{name}={value}")]
@@ -53,3 +62,43 @@ def finished(tmp_path_factory):
     from ssrvae_core.runs.execute import train_run
 
     return train_run(_tiny_config(), RunStore(tmp_path_factory.mktemp("finished")))
+
+
+@pytest.fixture
+def run_cli(capsys):
+    """Run a command line; return its exit code and what it printed on stdout and stderr."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return left.value.code or 0, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def result_of(run_cli):
+    """Run a command with ``--json``; return the JSON of its last line."""
+
+    def run(*arguments):
+        code, out, err = run_cli(*arguments, "--json")
+        assert code == 0, err
+        return json.loads(out.splitlines()[-1])
+
+    return run
+
+
+@pytest.fixture
+def complaint_of(run_cli):
+    """Run a command that must fail with exit 2; return its one line on stderr."""
+
+    def run(*arguments):
+        code, out, err = run_cli(*arguments)
+        assert code == 2
+        assert out == ""
+        lines = err.strip().splitlines()
+        assert len(lines) == 1, err
+        return lines[0]
+
+    return run

@@ -1,5 +1,4 @@
 import csv
-import json
 import subprocess
 import sys
 
@@ -7,49 +6,9 @@ import numpy as np
 import pytest
 
 import ssrvae_core
-from ssrvae_core.cli import main
 from ssrvae_core.cli import train as cli
 from ssrvae_core.runs import RunStore, directory
-
-
-@pytest.fixture
-def run_cli(capsys):
-    """Run a command line; return its exit code and what it printed on stdout and stderr."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as left:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return left.value.code or 0, said.out, said.err
-
-    return run
-
-
-@pytest.fixture
-def result_of(run_cli):
-    """Run a command with ``--json``; return the JSON of its last line."""
-
-    def run(*arguments):
-        code, out, err = run_cli(*arguments, "--json")
-        assert code == 0, err
-        return json.loads(out.splitlines()[-1])
-
-    return run
-
-
-@pytest.fixture
-def complaint_of(run_cli):
-    """Run a command that must fail with exit 2; return its one line on stderr."""
-
-    def run(*arguments):
-        code, out, err = run_cli(*arguments)
-        assert code == 2
-        assert out == ""
-        lines = err.strip().splitlines()
-        assert len(lines) == 1, err
-        return lines[0]
-
-    return run
+from ssrvae_core.runs.sweep_spec import SweepSpec
 
 
 @pytest.fixture
@@ -300,14 +259,11 @@ def test_an_unfinished_run_can_be_neither_asked_nor_judged(result_of, complaint_
     )
 
 
-def test_the_demo_trains_both_models_at_every_ratio_once(monkeypatch, result_of, run_cli, tiny_config, tmp_path):
-    def tiny(*, preset, model, labelled_ratio):
-        split = {"split__labels_per_class": None, "split__labelled_ratio": labelled_ratio}
-        rotation = {"ss-vae": "none", "ss-rvae": "marginal"}[model]
-        return tiny_config(**split, model__rotation=rotation, training__epochs=1)
-
-    monkeypatch.setattr(cli, "run_config", tiny)
-    monkeypatch.setattr(cli, "DEMO_RATIOS", (0.25, 0.5))
+@pytest.mark.slow
+def test_the_demo_trains_both_models_at_every_ratio_once(monkeypatch, result_of, run_cli, tiny_settings, tmp_path):
+    settings = tiny_settings | {"training.epochs": 1}
+    tiny = {"data": "cards-b2", "models": ("ss-vae", "ss-rvae"), "labelled_ratios": (0.25, 0.5)}
+    monkeypatch.setattr(cli, "DEMO", SweepSpec(**tiny, settings=settings))
     rows = result_of("demo", "--store", tmp_path)
     assert [(row["model"], row["labelled_ratio"], row["state"]) for row in rows] == [
         (model, ratio, "finished") for model in ("ss-vae", "ss-rvae") for ratio in (0.25, 0.5)

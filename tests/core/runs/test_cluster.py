@@ -1,0 +1,144 @@
+"""A real scheduler and worker processes on loopback."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssrvae_core.config import UserError
+from ssrvae_core.runs import directory
+from ssrvae_core.runs.cluster import place
+from ssrvae_core.runs.files import locked
+from ssrvae_core.runs.sweep import SweepSpec, run_sweep
+
+ROOT = Path(__file__).parents[3]
+
+
+class Cluster:
+    """A scheduler and workers that share nothing with the test but the loopback device."""
+
+    def __init__(self, folder):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.folder, self.address = folder, f"tcp://127.0.0.1:{self.port}"
+        self.scheduler = self._start("dask_scheduler", "--host", "127.0.0.1", "--port", str(self.port))
+        self.workers = []
+
+    def add_worker(self):
+        place = self.folder / f"worker-{len(self.workers)}"
+        options = ["--nthreads", "1", "--no-nanny", "--memory-limit", "0", "--local-directory", str(place)]
+        self.workers.append(self._start("dask_worker", self.address, *options))
+
+    def stop(self):
+        for process in (*self.workers, self.scheduler):
+            process.kill()
+            process.wait()
+
+    def _start(self, module, *options):
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        with (self.folder / f"{module}.txt").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", f"distributed.cli.{module}", *options, "--no-dashboard"],
+                cwd=self.folder,
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    cluster = Cluster(folder)
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def spec(tiny_settings, tmp_path):
+    """Two runs and a rival on the images of a file."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "images.npz"
+    np.savez(path, images=rng.integers(0, 255, (40, 16, 16), dtype=np.uint8), labels=np.arange(40) % 2)
+    settings = {name: value for name, value in tiny_settings.items() if not name.startswith("dataset.")}
+    settings |= {"training.epochs": 30}
+    return SweepSpec(data=str(path), labels_per_class=5, seeds=(0, 1), rivals="knn", settings=settings)
+
+
+@pytest.mark.slow
+def test_a_lost_worker_costs_no_run_and_the_results_come_back(cluster, spec, store):
+    """One worker is killed while it trains; another, without the file of the images, takes over."""
+    cluster.add_worker()
+    seen = []
+
+    def kill_once(progress):
+        if max(progress.epochs) >= 2 and not seen:
+            seen.append(max(progress.epochs))
+            os.kill(cluster.workers[0].pid, signal.SIGKILL)
+            cluster.add_worker()
+            cluster.add_worker()
+
+    sweep = run_sweep(spec, store, scheduler=cluster.address, on_progress=kill_once)
+    assert seen and seen[0] < 30
+    assert [row["state"] for row in sweep.rows] == ["finished"] * 4
+    for row in sweep.rows[:2]:
+        run = store.get(row["run_id"])
+        assert [line["epoch"] for line in run.metrics()] == list(range(1, 31))
+        assert (run.path / directory.WEIGHTS).exists() and len(run.predictions()) == run.status.validation["n"]
+    assert run_sweep(spec, store, scheduler="tcp://127.0.0.1:1").rows == sweep.rows
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_told_to_stop_drops_its_work(cluster, spec, store):
+    cluster.add_worker()
+    begun = []
+
+    def look(progress):
+        begun.append(progress.count("running"))
+
+    sweep = run_sweep(
+        spec.model_copy(update={"rivals": ()}),
+        store,
+        scheduler=cluster.address,
+        on_progress=look,
+        should_stop=lambda: begun[-1] > 0,
+    )
+    assert sweep.summary["state"] == "cancelled"
+    assert not store.runs()
+
+
+def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch, spec, store):
+    monkeypatch.setattr("ssrvae_core.runs.cluster.CONNECT", 0.2)
+    with pytest.raises(UserError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:1"):
+        run_sweep(spec, store, scheduler="tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("name", ["../outside", "folder/file", "/absolute", ".hidden", ".."])
+def test_a_worker_cannot_write_beside_its_run(tmp_path, name):
+    with pytest.raises(UserError, match="do not trust it"):
+        place(tmp_path / "store" / "run", {name: b""})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_result_is_placed_whole_and_replaces_what_was_begun(tmp_path):
+    path = tmp_path / "run"
+    path.mkdir()
+    (path / directory.CHECKPOINT).touch()
+    place(path, {directory.CONFIG: b"{}"})
+    assert [file.name for file in path.iterdir()] == [directory.CONFIG]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_run_that_is_trained_here_as_well_is_left_alone(tmp_path):
+    path = tmp_path / "run"
+    with locked(path / directory.LOCK, wait=False):
+        place(path, {directory.CONFIG: b"{}"})
+    assert [file.name for file in path.iterdir()] == [directory.LOCK]
+    assert list(tmp_path.iterdir()) == [path]
