@@ -145,14 +145,17 @@ def rival_result(
     Raises
     ------
     UserError
-        If the rival is unknown, the data are not fit for the split, or the store cannot be written.
+        If the rival or the device is unknown or the data are not fit for the split (the store is then untouched), or
+        the store cannot be written.
     """
     if (result := find_rival(config, rival, store)) is not None:
         return result
-    data = _split(config, loader)
+    from ssrvae_core.training.device import choose_device
+
+    used, data = str(choose_device(device)), _split(config, loader)
     path = _path(config, rival, store)
     with _writing(store), locked(path / directory.LOCK, wait=True):
-        return find_rival(config, rival, store) or _fit(config, rival, data, device, path)
+        return find_rival(config, rival, store) or _fit(config, rival, data, used, path)
 
 
 def find_rival(config: RunConfig, rival: str, store: RunStore) -> RivalResult | None:
@@ -203,10 +206,8 @@ def _split(config: RunConfig, loader: Loader | None) -> Split:
 def _fit(config: RunConfig, rival: str, data: Split, device: str, path: Path) -> RivalResult:
     """Fit a rival and write what it gave; the result last."""
     from ssrvae_core.evaluation.rivals import RIVALS, judge
-    from ssrvae_core.training.device import choose_device
 
-    used = str(choose_device(device))
-    judged = judge(RIVALS[rival], data, config.seed, used)
+    judged = judge(RIVALS[rival], data, config.seed, device)
     result = RivalResult(
         id=path.name,
         rival=rival,
@@ -222,12 +223,12 @@ def _fit(config: RunConfig, rival: str, data: Split, device: str, path: Path) ->
         validation=judged.validation,
         fit_seconds=judged.fit_seconds,
         predict_seconds=judged.predict_seconds,
-        device=used,
+        device=device,
         updated=time.time(),
         path=path,
     )
     directory.write_predictions(path, judged.predictions)
-    write_json(path / directory.ENVIRONMENT, environment(used))
+    write_json(path / directory.ENVIRONMENT, environment(device))
     atomic_write(path / RESULT, result.model_dump_json(indent=2) + "\n")
     return result
 
