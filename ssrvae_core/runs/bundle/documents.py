@@ -14,6 +14,9 @@ MAX_DEPTH = 12
 MAX_TEXT = 300
 """Most characters of one string."""
 
+MAX_PATH = 4096
+"""Most characters of one string where paths of this machine may still be."""
+
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # possessive, so that no text makes it slow
 _BRACKET = re.compile(r"[\[\]{}]")
 

@@ -18,7 +18,7 @@ from ssrvae_core.runs.bundle import manifest
 from ssrvae_core.runs.bundle.archive import Refusal, write
 from ssrvae_core.runs.bundle.arrays import FACTOR, pack
 from ssrvae_core.runs.bundle.check import LICENCE, check_run, names_a_path
-from ssrvae_core.runs.bundle.documents import parse_object
+from ssrvae_core.runs.bundle.documents import MAX_PATH, parse_object
 from ssrvae_core.runs.bundle.manifest import MANIFEST, MAX_RUNS, Files, Listed, Manifest, config_id
 from ssrvae_core.runs.bundle.weights import read_weights, with_metadata
 from ssrvae_core.runs.files import replacing, whole_lines
@@ -110,8 +110,8 @@ def _shared(run: Run) -> Files:
 
 def _collect(run: Run) -> Files:
     path = run.path
-    config = parse_object((path / directory.CONFIG).read_bytes(), directory.CONFIG)
-    environment = parse_object((path / directory.ENVIRONMENT).read_bytes(), directory.ENVIRONMENT)
+    config = parse_object((path / directory.CONFIG).read_bytes(), directory.CONFIG, MAX_PATH)
+    environment = parse_object((path / directory.ENVIRONMENT).read_bytes(), directory.ENVIRONMENT, MAX_PATH)
     weights = (path / directory.WEIGHTS).read_bytes()
     model = read_weights(weights, directory.WEIGHTS).metadata
     model["config"] = _without_place(model.get("config"))

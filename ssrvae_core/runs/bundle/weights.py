@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from ssrvae_core.config import describe
 from ssrvae_core.runs.bundle.archive import Refusal
-from ssrvae_core.runs.bundle.documents import parse_object
+from ssrvae_core.runs.bundle.documents import MAX_PATH, parse_object
 
 if TYPE_CHECKING:
     from ssrvae_core.models.checkpoint import Metadata
@@ -69,7 +69,7 @@ def read_weights(content: bytes, what: str) -> Weights:
     labels = header.pop(_METADATA, None)
     if not isinstance(labels, dict) or labels.keys() != {_KEY} or not isinstance(labels[_KEY], str):
         raise Refusal(f"{what} holds weights, but not of a model of this program")
-    metadata = parse_object(labels[_KEY].encode(), f"the metadata of {what}")
+    metadata = parse_object(labels[_KEY].encode(), f"the metadata of {what}", MAX_PATH)
     tensors, at = {}, 0
     for name, place in sorted(header.items(), key=lambda item: _begin(item[1], what)):
         tensors[name], at = _tensor(name, place, numbers, at, what)

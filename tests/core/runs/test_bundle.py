@@ -45,8 +45,8 @@ def as_on_disk(root):
 def own_images(tmp_path, tiny_config):
     """A finished run on an image file of the user's, in a directory with a telling name."""
     rng = np.random.default_rng(0)
-    path = tmp_path / "a secret project" / "particles.npz"
-    path.parent.mkdir()
+    path = tmp_path / "a secret project" / ("deep" * 60) / "b" / "particles.npz"
+    path.parent.mkdir(parents=True)
     images = rng.integers(0, 255, (40, 16, 16), dtype=np.uint8)
     np.savez(path, images=images, labels=np.arange(40) % 2, class_names=np.array(["rod", "cube"]))
     config = tiny_config(training__epochs=1, training__tracked=4)
