@@ -1,6 +1,7 @@
 """Data: pick or upload a data set, see what is in it, choose its disorder and its split, and go on to training."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import streamlit as st
 
@@ -24,6 +25,7 @@ from ui.state import key, pick
 from ui.uploads import BEGINNINGS, Upload, keep, uploads
 
 PAGE = "data"
+TRAIN = "pages/train.py"
 HALVES = {"labelled": "Labelled images", "unlabelled": "Unlabelled and validation images"}
 RULES = {"labels": "Labels a class", "ratio": "Supervised ratio", "all": "Every label there is"}
 VIEWS = {"image": "Image", "mask": "Silhouette", "masked": "Inside of the mask"}
@@ -65,15 +67,15 @@ def disorder(half: str, of: str, default: Disorder) -> Disorder:
     sign = half[0]
     st.markdown(f"**{HALVES[half]}**")
     (rotation,) = number(
-        PAGE, f"{sign}-rotation", f"Rotation of {half} images, up to", 0, 180, default.rotation, of=of, format="±%d°"
+        PAGE, f"{sign}-rotation", f"Largest rotation of {half} images", 0, 180, default.rotation, of=of, format="±%d°"
     )
     (shear,) = number(
-        PAGE, f"{sign}-shear", f"Shear of {half} images, up to", 0, 45, default.shear, of=of, format="±%d°"
+        PAGE, f"{sign}-shear", f"Largest shear of {half} images", 0, 45, default.shear, of=of, format="±%d°"
     )
     (shift,) = number(
         PAGE,
         f"{sign}-shift",
-        f"Shift of {half} images, up to",
+        f"Largest shift of {half} images",
         0,
         30,
         round(100 * default.shift),
@@ -123,7 +125,7 @@ def choose_split(config: DatasetConfig, of: str) -> SplitConfig:
     with columns[1]:
         if rule == "labels":
             most = max(int((images.labels >= 0).sum()), 1)
-            default = min(DEFAULT_LABELS_PER_CLASS.get(of, 10), most)
+            default = min(DEFAULT_LABELS_PER_CLASS.get(of, 10), max(datasets.fewest_labels(images) // 2, 1))
             (values["labels_per_class"],) = number(
                 PAGE, "labels", "Labels a class", 1, most, default, of=of, slider=False
             )
@@ -182,9 +184,13 @@ if masks:
     view = pick(PAGE, "view", "Show and train on", list(VIEWS), "image", format_func=VIEWS.get, segmented=True)
     config = config.model_copy(update={"view": view})
 
-rule = choose_split(config, chosen)
-parts = datasets.parts_of(config, rule)
-labelled, unlabelled = datasets.examples(config, parts)
+try:
+    rule = choose_split(config, chosen)
+    parts = datasets.parts_of(config, rule)
+    labelled, unlabelled = datasets.examples(config, parts)
+except UserError as error:
+    st.error(str(error).replace(config.path or chosen, label(files, chosen)))
+    st.stop()
 
 for column, title, images in zip(st.columns(2, gap="large"), HALVES.values(), (labelled, unlabelled), strict=True):
     with column:
@@ -200,12 +206,13 @@ about = (
 )
 st.caption(about)
 
+can_train = not is_viewer() and (Path(__file__).parent / "train.py").exists()
 with st.container(horizontal=True, vertical_alignment="center"):
     if st.button(
-        "Train on this", type="primary", icon=":material/model_training:", disabled=is_viewer(), key=f"{PAGE}-train"
+        "Train on this", type="primary", icon=":material/model_training:", disabled=not can_train, key=f"{PAGE}-train"
     ):
         datasets.hand_over(datasets.draft(config, rule))
-        st.switch_page("pages/train.py")
+        st.switch_page(TRAIN)
     st.download_button(
         "Data as npz",
         data=lambda: datasets.as_npz(config, rule),

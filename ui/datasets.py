@@ -80,6 +80,11 @@ def contents(config: DatasetConfig) -> ImageSet:
     return generate(config, names, lambda positions, *_: Drawing(np.zeros((len(positions), 1, 1, 1), np.float32)))
 
 
+def fewest_labels(images: ImageSet) -> int:
+    """Return the number of labelled images of the class that has the fewest."""
+    return int(np.bincount(images.labels[images.labels >= 0], minlength=max(images.n_classes, 1)).min())
+
+
 def parts_of(config: DatasetConfig, rule: SplitConfig) -> Split:
     """Split what :func:`contents` gives.
 

@@ -168,7 +168,7 @@ def scene(
     content: dict[str, Any] = {
         "degrees": degrees.tolist(),
         "sheet": sheet,
-        "tile": tile,
+        "tile": list(tile),
         "caption": caption,
         "classes": list(class_names),
         "colours": [theme.class_colour(label) for label in range(len(class_names))],

@@ -1,0 +1,256 @@
+"""The Data page: what it promises of data sets, uploads, disorder, splits and addresses."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from ssrvae_core.config import DATASETS, Disorder, RunConfig, SplitConfig, UserError
+from ssrvae_core.data import ImageSet, load, read_images, split
+from ssrvae_core.runs import RunStore
+from tests.ui.conftest import APP
+from tests.ui.test_pages import HOSTILE, said
+from ui import datasets
+from ui.sliders import resolve_numbers
+from ui.uploads import keep
+
+TEACHING = DATASETS["cards-teaching"]
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSRVAE_STORE", str(tmp_path))
+    return RunStore(tmp_path)
+
+
+@pytest.fixture
+def open_data(store):
+    def go(**address):
+        app = AppTest.from_file(str(APP), default_timeout=60).switch_page("pages/data.py")
+        for name, value in address.items():
+            app.query_params[name.replace("_", "-")] = value
+        return app.run()
+
+    return go
+
+
+def npz(**fields):
+    buffer = io.BytesIO()
+    np.savez(buffer, **fields)
+    return buffer.getvalue()
+
+
+def some_images(n=24, **fields):
+    rng = np.random.default_rng(1)
+    base = {"images": rng.random((n, 10, 10), dtype=np.float32), "labels": np.arange(n) % 3 - (np.arange(n) > 20)}
+    return npz(**(base | fields))
+
+
+# Without a page.
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_counting_without_pixels_gives_what_loading_would(name):
+    config = DATASETS[name].model_copy(update={"train_per_class": 6, "validation_per_class": 3})
+    rule = SplitConfig(labels_per_class=2, seed=3)
+    quick, whole = datasets.parts_of(config, rule), split(load(config), rule)
+    for part in ("labelled", "unlabelled", "validation"):
+        mine, true = getattr(quick, part), getattr(whole, part)
+        assert mine.ids.tolist() == true.ids.tolist() and mine.labels.tolist() == true.labels.tolist()
+        for factor, values in mine.factors.items():
+            np.testing.assert_array_equal(values, true.factors[factor])
+
+
+def test_the_numbers_add_up_and_name_what_has_no_label():
+    images = np.zeros((7, 1, 8, 8), np.float32)
+    labels = np.array([0, 0, 0, 1, 1, 1, -1])
+    parts = split(ImageSet(images, labels, np.arange(7), ("a", "b")), SplitConfig(labels_per_class=1))
+    table = datasets.counts(parts)
+    assert table["Class"].tolist() == ["a", "b", "no label"]
+    assert table.iloc[:, 1:].to_numpy().sum() == 7
+    assert table.iloc[-1].tolist() == ["no label", 0, 1, 0]
+    assert datasets.parts_text(table) == "2 labelled, 3 unlabelled, 2 validation"
+
+
+def test_what_is_downloaded_reads_back_as_the_same_split(tmp_path):
+    config = DATASETS["particles"].model_copy(update={"train_per_class": 4, "validation_per_class": 2, "size": 16})
+    rule = SplitConfig(labels_per_class=1)
+    (tmp_path / "data.npz").write_bytes(datasets.as_npz(config, rule))
+    before, after = split(load(config), rule), split(read_images(tmp_path / "data.npz"), SplitConfig())
+    for part in ("labelled", "unlabelled", "validation"):
+        mine, theirs = getattr(before, part), getattr(after, part)
+        order = np.argsort(mine.ids)
+        for name in ("images", "labels", "ids", "masks"):
+            np.testing.assert_array_equal(getattr(mine, name)[order], getattr(theirs, name))
+        assert mine.class_names == theirs.class_names and mine.factors.keys() == theirs.factors.keys()
+    assert (after.hidden_labels == -1).all()
+
+
+def test_examples_differ_in_their_disorder_alone():
+    strong = TEACHING.model_copy(update={"labelled": Disorder(), "unlabelled": Disorder(rotation=180)})
+    parts = datasets.parts_of(strong, SplitConfig(labels_per_class=4))
+    labelled, unlabelled = datasets.examples(strong, parts)
+    assert labelled.ids.tolist() == unlabelled.ids.tolist()
+    assert not labelled.factors["angle"].any() and np.abs(unlabelled.factors["angle"]).max() > 1
+    assert (unlabelled.labels == -1).all() and set(labelled.labels.tolist()) == {0, 1, 2, 3}
+
+
+def test_factors_that_vary_are_shown_in_degrees_and_pixels():
+    parts = datasets.parts_of(TEACHING, SplitConfig(labels_per_class=4))
+    factors = datasets.factors(TEACHING, parts)
+    assert set(factors) == {"Angle (degrees)", "Shear x (degrees)", "Shear y (degrees)"}
+    assert 100 < factors["Angle (degrees)"]["Unlabelled"].max() <= 120
+    assert factors["Angle (degrees)"]["Labelled"].max() <= 12
+
+
+def test_a_draft_is_a_run_with_this_data_and_split():
+    rule = SplitConfig(labelled_ratio=0.1, seed=4)
+    config = datasets.draft(TEACHING, rule)
+    assert (config.dataset, config.split, config.seed) == (TEACHING, rule, 4)
+
+
+def test_a_gallery_escapes_class_names():
+    images = ImageSet(np.zeros((1, 1, 8, 8), np.float32), np.array([0]), np.array([5]), ("<script>",))
+    assert "<script>" not in datasets.gallery(images)
+
+
+@pytest.mark.parametrize("asked", ["x", "nan", "inf", "-1", "181", "1,2", "", "1e999"])
+def test_a_number_that_is_none_or_too_large_falls_back(asked):
+    assert resolve_numbers(asked, 0, 180, (12,)) == ((12,), True)
+
+
+def test_numbers_come_from_the_address_in_order():
+    assert resolve_numbers("0.8,1.2", 0.5, 1.5, (1, 1)) == ((0.8, 1.2), False)
+    assert resolve_numbers("1.2,0.8", 0.5, 1.5, (1, 1)) == ((1, 1), True)
+    assert resolve_numbers(None, 0, 1, (0.5,)) == ((0.5,), False)
+
+
+# The page.
+
+
+@pytest.mark.parametrize("name", ["cards-a", "particles", "digits"])
+def test_a_named_data_set_shows_its_images_classes_and_factors(name, open_data):
+    app = open_data(data=name)
+    assert not app.exception and not app.error
+    assert app.selectbox(key="data-data").value == name
+    assert f"{name}: " in said(app) and "(changed)" not in said(app)
+    assert {"Classes", "Factors of variation"} <= {header.value for header in app.subheader}
+
+
+def test_the_address_restores_data_disorder_and_split(open_data):
+    app = open_data(data="cards-b2", u_rotation="90", l_scale="0.8,1.2", rule="ratio", ratio="0.1", seed="7")
+    assert app.slider(key="data-cards-b2-u-rotation").value == 90
+    assert app.slider(key="data-cards-b2-l-scale").value == (0.8, 1.2)
+    assert "1,280 labelled" in said(app) and "seed 7" in said(app) and "(changed)" in said(app)
+    assert not app.warning
+
+
+def test_a_slider_changes_the_address_and_the_default_leaves_it(open_data):
+    app = open_data(data="cards-teaching")
+    app.slider(key="data-cards-teaching-u-rotation").set_value(60).run()
+    assert app.query_params["u-rotation"] in ("60", ["60"])
+    app.slider(key="data-cards-teaching-u-rotation").set_value(120).run()
+    assert "u-rotation" not in app.query_params
+
+
+def test_another_data_set_begins_with_its_own_disorder(open_data):
+    app = open_data(data="cards-teaching", u_rotation="60")
+    app.selectbox(key="data-data").set_value("cards-a").run()
+    assert app.slider(key="data-cards-a-u-rotation").value == 60 == DATASETS["cards-a"].unlabelled.rotation
+    app.selectbox(key="data-data").set_value("cards-b2").run()
+    assert app.slider(key="data-cards-b2-u-rotation").value == 120
+    assert not app.warning and not app.exception
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_hostile_address_falls_back_with_a_sentence(value, open_data):
+    app = open_data(data=value, u_rotation=value, l_scale=value, labels=value, seed=value, rule=value)
+    assert not app.exception and not app.error
+    refused = 4 if value.strip("0") == "" and value else 6  # many zeros are a zero
+    assert len([w for w in app.warning if "not to be had here" in w.value]) == refused
+    assert "<script" not in said(app) and "](" not in said(app)
+
+
+def test_more_labels_than_there_are_is_one_sentence(open_data):
+    app = open_data(data="cards-teaching")
+    app.number_input(key="data-cards-teaching-labels").set_value(500).run()
+    assert not app.exception
+    assert "500 labels a class are asked for" in app.error[0].value
+    app.number_input(key="data-cards-teaching-labels").set_value(50).run()
+    assert not app.error and "200 labelled" in said(app)
+
+
+def test_an_upload_is_taken_shown_and_split_by_group(open_data, store):
+    app = open_data()
+    content = some_images(groups=np.arange(24) // 3, masks=np.ones((24, 10, 10), bool))
+    app.file_uploader[0].upload("particles.npz", content, "application/octet-stream").run()
+    assert not app.exception and not app.error
+    assert "particles.npz (uploaded" in said(app)
+    assert "10 x 10 pixels, 3 classes" in said(app)
+    assert len(list((store.root / "uploads").glob("*.npz"))) == 1
+
+
+def test_the_views_of_a_file_with_masks_can_be_looked_at(open_data, store):
+    kept = keep("a.npz", some_images(masks=np.ones((24, 10, 10), bool)), store)
+    app = open_data(data=kept.id, view="mask")
+    assert not app.exception and not app.error
+    assert app.session_state["data-view"] == "mask"
+
+
+def test_a_file_of_floats_beyond_one_gets_a_range_of_grey_levels(open_data, store):
+    kept = keep("raw.npz", some_images(images=np.random.default_rng(0).normal(500, 90, (24, 10, 10))), store)
+    app = open_data(data=kept.id)
+    assert not app.exception and not app.error
+    low, high = app.slider(key=f"data-{kept.id}-grey").value
+    assert 100 < low < 400 and 600 < high < 900
+    app.slider(key=f"data-{kept.id}-grey").set_value((low, 700.0)).run()
+    assert not app.exception and not app.error
+
+
+def test_a_hostile_upload_is_a_sentence(open_data, store):
+    app = open_data()
+    app.file_uploader[0].upload("<b>evil</b>.npz", b"PK\x03\x04 junk", "application/zip").run()
+    assert not app.exception
+    assert "cannot be opened" in app.error[0].value and "<b>" not in app.error[0].value
+    assert app.title[0].value == "Data"
+
+
+def test_a_file_without_labels_says_what_is_missing(open_data, store):
+    kept = keep("a.npz", npz(images=np.random.default_rng(0).random((5, 10, 10))), store)
+    app = open_data(data=kept.id)
+    assert not app.exception
+    assert "a classifier needs at least two" in app.error[0].value
+    assert "a.npz" in app.error[0].value and str(store.root) not in app.error[0].value
+
+
+def test_a_viewer_sees_no_uploader_and_cannot_train(open_data, monkeypatch):
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    app = open_data()
+    assert not app.exception and not app.file_uploader
+    assert "read-only" in said(app)
+    assert app.button(key="data-train").disabled
+
+
+def test_what_is_handed_over_is_what_the_train_page_finds():
+    def script():
+        import streamlit as st
+
+        from ssrvae_core.config import DATASETS, SplitConfig
+        from ui import datasets
+
+        assert datasets.handed_over() is None
+        datasets.hand_over(datasets.draft(DATASETS["cards-b1"], SplitConfig(labelled_ratio=0.02)))
+        found = datasets.handed_over()
+        st.write(found.dataset == DATASETS["cards-b1"], found.split.labelled_ratio)
+
+    app = AppTest.from_function(script).run()
+    assert not app.exception
+    assert RunConfig.model_validate_json(app.session_state[datasets.TRAIN_DRAFT]).split.labelled_ratio == 0.02
+
+
+def test_a_draft_for_a_rule_that_cannot_be_is_refused():
+    with pytest.raises(UserError, match="labels a class are asked for"):
+        datasets.parts_of(TEACHING, SplitConfig(labels_per_class=401))
