@@ -35,6 +35,7 @@ MEMORY = 1.5e9
 """Bytes a worker is given room for: one and a half times what the largest measured run took."""
 
 ENVIRONMENT = "SSRVAE_DEVICE"
+THREADS = "OMP_NUM_THREADS"
 
 _Message = tuple["_Worker", Event | None]
 
@@ -76,7 +77,7 @@ def _work_through(
     tasks: Sequence[Task], store: RunStore, workers: int | None, devices: Sequence[str], log: Path
 ) -> Generator[Event | None]:
     n_workers = min(workers or _default_workers(devices), len(tasks))
-    threads = max(1, cores() // n_workers)
+    threads = _threads(n_workers)
     messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
     desk = _Desk(tasks, log)
     with log.open("ab") as errors:
@@ -195,10 +196,16 @@ def _stop(pool: Sequence[_Worker]) -> None:
         worker.close()
 
 
+def _threads(n_workers: int) -> int:
+    """Return a worker's share of the cores, or fewer where the user allows fewer threads."""
+    share, allowed = max(1, cores() // n_workers), os.environ.get(THREADS, "")
+    return min(share, int(allowed)) if allowed.isdecimal() and int(allowed) else share
+
+
 def _environment(threads: int) -> dict[str, str]:
     """Return the environment of a worker: its share of the cores, and the packages the parent finds."""
     paths = [str(Path(ssrvae_core.__file__).parents[1]), os.environ.get("PYTHONPATH")]
-    share = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    share = dict.fromkeys((THREADS, "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     return os.environ | share | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 

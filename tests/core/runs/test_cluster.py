@@ -68,7 +68,7 @@ def spec(tiny_settings, tmp_path):
     path = tmp_path / "images.npz"
     np.savez(path, images=rng.integers(0, 255, (40, 16, 16), dtype=np.uint8), labels=np.arange(40) % 2)
     settings = {name: value for name, value in tiny_settings.items() if not name.startswith("dataset.")}
-    settings |= {"training.epochs": 30}
+    settings |= {"training.epochs": 12}
     return SweepSpec(data=str(path), labels_per_class=5, seeds=(0, 1), rivals="knn", settings=settings)
 
 
@@ -86,11 +86,11 @@ def test_a_lost_worker_costs_no_run_and_the_results_come_back(cluster, spec, sto
             cluster.add_worker()
 
     sweep = run_sweep(spec, store, scheduler=cluster.address, on_progress=kill_once)
-    assert seen and seen[0] < 30
+    assert seen and seen[0] < 12
     assert [row["state"] for row in sweep.rows] == ["finished"] * 4
     for row in sweep.rows[:2]:
         run = store.get(row["run_id"])
-        assert [line["epoch"] for line in run.metrics()] == list(range(1, 31))
+        assert [line["epoch"] for line in run.metrics()] == list(range(1, 13))
         assert (run.path / directory.WEIGHTS).exists() and len(run.predictions()) == run.status.validation["n"]
     assert run_sweep(spec, store, scheduler="tcp://127.0.0.1:1").rows == sweep.rows
 

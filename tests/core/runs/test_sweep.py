@@ -36,7 +36,7 @@ def swept(spec, tmp_path_factory):
 @pytest.fixture
 def long(tiny_settings):
     """One run that takes a while."""
-    return SweepSpec(data="cards-b2", labels_per_class=5, settings=tiny_settings | {"training.epochs": 40})
+    return SweepSpec(data="cards-b2", labels_per_class=5, settings=tiny_settings | {"training.epochs": 12})
 
 
 def modified(store, rows):
@@ -139,8 +139,9 @@ def test_a_killed_workers_run_goes_on_from_its_checkpoint(long, store):
     assert killed and states.index("queued", states.index("running"))
     assert sweep.summary["state"] == "finished"
     (run,) = store.runs()
-    assert_whole(run, 40)
-    assert "from epoch 1\n" not in (run.path / "log.txt").read_text().splitlines()[-2]
+    assert_whole(run, 12)
+    begun = [int(line.split()[-1]) for line in (run.path / "log.txt").read_text().splitlines() if "from epoch" in line]
+    assert begun[0] == 1 and begun[1] > 3
 
 
 def test_a_run_that_costs_every_worker_its_life_is_given_up(long, store, monkeypatch):
@@ -167,14 +168,14 @@ def test_a_sweep_that_is_told_to_stop_loses_nothing(long, store):
     assert stopped.summary["state"] == "cancelled"
     assert [row["state"] for row in stopped.rows] == ["interrupted"]
     (run,) = store.runs()
-    assert 3 <= run.status.epoch < 40
+    assert 3 <= run.status.epoch < 12
     assert run_sweep(long, store, device="cpu").summary["state"] == "finished"
-    assert_whole(store.get(run.id), 40)
+    assert_whole(store.get(run.id), 12)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_workers_too(tiny_settings, tmp_path, number):
-    spec = {"data": ["cards-b2"], "settings": tiny_settings | {"training.epochs": 2000}}
+    spec = {"data": "cards-b2", "labels_per_class": 5, "settings": tiny_settings | {"training.epochs": 2000}}
     path = tmp_path / "sweep.yaml"
     path.write_text(json.dumps(spec))
     store = RunStore(tmp_path / "runs")
