@@ -114,8 +114,9 @@ curves = {
 }
 st.subheader("Accuracy against the angle")
 if curves:
+    figure = accuracy_by_angle_figure(curves, chance=1 / len(class_names))
     charts.show(
-        accuracy_by_angle_figure(curves, chance=1 / len(class_names)),
+        figure.update_layout(margin=charts.MARGIN, legend={"y": 1.1}),
         key=f"{PAGE}-angle",
         alt="Accuracy against the absolute rotation angle of the image, a line a model.",
         file_name="accuracy-by-angle",
@@ -141,4 +142,4 @@ for column, run, panel in zip(st.columns(len(panels)), runs, panels, strict=True
         )
 
 with gallery:
-    show_gallery(f"{PAGE}-gallery", ids, runs, panels)
+    show_gallery(PAGE, ids, runs, panels)

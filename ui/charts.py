@@ -11,6 +11,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 PANEL_HEIGHT = 420
+MARGIN = {"l": 60, "r": 16, "t": 84, "b": 50}
+"""Streamlit's theme takes the figures' own away; above a title is room for the buttons that appear on hovering."""
 
 _SHAPES = {
     "circle": '<circle cx="8" cy="8" r="5.5"/>',
@@ -71,7 +73,7 @@ def show(
 
 def make_panel(figure: go.Figure, **layout: Any) -> None:
     """Fit a figure of one panel into a column: no legend, and the margins that Streamlit's theme takes away."""
-    figure.update_layout(showlegend=False, margin={"l": 60, "r": 16, "t": 60, "b": 50}, **layout)
+    figure.update_layout(showlegend=False, margin=MARGIN, **layout)
     figure.update_annotations(yshift=10)
 
 

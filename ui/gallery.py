@@ -15,6 +15,7 @@ from ssrvae_core.figures import Panel
 from ssrvae_core.runs import Run
 from ui.images import Pictures, data_uri, reconstructions, validation_pictures
 from ui.selection import least_certain_first, rows_of
+from ui.sliders import number
 
 PAGE_SIZE = 12
 
@@ -132,22 +133,13 @@ def _verdict(panel: Panel, row: int, class_names: Sequence[str], drawn: np.ndarr
     )
 
 
-def show_gallery(key: str, ids: np.ndarray, runs: Sequence[Run], panels: Sequence[Panel]) -> None:
-    """Show these samples a page at a time, those the first model is least certain of first."""
+def show_gallery(page: str, ids: np.ndarray, runs: Sequence[Run], panels: Sequence[Panel]) -> None:
+    """Show these samples some at a time, those the first model is least certain of first."""
     for panel in panels:
         ids = panel.predictions.ids[rows_of(ids, panel.predictions)]
     ids = least_certain_first(ids, panels[0].predictions)
-    shown = ids[:PAGE_SIZE]
-    if len(ids) > PAGE_SIZE:
-        pages = -(-len(ids) // PAGE_SIZE)
-        number = st.number_input(
-            f"Page of the gallery, 1 to {pages} ({PAGE_SIZE} images each, the least certain first)",
-            min_value=1,
-            max_value=pages,
-            key=f"{key}-{crc32(ids.tobytes())}",  # another selection begins on its first page
-            width=420,
-        )
-        shown = ids[PAGE_SIZE * (number - 1) : PAGE_SIZE * number]
+    first = PAGE_SIZE * (_turned_to(page, ids) - 1)
+    shown = ids[first : first + PAGE_SIZE]
     try:
         pictures = validation_pictures(runs[0], panels[0].predictions.ids)
     except UserError as error:
@@ -155,6 +147,21 @@ def show_gallery(key: str, ids: np.ndarray, runs: Sequence[Run], panels: Sequenc
         pictures = None
     drawn = [_drawn(run, panel, shown) for run, panel in zip(runs, panels, strict=True)]
     st.html(html(cards(shown, panels, runs[0].class_names, pictures, drawn)))
+
+
+def _turned_to(page: str, ids: np.ndarray) -> int:
+    """Return the page of the gallery to show: the address's, and the first one when other samples are selected."""
+    pages, selection = -(-len(ids) // PAGE_SIZE), str(crc32(ids.tobytes()))
+    if st.session_state.setdefault(f"{page}-gallery", selection) != selection:
+        st.session_state[f"{page}-gallery"] = selection
+        st.query_params.pop("page", None)
+    if pages < 2:
+        st.query_params.pop("page", None)
+        return 1
+    label = f"Page of the gallery, 1 to {pages} ({PAGE_SIZE} images each, the least certain first)"
+    with st.container(width=420):
+        (turned_to,) = number(page, "page", label, 1, pages, 1, of=selection, slider=False)
+    return int(turned_to)
 
 
 def _drawn(run: Run, panel: Panel, ids: np.ndarray) -> np.ndarray | None:

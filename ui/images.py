@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 GRID = 9
 """Images along a side of the manifold."""
-EXTENT = 2.0
-"""Standard deviations of the prior that the manifold reaches."""
 PRINT_PIXELS = 720
 """Smallest side of an enlarged picture."""
 
@@ -86,18 +84,34 @@ def reconstructions(run: Run, predictions: Predictions, rows: np.ndarray) -> np.
 
 
 @st.cache_data(max_entries=256, show_spinner="Drawing the manifold")
-def _manifold(path: str, updated: float, label: int, degrees: int, dims: tuple[int, int], _run: Run) -> np.ndarray:
+def _manifold(
+    path: str, updated: float, label: int, degrees: int, dims: tuple[int, int], _bounds: np.ndarray, _run: Run
+) -> np.ndarray:
     model, angle = model_of(_run), float(np.radians(degrees))
     if _run.config.model.latent_dim == 1:
-        grid = model.traverse(label, 0, GRID, EXTENT, angle)[None]
+        grid = model.traverse(label, 0, GRID, angle=angle, bounds=_bounds)[None]
     else:
-        grid = model.manifold2d(label, GRID, EXTENT, angle, dims)
+        grid = model.manifold2d(label, GRID, angle=angle, dims=dims, bounds=_bounds)
     return enlarge(tile(to_pixels(grid.cpu().numpy())), PRINT_PIXELS)
 
 
-def manifold(run: Run, label: int, degrees: int, dims: tuple[int, int]) -> np.ndarray:
-    """Decode a grid over two latent dimensions of a class, turned by an angle in degrees, as one picture."""
-    return _manifold(str(run.path.absolute()), run.status.updated, label, degrees, dims, run)
+def manifold(run: Run, label: int, degrees: int, dims: tuple[int, int], bounds: np.ndarray) -> np.ndarray:
+    """Decode a grid over two latent dimensions of a class, turned by an angle in degrees, as one picture.
+
+    ``bounds`` (D, 2) are those of the class in this run, see :func:`ssrvae_core.evaluation.latents.manifold_bounds`.
+    """
+    return _manifold(str(run.path.absolute()), run.status.updated, label, degrees, dims, bounds, run)
+
+
+def reach(bounds: np.ndarray, dims: tuple[int, int]) -> str:
+    """Say where a manifold within ``bounds`` (D, 2) reaches along the dimensions across and upwards."""
+    directions = [(d, way) for d, way in zip(dims, ("right", "up"), strict=True) if d < len(bounds)]
+    # As many decimals as tell the ends of a narrow range apart.
+    decimals = [max(0, 1 - int(np.floor(np.log10(max(np.ptp(bounds[d]), 1e-6))))) for d, _ in directions]
+    return ", ".join(
+        f"z{d + 1} from {bounds[d, 0]:.{n}f} to {bounds[d, 1]:.{n}f} ({way})"
+        for (d, way), n in zip(directions, decimals, strict=True)
+    )
 
 
 def to_pixels(images: np.ndarray) -> np.ndarray:

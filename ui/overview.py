@@ -11,6 +11,10 @@ from ssrvae_core.runs import BrokenRun, Run
 from ui.runs import labels_text, model_title
 
 LIVE = ("running", "queued")
+COLUMNS = (
+    *("Data set", "Model", "Labels", "Ratio", "Seed", "Accuracy", "Run"),
+    *("State", "Time", "Updated", "Device"),
+)
 
 
 def runs_table(runs: Sequence[Run], broken: Sequence[BrokenRun]) -> pd.DataFrame:
@@ -23,23 +27,23 @@ def runs_table(runs: Sequence[Run], broken: Sequence[BrokenRun]) -> pd.DataFrame
             "Ratio": run.config.split.labelled_ratio,
             "Seed": run.config.seed,
             "Accuracy": (run.status.validation or {}).get("accuracy"),
+            "Run": run.id,
             "State": state_text(run),
             "Time": duration(run.status.seconds) if run.status.epoch else None,
             "Device": run.status.device,
             "Updated": datetime.fromtimestamp(run.status.updated, UTC) if run.status.updated else None,
-            "Run": run.id,
         }
         for run in runs
     ]
-    table = pd.DataFrame([*rows, *({"State": "broken", "Run": lost.id} for lost in broken)])
-    return table.astype({"Ratio": "Float64", "Seed": "Int64", "Accuracy": "Float64"}) if len(table) else table
+    table = pd.DataFrame([*rows, *({"State": "broken", "Run": lost.id} for lost in broken)], columns=COLUMNS)
+    return table.astype({"Ratio": "Float64", "Seed": "Int64", "Accuracy": "Float64"})
 
 
 def state_text(run: Run) -> str:
     """State of a run, with how far it is where that is not to the end."""
     if run.status.state == "finished":
         return "finished"
-    return f"{run.status.state}, epoch {run.status.epoch} of {run.config.training.epochs}"
+    return f"{run.status.state} {run.status.epoch}/{run.config.training.epochs}"
 
 
 def duration(seconds: float) -> str:

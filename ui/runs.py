@@ -41,7 +41,8 @@ def labels_text(run: Run) -> str:
 
 def run_label(run: Run) -> str:
     """One line that tells a run from others."""
-    parts = (model_title(run), run.data_name, labels_text(run), f"seed {run.config.seed}", run.id)
+    # A narrow list cuts the end off, and runs that stand beside each other share their data set.
+    parts = (model_title(run), run.id, labels_text(run), f"seed {run.config.seed}", run.data_name)
     return " \u00b7 ".join(parts)
 
 

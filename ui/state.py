@@ -47,6 +47,16 @@ def key(page: str, name: str) -> str:
     return f"{page}-{name}"
 
 
+def drop(name: str, label: str, shown: str) -> None:
+    """Take a name out of the address where there is no choice, with a sentence if it asks for something else."""
+    asked = st.query_params.pop(name, None)
+    if asked not in (None, shown):
+        st.warning(
+            f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not to be had here; "
+            f"this is {shown} instead."
+        )
+
+
 def pick(
     page: str,
     name: str,

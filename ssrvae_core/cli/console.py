@@ -102,7 +102,7 @@ def epoch_progress() -> Iterator[Progress]:
     console = Console(stderr=True)
     progress = Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=None),  # takes what the words leave, so that no line wraps
         MofNCompleteColumn(),
         TextColumn("epochs"),
         TimeRemainingColumn(),

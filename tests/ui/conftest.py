@@ -78,7 +78,7 @@ def make_store(trained, tmp_path, monkeypatch):
 def open_page():
     """Open a page of the dashboard, at an address."""
 
-    def go(page, **address):
+    def go(page, /, **address):
         app = AppTest.from_file(str(APP), default_timeout=60)
         if page != "overview":
             app.switch_page(PAGES[page])

@@ -155,3 +155,36 @@ def test_a_live_run_shows_its_progress(make_store, open_page):
     app = open_page("overview")
     assert not app.exception
     assert any("epoch 1 of 4, about" in element.proto.text for element in app.get("progress"))
+
+
+def test_an_address_that_asks_for_a_latent_there_is_not_is_mended(make_store, open_page):
+    make_store("two")
+    app = open_page("latent", x="z9", y="z2")
+    assert "'z9' as across" in app.warning[0].value and len(app.warning) == 1
+    assert not {"x", "y"} & set(app.query_params)
+
+
+def test_the_manifolds_angle_is_in_the_address(make_store, open_page):
+    make_store("two")
+    app = open_page("latent", angle="45")
+    assert app.slider[0].value == 45
+    app.slider[0].set_value(-30).run()
+    assert app.query_params["angle"] in ("-30", ["-30"])
+
+
+def test_a_page_of_the_gallery_is_in_the_address_and_another_cell_begins_on_its_first(make_store, open_page):
+    make_store("two")
+    app = open_page("confusion", page="2")
+    assert app.number_input[0].value == 2
+    app.number_input[0].set_value(3).run()
+    assert app.query_params["page"] in ("3", ["3"])
+    app.selectbox(key="confusion-of").set_value("right").run()
+    app.selectbox(key="confusion-true").set_value("1").run()
+    assert "page" not in app.query_params
+
+
+def test_an_unknown_page_of_the_gallery_is_the_first_with_a_sentence(make_store, open_page):
+    make_store("two")
+    app = open_page("confusion", page="99")
+    assert app.number_input[0].value == 1 and "'99' as page of the gallery" in app.warning[0].value
+    assert "page" not in app.query_params

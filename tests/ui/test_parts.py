@@ -75,7 +75,7 @@ def test_the_table_takes_runs_of_every_kind():
         [a_run(validation={"accuracy": 0.9}, epoch=20, seconds=61), a_run("ss-vae", state="running", epoch=3)],
         [BrokenRun("0" * 12, SimpleNamespace(), "config.json is missing.")],
     )
-    assert table["State"].tolist() == ["finished", "running, epoch 3 of 20", "broken"]
+    assert table["State"].tolist() == ["finished", "running 3/20", "broken"]
     assert table["Accuracy"].tolist()[0] == 0.9 and table["Accuracy"].isna().tolist()[1:] == [True, True]
     assert table["Time"].tolist()[0] == "1 min 01 s"
 
@@ -88,6 +88,17 @@ def test_the_remaining_time_follows_the_mean_speed():
 @pytest.mark.parametrize(("seconds", "text"), [(4.4, "4 s"), (125, "2 min 05 s"), (3725, "1 h 02 min")])
 def test_durations_read_as_people_say_them(seconds, text):
     assert overview.duration(seconds) == text
+
+
+def test_a_store_of_broken_runs_alone_is_a_table_too():
+    table = overview.runs_table([], [BrokenRun("0123456789ab", SimpleNamespace(), "config.json is missing.")])
+    assert table["Run"].tolist() == ["0123456789ab"] and table["Accuracy"].isna().all()
+
+
+def test_the_reach_of_a_manifold_tells_its_ends_apart():
+    bounds = np.array([[-0.1634, -0.1592], [-2, 2], [0.25, 0.35]])
+    assert images.reach(bounds, (0, 1)) == "z1 from -0.1634 to -0.1592 (right), z2 from -2.0 to 2.0 (up)"
+    assert images.reach(bounds[2:], (0, 1)) == "z1 from 0.25 to 0.35 (right)"
 
 
 def test_a_manifold_is_laid_out_row_by_row():
