@@ -2,6 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const PLAY_MS = 100;
+const TELL_MS = 300;
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -165,7 +166,10 @@ export default function ({ parentElement, data, setStateValue }) {
   };
   const tell = () => setStateValue("angle", Number(slider.value));
   slider.oninput = show;
-  slider.onchange = tell;
+  slider.onchange = () => {  // arrow keys end a change each
+    clearTimeout(root.telling);
+    root.telling = setTimeout(tell, TELL_MS);
+  };
 
   const button = find(".play");
   const stop = () => {

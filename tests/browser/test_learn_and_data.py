@@ -1,0 +1,100 @@
+"""Learn and Data in a real browser: the turntable by keyboard, the upload, the download, and a phone."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from ssrvae_core.data import read_images
+from tests.browser.test_dashboard import PATIENCE, browser, open_page, server, store  # noqa: F401 (fixtures)
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+
+
+def uploaded(name, content):
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+
+
+def npz(**fields):
+    buffer = io.BytesIO()
+    np.savez(buffer, **fields)
+    return buffer.getvalue()
+
+
+def test_arrow_keys_turn_the_image_and_the_address_follows(open_page):  # noqa: F811
+    page = open_page("learn?class=1")
+    slider = page.get_by_role("slider", name="Turn the image")
+    expect(slider).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(re.compile("At 0°: ss-VAE says .*; ss-rVAE says"))).to_be_visible(timeout=PATIENCE)
+    canvas = page.locator(".seen canvas")
+    before = canvas.evaluate("canvas => canvas.toDataURL()")
+    slider.focus()
+    for _ in range(9):
+        slider.press("ArrowRight")
+    expect(page.get_by_text(re.compile("^At 45°"))).to_be_visible(timeout=PATIENCE)
+    assert before != canvas.evaluate("canvas => canvas.toDataURL()")
+    page.wait_for_url(re.compile("angle=45"), timeout=PATIENCE)
+    again = open_page(page.url.split("/", 3)[3])
+    expect(again.get_by_text(re.compile("^At 45°"))).to_be_visible(timeout=PATIENCE)
+
+
+def test_play_turns_the_image_until_it_is_stopped(open_page):  # noqa: F811
+    page = open_page("learn")
+    page.get_by_role("button", name="Play").click()
+    expect(page.get_by_text(re.compile("^At 10°"))).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Play")).to_be_visible(timeout=PATIENCE)
+
+
+def test_another_class_puts_another_image_on_the_table(open_page):  # noqa: F811
+    page = open_page("learn?class=0")
+    expect(page.locator(".seen figcaption")).to_contain_text("hearts", timeout=PATIENCE)
+    page.get_by_role("radio", name="diamonds").click()
+    expect(page.locator(".seen figcaption")).to_contain_text("diamonds", timeout=PATIENCE)
+    expect(page.locator(".bar.true").first).to_contain_text("diamonds", timeout=PATIENCE)
+
+
+def test_an_upload_is_shown_and_what_is_downloaded_reads_back(open_page, tmp_path):  # noqa: F811
+    page = open_page("data")
+    rng = np.random.default_rng(0)
+    images, labels = rng.random((24, 12, 12), dtype=np.float32), np.arange(24) % 3
+    page.locator("input[type=file]").set_input_files(uploaded("mine.npz", npz(images=images, labels=labels)))
+    expect(page.get_by_text(re.compile("mine.npz .*12 x 12 pixels, 3 classes"))).to_be_visible(timeout=PATIENCE)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Data as npz").click()
+    target = tmp_path / "back.npz"
+    download.value.save_as(target)
+    back = read_images(target)
+    np.testing.assert_array_equal(back.images[:, 0], images)
+    assert back.ids.tolist() == list(range(24))
+
+
+def test_a_hostile_upload_is_refused_in_a_sentence(open_page):  # noqa: F811
+    page = open_page("data")
+    page.locator("input[type=file]").set_input_files(uploaded("evil.png", b"<svg onload=alert(1)>"))
+    expect(page.get_by_text("evil.png is not a .png file")).to_be_visible(timeout=PATIENCE)
+
+
+def test_a_slider_of_the_disorder_changes_the_examples(open_page):  # noqa: F811
+    page = open_page("data?data=cards-teaching")
+    examples = page.locator(".samples").last
+    expect(examples).to_be_visible(timeout=PATIENCE)
+    before = examples.inner_html()
+    slider = page.get_by_role("slider", name="Largest rotation of unlabelled images")
+    slider.focus()
+    slider.press("ArrowLeft")
+    page.wait_for_url(re.compile("u-rotation=119"), timeout=PATIENCE)
+    expect(page.get_by_text(re.compile(r"cards-teaching \(changed\)"))).to_be_visible(timeout=PATIENCE)
+    assert page.locator(".samples").last.inner_html() != before
+
+
+@pytest.mark.parametrize("path", ["learn", "data"])
+def test_a_phone_needs_no_sideways_scrolling(path, open_page):  # noqa: F811
+    page = open_page(path, width=390)
+    expect(page.locator(".turntable .model" if path == "learn" else ".samples").first).to_be_visible(timeout=PATIENCE)
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
