@@ -1,11 +1,14 @@
 import csv
+import io
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import rich.console
 
 import ssrvae_core
+from ssrvae_core.cli import console
 from ssrvae_core.cli import train as cli
 from ssrvae_core.runs import RunStore, directory
 from ssrvae_core.runs.sweep_spec import SweepSpec
@@ -310,3 +313,14 @@ def test_the_directory_of_a_run_never_leaves_the_store(complaint_of, finished, i
     for command in ("show", "delete", "evaluate"):
         assert "no run id" in complaint_of(command, f"../{finished.path.parent.name}", *in_store)
     assert (finished.path / directory.CONFIG).exists()
+
+
+def test_the_progress_keeps_to_one_line_of_a_narrow_terminal(monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(
+        console, "Console", lambda **_: rich.console.Console(file=screen, width=80, force_terminal=True)
+    )
+    with console.epoch_progress() as progress:
+        task = progress.add_task("ss-rvae-paper", total=1000, news="")
+        progress.update(task, completed=999, news="loss -1234.5  accuracy 99.1%")
+    assert any("ss-rvae-paper" in line and "99.1%" in line for line in screen.getvalue().splitlines())
