@@ -161,17 +161,20 @@ def sweep_path(store: RunStore, sweep_id: str) -> Path:
 
 def write_sweep(sweep: Sweep) -> None:
     """Write the table, as CSV and as parquet, and the summary."""
-    import pandas as pd
-
+    write_json(sweep.path / SUMMARY, sweep.summary)
     text = io.StringIO()
     table = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
     table.writeheader()
     table.writerows(sweep.rows)
-    atomic_write(sweep.path / CSV, text.getvalue())
+    written = (sweep.path / CSV).read_text(encoding="utf-8") if (sweep.path / CSV).exists() else None
+    if written == text.getvalue():
+        return  # the parquet file was written before it, and needs pandas
+    import pandas as pd
+
     binary = io.BytesIO()
     pd.DataFrame(sweep.rows, columns=list(COLUMNS)).astype(COLUMNS).to_parquet(binary, index=False)
     atomic_write(sweep.path / PARQUET, binary.getvalue())
-    write_json(sweep.path / SUMMARY, sweep.summary)
+    atomic_write(sweep.path / CSV, text.getvalue())
 
 
 def write_spec(path: Path, spec: SweepSpec) -> None:
