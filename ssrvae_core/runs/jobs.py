@@ -287,4 +287,4 @@ def _sweep(spec: Mapping[str, Any]) -> tuple[str, str]:
         raise UserError(f"The sweep's {describe(error)}") from error
     models = ", ".join(dict.fromkeys(task.model for task in tasks))
     data = ", ".join(dict.fromkeys(task.data for task in tasks))
-    return sweep_id(tasks), f"{len(tasks)} runs of {models} on {data}"
+    return sweep_id(tasks), f"{len(tasks)} {'run' if len(tasks) == 1 else 'runs'} of {models} on {data}"

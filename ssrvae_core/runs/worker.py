@@ -108,10 +108,8 @@ def _sweep(store: RunStore, path: Path, task: Task) -> tuple[State, str | None]:
         should_stop=lambda: _cancelled(path),
     )
     if sweep.failed:
-        return (
-            "failed",
-            f"{len(sweep.failed)} of {len(sweep.rows)} runs failed, the first for this: {sweep.failed[0]['error']}",
-        )
+        first = sweep.failed[0]["error"]
+        return "failed", f"{len(sweep.failed)} of {len(sweep.rows)} runs failed; the first: {first}"
     return sweep.summary["state"], None
 
 

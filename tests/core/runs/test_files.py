@@ -1,8 +1,9 @@
+import subprocess
 import threading
 
 import pytest
 
-from ssrvae_core.runs.files import append_line, atomic_write, locked, replacing, whole_lines
+from ssrvae_core.runs.files import append_line, atomic_write, drop_torn_line, held, locked, replacing, whole_lines
 
 
 def test_a_failed_write_leaves_the_old_file_whole_and_nothing_else(tmp_path):
@@ -67,3 +68,32 @@ def test_who_waits_for_a_lock_that_is_deleted_gets_a_new_one(tmp_path):
     waiter.join()
     assert entered.is_set()
     assert path.exists()
+
+
+def test_a_torn_last_line_is_cut_off(tmp_path):
+    path = tmp_path / "log.txt"
+    drop_torn_line(path)
+    assert not path.exists()
+    path.write_text("one\ntw")
+    drop_torn_line(path)
+    append_line(path, "two")
+    assert path.read_text() == "one\ntwo\n"
+
+
+def test_a_lock_is_seen_to_be_held_without_being_taken(tmp_path):
+    path = tmp_path / "lock"
+    assert not held(path)
+    assert not path.exists()
+    with locked(path, wait=False):
+        assert held(path)
+    assert not held(path)
+
+
+def test_a_lock_that_was_passed_to_a_child_is_held_as_long_as_the_child_lives(tmp_path):
+    path = tmp_path / "lock"
+    with locked(path, wait=False) as descriptor:
+        child = subprocess.Popen(["sleep", "60"], pass_fds=(descriptor,))
+    assert held(path)
+    child.kill()
+    child.wait()
+    assert not held(path)
