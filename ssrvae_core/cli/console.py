@@ -102,7 +102,7 @@ def epoch_progress() -> Iterator[Progress]:
     console = Console(stderr=True)
     progress = Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=None),  # takes what the words leave, so that no line wraps
+        BarColumn(),
         MofNCompleteColumn(),
         TextColumn("epochs"),
         TimeRemainingColumn(),
