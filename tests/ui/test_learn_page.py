@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -79,6 +81,11 @@ def test_the_experiment_says_what_is_to_be_seen(seen):
     assert "0.90" in steps[0].answer
     assert "at 56 of the 73 angles, the nearest to upright at -45\u00b0" in steps[1].answer
     assert "at most 12\u00b0" in steps[1].answer
+
+
+def test_the_parts_of_both_pages_import_without_torch():
+    code = "import sys, ui.learn, ui.lesson, ui.datasets, ui.uploads, ui.sliders; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_no_wrong_angle_reads_as_none(seen):
