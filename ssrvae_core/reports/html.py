@@ -21,7 +21,7 @@ POLICY = (
 )
 """What the browser lets the file do: nothing that needs a network. WebGL's programs are built with ``new Function``."""
 
-WIDE = 760
+WIDE = 960
 """Least width of a chart of several panels, in pixels; a smaller screen scrolls through it."""
 
 

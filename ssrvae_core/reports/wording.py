@@ -135,6 +135,8 @@ def verdict(ours: Mapping[str, float], rivals: Mapping[str, float]) -> str:
     ahead = {rival: [name for name, mine in ours.items() if share >= mine] for rival, share in rivals.items()}
     if not any(ahead.values()):
         return f"No baseline reaches the {' or the '.join(ours)}."
-    told = [f"{rival} reaches or passes the {' and the '.join(names)}" for rival, names in ahead.items() if names]
-    behind = [rival for rival, names in ahead.items() if not names]
-    return "; ".join(told) + (f"; {', '.join(behind)} stay behind both." if behind else ".")
+    told = [
+        f"{rival} reaches or passes the {' and the '.join(names)}" if names else f"{rival} stays behind both"
+        for rival, names in ahead.items()
+    ]
+    return "; ".join(told) + "."

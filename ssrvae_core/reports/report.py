@@ -1,0 +1,137 @@
+"""A report on any runs: what they are, how they differ, how well they do and how they learnt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ssrvae_core.config import UserError
+from ssrvae_core.records import Predictions
+from ssrvae_core.reports import html, panels
+from ssrvae_core.reports.gather import ALIGNED, by_images, training_film
+from ssrvae_core.reports.wording import accuracy, accuracy_text, conditions, duration_text, labels_text, model_title
+from ssrvae_core.runs import Run
+from ssrvae_core.runs.files import atomic_write
+
+
+def write_report(runs: Sequence[Run], out: Path, title: str = "Report") -> None:
+    """Write a report that any browser opens without a network.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Finished runs, at least one. Those judged on the same images are shown beside each other.
+    out : Path
+        The file; its directory must exist.
+    title : str
+        Heading of the page.
+
+    Raises
+    ------
+    UserError
+        If a run has not finished, or the file cannot be written.
+    """
+    save(out, report_html(runs, title))
+
+
+def report_html(runs: Sequence[Run], title: str = "Report") -> str:
+    """Return the report that :func:`write_report` writes."""
+    predictions = {run.id: run.predictions() for run in runs}
+    lead = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}."
+    table = html.section("Runs", _summary(runs, predictions), _configuration(runs))
+    return html.page(title, [lead], table, *(_chapter(group, predictions) for group in by_images(runs)))
+
+
+def save(out: Path, content: str | bytes) -> None:
+    """Write a file, whole or not at all."""
+    try:
+        atomic_write(out, content)
+    except OSError as error:
+        raise UserError(f"The file {out} cannot be written ({error.strerror}); choose another place.") from error
+
+
+def _summary(runs: Sequence[Run], predictions: dict[str, Predictions]) -> str:
+    """Return the table of the runs with their conditions and results."""
+    header = ("run", "model", "data", "labels", "seed", "N", "accuracy", "balanced", "ECE", "NLL (nats)", "time")
+    rows = [
+        (
+            run.id,
+            model_title(run),
+            run.data_name,
+            labels_text(run),
+            str(run.config.seed),
+            str(len(predictions[run.id])),
+            accuracy_text(accuracy(run)),
+            _number(run, "balanced_accuracy"),
+            _number(run, "ece"),
+            _number(run, "nll"),
+            duration_text(run.status.seconds),
+        )
+        for run in runs
+    ]
+    caption = (
+        "N validation images, which no run was trained on; accuracy, balanced accuracy (mean recall of the classes), "
+        "expected calibration error and negative log-likelihood on them; time of the training."
+    )
+    return html.table(header, rows, caption)
+
+
+def differences(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
+    """Return the dotted names of the settings in which runs differ, each with the value of every run."""
+    settings = [_flat(run.config.model_dump(mode="json", exclude={"dataset": {"path"}})) for run in runs]
+    rows = [(name, [each.get(name) for each in settings]) for name in settings[0]]
+    return [(name, values) for name, values in rows if any(value != values[0] for value in values)]
+
+
+def _configuration(runs: Sequence[Run]) -> str:
+    if len(runs) == 1:
+        settings = _flat(runs[0].config.model_dump(mode="json", exclude={"dataset": {"path"}}))
+        shown = html.table(("setting", "value"), [(name, _value(v)) for name, v in settings.items()], "All settings.")
+        return html.details("The whole configuration", shown)
+    rows = [(name, *map(_value, values)) for name, values in differences(runs)]
+    if not rows:
+        return html.paragraph("The runs have the same settings.")
+    return html.table(("setting", *(run.id for run in runs)), rows, "The settings in which the runs differ.")
+
+
+def _chapter(group: Sequence[Run], predictions: dict[str, Predictions]) -> str:
+    """Show runs that are judged on the same images."""
+    said = [predictions[run.id] for run in group]
+    told = conditions(group, len(said[0]))
+    blocks = [html.subsection("Latent space", panels.latents(group, said, told))]
+    if counts := panels.run_confusions(group):
+        blocks.append(html.subsection("Confusion", panels.confusions(counts, group[0].class_names, told)))
+    if angles := panels.accuracy_by_angle(group, told):
+        blocks.append(html.subsection("Accuracy against rotation", angles))
+    if calibration := panels.calibration(group, said, told):
+        blocks.append(html.subsection("Calibration", calibration))
+    films = [_film(group[i : i + 2], len(said[0])) for i in range(0, len(group), 2)]
+    blocks.append(html.subsection("Training", *films))
+    return html.section(group[0].data_name, *blocks)
+
+
+def _film(runs: Sequence[Run], n: int) -> str:
+    """Show the training of one run, or of two in step, if their epochs were kept."""
+    if not all(run.snapshots() for run in runs):
+        return html.paragraph(f"No epochs of {', '.join(run.id for run in runs)} were kept, so there is no film.")
+    caption = f"Every frame is an epoch; the curve is the loss. {ALIGNED} {conditions(runs, n)}"
+    return panels.film(training_film(runs), caption)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else "-" if value is None else json.dumps(value)
+
+
+def _number(run: Run, name: str) -> str:
+    value = (run.status.validation or {}).get(name)
+    return "-" if value is None else f"{value:.3f}"

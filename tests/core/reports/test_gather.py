@@ -1,0 +1,127 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ssrvae_core.config import UserError
+from ssrvae_core.records import Snapshot
+from ssrvae_core.reports import gather
+from ssrvae_core.reports.gather import by_images, ratio_film, training_film
+from ssrvae_core.runs import RunStore, directory
+from ssrvae_core.runs.execute import train_run
+
+RATIOS = (0.25, 0.5)
+
+
+@pytest.fixture(scope="module")
+def by_ratio(tiny_config, tmp_path_factory):
+    """The ss-rVAE at two supervised ratios, with two seeds at the first."""
+    store = RunStore(tmp_path_factory.mktemp("ratios"))
+
+    def run(ratio, seed=0):
+        config = tiny_config(training__epochs=1)
+        split = config.split.model_copy(update={"labels_per_class": None, "labelled_ratio": ratio, "seed": seed})
+        return train_run(config.model_copy(update={"split": split, "seed": seed}), store)
+
+    return [run(0.5), run(0.25, seed=1), run(0.25)]
+
+
+def test_a_training_film_has_the_tracked_images_of_every_epoch(finished):
+    film = training_film([finished])
+    (track,) = film.tracks
+    kept = finished.snapshots()
+    assert [frame.position for frame in track.frames] == [epoch for epoch, _ in kept]
+    for frame, (_, snapshot) in zip(track.frames, kept, strict=True):
+        np.testing.assert_array_equal(frame.ids, snapshot.ids)
+        np.testing.assert_array_equal(frame.predicted, snapshot.class_prob.argmax(axis=1))
+
+
+def test_the_confusion_of_the_last_frame_is_that_of_the_same_images_in_the_run(finished):
+    frame = training_film([finished]).tracks[0].frames[-1]
+    predictions = finished.predictions()
+    rows = np.isin(predictions.ids, frame.ids)
+    expected = np.zeros((4, 4), int)
+    np.add.at(expected, (predictions.labels[rows], predictions.predicted[rows]), 1)
+    np.testing.assert_array_equal(frame.confusion, expected)
+    assert frame.accuracy == pytest.approx(finished.metrics()[-1]["validation_accuracy"])
+
+
+def test_the_loss_is_minus_the_bound_and_the_accuracy_that_of_the_tracked_images(finished):
+    lines = finished.metrics()
+    (loss,) = training_film([finished]).curves
+    (share,) = training_film([finished], curve="accuracy").curves
+    np.testing.assert_allclose(loss.y, [-line["elbo_unlabelled"] for line in lines])
+    np.testing.assert_allclose(share.y, [line["validation_accuracy"] for line in lines])
+
+
+def test_a_long_training_is_thinned_to_its_ends_and_what_lies_evenly_between():
+    chosen = gather._chosen_epochs([range(1, 1001)])
+    assert (chosen[0], chosen[-1], len(chosen)) == (1, 1000, gather.MOST_FRAMES)
+    assert np.ptp(np.diff(chosen)) <= 1
+
+
+def test_a_run_that_stopped_early_stands_still():
+    snapshots = [(epoch, Snapshot(np.arange(2), np.full((2, 2), epoch), np.eye(2))) for epoch in (2, 4)]
+    assert gather._chosen_epochs([[2, 4], [1, 3, 5]]) == [2, 3, 4, 5]
+    assert [s.z_mean[0, 0] for s in gather._held(snapshots, [2, 3, 4, 5])] == [2, 2, 4, 4]
+
+
+def test_a_film_of_a_run_without_snapshots_says_so(finished, tmp_path):
+    for name in (directory.CONFIG, directory.STATUS, directory.VALIDATION):
+        (tmp_path / finished.id).mkdir(exist_ok=True)
+        (tmp_path / finished.id / name).write_bytes((finished.path / name).read_bytes())
+    with pytest.raises(UserError, match="no snapshots"):
+        training_film([RunStore(tmp_path).get(finished.id)])
+
+
+def test_a_ratio_film_shows_the_smallest_seed_and_the_spread_of_all(by_ratio):
+    film = ratio_film(by_ratio)
+    (track,) = film.tracks
+    assert [frame.position for frame in track.frames] == list(RATIOS)
+    assert [frame.run_id for frame in track.frames] == [by_ratio[2].id, by_ratio[0].id]
+    (curve,) = film.curves
+    accuracies = [run.status.validation["accuracy"] for run in by_ratio[1:]]
+    assert (curve.low[0], curve.high[0]) == (min(accuracies), max(accuracies))
+    assert curve.y[0] == pytest.approx(np.mean(accuracies))
+
+
+def test_rivals_are_dashed_curves(by_ratio):
+    film = ratio_film(by_ratio, rivals={"Decision tree": {0.5: [0.6], 0.25: [0.4]}})
+    curve = film.curves[1]
+    assert (curve.name, curve.dashed, list(curve.x), list(curve.y)) == ("Decision tree", True, [0.25, 0.5], [0.4, 0.6])
+
+
+def test_a_ratio_film_without_ratios_says_what_to_train(finished):
+    with pytest.raises(UserError, match="--labelled-ratio"):
+        ratio_film([finished])
+
+
+def test_runs_on_other_images_share_no_ratio_film(by_ratio, finished):
+    config = finished.config
+    other = replace(
+        finished, config=config.model_copy(update={"dataset": config.dataset.model_copy(update={"seed": 1})})
+    )
+    with pytest.raises(UserError, match="different images"):
+        ratio_film([*by_ratio, other])
+    assert by_images([*by_ratio, other]) == [by_ratio, [other]]
+
+
+TURNS = [np.diag([a, b]) for a in (1, -1) for b in (1, -1)]
+TURNS += [np.array([[0, a], [b, 0]]) for a in (1, -1) for b in (1, -1)]
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("d", [4, 5])
+def test_the_manifold_turns_with_the_points(turn, d):
+    ticks = np.arange(d) - (d - 1) / 2
+    grid = np.stack([np.broadcast_to(ticks, (d, d)), np.broadcast_to(-ticks[:, None], (d, d))], axis=-1)
+    points = np.random.default_rng(0).normal(size=(30, 2))
+    found = gather._turn(points, points @ turn + 3)
+    np.testing.assert_array_equal(found, turn)
+    np.testing.assert_allclose((grid @ turn)[gather._turned_grid(found, d)], grid)
+
+
+def test_a_slanted_alignment_is_taken_for_the_nearest_quarter():
+    points = np.random.default_rng(0).normal(size=(30, 2))
+    slanted = np.array([[np.cos(1.9), np.sin(1.9)], [-np.sin(1.9), np.cos(1.9)]])
+    np.testing.assert_array_equal(gather._turn(points, points @ slanted), [[0, 1], [-1, 0]])

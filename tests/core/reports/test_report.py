@@ -1,0 +1,92 @@
+import json
+import re
+import shutil
+
+import pytest
+
+from ssrvae_core.config import UserError
+from ssrvae_core.reports.html import get_plotlyjs
+from ssrvae_core.reports.report import differences, report_html, write_report
+from ssrvae_core.reports.wording import verdict
+from ssrvae_core.runs import RunStore, directory
+from tests.core.reports.conftest import FILE, NAMES
+
+
+@pytest.fixture(scope="module")
+def own(hostile_pair):
+    """The report on both runs, without plotly."""
+    return report_html(hostile_pair).replace(get_plotlyjs(), "")
+
+
+def test_names_from_the_data_are_text_everywhere(own):
+    for name in (*NAMES, FILE):
+        assert name not in own
+    figures = [json.loads(text) for text in re.findall(r'<script type="application/json">(.*?)</script>', own)]
+    texts = set(_strings(figures))
+    assert not any(name in text for text in texts for name in (*NAMES, FILE))
+    assert any("&lt;script&gt;" in text for text in texts)
+
+
+def _strings(values):
+    if isinstance(values, str):
+        yield values
+    elif isinstance(values, list | dict):
+        for value in values.values() if isinstance(values, dict) else values:
+            yield from _strings(value)
+
+
+def test_every_chart_has_a_caption_with_its_conditions(own, hostile_pair):
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", own)
+    told = [text for text in captions if "N = 16 validation images" in text]
+    assert len(told) >= 4
+    for run in hostile_pair:
+        accuracy = f"{run.status.validation['accuracy']:.3f}"
+        assert all(f"(run {run.id}): all labels, seed 0, accuracy {accuracy}, 4 epochs" in text for text in told)
+
+
+def test_every_section_of_the_report_is_there(own):
+    for heading in ("Runs", "Latent space", "Confusion", "Calibration", "Training"):
+        assert re.search(f"<h[23]>{heading}</h[23]>", own), heading
+
+
+def test_only_settings_that_differ_are_told_of(hostile_pair):
+    told = dict(differences(hostile_pair))
+    assert told["model.rotation"] == ["none", "marginal"]
+    assert all(values[0] != values[1] for values in told.values())
+
+
+def test_runs_on_different_images_have_a_section_each(hostile_pair, finished):
+    headings = re.findall("<h2>(.*?)</h2>", report_html([hostile_pair[0], finished]).replace(get_plotlyjs(), ""))
+    assert len(headings) == 3
+
+
+def test_accuracy_against_rotation_is_shown_where_angles_are_known(own, finished):
+    assert "Accuracy against rotation" not in own
+    assert "Accuracy against rotation" in report_html([finished])
+
+
+def test_a_run_without_predictions_is_refused(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / finished.id)
+    (tmp_path / finished.id / directory.VALIDATION).unlink()
+    with pytest.raises(UserError, match="has no predictions"):
+        write_report([RunStore(tmp_path).get(finished.id)], tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_place_that_cannot_be_written_is_told(finished, tmp_path):
+    with pytest.raises(UserError, match="cannot be written"):
+        write_report([finished], tmp_path / "nowhere" / "report.html")
+
+
+def test_report_writes_the_page_and_says_so(finished, result_of, tmp_path):
+    out = tmp_path / "report.html"
+    result = result_of("report", finished.id, finished.id[:6], "--out", out, "--store", finished.path.parent)
+    assert result == {"out": str(out), "runs": [finished.id], "bytes": out.stat().st_size}
+    assert out.read_text().startswith("<!doctype html>")
+
+
+def test_a_baseline_that_wins_is_told_of():
+    assert verdict({"ss-VAE": 0.4, "ss-rVAE": 0.9}, {"Tree": 0.5, "Forest": 0.3}) == (
+        "Tree reaches or passes the ss-VAE; Forest stays behind both."
+    )
+    assert verdict({"ss-VAE": 0.4, "ss-rVAE": 0.9}, {"Tree": 0.3}) == "No baseline reaches the ss-VAE or the ss-rVAE."
