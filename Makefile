@@ -3,6 +3,7 @@
 PYTHON ?= python3
 ADDRESS ?= 127.0.0.1
 PORT ?= 8501
+MODE ?= $(or $(SSRVAE_MODE),editor)
 
 BIN := .venv/bin
 
@@ -16,8 +17,8 @@ demo: .venv/installed  ## train a small sweep (the first time only), print a tab
 	@$(BIN)/python -m ssrvae_core demo
 	@$(MAKE) --no-print-directory serve
 
-serve: .venv/installed  ## start the dashboard
-	@$(BIN)/python -m streamlit run app.py --server.address $(ADDRESS) --server.port $(PORT)
+serve: .venv/installed  ## start the dashboard; MODE=viewer lets visitors look and change nothing
+	@SSRVAE_MODE=$(MODE) $(BIN)/python -m streamlit run app.py --server.address $(ADDRESS) --server.port $(PORT)
 
 # One thread a worker: two workers with all cores each would get in each other's way.
 test: .venv/installed-dev  ## run the tests; ARGS="-k latent" chooses among them

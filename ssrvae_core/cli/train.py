@@ -21,10 +21,10 @@ from ssrvae_core.cli.console import (
     summary_row,
 )
 from ssrvae_core.cli.sweeps import complain, run_shown
-from ssrvae_core.config import DATASETS, DEMO_MODELS, DEMO_PRESET, DEMO_RATIOS, MODELS, PRESETS, RunConfig, run_config
+from ssrvae_core.config import DATASETS, MODELS, PRESETS, RunConfig, run_config
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.jobs import JobQueue
-from ssrvae_core.runs.sweep_spec import SweepSpec
+from ssrvae_core.runs.sweep_spec import DEMO
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -40,9 +40,6 @@ def _setting_names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from _setting_names(kind, f"{prefix}{name}.")
         else:
             yield prefix + name
-
-
-DEMO = SweepSpec(preset=DEMO_PRESET, models=DEMO_MODELS, labelled_ratios=DEMO_RATIOS)
 
 
 @app.command()

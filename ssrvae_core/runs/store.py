@@ -22,6 +22,7 @@ from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.directory import Status
 from ssrvae_core.runs.files import atomic_write, locked
+from ssrvae_core.runs.mode import require_editor
 
 if TYPE_CHECKING:
     from ssrvae_core.models.ssvae import SSVAE
@@ -110,8 +111,9 @@ class Run:
         Raises
         ------
         UserError
-            If nobody trains it.
+            If nobody trains it, or this is a viewer.
         """
+        require_editor()
         if self.status.state != "running":
             raise UserError(f"Run {self.id} is {self.status.state}, so there is nothing to cancel.")
         atomic_write(self.path / directory.CANCEL, "")
@@ -190,8 +192,9 @@ class RunStore:
         Raises
         ------
         UserError
-            If there is no such run, it is being trained, or the store cannot be written.
+            If there is no such run, it is being trained, the store cannot be written, or this is a viewer.
         """
+        require_editor()
         path = self.root / self._resolve(run_id)
         try:
             with locked(path / directory.LOCK, wait=False):

@@ -15,6 +15,9 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from ssrvae_core.config import (
     DATASETS,
+    DEMO_MODELS,
+    DEMO_PRESET,
+    DEMO_RATIOS,
     MODELS,
     PRESETS,
     RIVAL_VERSIONS,
@@ -196,6 +199,10 @@ class SweepSpec(Frozen):
         plain = self._config(name, dataset, model, {}, self.seeds[0], self._labels()[0])
         config = with_settings(plain, self.settings)
         return {setting: value for setting, value in self.settings.items() if applies(config, setting)}
+
+
+DEMO = SweepSpec(preset=DEMO_PRESET, models=DEMO_MODELS, labelled_ratios=DEMO_RATIOS)
+"""What ``python -m ssrvae_core demo`` trains, and the dashboard where its store is empty."""
 
 
 def sweep_id(tasks: Sequence[Task]) -> str:

@@ -162,6 +162,15 @@ def test_a_run_in_training_is_not_deleted(store, add_run):
     assert store.get(path.name)
 
 
+def test_a_viewer_neither_deletes_nor_cancels(store, add_run, monkeypatch):
+    run = store.get(add_run(state="running").name)
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    for change in (lambda: store.delete(run.id), run.cancel):
+        with pytest.raises(UserError, match="read-only"):
+            change()
+    assert store.get(run.id) and not (run.path / directory.CANCEL).exists()
+
+
 def test_metrics_skip_the_line_being_written_and_truncate_to_an_epoch(store, add_run):
     path = add_run()
     for number in (1, 2, 3):
