@@ -15,7 +15,6 @@ from ssrvae_core.figures.align import align_frames
 from ssrvae_core.figures.film import describe_film, film
 from ssrvae_core.figures.frames import Curve, Frame, Track
 from ssrvae_core.figures.manifold import manifold_picture
-from ssrvae_core.figures.pictures import film_gif, film_mp4
 from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.reports.wording import MODEL_TITLES, accuracy, plain, ratio_text, titles
 from ssrvae_core.runs import Run
@@ -55,6 +54,8 @@ class Film:
 
     def gif(self, fps: float) -> bytes:
         """Return the film as an animated GIF."""
+        from ssrvae_core.figures.pictures import film_gif
+
         return film_gif(
             self.tracks, self.class_names, axis=self.axis, curves=self.curves, curve_title=self.curve_title, fps=fps
         )
@@ -67,6 +68,8 @@ class Film:
         UserError
             If imageio-ffmpeg is not installed.
         """
+        from ssrvae_core.figures.pictures import film_mp4
+
         return film_mp4(
             self.tracks, self.class_names, axis=self.axis, curves=self.curves, curve_title=self.curve_title, fps=fps
         )
