@@ -153,7 +153,8 @@ class JobQueue:
         with self._writing():
             (path / files.CANCEL).touch()  # first, so that a worker starting now sees it
             with _unless_at_work(path) as (idle, record):
-                if idle:
+                # A worker that ended just now has taken the flag away, and what it came to is the answer.
+                if idle and (path / files.CANCEL).exists():
                     (path / files.CANCEL).unlink()
                     if record is None or record.state != "queued":
                         state = self.get(path.name).state

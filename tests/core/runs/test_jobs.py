@@ -165,6 +165,20 @@ def test_a_running_job_stops_after_its_epoch_and_resumes_to_the_same_result(queu
     assert (queue.store.path(job.id) / directory.CHECKPOINT).exists()
 
 
+def test_a_worker_that_stops_while_it_is_asked_again_has_stopped(queue, tiny_config):
+    job = queue.submit(config=tiny_config())
+    answers = []
+    other = threading.Thread(target=lambda: answers.append(queue.cancel(job.id).state))
+    with locked(lock_of(job), wait=False):
+        change(job, state="cancelled")
+        other.start()
+        while not (job.path / files.CANCEL).exists():
+            time.sleep(0.01)
+        (job.path / files.CANCEL).unlink()
+    other.join()
+    assert answers == ["cancelled"]
+
+
 def test_a_time_limit_leaves_a_job_that_goes_on(queue, finished):
     job = queue.submit(config=finished.config, time_limit=0)
     assert [(do(queue, job).state, queue.resume(job.id).done) for _ in range(2)] == [
