@@ -10,7 +10,6 @@ import plotly.graph_objects as go
 from ssrvae_core.figures import theme
 
 _LINES = ("dash", "solid", "dot", "dashdot")
-_COLOURS = (theme.CLASS_COLOURS[4], theme.CLASS_COLOURS[0], theme.CLASS_COLOURS[2], theme.CLASS_COLOURS[3])
 
 
 def accuracy_by_angle_figure(
@@ -40,7 +39,7 @@ def accuracy_by_angle_figure(
                 y=[b["accuracy"] for b in bins],
                 name=title,
                 mode="lines+markers",
-                line={"dash": _LINES[style], "color": _COLOURS[style], "width": 2},
+                line={"dash": _LINES[style], "color": theme.line_colour(style), "width": 2},
                 marker={"symbol": theme.class_symbol(index), "size": 8},
                 text=[f"{b['low_deg']} to {b['high_deg']} degrees, {b['n']} images" for b in bins],
                 hovertemplate=f"{title}<br>%{{text}}<br>accuracy %{{y:.3f}}<extra></extra>",

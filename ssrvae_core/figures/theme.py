@@ -15,6 +15,9 @@ CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9
 CLASS_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down", "star", "pentagon")
 """One more than there are colours, so that colour and shape together tell 72 classes apart."""
 
+LINE_COLOURS = tuple(CLASS_COLOURS[index] for index in (4, 0, 2, 3, 1, 5, 7))
+"""Of the lines that stand for models and their rivals, in this order; ss-VAE and ss-rVAE come first."""
+
 RIGHT, WRONG = CLASS_COLOURS[0], CLASS_COLOURS[4]
 
 OUTLINE = {"width": 0.5, "color": NEUTRAL}
@@ -33,6 +36,17 @@ def class_colour(index: int) -> str:
 def class_symbol(index: int) -> str:
     """Marker shape of a class; they repeat after nine."""
     return CLASS_SYMBOLS[index % len(CLASS_SYMBOLS)]
+
+
+def line_colour(index: int) -> str:
+    """Colour of a model's line; they repeat after seven."""
+    return LINE_COLOURS[index % len(LINE_COLOURS)]
+
+
+def faint(colour: str) -> str:
+    """Return a colour of six hexadecimal digits as one that lets the grid through, for bands."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 0.18)"
 
 
 def template(*, dark: bool = False) -> go.layout.Template:
@@ -66,10 +80,15 @@ def template(*, dark: bool = False) -> go.layout.Template:
     )
 
 
+def share(accuracy: float) -> str:
+    """Three decimals that never round a few errors away."""
+    return ">0.999" if 0.9995 <= accuracy < 1 else f"{accuracy:.3f}"
+
+
 def panel_title(title: str, accuracy: float | None, n: int) -> str:
     """Title of a panel, with accuracy and number of images in small type below; a few errors never round to 1.000."""
-    share = "" if accuracy is None else f"accuracy {'>0.999' if 0.9995 <= accuracy < 1 else f'{accuracy:.3f}'}, "
-    return f"<b>{title}</b><br><span style='font-size:12px'>{share}N = {n}</span>"
+    known = "" if accuracy is None else f"accuracy {share(accuracy)}, "
+    return f"<b>{title}</b><br><span style='font-size:12px'>{known}N = {n}</span>"
 
 
 def title_annotation(text: str, axis: str) -> dict[str, Any]:

@@ -1,0 +1,112 @@
+"""Curves over epochs and ratios: their lines, spreads and axes, and how a training went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from ssrvae_core.figures import theme
+from ssrvae_core.figures.frames import Curve
+
+LOGARITHMIC = "supervised ratio"
+"""The axis on which positions are spread by their logarithm."""
+
+
+def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figure:
+    """Draw loss and accuracy of one or several trainings, epoch by epoch, a line a run in both panels.
+
+    Parameters
+    ----------
+    runs : mapping of str to sequence of mapping
+        Name of each run, and its lines of ``metrics.jsonl``: ``epoch``, ``elbo_unlabelled`` and
+        ``validation_accuracy``, which is None where no tracked image has a label.
+    """
+    figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.12)
+    parts = (
+        ("Loss (nats an image)", lambda line: None if line["elbo_unlabelled"] is None else -line["elbo_unlabelled"]),
+        ("Accuracy, tracked images", lambda line: line["validation_accuracy"]),
+    )
+    for column, (_, value) in enumerate(parts, start=1):
+        for index, (name, lines) in enumerate(runs.items()):
+            y = np.array([value(line) for line in lines], float)
+            curve = Curve(name, np.array([line["epoch"] for line in lines], float), y)
+            for trace in curve_traces(index, curve, showlegend=column == 1):
+                figure.add_trace(trace, row=1, col=column)
+    figure.update_layout(
+        template=theme.template(),
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        xaxis={"title": {"text": "Epoch"}},
+        xaxis2={"title": {"text": "Epoch"}},
+        yaxis={"title": {"text": parts[0][0]}},
+        yaxis2={"title": {"text": parts[1][0]}, "range": [0, 1.03]},
+        meta={"alt": f"Loss and accuracy against the epoch of {', '.join(runs)}."},
+    )
+    return figure
+
+
+def curve_traces(index: int, curve: Curve, **common: Any) -> list[dict[str, Any]]:
+    """Return a curve's band, where it has one, and its line."""
+    colour = theme.line_colour(index)
+    traces = []
+    if curve.low is not None and curve.high is not None:
+        known = np.isfinite(curve.low) & np.isfinite(curve.high)
+        x, low, high = (np.asarray(v)[known] for v in (curve.x, curve.low, curve.high))
+        band = {"x": np.concatenate([x, x[::-1]]), "y": np.concatenate([high, low[::-1]])}
+        look = {"mode": "lines", "line": {"width": 0}, "fill": "toself", "fillcolor": theme.faint(colour)}
+        group = {"legendgroup": curve.name, "showlegend": False, "hoverinfo": "skip"}
+        traces.append({"type": "scatter", **band, **look, **group})
+    line = {"color": colour, "width": 2, "dash": "dash" if curve.dashed else "solid"}
+    few = len(curve.x) <= 20
+    traces.append(
+        {
+            "type": "scatter",
+            "x": np.asarray(curve.x, float),
+            "y": np.asarray(curve.y, float),
+            "mode": "lines+markers" if few else "lines",
+            "line": line,
+            "marker": {"size": 6, "symbol": theme.class_symbol(index), "color": colour},
+            "name": curve.name,
+            "legendgroup": curve.name,
+            "hovertemplate": f"{curve.name}<br>%{{x}}: %{{y:.3f}}<extra></extra>",
+            **common,
+        }
+    )
+    return traces
+
+
+def extent_of(curves: Sequence[Curve]) -> list[float]:
+    """Range that holds the curves and their spread."""
+    values = np.concatenate([np.asarray(v, float) for c in curves for v in (c.y, c.low, c.high) if v is not None])
+    values = values[np.isfinite(values)]
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    pad = 0.08 * (high - low or 1)
+    return [low - pad, high + pad]
+
+
+def curve_at(curve: Curve, position: float, axis: str) -> float | None:
+    """Height of a curve at a position between its ends."""
+    x, y = np.asarray(curve.x, float), np.asarray(curve.y, float)
+    x, y = x[np.isfinite(y)], y[np.isfinite(y)]
+    if not len(x) or not x.min() <= position <= x.max():
+        return None
+    order = np.argsort(x)
+    scale = np.log if axis == LOGARITHMIC else np.asarray
+    return float(np.interp(scale(position), scale(x[order]), y[order]))
+
+
+def position_axis(positions: Sequence[float], axis: str) -> dict[str, Any]:
+    """Range and ticks of the axis that positions lie on."""
+    seen = sorted(set(positions))
+    if axis != LOGARITHMIC:
+        pad = 0.03 * (seen[-1] - seen[0] or 1)
+        return {"range": [seen[0] - pad, seen[-1] + pad], "nticks": 6}
+    low, high = np.log10(seen[0]), np.log10(seen[-1])
+    pad = 0.06 * (high - low or 1)
+    marks = [p for p in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if 10 ** (low - pad) <= p]
+    marks = [p for p in marks if p <= 10 ** (high + pad)] or seen
+    ticks = {"tickmode": "array", "tickvals": marks, "ticktext": [f"{p:g}" for p in marks], "tickangle": 0}
+    return {"type": "log", "range": [low - pad, high + pad], **ticks}

@@ -1,0 +1,194 @@
+"""Videos 1, 2 and 3: latents, confusion, manifold and curve of all models at every epoch or ratio, in one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import plotly.graph_objects as go
+
+from ssrvae_core.figures import film_panels, theme
+from ssrvae_core.figures.frames import Curve, Frame, Step, Track, nearest, steps_of
+from ssrvae_core.figures.stage import Stage, narrow, wide
+
+__all__ = ["Curve", "Frame", "Track", "film"]
+
+SECONDS, FASTEST = 4.0, 0.1
+"""A film plays for about this long, and no frame is shorter than this."""
+_CONTROLS, _LEGEND_LINE = 78, 22
+_BUTTON = {"font": {"color": "#1A1A1A"}, "bgcolor": "#DCE6EE", "bordercolor": theme.NEUTRAL, "borderwidth": 1}
+"""Dark on light on either page: plotly lights up the button under the mouse, whatever its colours."""
+
+
+def film(
+    tracks: Sequence[Track],
+    class_names: Sequence[str],
+    *,
+    axis: str,
+    curves: Sequence[Curve] = (),
+    curve_title: str = "",
+    start: float | None = None,
+    columns: Literal[1, 2] = 2,
+    dark: bool = False,
+) -> go.Figure:
+    """Draw a film: one figure that holds all frames, switched in the browser by its slider and its buttons.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        The models, left to right. A position that a track lacks is shown as not trained.
+    class_names : sequence of str, length K
+        Name of class ``k`` at position ``k``.
+    axis : str
+        What the position is: ``epoch`` or ``supervised ratio``. Ratios are spread by their logarithm.
+    curves : sequence of Curve
+        Lines over the same axis, under a marker that moves with the film; none for no such panel.
+    curve_title : str
+        What the curves show, for example "Accuracy".
+    start : float, optional
+        The position to open on; the closest one is taken, by default the last.
+    columns : {1, 2}
+        2 for a desk: the models side by side; 1 for a phone, with the confusion matrices below each other.
+    dark : bool
+        Text and lines for a dark page.
+
+    Returns
+    -------
+    go.Figure
+        Its frames are named by the labels of the :class:`Frame`, so that a page's own controls can show one with
+        ``Plotly.animate(graph, [label], ...)``. Its height is fitted to the panels, and ``layout.meta["alt"]`` says
+        in a sentence what it shows.
+
+    Raises
+    ------
+    UserError
+        If there is no frame, or if two positions share a label.
+    """
+    steps = steps_of(tracks)
+    opening = nearest(steps, start)
+    manifolds = any(frame is not None and frame.manifold is not None for step in steps for frame in step.frames)
+    stage = (wide if columns == 2 else narrow)(len(tracks), manifolds=manifolds, curves=len(curves))
+    panels = film_panels.build(stage, tracks, steps, class_names, axis, curves, curve_title)
+    moving = [(index, trace.fixed["type"], trace.at) for index, trace in enumerate(panels.traces) if trace.at]
+    figure = go.Figure(
+        data=[trace.fixed | (trace.at(opening) if trace.at else {}) for trace in panels.traces],
+        layout={**panels.axes, **panels.layout(opening)},
+        frames=[
+            go.Frame(
+                name=step.label,
+                data=[{"type": kind, **at(index)} for _, kind, at in moving],
+                traces=[trace for trace, _, _ in moving],
+                layout=panels.layout(index),
+            )
+            for index, step in enumerate(steps)
+        ],
+    )
+    _lay_out(figure, stage, steps, opening, class_names, axis, columns, dark)
+    figure.update_layout(meta={"alt": describe_film(tracks, class_names, axis)})
+    return figure
+
+
+def describe_film(tracks: Sequence[Track], class_names: Sequence[str], axis: str) -> str:
+    """Return one sentence that says what a film shows, for who cannot see it."""
+    steps = steps_of(tracks)
+    ends = []
+    for track in tracks:
+        first, last = track.frames[0], track.frames[-1]
+        if first.accuracy is not None and last.accuracy is not None:
+            ends.append(f"{track.name} from accuracy {first.accuracy:.3f} to {last.accuracy:.3f}")
+    return (
+        f"Film of {len(steps)} frames over the {axis}, {steps[0].label} to {steps[-1].label}: latent scatter and "
+        f"confusion matrix of {' and '.join(track.name for track in tracks)} for {len(class_names)} classes"
+        f"{'; ' + ', '.join(ends) if ends else ''}."
+    )
+
+
+def _lay_out(
+    figure: go.Figure,
+    stage: Stage,
+    steps: Sequence[Step],
+    opening: int,
+    class_names: Sequence[str],
+    axis: str,
+    columns: int,
+    dark: bool,
+) -> None:
+    """Place the legend and the controls above the panels, and fit the height."""
+    per_line = 1000 if columns == 2 else 310
+    legend_height = _LEGEND_LINE * -(-sum(55 + 8 * len(name) for name in class_names) // per_line)
+    margin = {"l": 64, "r": 16, "t": _CONTROLS + legend_height, "b": 64}
+    figure.update_layout(
+        template=theme.template(dark=dark),
+        height=stage.height + margin["t"] + margin["b"],
+        margin=margin,
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1 + legend_height / stage.height,
+            "yanchor": "top",
+            "itemsizing": "constant",
+            "title": {"text": ""},
+            "bgcolor": "rgba(0, 0, 0, 0)",
+        },
+        sliders=[_slider(stage, steps, opening, axis, columns, legend_height)],
+        updatemenus=[_buttons(stage, len(steps), legend_height)],
+        dragmode="pan",
+        hovermode="closest",
+        uirevision="film",
+    )
+
+
+def _switch(duration: float) -> dict[str, Any]:
+    """Options of ``Plotly.animate`` that show a frame at once, and wait this many milliseconds before the next."""
+    return {
+        "mode": "immediate",
+        "fromcurrent": True,
+        "frame": {"duration": duration, "redraw": True},
+        "transition": {"duration": 0},
+    }
+
+
+def _slider(
+    stage: Stage, steps: Sequence[Step], opening: int, axis: str, columns: int, legend_height: int
+) -> dict[str, Any]:
+    beside = columns == 2
+    return {
+        "active": opening,
+        "steps": [{"label": s.label, "method": "animate", "args": [[s.label], _switch(0)]} for s in steps],
+        "x": 0.17 if beside else 0.0,
+        "len": 0.83 if beside else 1.0,
+        "y": 1 + (_CONTROLS + legend_height) / stage.height,
+        "yanchor": "top",
+        "pad": {"t": 2, "b": 0, "l": 0, "r": 0},
+        "currentvalue": {
+            "prefix": f"{axis.capitalize()} ",
+            "xanchor": "left" if beside else "right",
+            "font": {"size": 15},
+            "offset": 6,
+        },
+        "bgcolor": "#DCE6EE",
+        "activebgcolor": theme.CLASS_COLOURS[5],
+        "bordercolor": theme.NEUTRAL,
+        "tickcolor": theme.NEUTRAL,
+        "font": {"size": 11},
+        "ticklen": 4,
+        "minorticklen": 2,
+        "transition": {"duration": 0},
+    }
+
+
+def _buttons(stage: Stage, frames: int, legend_height: int) -> dict[str, Any]:
+    play = {"label": "Play", "method": "animate", "args": [None, _switch(1000 * max(FASTEST, SECONDS / frames))]}
+    stop = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate", "transition": {"duration": 0}}
+    return {
+        "type": "buttons",
+        "direction": "right",
+        "showactive": False,
+        "buttons": [play, {"label": "Pause", "method": "animate", "args": [[None], stop]}],
+        "x": 0,
+        "xanchor": "left",
+        "y": 1 + (_CONTROLS + legend_height) / stage.height,
+        "yanchor": "top",
+        "pad": {"t": 2, "b": 0, "l": 0, "r": 0},
+        **_BUTTON,
+    }

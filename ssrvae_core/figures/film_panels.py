@@ -1,0 +1,298 @@
+"""The panels of a film: of each trace, what stays, and what a step changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ssrvae_core.figures import theme
+from ssrvae_core.figures.curves import curve_at, curve_traces, extent_of, position_axis
+from ssrvae_core.figures.frames import Curve, Frame, Step, Track
+from ssrvae_core.figures.manifold import data_uri
+from ssrvae_core.figures.stage import Place, Stage
+
+MANIFOLD_PIXELS = 224
+"""Longest side of a manifold in a film; larger ones are reduced."""
+_NOTHING = {"x": [None], "y": [None]}
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a trace keeps, and what it shows at step ``i``; None if it never changes."""
+
+    fixed: dict[str, Any]
+    at: Callable[[int], dict[str, Any]] | None = None
+
+
+@dataclass
+class Panels:
+    """All traces of a film, its axes, and the titles of a step."""
+
+    traces: list[Trace] = field(default_factory=list)
+    axes: dict[str, Any] = field(default_factory=dict)
+    titles: list[Callable[[int], dict[str, Any]]] = field(default_factory=list)
+    pictures: list[Callable[[int], dict[str, Any]]] = field(default_factory=list)
+
+    def layout(self, step: int) -> dict[str, Any]:
+        """Return the titles and the pictures of a step; pictures of the layout need no axes and switch fastest."""
+        return {
+            "annotations": [title(step) for title in self.titles],
+            "images": [picture(step) for picture in self.pictures],
+        }
+
+
+def build(
+    stage: Stage,
+    tracks: Sequence[Track],
+    steps: Sequence[Step],
+    class_names: Sequence[str],
+    axis: str,
+    curves: Sequence[Curve],
+    curve_title: str,
+) -> Panels:
+    """Fill every place of the stage."""
+    panels = Panels()
+    fullest = max((int(f.confusion.max()) for s in steps for f in s.frames if f is not None), default=1)
+    panels.axes["coloraxis"] = {"colorscale": theme.SEQUENTIAL, "cmin": 0, "cmax": max(1, fullest), "showscale": False}
+    confusions_below = len({place.top for place in stage.places if place.kind == "confusion"}) > 1
+    number = ""
+    for place in stage.places:
+        frames = [step.frames[place.track] for step in steps]
+        name = tracks[place.track].name
+        if place.kind == "manifold":
+            _manifold(panels, stage, place, frames, name)
+            continue
+        panels.axes[f"xaxis{number}"], panels.axes[f"yaxis{number}"] = (
+            {"domain": domain, "anchor": f"{letter}{number}", "fixedrange": place.kind != "latent"}
+            for domain, letter in zip(stage.domain(place), "yx", strict=True)
+        )
+        if place.kind == "latent":
+            _latent(panels, number, frames, name, class_names, with_label=place.left == 0)
+        elif place.kind == "confusion":
+            title = name if confusions_below else ""
+            _confusion(panels, number, frames, title, class_names, with_label=place.left == 0)
+        else:
+            _curves(panels, number, place, stage, steps, curves, curve_title, axis)
+        number = str(int(number or 1) + 1)
+    return panels
+
+
+def _finish(panels: Panels, number: str, x: dict[str, Any], y: dict[str, Any]) -> None:
+    panels.axes[f"xaxis{number}"] |= x
+    panels.axes[f"yaxis{number}"] |= y
+
+
+def _latent(
+    panels: Panels,
+    number: str,
+    frames: Sequence[Frame | None],
+    name: str,
+    class_names: Sequence[str],
+    *,
+    with_label: bool,
+) -> None:
+    """Scatter one model's latents, a trace a class, on a square that holds the points of all frames."""
+    present = sorted({int(c) for f in frames if f is not None for c in np.unique(f.labels)}, key=lambda c: (c < 0, c))
+    in_legend = {trace.fixed.get("legendgroup") for trace in panels.traces}
+    for c in present:
+        panels.traces.append(_class_points(number, frames, name, class_names, c, in_legend))
+    _finish(panels, number, *_square(frames, number, with_label))
+    panels.titles.append(lambda step: theme.title_annotation(_title(name, frames[step]), number))
+
+
+def _class_points(
+    number: str,
+    frames: Sequence[Frame | None],
+    model: str,
+    class_names: Sequence[str],
+    c: int,
+    in_legend: set[str | None],
+) -> Trace:
+    """Points of one class; what no step changes is sent once, and a prediction as one byte."""
+    name = class_names[c] if c >= 0 else "Unlabelled"
+    rows = [_rows(frame, c) for frame in frames]
+    ids = [np.empty(0, int) if f is None else f.ids[r] for f, r in zip(frames, rows, strict=True)]
+    fixed_ids = all(np.array_equal(ids[0], other) for other in ids)
+    numbers = ", ".join(f"{number} {name}" for number, name in enumerate(class_names))
+    fixed = {
+        "type": "scattergl",
+        "mode": "markers",
+        "name": name,
+        "legendgroup": name,
+        "legendrank": 1000 + c % 1000,
+        "showlegend": name not in in_legend,
+        "xaxis": f"x{number}",
+        "yaxis": f"y{number}",
+        "marker": {
+            "symbol": theme.class_symbol(c) if c >= 0 else "circle-open",
+            "color": theme.class_colour(c) if c >= 0 else theme.NEUTRAL,
+            "line": theme.OUTLINE,
+            "size": 5,
+            "opacity": 0.75,
+        },
+        "hovertemplate": f"Sample %{{id}}, {model}<br>True class: {name}<br>Predicted class: %{{customdata}}"
+        f"<br><i>{numbers}</i><extra></extra>",
+        **({"ids": ids[0]} if fixed_ids else {}),
+    }
+
+    def at(step: int) -> dict[str, Any]:
+        frame, chosen = frames[step], rows[step]
+        own_ids = {} if fixed_ids else {"ids": ids[step]}
+        if frame is None or not len(chosen):
+            return {**_NOTHING, "customdata": [None], **own_ids}
+        z = frame.z[chosen].astype(np.float32)
+        small = np.int8 if len(class_names) <= 127 else np.int16
+        return {"x": z[:, 0], "y": z[:, 1], "customdata": frame.predicted[chosen].astype(small), **own_ids}
+
+    return Trace(fixed, at)
+
+
+def _rows(frame: Frame | None, c: int) -> np.ndarray:
+    """Rows of a class, in the order of their ids, which is the same in every frame."""
+    if frame is None:
+        return np.empty(0, int)
+    rows = np.flatnonzero(frame.labels == c)
+    return rows[np.argsort(frame.ids[rows], kind="stable")]
+
+
+def _title(name: str, frame: Frame | None) -> str:
+    if frame is None:
+        return f"<b>{name}</b><br><span style='font-size:12px'>not trained here</span>"
+    return theme.panel_title(name, frame.accuracy, len(frame.ids))
+
+
+def square_of(frames: Sequence[Frame | None]) -> tuple[list[float], list[float]]:
+    """Ranges of equal length that hold every point of every frame."""
+    points = [frame.z for frame in frames if frame is not None and len(frame.z)] or [np.array([[-1.0, -1], [1, 1]])]
+    low, high = np.min([p.min(axis=0) for p in points], axis=0), np.max([p.max(axis=0) for p in points], axis=0)
+    half = 0.53 * max(float((high - low).max()), 1e-6)
+    x, y = ([float(m) - half, float(m) + half] for m in (low + high) / 2)
+    return x, y
+
+
+def _square(frames: Sequence[Frame | None], number: str, with_label: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Axes of one scale."""
+    ranges = square_of(frames)
+    common = {"constrain": "domain", "nticks": 6}
+    x = {"range": ranges[0], "title": {"text": "z1"}, **common}
+    y = {"range": ranges[1], "title": {"text": "z2" if with_label else ""}, **common}
+    return x, y | {"scaleanchor": f"x{number}", "constraintoward": "top"}
+
+
+def _confusion(
+    panels: Panels,
+    number: str,
+    frames: Sequence[Frame | None],
+    title: str,
+    class_names: Sequence[str],
+    *,
+    with_label: bool,
+) -> None:
+    """Print one model's confusion matrix, on a colour scale that holds the counts of all frames."""
+    k = len(class_names)
+    fixed = {
+        "type": "heatmap",
+        "x": list(class_names),
+        "y": list(class_names),
+        "xaxis": f"x{number}",
+        "yaxis": f"y{number}",
+        "coloraxis": "coloraxis",
+        "xgap": 1,
+        "ygap": 1,
+        "texttemplate": "%{z}",
+        "textfont": {"size": 13 if k <= 6 else 10},
+        "hovertemplate": "True %{y}<br>Predicted %{x}<br>%{z} images<extra></extra>",
+    }
+
+    def at(step: int) -> dict[str, Any]:
+        frame = frames[step]
+        return {"z": [[None] * k] * k if frame is None else frame.confusion.astype(np.int32)}
+
+    panels.traces.append(Trace(fixed, at))
+    common = {"type": "category", "showgrid": False, "constrain": "domain", "tickfont": {"size": 11}}
+    x = {"range": [-0.5, k - 0.5], "title": {"text": "Predicted class"}, **common}
+    y = {"range": [k - 0.5, -0.5], "title": {"text": "True class" if with_label else ""}, **common}
+    y |= {"scaleanchor": f"x{number}", "constraintoward": "top", "showticklabels": with_label}
+    _finish(panels, number, x, y)
+    if title:
+        panels.titles.append(lambda step: theme.title_annotation(f"<b>{title}</b>", number))
+
+
+def _manifold(panels: Panels, stage: Stage, place: Place, frames: Sequence[Frame | None], name: str) -> None:
+    """Show what the model imagines, as one picture a step."""
+    sources = [None if f is None or f.manifold is None else data_uri(_reduced(f.manifold), quality=70) for f in frames]
+    x, y = stage.domain(place)
+    middle = {"xref": "paper", "yref": "paper", "x": (x[0] + x[1]) / 2, "xanchor": "center"}
+    size = {"sizex": x[1] - x[0], "sizey": y[1] - y[0], "sizing": "contain"}
+    title = {"text": f"{name}, manifold", "showarrow": False, "y": y[1], "yanchor": "bottom", "yshift": 2}
+
+    def picture(step: int) -> dict[str, Any]:
+        source = sources[step]
+        return {**middle, **size, "y": y[1], "yanchor": "top", "source": source, "visible": source is not None}
+
+    panels.pictures.append(picture)
+    panels.titles.append(lambda step: middle | title)
+
+
+def _reduced(picture: np.ndarray) -> np.ndarray:
+    """Shrink a picture that is larger than its place."""
+    if max(picture.shape[:2]) <= MANIFOLD_PIXELS:
+        return picture
+    image = Image.fromarray(picture)
+    image.thumbnail((MANIFOLD_PIXELS, MANIFOLD_PIXELS), Image.Resampling.BOX)
+    return np.asarray(image)
+
+
+def _curves(
+    panels: Panels,
+    number: str,
+    place: Place,
+    stage: Stage,
+    steps: Sequence[Step],
+    curves: Sequence[Curve],
+    title: str,
+    axis: str,
+) -> None:
+    """Draw the curves with their spread, and the line and the points that move."""
+    here = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+    for index, curve in enumerate(curves):
+        panels.traces += [Trace(trace | here) for trace in curve_traces(index, curve, legend="legend2")]
+    limits = extent_of(curves)
+    look = _marker_look(len(curves))
+    at = [step.position for step in steps]
+    heights = [[curve_at(curve, position, axis) for curve in curves] for position in at]
+
+    def marker(step: int) -> dict[str, Any]:
+        """Go up a vertical line through the points, and leave out those beyond a curve's ends."""
+        return {"x": [at[step]] * (len(curves) + 3), "y": [*limits, None, *heights[step]]}
+
+    panels.traces.append(Trace({"type": "scatter", "showlegend": False, "hoverinfo": "skip", **here, **look}, marker))
+    x: dict[str, Any] = {"title": {"text": axis.capitalize()}}
+    x |= position_axis([*at, *(float(v) for c in curves for v in c.x)], axis)
+    _finish(panels, number, x, {"range": limits, "title": {"text": title}, "nticks": 6})
+    panels.axes["legend2"] = {
+        "x": place.left,
+        "y": 1 - (place.bottom + 48) / stage.height,
+        "yanchor": "top",
+        "xanchor": "left",
+        "bgcolor": "rgba(0, 0, 0, 0)",
+        "font": {"size": 12},
+    }
+
+
+def _marker_look(curves: int) -> dict[str, Any]:
+    """Look of the moving line, whose own three points are not to be seen, and of a point a curve."""
+    return {
+        "mode": "lines+markers",
+        "line": {"color": theme.NEUTRAL, "width": 2},
+        "marker": {
+            "size": [0, 0, 0] + [11] * curves,
+            "color": [theme.NEUTRAL] * 3 + [theme.line_colour(index) for index in range(curves)],
+            "symbol": ["circle"] * 3 + [theme.class_symbol(index) for index in range(curves)],
+            "line": theme.OUTLINE,
+        },
+    }

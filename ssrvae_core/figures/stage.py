@@ -1,0 +1,89 @@
+"""Where the panels of a film stand: rows of pixels over the whole width, wide or narrow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["latent", "confusion", "manifold", "curve"]
+
+CONTROLS = 150
+"""Pixels above the panels: slider, buttons and the legend of the classes."""
+LEGEND_LINE = 21
+_GAP = 0.075
+_FOOT, _HEAD = 52, 44
+
+
+@dataclass(frozen=True)
+class Place:
+    """One panel: what it shows, of which track, and its box; x in shares of the width, y in pixels from the top."""
+
+    kind: Kind
+    track: int
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """All panels, and the pixels they need in height, without the controls."""
+
+    places: tuple[Place, ...]
+    height: int
+
+    def domain(self, place: Place) -> tuple[list[float], list[float]]:
+        """Return the x and the y domain of a panel, in shares of the drawn area."""
+        return [place.left, place.right], [1 - place.bottom / self.height, 1 - place.top / self.height]
+
+
+def wide(tracks: int, *, manifolds: bool, curves: int) -> Stage:
+    """One column a track, latents over confusions; in a last column the curves, over the manifolds."""
+    side = 320
+    total = 2 * side + _FOOT + _HEAD
+    has_side = manifolds or curves > 0
+    columns = _columns(tracks + has_side)
+    places = []
+    for track, (left, right) in enumerate(columns[:tracks]):
+        places.append(Place("latent", track, left, right, _HEAD, _HEAD + side))
+        places.append(Place("confusion", track, left, right, _HEAD + total - side, _HEAD + total))
+    top = float(_HEAD)
+    if curves:
+        bottom = top + (150 if manifolds else 2 * side - LEGEND_LINE * curves)
+        places.append(Place("curve", 0, *columns[-1], top, bottom))
+        top = bottom + _FOOT + LEGEND_LINE * curves + 30
+    if manifolds:
+        each = (_HEAD + total - top - 30 * (tracks - 1)) / tracks
+        places += [
+            Place("manifold", t, *columns[-1], top + t * (each + 30), top + t * (each + 30) + each)
+            for t in range(tracks)
+        ]
+    return Stage(tuple(places), _HEAD + total)
+
+
+def narrow(tracks: int, *, manifolds: bool, curves: int) -> Stage:
+    """For a phone: the curve, then latents side by side, confusions below each other, manifolds side by side."""
+    places = []
+    columns = _columns(tracks)
+    top = float(_HEAD)
+    if curves:
+        places.append(Place("curve", 0, 0.0, 1.0, top, top + 150))
+        top += 150 + _FOOT + LEGEND_LINE * curves + _HEAD
+    places += [Place("latent", t, *columns[t], top, top + 160) for t in range(tracks)]
+    top += 160 + _FOOT
+    for track in range(tracks):
+        places.append(Place("confusion", track, 0.0, 1.0, top + _HEAD, top + _HEAD + 230))
+        top += _HEAD + 230 + _FOOT + 20
+    if manifolds:
+        places += [Place("manifold", t, *columns[t], top + 30, top + 190) for t in range(tracks)]
+        top += 190
+    else:
+        top -= _FOOT + 20
+    return Stage(tuple(places), round(top))
+
+
+def _columns(count: int) -> list[tuple[float, float]]:
+    """Split the width evenly, with gaps for the labels of the axes."""
+    width = (1 - _GAP * (count - 1)) / count
+    return [(i * (width + _GAP), i * (width + _GAP) + width) for i in range(count)]
