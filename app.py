@@ -5,10 +5,15 @@ from pathlib import Path
 import streamlit as st
 
 from ssrvae_core.config import UserError
+from ui import login, presentation
 from ui.runs import store
 
 # A picture of our own: the browser would fetch an icon named ":material/..." from the network.
 st.set_page_config(page_title="ss-rVAE dashboard", page_icon=str(Path(__file__).parent / "ui/icon.png"), layout="wide")
+
+admitted = login.is_admitted()
+if admitted:
+    presentation.begin()
 
 page = st.navigation(
     {
@@ -17,13 +22,23 @@ page = st.navigation(
             st.Page("pages/latent_space.py", title="Latent space", icon=":material/scatter_plot:"),
             st.Page("pages/confusion.py", title="Confusion", icon=":material/grid_on:"),
         ],
-        "Build": [st.Page("pages/data.py", title="Data", icon=":material/folder_open:")],
+        "Build": [
+            st.Page("pages/data.py", title="Data", icon=":material/folder_open:"),
+            st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+        ],
         "Learn": [st.Page("pages/learn.py", title="Learn", icon=":material/school:")],
-    }
+    },
+    position="hidden" if not admitted else "top" if presentation.presenting() else "sidebar",
 )
-st.sidebar.caption("Runs are read from")
-st.sidebar.code(str(store().root), language=None, wrap_lines=True)
 try:
+    if not admitted:
+        login.show_login()
+        st.stop()
+    presentation.switch()
+    login.show_visitor()
+    if not presentation.presenting():  # a sidebar with nothing in it is not there
+        st.sidebar.caption("Runs are read from")
+        st.sidebar.code(str(store().root), language=None, wrap_lines=True)
     page.run()
 except UserError as error:
     st.error(str(error))

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 import streamlit as st
 
+from ui.presentation import enlarged, pixels, presenting
+
 PANEL_HEIGHT = 420
 MARGIN = {"l": 60, "r": 16, "t": 84, "b": 50}
 """Streamlit's theme takes the figures' own away; above a title is room for the buttons that appear on hovering."""
@@ -60,6 +62,8 @@ def show(
     on_select, selection_mode
         As for ``st.plotly_chart``.
     """
+    if presenting():
+        figure = enlarged(figure)
     config = {
         "displaylogo": False,
         "responsive": True,
@@ -67,7 +71,13 @@ def show(
         "modeBarButtonsToRemove": ["autoScale2d"],
     }
     return st.plotly_chart(
-        figure, key=key, alt=alt, height=height, config=config, on_select=on_select, selection_mode=selection_mode
+        figure,
+        key=key,
+        alt=alt,
+        height=pixels(height),
+        config=config,
+        on_select=on_select,
+        selection_mode=selection_mode,
     )
 
 
