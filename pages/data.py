@@ -14,7 +14,6 @@ from ssrvae_core.config import (
     SplitConfig,
     UserError,
 )
-from ssrvae_core.data import file_dataset
 from ssrvae_core.figures.dataset import class_counts_figure, factor_histogram
 from ssrvae_core.runs.mode import is_viewer
 from ui import charts, datasets, export
@@ -89,7 +88,7 @@ def disorder(half: str, of: str, default: Disorder) -> Disorder:
 
 def chosen_file(file: Upload) -> DatasetConfig:
     """Return an upload as a data set, with the grey levels the visitor chose where its floats need a range."""
-    config = described(str(file.path), file.uploaded)
+    config = datasets.described(str(file.path), file.uploaded)
     if config.intensity is None:
         return config
     low, high = config.intensity
@@ -106,12 +105,6 @@ def chosen_file(file: Upload) -> DatasetConfig:
         help="The file holds floats beyond 0 to 1; levels outside this range are clipped.",
     )
     return config if grey[0] == grey[1] else config.model_copy(update={"intensity": (grey[0], grey[1])})
-
-
-@st.cache_data(max_entries=16, show_spinner="Reading the file")
-def described(path: str, uploaded: float) -> DatasetConfig:
-    """Fingerprint a file, and find the range of its grey levels."""
-    return file_dataset(path)
 
 
 def choose_split(config: DatasetConfig, of: str) -> SplitConfig:

@@ -18,7 +18,7 @@ from ssrvae_core.config import (
     run_config,
     with_settings,
 )
-from ssrvae_core.data import UNLABELLED, ImageSet, Split, load, naming, split
+from ssrvae_core.data import UNLABELLED, ImageSet, Split, file_dataset, load, naming, split
 from ssrvae_core.data.generated import Drawing, generate
 from ssrvae_core.data.pose import POSE_FACTORS
 from ssrvae_core.data.writing import fields_of, joined, npz_bytes
@@ -78,6 +78,12 @@ def contents(config: DatasetConfig) -> ImageSet:
         return _loaded(config.model_dump_json())
     names = _few(config.model_copy(update={"view": "image"}).model_dump_json(), 1).class_names
     return generate(config, names, lambda positions, *_: Drawing(np.zeros((len(positions), 1, 1, 1), np.float32)))
+
+
+@st.cache_data(max_entries=16, show_spinner="Reading the file")
+def described(path: str, uploaded: float) -> DatasetConfig:
+    """Fingerprint a file that was uploaded at some time, and find the range of its grey levels."""
+    return file_dataset(path)
 
 
 def fewest_labels(images: ImageSet) -> int:

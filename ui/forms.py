@@ -1,0 +1,176 @@
+"""A form made from the configuration models: what settings there are, and a widget for each."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin
+
+import streamlit as st
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from ssrvae_core.config import RunConfig, UserError
+from ssrvae_core.relevance import locate
+
+GROUPS = {"dataset": "Data", "split": "Labels and split", "model": "Model", "training": "Training"}
+
+ELSEWHERE = {
+    *("schema_version", "seed", "split.seed", "split.labels_per_class", "split.labelled_ratio"),
+    *("dataset.source", "dataset.path", "dataset.sha256", "model.rotation"),
+}
+"""Settings that the page asks for in another way, or that follow from what it asks for."""
+
+WORDS = {"dim": "dimension", "sd": "standard deviation", "aux": "auxiliary", "elbo": "ELBO", "min": "fewest"}
+"""Short forms in the names, written out."""
+
+Kind = Literal["switch", "choice", "whole", "number", "list"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a run.
+
+    Attributes
+    ----------
+    name : str
+        Dotted name, such as ``training.epochs``.
+    label, help : str
+        The name in words, and what it means.
+    kind : str
+        ``switch``, ``choice`` (of ``options``), ``whole`` or ``number`` (between ``low`` and ``high``), or ``list``:
+        numbers with commas between them.
+    optional : bool
+        Whether it may be left empty.
+    """
+
+    name: str
+    label: str
+    help: str
+    kind: Kind
+    optional: bool = False
+    options: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def group(self) -> str:
+        """Heading it stands under."""
+        return GROUPS[self.name.split(".")[0]]
+
+
+def _settings(model: type[BaseModel], prefix: str = "", words: str = "") -> Iterator[Setting]:
+    for name, field in model.model_fields.items():
+        dotted, label = prefix + name, words + " ".join(WORDS.get(word, word) for word in name.split("_"))
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _settings(kind, f"{dotted}.", f"{label}: " if prefix else "")
+        elif dotted not in ELSEWHERE:
+            yield _setting(dotted, label[:1].upper() + label[1:], field)
+
+
+def _setting(name: str, label: str, field: FieldInfo) -> Setting:
+    kind = field.annotation
+    arguments = get_args(kind)
+    optional = get_origin(kind) in (Union, types.UnionType) and type(None) in arguments
+    if optional:
+        kind = next(argument for argument in arguments if argument is not type(None))
+    about = field.description or ""
+    help = f"{about[:1].upper()}{about[1:]} (`{name}`)" if about else f"`{name}`"
+    if kind is bool:
+        return Setting(name, label, help, "switch")
+    if get_origin(kind) is Literal:
+        return Setting(name, label, help, "choice", options=get_args(kind))
+    if get_origin(kind) is tuple:
+        return Setting(name, label, help, "list", optional)
+    bound = {name: getattr(m, name) for m in field.metadata for name in ("ge", "gt", "le", "lt") if hasattr(m, name)}
+    low, high = bound.get("ge", bound.get("gt")), bound.get("le", bound.get("lt"))
+    return Setting(name, label, help, "whole" if kind is int else "number", optional, low=low, high=high)
+
+
+SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _settings(RunConfig)}
+"""Every setting the form can show, by its dotted name, in the order of the configuration."""
+
+FIRST = ("training.epochs", "training.batch_size", "training.learning_rate", "model.latent_dim")
+"""Settings shown at once; the others wait under "All settings"."""
+
+
+def value_of(config: RunConfig, name: str) -> Any:
+    """Return a setting of a configuration as its widget has it; a list of numbers is a text."""
+    parent, leaf = locate(config.model_dump(), name)
+    value = parent[leaf]
+    if SETTINGS[name].kind == "list":
+        return "" if value is None else ", ".join(f"{number:g}" for number in value)
+    return value
+
+
+def parsed(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as a configuration takes them: texts of numbers become numbers.
+
+    Raises
+    ------
+    UserError
+        If a text holds something else.
+    """
+    return {name: _numbers(SETTINGS[name], v) if SETTINGS[name].kind == "list" else v for name, v in changes.items()}
+
+
+def _numbers(setting: Setting, text: str) -> tuple[float, ...] | None:
+    if setting.optional and not text.strip():
+        return None
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UserError(
+            f"{setting.label} ({setting.name}) takes numbers with commas between them, such as '32, 64'; "
+            f"'{text[:40]}' is something else."
+        ) from error
+    return tuple(int(number) if number.is_integer() else number for number in numbers)
+
+
+def field(setting: Setting, base: Any, changes: MutableMapping[str, Any], key: str) -> None:
+    """Show a setting's widget, and keep what the visitor changed.
+
+    Parameters
+    ----------
+    setting : Setting
+        The setting.
+    base : object
+        Its value where it is not changed.
+    changes : mutable mapping
+        Changed settings by name; a value that is put back to ``base`` leaves it.
+    key : str
+        Begins the widget's key.
+    """
+    # Another base makes another widget: it starts at the new value instead of holding on to the old one.
+    widget = f"{key}-{setting.name}-{base}"
+    if widget not in st.session_state:
+        st.session_state[widget] = changes.get(setting.name, base)
+    value = _show(setting, base, widget)
+    if value == base:
+        changes.pop(setting.name, None)
+    else:
+        changes[setting.name] = value
+
+
+def _show(setting: Setting, base: Any, key: str) -> Any:
+    common: dict[str, Any] = {"key": key, "help": setting.help}
+    if setting.kind == "switch":
+        return st.checkbox(setting.label, **common)
+    if setting.kind == "choice":
+        return st.selectbox(setting.label, setting.options, **common)
+    if setting.kind == "list":
+        return st.text_input(setting.label, **common)
+    as_kind = int if setting.kind == "whole" else float
+    bounds = {"min_value": setting.low, "max_value": setting.high}
+    limits: dict[str, Any] = {name: None if limit is None else as_kind(limit) for name, limit in bounds.items()}
+    if setting.optional:
+        limits |= {"value": None, "placeholder": "none"}
+    step = 1 if setting.kind == "whole" else _step(base)
+    return st.number_input(setting.label, **limits, **common, step=step, format=None if step == 1 else "%g")
+
+
+def _step(base: float) -> float:
+    """Return a step of a tenth of a number's size, a power of ten."""
+    return float(f"1e{int(f'{abs(base):e}'.split('e')[1]) - 1}") if base else 0.01

@@ -1,0 +1,193 @@
+"""Trainings under way and stopped ones: what there is, how far each is, and the buttons to cancel and resume."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from ssrvae_core.config import UserError
+from ssrvae_core.runs import Run, RunStore, directory
+from ssrvae_core.runs.job import CANCEL
+from ssrvae_core.runs.jobs import Job, JobQueue
+from ssrvae_core.runs.mode import is_viewer
+from ui.overview import LIVE, duration, remaining_seconds
+from ui.runs import run_label
+from ui.uploads import uploads
+
+STOPPED = ("interrupted", "failed", "cancelled")
+TRAIN = "pages/train.py"
+_UPLOADED = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{2,5}")
+_ID = re.compile(r"[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something that is trained, or was: a job, a run that is none (a terminal's), or a job with its run.
+
+    Attributes
+    ----------
+    id : str
+        Of the job or the run, which are the same where there are both.
+    job : Job, optional
+        The job.
+    run : Run, optional
+        The run; None for a sweep, and before the training has begun.
+    """
+
+    id: str
+    job: Job | None
+    run: Run | None
+
+    @property
+    def state(self) -> str:
+        """State of the job, or of a run without one."""
+        if self.job is None:
+            return self.run.status.state if self.run else "interrupted"
+        # A terminal may have ended what the job left behind, or may train it now.
+        overtaken = self.run is not None and self.job.state in STOPPED and self.run.status.state in {"finished", *LIVE}
+        return self.run.status.state if self.run and overtaken else self.job.state
+
+    @property
+    def live(self) -> bool:
+        """Whether it is under way, or waits for its turn."""
+        return self.state in LIVE
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        if self.run is not None:
+            return run_label(self.run)
+        return self.job.title if self.job else self.id
+
+    @property
+    def done(self) -> int:
+        """Epochs of a run, or runs of a sweep, that are done."""
+        return self.job.done if self.job else self.run.status.epoch if self.run else 0
+
+    @property
+    def total(self) -> int:
+        """Epochs of the run, or runs of the sweep; 0 while it is not known."""
+        if self.run is not None:
+            return self.run.config.training.epochs
+        return self.job.total if self.job else 0
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop and has not yet."""
+        flags = [self.job.path / CANCEL] if self.job else []
+        flags += [self.run.path / directory.CANCEL] if self.run else []
+        return self.state == "running" and any(flag.exists() for flag in flags)
+
+    def log(self, n: int) -> list[str]:
+        """Return the last lines of its log."""
+        if self.job is not None and (lines := self.job.log_tail(n)):
+            return lines
+        path = self.run.path / directory.LOG if self.run else None
+        return path.read_text("utf-8", "replace").splitlines()[-n:] if path and path.exists() else []
+
+
+def all_work(store: RunStore, runs: Sequence[Run]) -> list[Work]:
+    """Return everything that is under way or has stopped before its end: what runs, what waits, then the rest."""
+    known = {run.id: run for run in runs}
+    jobs = [Work(job.id, job, known.get(job.id)) for job in JobQueue(store).list()]
+    own = {work.id for work in jobs}
+    others = [Work(run.id, None, run) for run in runs if run.id not in own]
+    order = [*LIVE, *STOPPED]
+    found = [work for work in [*jobs, *others] if work.state in order]
+    return sorted(found, key=lambda work: order.index(work.state))
+
+
+def work_of(store: RunStore, work_id: str) -> Work | None:
+    """Return what has an id of 12 hex digits, None where nothing has."""
+    if not _ID.fullmatch(work_id):
+        return None
+    jobs = JobQueue(store)
+    job = jobs.get(work_id) if (jobs.root / work_id).is_dir() else None
+    run = store.get(work_id) if store.path(work_id).is_dir() else None
+    return Work(work_id, job, run) if job or run else None
+
+
+# In words.
+
+
+def readable(text: str, store: RunStore) -> str:
+    """Return a text with the files that were uploaded called as their owners called them."""
+    if not _UPLOADED.search(text):
+        return text
+    names = {file.path.name: file.name for file in uploads(store)}
+    return _UPLOADED.sub(lambda found: names.get(found[0], found[0]), text)
+
+
+def progress_text(work: Work, ahead: int = 0) -> str:
+    """Say how far it is, and how long it will still take."""
+    unit = "run" if work.job and work.job.kind == "sweep" else "epoch"
+    at = f"{unit} {work.done} of {work.total}" if work.total else ""
+    if work.state == "queued":
+        before = f"{ahead} before it" if ahead else "it is next"
+        return f"queued, {before}" + (f"; goes on from {at}" if work.done else "")
+    if work.state != "running":
+        return f"{work.state} after {at}" if at else work.state
+    if work.stopping:
+        return f"{at}, stops after this {unit}".removeprefix(", ")
+    left = work.job.seconds_left if work.job else remaining_seconds(work.run) if work.run else None
+    when = f"waiting for its first {unit}" if left is None or not work.done else f"about {duration(left)} to go"
+    return f"{at}, {when}".removeprefix(", ")
+
+
+def reason(work: Work) -> str:
+    """Return why it stopped, in a sentence; empty where nobody knows more than its state says."""
+    return (work.job.error if work.job else None) or (work.run.status.error if work.run else None) or ""
+
+
+# On the page.
+
+
+def bar(work: Work, ahead: int, store: RunStore) -> None:
+    """Show how far it is."""
+    share = min(work.done / work.total, 1.0) if work.total else 0.0
+    st.progress(share, readable(f"{work.title}: {progress_text(work, ahead)}", store))
+
+
+def attempt(action: Callable[[], object]) -> bool:
+    """Do what a button asks for; where it is refused, say so in its own sentence."""
+    try:
+        action()
+    except UserError as error:
+        st.error(str(error))
+        return False
+    return True
+
+
+def cancel(store: RunStore, work: Work) -> None:
+    """Stop it after its epoch, ready to go on.
+
+    Raises
+    ------
+    UserError
+        If there is nothing to cancel, or this is a viewer.
+    """
+    if work.job is not None and work.job.state in LIVE:
+        JobQueue(store).cancel(work.id)
+    else:
+        store.get(work.id).cancel()
+
+
+def buttons(store: RunStore, work: Work, page: str) -> None:
+    """Show the button that suits its state: to cancel what is under way, to resume what stopped."""
+    if is_viewer():
+        return
+    if work.live:
+        label = "Stopping" if work.stopping else "Cancel"
+        if st.button(
+            label, key=f"{page}-cancel-{work.id}", icon=":material/stop_circle:", disabled=work.stopping
+        ) and attempt(lambda: cancel(store, work)):
+            st.rerun()
+    elif (
+        work.state in STOPPED
+        and st.button("Resume", key=f"{page}-resume-{work.id}", icon=":material/resume:", type="primary")
+        and attempt(lambda: JobQueue(store).resume(work.id))
+    ):
+        st.rerun()

@@ -1,0 +1,140 @@
+"""A training as it is watched: its curves, its newest latents, and the end of its log."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from ssrvae_core.config import RunConfig, UserError
+from ssrvae_core.data import UNLABELLED
+from ssrvae_core.figures import Panel, latent_scatter
+from ssrvae_core.figures.curves import training_curves
+from ssrvae_core.records import Predictions, Snapshot
+from ssrvae_core.runs import Run, RunStore, directory
+from ui import charts, datasets
+from ui.jobs import Work, bar, buttons, readable, reason
+from ui.overview import duration
+from ui.runs import model_title
+
+LOG_LINES = 8
+HEIGHT = 330
+
+
+def panel(store: RunStore, work: Work, ahead: int) -> None:
+    """Show a training: how far it is, its curves and latents, the end of its log, and what can be done about it."""
+    if work.state == "finished":
+        st.success(readable(f"{work.title}: {ending(work)}", store))
+    else:
+        bar(work, ahead, store)
+    if work.state in {"failed", "interrupted"} and (sentence := reason(work)):
+        st.warning(readable(sentence, store))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        buttons(store, work, "train")
+        if work.state == "finished" and work.run is not None:
+            st.page_link(
+                "pages/latent_space.py",
+                label="Open its latent space",
+                icon=":material/scatter_plot:",
+                query_params={"left": work.id},
+            )
+            st.page_link(
+                "pages/confusion.py",
+                label="Open its confusion matrix",
+                icon=":material/grid_on:",
+                query_params={"left": work.id},
+            )
+    if work.run is not None:
+        _curves(work.run)
+        _latents(work.run)
+    if lines := work.log(LOG_LINES):
+        st.caption("The end of the log; times are UTC")
+        st.code(readable("\n".join(lines), store), language=None, wrap_lines=True, height=190)
+
+
+def ending(work: Work) -> str:
+    """Say how a finished training came out."""
+    if work.run is None:
+        return f"finished, {work.done} of {work.total} runs."
+    accuracy = (work.run.status.validation or {}).get("accuracy")
+    share = "" if accuracy is None else f", accuracy {accuracy:.3f} on the validation images"
+    return f"finished after {work.run.status.epoch} epochs and {duration(work.run.status.seconds)}{share}."
+
+
+def _curves(run: Run) -> None:
+    # The first bound is 0 where every image has a label.
+    lines = [line | {"elbo_unlabelled": line["elbo_unlabelled"] or line["elbo_labelled"]} for line in run.metrics()]
+    if not lines:
+        return
+    figure = training_curves({model_title(run): lines})
+    figure.update_xaxes(range=[0.5, run.config.training.epochs + 0.5], tickformat="d")
+    figure.update_layout(showlegend=False, dragmode="pan", uirevision=run.id)
+    figure.update_layout(margin={"l": 60, "r": 16, "t": 40, "b": 50})
+    last = lines[-1]
+    accuracy = "" if last["validation_accuracy"] is None else f", accuracy {last['validation_accuracy']:.3f}"
+    charts.show(
+        figure,
+        key=f"watch-curves-{run.id}",
+        alt=f"Loss and accuracy of {model_title(run)} by epoch; at epoch {last['epoch']} the loss is "
+        f"{-last['elbo_unlabelled']:.1f}{accuracy}.",
+        file_name=f"training-{run.id}",
+        height=HEIGHT,
+    )
+
+
+def _latents(run: Run) -> None:
+    path = run.path / directory.SNAPSHOTS
+    newest = _newest(str(path), path.stat().st_mtime, run) if path.exists() else None
+    if newest is None:
+        return
+    epoch, snapshot = newest
+    predictions, colour = latents_of(run, snapshot)
+    figure = latent_scatter([Panel(model_title(run), predictions)], run.class_names, colour_by=colour)
+    legend = charts.legend(figure)
+    charts.make_panel(figure, dragmode="pan", uirevision=run.id)
+    by = "their true class" if colour == "class" else "the class the model says"
+    st.html(legend)
+    charts.show(
+        figure,
+        key=f"watch-latents-{run.id}",
+        alt=f"Latents of {len(snapshot.ids)} validation images after epoch {epoch}, coloured by {by}.",
+        file_name=f"latents-{run.id}-{epoch}",
+    )
+    st.caption(f"Latents of {len(snapshot.ids)} validation images after epoch {epoch}, coloured by {by}.")
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _newest(path: str, written: float, _run: Run) -> tuple[int, Snapshot] | None:
+    snapshots = _run.snapshots()
+    return snapshots[-1] if snapshots else None
+
+
+def latents_of(run: Run, snapshot: Snapshot) -> tuple[Predictions, str]:
+    """Return a snapshot as predictions, and what to colour it by: the classes, where the data still tell them."""
+    n, d = snapshot.z_mean.shape
+    nothing = np.full(n, np.nan, np.float32)
+    try:
+        ids, known = _labels(run.config.model_dump_json())
+    except UserError:  # the file is gone or another one; what the model says needs none
+        labels = np.full(n, UNLABELLED, np.int64)
+    else:
+        labels = known[np.searchsorted(ids, snapshot.ids)]
+    predictions = Predictions(
+        ids=snapshot.ids,
+        labels=labels,
+        class_prob=snapshot.class_prob,
+        z_mean=snapshot.z_mean,
+        z_sd=np.zeros((n, d), np.float32),
+        angle=nothing,
+        concentration=nothing,
+        log_likelihood=nothing,
+    )
+    return predictions, "class" if (labels != UNLABELLED).any() else "predicted"
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _labels(config: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return ids and labels of the validation images, in the order of the ids."""
+    chosen = RunConfig.model_validate_json(config)
+    validation = datasets.parts_of(chosen.dataset, chosen.split).validation
+    order = np.argsort(validation.ids)
+    return validation.ids[order], validation.labels[order]
