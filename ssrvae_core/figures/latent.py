@@ -11,14 +11,15 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ssrvae_core.config import UserError
+from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import theme
+from ssrvae_core.figures.values import TRUE_ANGLE, VALUES, colour_axis, point_values, varies
 from ssrvae_core.records import Predictions
 
 WEBGL_ABOVE = 1000
-TRUE_ANGLE = "true angle"
 GROUPS = ("class", "predicted", "correct")
-VALUES = ("confidence", "angle", "log-likelihood")
-RADIANS = ("angle", "shear_x", "shear_y")
+FADED = 0.06
+"""Opacity of the points that are not selected while others are."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,9 @@ class _Layer:
     rank: int
 
 
-def _varies(factor: str, predictions: Predictions) -> bool:
-    """Whether the images differ in a factor, so that a colour can tell them apart."""
-    values = predictions.factors.get(factor, np.empty(0))
-    values = values[np.isfinite(values)]
-    return len(values) > 0 and values.min() < values.max()
-
-
 def colourings(panels: Sequence[Panel]) -> list[str]:
     """Names that ``colour_by`` of :func:`latent_scatter` takes for these panels."""
-    factors = [name for name in panels[0].predictions.factors if all(_varies(name, p.predictions) for p in panels)]
+    factors = [name for name in panels[0].predictions.factors if all(varies(name, p.predictions) for p in panels)]
     has_angle = any(np.isfinite(panel.predictions.angle).any() for panel in panels)
     values = [name for name in VALUES if name != "angle" or has_angle]
     return [*GROUPS, *values, *(TRUE_ANGLE if name == "angle" else name for name in factors)]
@@ -62,6 +56,8 @@ def latent_scatter(
     colour_by: str = "class",
     x_dim: int = 0,
     y_dim: int = 1,
+    classes: Sequence[int] | None = None,
+    selected: np.ndarray | None = None,
     uirevision: str = "latent",
 ) -> go.Figure:
     """Scatter the latent means, a trace a class, with the sample id of every point in ``customdata``.
@@ -73,10 +69,15 @@ def latent_scatter(
     class_names : sequence of str, length K
         Name of class ``k`` at position ``k``.
     colour_by : str
-        ``class``, ``predicted``, ``correct``, ``confidence``, ``angle`` (estimated), ``log-likelihood``,
-        ``true angle``, or the name of another factor; see :func:`colourings`.
+        ``class``, ``predicted``, ``correct``, ``confidence``, ``angle`` (estimated), ``outlier score`` (see
+        :func:`ssrvae_core.evaluation.outliers.outlier_scores`), ``log-likelihood``, ``true angle``, or the name of
+        another factor; see :func:`colourings`.
     x_dim, y_dim : int
         The latent dimensions to show, from 0. A single latent is shown against its posterior standard deviation.
+    classes : sequence of int, optional
+        Classes to show, -1 for the unlabelled; see :func:`shown`. The axes have room for all of them.
+    selected : int array, optional
+        Ids of samples that stand out, in every panel; without any, all points are alike.
     uirevision : str
         While it stays the same, and so do the dimensions, a browser keeps its zoom.
 
@@ -98,8 +99,16 @@ def latent_scatter(
         predictions = panel.predictions
         x, y, labels = _coordinates(predictions, x_dim, y_dim)
         hover = _hover(predictions, class_names)
-        for layer in _layers(predictions, class_names, colour_by):
-            figure.add_trace(_points(trace, layer, x, y, predictions.ids, hover, colour_by), row=1, col=column)
+        visible = shown(predictions, colour_by, classes)
+        for layer in _layers(predictions, class_names, colour_by, visible):
+            points = _points(trace, layer, x, y, predictions.ids, hover, colour_by)
+            if selected is not None and len(selected):
+                points.update(
+                    selectedpoints=np.flatnonzero(np.isin(predictions.ids[layer.rows], selected)),
+                    selected={"marker": {"opacity": 1}},
+                    unselected={"marker": {"opacity": FADED}},
+                )
+            figure.add_trace(points, row=1, col=column)
             if layer.name not in in_legend:
                 in_legend.add(layer.name)
                 figure.add_trace(_legend_entry(layer), row=1, col=column)
@@ -112,8 +121,22 @@ def latent_scatter(
         uirevision=f"{uirevision}/{x_dim},{y_dim}",
     )
     if colour_by not in GROUPS:
-        figure.update_layout(coloraxis=_colour_axis(panels, colour_by))
+        figure.update_layout(coloraxis=colour_axis([panel.predictions for panel in panels], colour_by))
     return figure
+
+
+def shown(predictions: Predictions, colour_by: str, classes: Sequence[int] | None) -> np.ndarray:
+    """Return which points :func:`latent_scatter` draws of these classes, bool (N,).
+
+    The classes are the true ones, and the predicted ones where these give the colour: those of the legend.
+    """
+    if classes is None:
+        return np.ones(len(predictions), dtype=bool)
+    return np.isin(_classes(predictions, colour_by), classes)
+
+
+def _classes(predictions: Predictions, colour_by: str) -> np.ndarray:
+    return predictions.predicted if colour_by == "predicted" else predictions.labels
 
 
 def _check(panels: Sequence[Panel], colour_by: str, x_dim: int, y_dim: int) -> None:
@@ -142,26 +165,28 @@ def _hover(predictions: Predictions, class_names: Sequence[str]) -> np.ndarray:
     return np.array([f"{true}<br>predicted {said}, {share:.3f}" for true, said, share in rows], dtype=object)
 
 
-def _layers(predictions: Predictions, class_names: Sequence[str], colour_by: str) -> Iterator[_Layer]:
-    """Split a panel's points into traces, those without a class or a value first, below the others."""
-    classes = predictions.predicted if colour_by == "predicted" else predictions.labels
-    grey = classes < 0
+def _layers(
+    predictions: Predictions, class_names: Sequence[str], colour_by: str, visible: np.ndarray
+) -> Iterator[_Layer]:
+    """Split a panel's visible points into traces, those without a class or a value first, below the others."""
+    classes = _classes(predictions, colour_by)
+    grey = (classes == UNLABELLED) & visible
     if colour_by == "correct":
-        right = predictions.predicted == classes
+        right = (predictions.predicted == classes) & visible
         yield from _present("Unlabelled", grey, "circle-open", theme.NEUTRAL, rank=1002)
         yield from _present("Correct", right, "circle", theme.RIGHT, rank=1000)
-        yield from _present("Wrong", ~grey & ~right, "x", theme.WRONG, rank=1001)
+        yield from _present("Wrong", visible & ~grey & ~right, "x", theme.WRONG, rank=1001)
         return
     last = 1000 + len(class_names)
     if colour_by in GROUPS:
         yield from _present("Unlabelled", grey, "circle-open", theme.NEUTRAL, rank=last)
         for index, name in enumerate(class_names):
             colour, symbol = theme.class_colour(index), theme.class_symbol(index)
-            yield from _present(name, classes == index, symbol, colour, rank=1000 + index)
+            yield from _present(name, (classes == index) & visible, symbol, colour, rank=1000 + index)
         return
-    values = _values(predictions, colour_by)
-    known = np.isfinite(values)
-    yield from _present(f"No {colour_by}", ~known, "diamond-open", theme.NEUTRAL, rank=last + 1)
+    values = point_values(predictions, colour_by)
+    known = np.isfinite(values) & visible
+    yield from _present(f"No {colour_by}", visible & ~known, "diamond-open", theme.NEUTRAL, rank=last + 1)
     yield from _present("Unlabelled", grey & known, "circle-open", values, rank=last)
     for index, name in enumerate(class_names):
         rows = (classes == index) & known
@@ -214,38 +239,6 @@ def _legend_entry(layer: _Layer) -> go.Scatter:
         marker=marker,
         hoverinfo="skip",
     )
-
-
-def _values(predictions: Predictions, colour_by: str) -> np.ndarray:
-    """Return the number that colours each point; angles in degrees."""
-    if colour_by == "confidence":
-        return predictions.confidence
-    if colour_by == "log-likelihood":
-        return predictions.log_likelihood
-    if colour_by == "angle":
-        return np.degrees(predictions.angle)
-    factor = "angle" if colour_by == TRUE_ANGLE else colour_by
-    values = predictions.factors[factor]
-    return np.degrees(values) if factor in RADIANS else values
-
-
-def _colour_axis(panels: Sequence[Panel], colour_by: str) -> dict[str, Any]:
-    """One scale for all panels; outliers beyond the first and the last percent do not stretch it."""
-    bar = {"thickness": 12, "title": {"text": _with_unit(colour_by), "side": "right"}}
-    if colour_by in ("angle", TRUE_ANGLE):
-        bar |= {"tickvals": [-180, -90, 0, 90, 180]}
-        return {"colorscale": theme.CYCLIC, "cmin": -180, "cmax": 180, "colorbar": bar}
-    values = np.concatenate([_values(panel.predictions, colour_by) for panel in panels])
-    finite = values[np.isfinite(values)]
-    low, high = np.percentile(finite, [1, 99]) if len(finite) else (0, 1)
-    return {"colorscale": theme.SEQUENTIAL, "cmin": float(low), "cmax": float(high), "colorbar": bar}
-
-
-def _with_unit(colour_by: str) -> str:
-    label = colour_by.replace("_", " ").capitalize()
-    if colour_by in (*RADIANS, TRUE_ANGLE):
-        return f"{label} (degrees)"
-    return f"{label} (nats)" if colour_by == "log-likelihood" else label
 
 
 def _lay_out_panel(

@@ -141,3 +141,33 @@ def test_an_unknown_colouring_is_refused_with_the_known_ones(panels):
 def test_figures_are_importable_without_torch_and_streamlit():
     code = "import sys, ssrvae_core.figures; sys.exit(bool({'torch', 'streamlit', 'sklearn'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_outlier_score_is_a_colour_on_one_scale_for_both_panels(panels):
+    assert "outlier score" in colourings(panels)
+    figure = latent_scatter(panels, NAMES, colour_by="outlier score")
+    values = np.concatenate([trace.marker.color for trace in _points(figure)])
+    assert len(values) == sum(len(panel.predictions) for panel in panels) and np.isfinite(values).all()
+    assert figure.layout.coloraxis.cmin < 0 < figure.layout.coloraxis.cmax
+
+
+@pytest.mark.parametrize("colour_by", ["class", "predicted", "correct", "confidence"])
+def test_only_the_classes_asked_for_are_drawn_and_the_axes_stay(panels, colour_by):
+    whole = latent_scatter(panels, NAMES, colour_by=colour_by)
+    some = latent_scatter(panels, NAMES, colour_by=colour_by, classes=[0, -1])
+    drawn = np.concatenate([trace.customdata for trace in _points(some)])
+    classes = [
+        panel.predictions.predicted if colour_by == "predicted" else panel.predictions.labels for panel in panels
+    ]
+    ids = np.concatenate([panel.predictions.ids for panel in panels])
+    assert set(drawn) == set(ids[np.isin(np.concatenate(classes), [0, -1])])
+    assert some.layout.xaxis.range == whole.layout.xaxis.range
+
+
+def test_selected_samples_stand_out_in_every_panel_and_without_any_all_points_are_alike(panels):
+    twins = [Panel(title, panels[1].predictions) for title in ("ss-VAE", "ss-rVAE")]
+    ids = panels[1].predictions.ids[[1, 4, 8]]
+    traces = _points(latent_scatter(twins, NAMES, selected=ids))
+    lit = [int(sample) for trace in traces for sample in trace.customdata[list(trace.selectedpoints)]]
+    assert sorted(lit) == sorted([*ids, *ids])
+    assert all(trace.selectedpoints is None for trace in _points(latent_scatter(twins, NAMES, selected=ids[:0])))
