@@ -1,56 +1,102 @@
 """Overview: the store at a glance, what is being trained, and the way to each run's figures."""
 
+from zlib import crc32
+
 import streamlit as st
 
-from ssrvae_core.runs import RunStore
-from ui import export
+from ssrvae_core.runs.mode import is_viewer
+from ui import export, manage
 from ui.entry import through_app
-from ui.overview import LIVE, complaint, duration, remaining_seconds, runs_table
+from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, readable, stopped_text
+from ui.overview import complaint, runs_table
 from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, store
+
+MOST_WAITING = 5
+MOST_STOPPED = 10
+LOG_LINES = 3
 
 through_app()
 st.title("Overview")
+manage.news()
 runs, broken = store().scan()
-if not runs and not broken:
-    nothing_yet()
-    st.stop()
-
-live = [run.id for run in runs if run.status.state in LIVE]
-done = finished(runs)
-st.caption(
-    f"{len(runs) + len(broken)} runs: {len(done)} finished, {len(live)} under way, "
-    f"{len(runs) + len(broken) - len(done) - len(live)} not finished."
-)
+work = all_work(store(), runs)
+live = [(one.id, one.state) for one in work if one.live]
 
 
 @st.fragment(run_every=2 if live else None)
-def progress(root: str, ids: list[str]) -> None:
-    """Show how far the live runs are, and reload the page when one of them ends."""
-    now = {run.id: run for run in RunStore(root).runs()}
-    if any(run_id not in now or now[run_id].status.state not in LIVE for run_id in ids):
+def under_way() -> None:
+    """Show what is trained and what waits for it, and draw the page anew when that changes."""
+    now = [one for one in all_work(store(), store().runs()) if one.live]
+    if [(one.id, one.state) for one in now] != live:
         st.rerun()
-    for run in (now[run_id] for run_id in ids):
-        left = remaining_seconds(run)
-        when = "waiting for its first epoch" if left is None else f"about {duration(left)} to go"
-        epochs = run.config.training.epochs
-        share = min(run.status.epoch / epochs, 1.0)
-        st.progress(share, f"{run_label(run)}: epoch {run.status.epoch} of {epochs}, {when}")
+    waiting = [one for one in now if one.state == "queued"]
+    shown = [one for one in now if one.state != "queued"] + waiting[:MOST_WAITING]
+    for one in shown:
+        bar(one, waiting.index(one) if one in waiting else 0, store())
+        with st.container(horizontal=True, vertical_alignment="center"):
+            buttons(store(), one, "overview")
+            st.page_link(TRAIN, label="Watch", icon=":material/visibility:", query_params={"job": one.id})
+    if len(waiting) > MOST_WAITING:
+        st.caption(f"{len(waiting) - MOST_WAITING} more wait for their turn.")
 
 
+def did_not_finish(stopped: list[Work]) -> None:
+    """Show what stopped before its end, with the end of its log and the button to resume it."""
+    sentences = [sentence for lost in broken if (sentence := complaint(lost))]
+    count = len(stopped) + len(sentences)
+    if not count:
+        return
+    title = f"{count} {'training' if count == 1 else 'trainings'} did not finish, and why"
+    with st.expander(title, expanded=count <= 3):
+        for sentence in sentences:
+            st.text(sentence)
+        for one in stopped[:MOST_STOPPED]:
+            st.text(readable(stopped_text(one), store()))
+            if lines := one.log(LOG_LINES):
+                st.code(readable("\n".join(lines), store()), language=None, wrap_lines=True)
+            buttons(store(), one, "overview")
+        if len(stopped) > MOST_STOPPED:
+            st.caption(f"{len(stopped) - MOST_STOPPED} more are in the table; select one there to resume it.")
+
+
+if is_viewer():
+    st.caption("This dashboard is read-only: runs can be looked at and downloaded, and nothing can be changed.")
+if not runs and not broken and not work:
+    if not is_viewer():
+        st.markdown("**Start here:** the demo trains both models at four shares of labelled images, in a few minutes.")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button("Start the demo", type="primary", icon=":material/play_arrow:") and attempt(
+                lambda: manage.start_demo(store())
+            ):
+                st.rerun()
+            st.page_link(TRAIN, label="Train a model of your own", icon=":material/model_training:")
+        manage.importer(store())
+    nothing_yet()
+    st.stop()
+
+done = finished(runs)
+st.caption(
+    f"{len(runs) + len(broken)} runs: {len(done)} finished, {sum(run.status.state == 'running' for run in runs)} "
+    f"under way, {sum(run.status.state in STOPPED for run in runs) + len(broken)} not finished."
+)
 if live:
     st.subheader("Under way")
-    progress(str(store().root), live)
+    under_way()
 
 st.subheader("Runs")
 table = runs_table(runs, broken)
+table["Data set"] = table["Data set"].map(
+    {name: readable(name, store()) for name in table["Data set"].dropna().unique()}
+)
 event = st.dataframe(
     table,
     hide_index=True,
     height=min(38 + 35 * len(table), 430),
     on_select="rerun",
-    selection_mode="single-row",
-    key="overview-runs",
-    alt="Table of the runs in the store; select a row for its figures.",
+    selection_mode="multi-row",
+    # Rows are selected by their numbers, so another order must forget them.
+    key=f"overview-runs-{crc32(' '.join(table['Run']).encode())}",
+    alt="Table of the runs in the store; select rows to see, download or delete these runs.",
     column_order=[name for name in table.columns if name != "Ratio"],
     column_config={
         "Labels": st.column_config.TextColumn(help="Labelled images the model sees"),
@@ -63,24 +109,34 @@ event = st.dataframe(
 )
 
 chosen = [([*runs, *broken])[row] for row in event["selection"]["rows"] if row < len(table)]
+whole = [run for run in chosen if run in done]
 if not chosen:
-    st.caption("Select a row, by the box at its left, for the figures of that run.")
-elif chosen[0] in done:
-    run = chosen[0]
-    other = partner(run, done)
-    beside = {"left": run.id, "right": other.id if other else NO_RUN}
-    st.markdown(f"**{run_label(run)}**" + (f" beside {run_label(other)}" if other else ""))
-    with st.container(horizontal=True):
-        st.page_link("pages/latent_space.py", label="Latent space", icon=":material/scatter_plot:", query_params=beside)
-        st.page_link("pages/confusion.py", label="Confusion", icon=":material/grid_on:", query_params=beside)
+    st.caption("Select rows, by the boxes at their left, to see, download or delete these runs.")
+elif len(chosen) == 1:
+    if whole:
+        st.markdown(f"**{readable(run_label(whole[0]), store())}**")
+    else:
+        st.info(complaint(chosen[0]) or f"Run {chosen[0].id} has not finished yet; its figures come with its end.")
 else:
-    st.info(complaint(chosen[0]) or f"Run {chosen[0].id} has not finished yet; its figures come with its end.")
+    rest = f", {len(chosen) - len(whole)} of them not finished" if len(whole) < len(chosen) else ""
+    st.markdown(f"**{len(chosen)} runs selected**{rest}")
+if chosen:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if whole:
+            other = whole[1] if len(whole) > 1 else partner(whole[0], done)
+            beside = {"left": whole[0].id, "right": other.id if other else NO_RUN}
+            st.page_link(
+                "pages/latent_space.py", label="Latent space", icon=":material/scatter_plot:", query_params=beside
+            )
+            st.page_link("pages/confusion.py", label="Confusion", icon=":material/grid_on:", query_params=beside)
+            manage.takeaways(whole)
+        for one in work:
+            if len(chosen) == 1 and one.id == chosen[0].id:
+                buttons(store(), one, "overview-chosen")
+        manage.deleter(chosen, store())
 
-complaints = [sentence for run in [*runs, *broken] if (sentence := complaint(run))]
-if complaints:
-    plural = "run" if len(complaints) == 1 else "runs"
-    with st.expander(f"{len(complaints)} {plural} did not finish, and why", expanded=len(complaints) <= 3):
-        for sentence in complaints:
-            st.text(sentence)
-
+did_not_finish([one for one in work if one.state in STOPPED])
 export.menu("overview", "Runs", "", table=lambda: table)
+if not is_viewer():
+    with st.expander("Import runs", icon=":material/upload:"):
+        manage.importer(store())

@@ -23,7 +23,7 @@ from ssrvae_core.runs.mode import is_viewer
 from ui import datasets, forms, training
 from ui.entry import through_app
 from ui.forecast import forecast
-from ui.jobs import all_work, attempt, work_of
+from ui.jobs import Work, all_work, attempt, work_of
 from ui.overview import LIVE, duration
 from ui.runs import MODEL_TITLES, store
 from ui.sliders import number
@@ -74,12 +74,16 @@ def watch_only(ids: Sequence[str]) -> None:
 
 def watch(ids: list[str]) -> None:
     """Show trainings, every two seconds anew while one of them lives."""
-    living = [one.id for one in (work_of(store(), part) for part in ids) if one is not None and one.live]
+
+    def look() -> list[Work]:
+        return [one for one in (work_of(store(), part) for part in ids) if one is not None]
+
+    living = [(one.id, one.state) for one in look() if one.live]
 
     @st.fragment(run_every=2 if living else None)
     def live() -> None:
-        now = [one for one in (work_of(store(), part) for part in ids) if one is not None]
-        if [one.id for one in now if one.live] != living:
+        now = look()
+        if [(one.id, one.state) for one in now if one.live] != living:
             st.rerun()
         waiting = [job.id for job in JobQueue(store()).list() if job.state == "queued"]
         columns = st.columns(SIDE_BY_SIDE, gap="large") if len(now) > 1 else [st.container()]
@@ -200,7 +204,7 @@ def settings(choice: Choice, without: list[str]) -> None:
     """Show the settings: a few at once, the others below "All settings"."""
     changes: dict[str, object] = st.session_state[f"{PAGE}-changes"]
     names = training.shown_settings(choice, without)
-    bases = {name: training.base_of(choice, name) for name in names}
+    bases = training.bases(choice, names) if choice.models else {}
     rest = [name for name in names if name not in forms.FIRST]
     rows([name for name in forms.FIRST if name in names], bases, changes)
     with st.expander("All settings", icon=":material/tune:"):
@@ -259,7 +263,8 @@ def outlook(config: RunConfig, runs: list[Run]) -> tuple[bool, float]:
     if known is not None and known.state in LIVE:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"{title}: {'waits for its turn' if known.state == 'queued' else 'is under way'}.")
-            if st.button("Watch it", key=f"{PAGE}-watch-{config.run_id}", icon=":material/visibility:"):
+            watched = config.run_id in st.query_params.get("job", "")
+            if not watched and st.button("Watch it", key=f"{PAGE}-watch-{known.id}", icon=":material/visibility:"):
                 watch_only([config.run_id])
                 st.rerun()
         return False, 0.0

@@ -25,6 +25,9 @@ ELSEWHERE = {
 WORDS = {"dim": "dimension", "sd": "standard deviation", "aux": "auxiliary", "elbo": "ELBO", "min": "fewest"}
 """Short forms in the names, written out."""
 
+LABELS = {"dataset.seed": "Seed of the images"}
+"""Labels of settings whose names say too little where they stand."""
+
 Kind = Literal["switch", "choice", "whole", "number", "list"]
 
 
@@ -67,7 +70,7 @@ def _settings(model: type[BaseModel], prefix: str = "", words: str = "") -> Iter
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _settings(kind, f"{dotted}.", f"{label}: " if prefix else "")
         elif dotted not in ELSEWHERE:
-            yield _setting(dotted, label[:1].upper() + label[1:], field)
+            yield _setting(dotted, LABELS.get(dotted, label[:1].upper() + label[1:]), field)
 
 
 def _setting(name: str, label: str, field: FieldInfo) -> Setting:
@@ -168,7 +171,9 @@ def _show(setting: Setting, base: Any, key: str) -> Any:
     if setting.optional:
         limits |= {"value": None, "placeholder": "none"}
     step = 1 if setting.kind == "whole" else _step(base)
-    return st.number_input(setting.label, **limits, **common, step=step, format=None if step == 1 else "%g")
+    return st.number_input(
+        setting.label, **limits, **common, step=step, format="%d" if setting.kind == "whole" else "%g"
+    )
 
 
 def _step(base: float) -> float:

@@ -13,7 +13,7 @@ from ssrvae_core.runs import Run, RunStore, directory
 from ssrvae_core.runs.job import CANCEL
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
-from ui.overview import LIVE, duration, remaining_seconds
+from ui.overview import LIVE, complaint, duration, remaining_seconds
 from ui.runs import run_label
 from ui.uploads import uploads
 
@@ -140,6 +140,13 @@ def progress_text(work: Work, ahead: int = 0) -> str:
 def reason(work: Work) -> str:
     """Return why it stopped, in a sentence; empty where nobody knows more than its state says."""
     return (work.job.error if work.job else None) or (work.run.status.error if work.run else None) or ""
+
+
+def stopped_text(work: Work) -> str:
+    """Return one sentence on something that stopped before its end."""
+    if work.run is not None and (sentence := complaint(work.run)):
+        return sentence
+    return f"{work.title} is {progress_text(work)}" + (f": {why}" if (why := reason(work)) else ".")
 
 
 # On the page.

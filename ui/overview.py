@@ -69,7 +69,7 @@ def complaint(run: Run | BrokenRun) -> str | None:
     if state == "failed":
         return f"Run {run.id} failed after {at}: {run.status.error or 'no reason was recorded.'}"
     if state == "interrupted":
-        return f"Run {run.id} was interrupted after {at}; the command that started it goes on from its checkpoint."
+        return f"Run {run.id} was interrupted after {at}; resume it to go on from there."
     if state == "cancelled":
-        return f"Run {run.id} was cancelled after {at}; the command that started it goes on from its checkpoint."
+        return f"Run {run.id} was cancelled after {at}; resume it to go on from there."
     return None

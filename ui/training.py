@@ -104,10 +104,11 @@ def shown_settings(choice: Choice, without: Iterable[str] = ()) -> list[str]:
     return [name for name in SETTINGS if name in (shown | set(refused)) - set(without)]
 
 
-def base_of(choice: Choice, name: str) -> Any:
-    """Return a setting's value where it is not changed, of the first of the models that uses it."""
-    configs = [choice.plain(model) for model in choice.models]
-    return value_of(next((config for config in configs if applies(config, name)), configs[0]), name)
+def bases(choice: Choice, names: Sequence[str]) -> dict[str, Any]:
+    """Return the values of settings where they are not changed, each of the first of the models that uses it."""
+    first, *others = [choice.plain(model) for model in choice.models]
+    users = {name: next((config for config in [first, *others] if applies(config, name)), first) for name in names}
+    return {name: value_of(config, name) for name, config in users.items()}
 
 
 def own_values(choice: Choice, names: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ssrvae_core.config import RunConfig, UserError
+from ssrvae_core.config import MODELS, RunConfig, UserError
 from ssrvae_core.data import UNLABELLED
-from ssrvae_core.figures import Panel, latent_scatter
+from ssrvae_core.figures import Panel, latent_scatter, theme
 from ssrvae_core.figures.curves import training_curves
 from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.runs import Run, RunStore, directory
@@ -16,7 +16,7 @@ from ui.jobs import Work, bar, buttons, readable, reason
 from ui.overview import duration
 from ui.runs import model_title
 
-LOG_LINES = 8
+LOG_LINES = 5
 HEIGHT = 330
 
 
@@ -48,7 +48,7 @@ def panel(store: RunStore, work: Work, ahead: int) -> None:
         _latents(work.run)
     if lines := work.log(LOG_LINES):
         st.caption("The end of the log; times are UTC")
-        st.code(readable("\n".join(lines), store), language=None, wrap_lines=True, height=190)
+        st.code(readable("\n".join(lines), store), language=None, wrap_lines=True)
 
 
 def ending(work: Work) -> str:
@@ -68,6 +68,11 @@ def _curves(run: Run) -> None:
     figure = training_curves({model_title(run): lines})
     figure.update_xaxes(range=[0.5, run.config.training.epochs + 0.5], tickformat="d")
     figure.update_layout(showlegend=False, dragmode="pan", uirevision=run.id)
+    # In half a page: room between the two, and a title no longer than its axis.
+    figure.update_layout(
+        xaxis={"domain": [0, 0.39]}, xaxis2={"domain": [0.61, 1]}, yaxis2={"title": {"text": "Accuracy"}}
+    )
+    figure.update_traces(line={"color": theme.line_colour(list(MODELS).index(run.config.model.name))})
     figure.update_layout(margin={"l": 60, "r": 16, "t": 40, "b": 50})
     last = lines[-1]
     accuracy = "" if last["validation_accuracy"] is None else f", accuracy {last['validation_accuracy']:.3f}"

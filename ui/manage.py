@@ -1,0 +1,185 @@
+"""What can be done with runs on the overview: take them away as a bundle or a report, take in others', delete."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ssrvae_core.config import UserError
+from ssrvae_core.runs import BrokenRun, Run, RunStore
+from ssrvae_core.runs.jobs import JobQueue
+from ssrvae_core.runs.mode import is_viewer, require_editor
+from ssrvae_core.runs.sweep_spec import DEMO
+from ui.jobs import attempt
+from ui.overview import LIVE
+
+NEWS = "overview-news"
+"""Key of the session state under which a sentence waits for the page to be drawn anew."""
+
+
+def start_demo(store: RunStore) -> str:
+    """Queue the demo's sweep, and return the id of its job.
+
+    Raises
+    ------
+    UserError
+        If the store cannot be written, or this is a viewer.
+    """
+    return JobQueue(store).submit("sweep", spec=DEMO.model_dump(exclude_defaults=True)).id
+
+
+def bundle_bytes(runs: Sequence[Run]) -> bytes:
+    """Return runs as one bundle.
+
+    Raises
+    ------
+    UserError
+        If one of them is not finished, or damaged.
+    """
+    from ssrvae_core.runs.bundle import export_bundle
+
+    out = io.BytesIO()
+    export_bundle(runs, out)
+    return out.getvalue()
+
+
+def report_page(runs: Sequence[Run]) -> str:
+    """Return a report on runs as one page.
+
+    Raises
+    ------
+    UserError
+        If one of them has not finished.
+    """
+    from ssrvae_core.reports.report import report_html
+
+    return report_html(runs)
+
+
+def take_in(content: bytes, store: RunStore) -> str:
+    """Import a bundle, and say what became of its runs.
+
+    Raises
+    ------
+    UserError
+        If anything in it is not as it must be, the store cannot be written, or this is a viewer.
+    """
+    from ssrvae_core.runs.bundle import import_bundle
+
+    report = import_bundle(content, store)
+    new, there = len(report.imported), len(report.already_there)
+    kept = (
+        f" {there} {'was' if there == 1 else 'were'} there already and left as {'it is' if there == 1 else 'they are'}."
+    )
+    return f"Imported {new} {'run' if new == 1 else 'runs'}." + (kept if there else "")
+
+
+def delete(runs: Sequence[Run | BrokenRun], store: RunStore) -> str:
+    """Delete runs and what is left of their jobs, and say so.
+
+    Raises
+    ------
+    UserError
+        If one of them is being trained or queued, the store cannot be written, or this is a viewer.
+    """
+    require_editor()
+    for run in runs:
+        job = next((job for job in JobQueue(store).list() if job.id == run.id), None)
+        if job is not None and job.state in LIVE:
+            raise UserError(f"Run {run.id} is {job.state}; cancel it before you delete it.")
+        store.delete(run.id)
+        if job is not None:
+            JobQueue(store).remove(job.id)
+    return f"Deleted {len(runs)} {'run' if len(runs) == 1 else 'runs'}."
+
+
+# On the page.
+
+
+def news() -> None:
+    """Show what was just done, once."""
+    if sentence := st.session_state.pop(NEWS, None):
+        st.success(sentence)
+
+
+def importer(store: RunStore) -> None:
+    """Show where a bundle is handed in."""
+    taken = "overview-taken"
+    given = st.file_uploader(
+        "Import a bundle of runs",
+        type="zip",
+        key="overview-import",
+        help="A zip file that the export of this page, or the command export, wrote.",
+    )
+    if given is None or st.session_state.get(taken) == given.file_id:
+        return
+    st.session_state[taken] = given.file_id
+    try:
+        with st.spinner("Checking the bundle"):
+            st.session_state[NEWS] = take_in(given.getvalue(), store)
+    except UserError as error:
+        st.error(str(error))
+        return
+    st.rerun()
+
+
+def takeaways(runs: Sequence[Run]) -> None:
+    """Show the downloads of finished runs."""
+    names = "-".join(run.id for run in runs) if len(runs) < 3 else f"{len(runs)}-runs"
+    plural = "run" if len(runs) == 1 else "runs"
+    st.download_button(
+        "Report",
+        data=lambda: report_page(runs),
+        file_name=f"report-{names}.html",
+        mime="text/html",
+        on_click="ignore",
+        icon=":material/description:",
+        help=f"The figures of the {plural} on one page, for any browser, without a network",
+        key="overview-report",
+    )
+    st.download_button(
+        "Bundle",
+        data=lambda: bundle_bytes(runs),
+        file_name=f"runs-{names}.zip",
+        mime="application/zip",
+        on_click="ignore",
+        icon=":material/package_2:",
+        help=f"The {plural} with weights and predictions, but without training images, for another dashboard to import",
+        key="overview-bundle",
+    )
+
+
+@st.dialog("Delete runs?")
+def confirm(runs: Sequence[Run | BrokenRun], store: RunStore) -> None:
+    """Ask before runs are deleted."""
+    plural = "This run is" if len(runs) == 1 else f"These {len(runs)} runs are"
+    st.markdown(f"{plural} deleted with model, predictions and log; nothing brings them back but training again:")
+    shown = [f"- {run.id}, {run.status.state}" if isinstance(run, Run) else f"- {run.id}, broken" for run in runs[:8]]
+    st.markdown("\n".join([*shown, *([f"- and {len(runs) - 8} more"] if len(runs) > 8 else [])]))
+    with st.container(horizontal=True):
+
+        def done() -> None:
+            st.session_state[NEWS] = delete(runs, store)
+
+        if st.button("Delete", type="primary", icon=":material/delete:", key="overview-delete-yes") and attempt(done):
+            st.rerun()
+        if st.button("Keep", key="overview-delete-no"):
+            st.rerun()
+
+
+def deleter(runs: Sequence[Run | BrokenRun], store: RunStore) -> None:
+    """Show the button to delete runs, unless this is a viewer or one of them is under way."""
+    if is_viewer():
+        return
+    waiting = {job.id for job in JobQueue(store).list() if job.state in LIVE}
+    live = [run for run in runs if run.id in waiting or (isinstance(run, Run) and run.status.state == "running")]
+    if st.button(
+        "Delete",
+        icon=":material/delete:",
+        key="overview-delete",
+        disabled=bool(live),
+        help="One of them is under way; cancel it first." if live else "Asks before it does",
+    ):
+        confirm(runs, store)
