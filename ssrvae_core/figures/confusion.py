@@ -10,9 +10,6 @@ from plotly.subplots import make_subplots
 
 from ssrvae_core.figures import theme
 
-DARK_CELL = 0.6
-"""Share of the colour scale below which viridis needs white numbers."""
-
 
 def confusion_figure(
     counts: np.ndarray,
@@ -98,7 +95,7 @@ def _share(value: float) -> str:
 
 def _text_colours(height: np.ndarray) -> np.ndarray:
     """Colour of each number on a cell at this share of the colour scale; an empty cell shows the page."""
-    on_cell = np.where(height < DARK_CELL, "#FFFFFF", "#1A1A1A")
+    on_cell = np.where(height < theme.DARK_CELL, "#FFFFFF", "#1A1A1A")
     return np.where(np.isnan(height), theme.NEUTRAL, on_cell).ravel()
 
 

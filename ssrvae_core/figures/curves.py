@@ -88,14 +88,28 @@ def extent_of(curves: Sequence[Curve]) -> list[float]:
 
 
 def curve_at(curve: Curve, position: float, axis: str) -> float | None:
-    """Height of a curve at a position between its ends."""
+    """Height of a curve at a position between its ends; over ratios only where there is a run, not between two."""
     x, y = np.asarray(curve.x, float), np.asarray(curve.y, float)
     x, y = x[np.isfinite(y)], y[np.isfinite(y)]
-    if not len(x) or not x.min() <= position <= x.max():
+    if not len(x) or not x.min() <= position <= x.max() or (axis == LOGARITHMIC and position not in x):
         return None
     order = np.argsort(x)
-    scale = np.log if axis == LOGARITHMIC else np.asarray
-    return float(np.interp(scale(position), scale(x[order]), y[order]))
+    return float(np.interp(position, x[order], y[order]))
+
+
+def untrained_points(positions: Sequence[float], height: float) -> dict[str, Any]:
+    """Return hollow circles on the axis, where nothing is trained yet; ``customdata`` is (position, "")."""
+    return {
+        "type": "scatter",
+        "x": list(positions),
+        "y": [height] * len(positions),
+        "mode": "markers",
+        "name": "Not trained yet",
+        "marker": {"symbol": "circle-open", "size": 10, "color": theme.NEUTRAL, "line": {"width": 2}},
+        "cliponaxis": False,
+        "customdata": [[float(position), ""] for position in positions],
+        "hovertemplate": "%{x:g}<br>not trained yet<extra></extra>",
+    }
 
 
 def position_axis(positions: Sequence[float], axis: str) -> dict[str, Any]:
@@ -108,5 +122,11 @@ def position_axis(positions: Sequence[float], axis: str) -> dict[str, Any]:
     pad = 0.06 * (high - low or 1)
     marks = [p for p in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if 10 ** (low - pad) <= p]
     marks = [p for p in marks if p <= 10 ** (high + pad)] or seen
-    ticks = {"tickmode": "array", "tickvals": marks, "ticktext": [f"{p:g}" for p in marks], "tickangle": 0}
+    ticks = {
+        "tickmode": "array",
+        "tickvals": marks,
+        "ticktext": [f"{p:g}" for p in marks],
+        "tickangle": 0,
+        "tickfont": {"size": 10},
+    }
     return {"type": "log", "range": [low - pad, high + pad], **ticks}

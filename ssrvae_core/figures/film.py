@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -13,9 +13,12 @@ from ssrvae_core.figures.stage import Stage, narrow, wide
 
 __all__ = ["Curve", "Frame", "Track", "film"]
 
+CONFIG = {"responsive": True, "displaylogo": False, "plotGlPixelRatio": 1}
+"""For whoever shows a film: plotly draws its points at twice the screen's resolution otherwise, four times the work."""
 SECONDS, FASTEST = 4.0, 0.1
 """A film plays for about this long, and no frame is shorter than this."""
-_CONTROLS, _LEGEND_LINE = 78, 22
+_CONTROLS, _CONTROLS_NARROW, _LEGEND_LINE = 84, 106, 22
+"""Pixels of the slider with its buttons, beside or above it, and of a line of the legend."""
 _BUTTON = {"font": {"color": "#1A1A1A"}, "bgcolor": "#DCE6EE", "bordercolor": theme.NEUTRAL, "borderwidth": 1}
 """Dark on light on either page: plotly lights up the button under the mouse, whatever its colours."""
 
@@ -28,7 +31,9 @@ def film(
     curves: Sequence[Curve] = (),
     curve_title: str = "",
     start: float | None = None,
+    missing: Mapping[float, str] | None = None,
     columns: Literal[1, 2] = 2,
+    controls: bool = True,
     dark: bool = False,
 ) -> go.Figure:
     """Draw a film: one figure that holds all frames, switched in the browser by its slider and its buttons.
@@ -47,8 +52,13 @@ def film(
         What the curves show, for example "Accuracy".
     start : float, optional
         The position to open on; the closest one is taken, by default the last.
+    missing : mapping of float to str, optional
+        Positions at which no model is trained yet, and their labels: frames of their own, and hollow circles below the
+        curves.
     columns : {1, 2}
         2 for a desk: the models side by side; 1 for a phone, with the confusion matrices below each other.
+    controls : bool
+        Slider and buttons above the panels; without them a page brings its own.
     dark : bool
         Text and lines for a dark page.
 
@@ -64,8 +74,8 @@ def film(
     UserError
         If there is no frame, or if two positions share a label.
     """
-    steps = steps_of(tracks)
-    opening = nearest(steps, start)
+    steps = steps_of(tracks, missing)
+    opening = nearest(steps, start if start is not None else max(f.position for t in tracks for f in t.frames))
     manifolds = any(frame is not None and frame.manifold is not None for step in steps for frame in step.frames)
     stage = (wide if columns == 2 else narrow)(len(tracks), manifolds=manifolds, curves=len(curves))
     panels = film_panels.build(stage, tracks, steps, class_names, axis, curves, curve_title)
@@ -83,7 +93,13 @@ def film(
             for index, step in enumerate(steps)
         ],
     )
-    _lay_out(figure, stage, steps, opening, class_names, axis, columns, dark)
+    room = _CONTROLS if columns == 2 else _CONTROLS_NARROW
+    _lay_out(figure, stage, class_names, columns, dark, room if controls else 0)
+    if controls:
+        above = figure.layout.margin.t / stage.height
+        figure.update_layout(
+            sliders=[_slider(steps, opening, axis, columns, 1 + above)], updatemenus=[_buttons(len(steps), 1 + above)]
+        )
     figure.update_layout(meta={"alt": describe_film(tracks, class_names, axis)})
     return figure
 
@@ -93,6 +109,8 @@ def describe_film(tracks: Sequence[Track], class_names: Sequence[str], axis: str
     steps = steps_of(tracks)
     ends = []
     for track in tracks:
+        if not track.frames:
+            continue
         first, last = track.frames[0], track.frames[-1]
         if first.accuracy is not None and last.accuracy is not None:
             ends.append(f"{track.name} from accuracy {first.accuracy:.3f} to {last.accuracy:.3f}")
@@ -104,19 +122,12 @@ def describe_film(tracks: Sequence[Track], class_names: Sequence[str], axis: str
 
 
 def _lay_out(
-    figure: go.Figure,
-    stage: Stage,
-    steps: Sequence[Step],
-    opening: int,
-    class_names: Sequence[str],
-    axis: str,
-    columns: int,
-    dark: bool,
+    figure: go.Figure, stage: Stage, class_names: Sequence[str], columns: int, dark: bool, controls: int
 ) -> None:
-    """Place the legend and the controls above the panels, and fit the height."""
+    """Place the legend above the panels, leave room for the controls over it, and fit the height."""
     per_line = 1000 if columns == 2 else 310
     legend_height = _LEGEND_LINE * -(-sum(55 + 8 * len(name) for name in class_names) // per_line)
-    margin = {"l": 64, "r": 16, "t": _CONTROLS + legend_height, "b": 64}
+    margin = {"l": 64, "r": 16, "t": controls + legend_height, "b": 64}
     figure.update_layout(
         template=theme.template(dark=dark),
         height=stage.height + margin["t"] + margin["b"],
@@ -130,8 +141,6 @@ def _lay_out(
             "title": {"text": ""},
             "bgcolor": "rgba(0, 0, 0, 0)",
         },
-        sliders=[_slider(stage, steps, opening, axis, columns, legend_height)],
-        updatemenus=[_buttons(stage, len(steps), legend_height)],
         dragmode="pan",
         hovermode="closest",
         uirevision="film",
@@ -148,23 +157,21 @@ def _switch(duration: float) -> dict[str, Any]:
     }
 
 
-def _slider(
-    stage: Stage, steps: Sequence[Step], opening: int, axis: str, columns: int, legend_height: int
-) -> dict[str, Any]:
+def _slider(steps: Sequence[Step], opening: int, axis: str, columns: int, top: float) -> dict[str, Any]:
     beside = columns == 2
     return {
         "active": opening,
         "steps": [{"label": s.label, "method": "animate", "args": [[s.label], _switch(0)]} for s in steps],
         "x": 0.17 if beside else 0.0,
         "len": 0.83 if beside else 1.0,
-        "y": 1 + (_CONTROLS + legend_height) / stage.height,
+        "y": top,
         "yanchor": "top",
         "pad": {"t": 2, "b": 0, "l": 0, "r": 0},
         "currentvalue": {
             "prefix": f"{axis.capitalize()} ",
             "xanchor": "left" if beside else "right",
             "font": {"size": 15},
-            "offset": 6,
+            "offset": 6 if beside else 24,
         },
         "bgcolor": "#DCE6EE",
         "activebgcolor": theme.CLASS_COLOURS[5],
@@ -177,7 +184,7 @@ def _slider(
     }
 
 
-def _buttons(stage: Stage, frames: int, legend_height: int) -> dict[str, Any]:
+def _buttons(frames: int, top: float) -> dict[str, Any]:
     play = {"label": "Play", "method": "animate", "args": [None, _switch(1000 * max(FASTEST, SECONDS / frames))]}
     stop = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate", "transition": {"duration": 0}}
     return {
@@ -187,7 +194,7 @@ def _buttons(stage: Stage, frames: int, legend_height: int) -> dict[str, Any]:
         "buttons": [play, {"label": "Pause", "method": "animate", "args": [[None], stop]}],
         "x": 0,
         "xanchor": "left",
-        "y": 1 + (_CONTROLS + legend_height) / stage.height,
+        "y": top,
         "yanchor": "top",
         "pad": {"t": 2, "b": 0, "l": 0, "r": 0},
         **_BUTTON,

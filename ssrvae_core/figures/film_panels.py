@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 
 from ssrvae_core.figures import theme
-from ssrvae_core.figures.curves import curve_at, curve_traces, extent_of, position_axis
+from ssrvae_core.figures.curves import curve_at, curve_traces, extent_of, position_axis, untrained_points
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track
 from ssrvae_core.figures.manifold import data_uri
 from ssrvae_core.figures.stage import Place, Stage
 
-MANIFOLD_PIXELS = 224
+MANIFOLD_PIXELS = 208
 """Longest side of a manifold in a film; larger ones are reduced."""
 _NOTHING = {"x": [None], "y": [None]}
 
@@ -56,8 +56,7 @@ def build(
 ) -> Panels:
     """Fill every place of the stage."""
     panels = Panels()
-    fullest = max((int(f.confusion.max()) for s in steps for f in s.frames if f is not None), default=1)
-    panels.axes["coloraxis"] = {"colorscale": theme.SEQUENTIAL, "cmin": 0, "cmax": max(1, fullest), "showscale": False}
+    fullest = max(1, *(int(f.confusion.max()) for s in steps for f in s.frames if f is not None))
     confusions_below = len({place.top for place in stage.places if place.kind == "confusion"}) > 1
     number = ""
     for place in stage.places:
@@ -71,10 +70,10 @@ def build(
             for domain, letter in zip(stage.domain(place), "yx", strict=True)
         )
         if place.kind == "latent":
-            _latent(panels, number, frames, name, class_names, with_label=place.left == 0)
+            _latent(panels, number, frames, name, class_names, with_label=place.left == 0, brief=confusions_below)
         elif place.kind == "confusion":
             title = name if confusions_below else ""
-            _confusion(panels, number, frames, title, class_names, with_label=place.left == 0)
+            _confusion(panels, number, frames, title, class_names, fullest, with_label=place.left == 0)
         else:
             _curves(panels, number, place, stage, steps, curves, curve_title, axis)
         number = str(int(number or 1) + 1)
@@ -94,6 +93,7 @@ def _latent(
     class_names: Sequence[str],
     *,
     with_label: bool,
+    brief: bool,
 ) -> None:
     """Scatter one model's latents, a trace a class, on a square that holds the points of all frames."""
     present = sorted({int(c) for f in frames if f is not None for c in np.unique(f.labels)}, key=lambda c: (c < 0, c))
@@ -101,7 +101,7 @@ def _latent(
     for c in present:
         panels.traces.append(_class_points(number, frames, name, class_names, c, in_legend))
     _finish(panels, number, *_square(frames, number, with_label))
-    panels.titles.append(lambda step: theme.title_annotation(_title(name, frames[step]), number))
+    panels.titles.append(lambda step: theme.title_annotation(_title(name, frames[step], brief=brief), number))
 
 
 def _class_points(
@@ -159,9 +159,12 @@ def _rows(frame: Frame | None, c: int) -> np.ndarray:
     return rows[np.argsort(frame.ids[rows], kind="stable")]
 
 
-def _title(name: str, frame: Frame | None) -> str:
+def _title(name: str, frame: Frame | None, *, brief: bool) -> str:
+    """Name and accuracy, and the number of images where there is room."""
     if frame is None:
         return f"<b>{name}</b><br><span style='font-size:12px'>not trained here</span>"
+    if brief and frame.accuracy is not None:
+        return f"<b>{name}</b><br><span style='font-size:12px'>accuracy {theme.share(frame.accuracy)}</span>"
     return theme.panel_title(name, frame.accuracy, len(frame.ids))
 
 
@@ -189,31 +192,40 @@ def _confusion(
     frames: Sequence[Frame | None],
     title: str,
     class_names: Sequence[str],
+    fullest: int,
     *,
     with_label: bool,
 ) -> None:
     """Print one model's confusion matrix, on a colour scale that holds the counts of all frames."""
     k = len(class_names)
-    fixed = {
-        "type": "heatmap",
-        "x": list(class_names),
-        "y": list(class_names),
-        "xaxis": f"x{number}",
-        "yaxis": f"y{number}",
-        "coloraxis": "coloraxis",
-        "xgap": 1,
-        "ygap": 1,
-        "texttemplate": "%{z}",
-        "textfont": {"size": 13 if k <= 6 else 10},
-        "hovertemplate": "True %{y}<br>Predicted %{x}<br>%{z} images<extra></extra>",
+    here = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+    true, predicted = (axis.ravel() for axis in np.indices((k, k)))
+    pairs = [[row, column] for row in class_names for column in class_names]
+    numbers = {
+        "type": "scatter",
+        "mode": "text",
+        "x": predicted,
+        "y": true,
+        "customdata": pairs,
+        "showlegend": False,
+        "hovertemplate": "True %{customdata[0]}<br>Predicted %{customdata[1]}<br>%{text} images<extra></extra>",
     }
+    size = 13 if k <= 6 else 10
 
-    def at(step: int) -> dict[str, Any]:
+    def cells(step: int) -> dict[str, Any]:
+        return {"source": data_uri(_coloured(frames[step], k, fullest))}
+
+    def printed(step: int) -> dict[str, Any]:
         frame = frames[step]
-        return {"z": [[None] * k] * k if frame is None else frame.confusion.astype(np.int32)}
+        counts = np.zeros((k, k), int) if frame is None else frame.confusion
+        ink = np.where(counts.ravel() < theme.DARK_CELL * fullest, "#FFFFFF", "#1A1A1A")
+        text = [""] * (k * k) if frame is None else [str(n) for n in counts.flat]
+        return {"text": text, "textfont": {"size": size, "color": ink.tolist()}}
 
-    panels.traces.append(Trace(fixed, at))
-    common = {"type": "category", "showgrid": False, "constrain": "domain", "tickfont": {"size": 11}}
+    panels.traces.append(Trace({"type": "image", "hoverinfo": "skip", **here}, cells))
+    panels.traces.append(Trace({**numbers, **here}, printed))
+    common = {"showgrid": False, "constrain": "domain", "tickfont": {"size": 11}}
+    common |= {"tickvals": list(range(k)), "ticktext": list(class_names)}
     x = {"range": [-0.5, k - 0.5], "title": {"text": "Predicted class"}, **common}
     y = {"range": [k - 0.5, -0.5], "title": {"text": "True class" if with_label else ""}, **common}
     y |= {"scaleanchor": f"x{number}", "constraintoward": "top", "showticklabels": with_label}
@@ -222,9 +234,17 @@ def _confusion(
         panels.titles.append(lambda step: theme.title_annotation(f"<b>{title}</b>", number))
 
 
+def _coloured(frame: Frame | None, k: int, fullest: int) -> np.ndarray:
+    """One pixel a cell: a browser enlarges that far faster than it draws and encodes a heat map."""
+    if frame is None:
+        return np.zeros((k, k, 4), np.uint8)
+    colours = [theme.viridis(float(n) / fullest) for n in frame.confusion.flat]
+    return np.array([(*colour, 255) for colour in colours], np.uint8).reshape(k, k, 4)
+
+
 def _manifold(panels: Panels, stage: Stage, place: Place, frames: Sequence[Frame | None], name: str) -> None:
     """Show what the model imagines, as one picture a step."""
-    sources = [None if f is None or f.manifold is None else data_uri(_reduced(f.manifold), quality=70) for f in frames]
+    sources = [None if f is None or f.manifold is None else data_uri(_reduced(f.manifold), quality=60) for f in frames]
     x, y = stage.domain(place)
     middle = {"xref": "paper", "yref": "paper", "x": (x[0] + x[1]) / 2, "xanchor": "center"}
     size = {"sizex": x[1] - x[0], "sizey": y[1] - y[0], "sizing": "contain"}
@@ -271,6 +291,8 @@ def _curves(
         return {"x": [at[step]] * (len(curves) + 3), "y": [*limits, None, *heights[step]]}
 
     panels.traces.append(Trace({"type": "scatter", "showlegend": False, "hoverinfo": "skip", **here, **look}, marker))
+    if missing := [step.position for step in steps if not any(step.frames)]:
+        panels.traces.append(Trace({**untrained_points(missing, limits[0]), "showlegend": False, **here}))
     x: dict[str, Any] = {"title": {"text": axis.capitalize()}}
     x |= position_axis([*at, *(float(v) for c in curves for v in c.x)], axis)
     _finish(panels, number, x, {"range": limits, "title": {"text": title}, "nticks": 6})
@@ -281,6 +303,7 @@ def _curves(
         "xanchor": "left",
         "bgcolor": "rgba(0, 0, 0, 0)",
         "font": {"size": 12},
+        "tracegroupgap": 0,
     }
 
 
@@ -290,6 +313,7 @@ def _marker_look(curves: int) -> dict[str, Any]:
         "mode": "lines+markers",
         "line": {"color": theme.NEUTRAL, "width": 2},
         "marker": {
+            "opacity": 1,
             "size": [0, 0, 0] + [11] * curves,
             "color": [theme.NEUTRAL] * 3 + [theme.line_colour(index) for index in range(curves)],
             "symbol": ["circle"] * 3 + [theme.class_symbol(index) for index in range(curves)],

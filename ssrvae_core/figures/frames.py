@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,8 +84,15 @@ class Step:
     frames: tuple[Frame | None, ...]
 
 
-def steps_of(tracks: Sequence[Track]) -> list[Step]:
+def steps_of(tracks: Sequence[Track], missing: Mapping[float, str] | None = None) -> list[Step]:
     """Line up the frames of all tracks by position.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        The models.
+    missing : mapping of float to str, optional
+        Further positions and their labels, at which no track has a frame yet.
 
     Raises
     ------
@@ -95,6 +102,7 @@ def steps_of(tracks: Sequence[Track]) -> list[Step]:
     labels = {frame.position: frame.label for track in tracks for frame in track.frames}
     if not labels:
         raise UserError("A film needs at least one frame; train a run that keeps snapshots, or one at another ratio.")
+    labels = {**(missing or {}), **labels}
     if len(set(labels.values())) < len(labels):
         raise UserError(f"The frames of a film need a label each, and some share one: {', '.join(labels.values())}.")
     return [Step(p, labels[p], tuple(track.at(p) for track in tracks)) for p in sorted(labels)]

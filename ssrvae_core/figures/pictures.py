@@ -9,14 +9,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageColor
 
 from ssrvae_core.config import UserError
+from ssrvae_core.figures import theme
 from ssrvae_core.figures.frames import Curve, Track, steps_of
 from ssrvae_core.figures.sheet import draw
 
 COLOURS = 128
-"""Of a GIF's one palette, taken from its first, middle and last frame so that nothing flickers."""
+"""Of a GIF's one palette, so that nothing flickers: those of the classes, the rest from three of its frames."""
 HOLD = 1.5
 """Seconds the last frame stays before the film begins again."""
 
@@ -48,9 +49,7 @@ def film_gif(
         If there is no frame, or if two positions share a label.
     """
     pictures = list(_pictures(tracks, class_names, axis, curves, curve_title, caption))
-    samples = [pictures[0], pictures[len(pictures) // 2], pictures[-1]]
-    palette = Image.fromarray(np.concatenate([np.asarray(picture) for picture in samples]))
-    palette = palette.quantize(COLOURS, dither=Image.Dither.NONE)
+    palette = _palette([pictures[0], pictures[len(pictures) // 2], pictures[-1]])
     reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     milliseconds = [round(1000 / fps)] * len(reduced)
     milliseconds[-1] = max(milliseconds[-1], round(1000 * HOLD))
@@ -102,6 +101,16 @@ def film_mp4(
             writer.send(np.ascontiguousarray(picture))
         writer.close()
         return path.read_bytes()
+
+
+def _palette(samples: Sequence[Image.Image]) -> Image.Image:
+    """Choose colours; a class of few points would lose its own to the many shades of everything else."""
+    fixed = [channel for name in ("#FFFFFF", *theme.CLASS_COLOURS) for channel in ImageColor.getrgb(name)]
+    stacked = Image.fromarray(np.concatenate([np.asarray(picture) for picture in samples]))
+    found = stacked.quantize(COLOURS - len(fixed) // 3, dither=Image.Dither.NONE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*fixed, *found])
+    return palette
 
 
 def _pictures(

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ssrvae_core.figures import theme
-from ssrvae_core.figures.curves import LOGARITHMIC, curve_traces, extent_of, position_axis
+from ssrvae_core.figures.curves import LOGARITHMIC, curve_traces, extent_of, position_axis, untrained_points
 from ssrvae_core.figures.frames import Curve
 
 
@@ -52,7 +52,7 @@ def accuracy_against_ratio(
         figure.add_traces([*bands, line])
     low, high = extent_of(curves) if curves else (0.0, 1.0)
     if len(untrained):
-        figure.add_trace(_hollow(untrained, low))
+        figure.add_trace(untrained_points(untrained, low))
     if chosen is not None:
         figure.add_vline(x=chosen, line={"color": theme.NEUTRAL, "width": 2}, layer="below")
     positions = [float(x) for curve in curves for x in curve.x] + [float(x) for x in untrained]
@@ -87,16 +87,3 @@ def _behind(curve: Curve, point: int, runs: int) -> str:
     if curve.low is not None and curve.high is not None and np.isfinite(curve.low[point]):
         text += f"<br>{curve.low[point]:.3f} to {curve.high[point]:.3f}"
     return text + (f"<br>{runs} {'run' if runs == 1 else 'runs'}" if runs else "")
-
-
-def _hollow(ratios: Sequence[float], height: float) -> go.Scatter:
-    return go.Scatter(
-        x=list(ratios),
-        y=[height] * len(ratios),
-        mode="markers",
-        name="Not trained yet",
-        marker={"symbol": "circle-open", "size": 10, "color": theme.NEUTRAL, "line": {"width": 2}},
-        cliponaxis=False,
-        customdata=[[float(ratio), ""] for ratio in ratios],
-        hovertemplate="ratio %{x:g}<br>not trained yet<extra></extra>",
-    )

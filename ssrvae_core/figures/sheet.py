@@ -19,18 +19,6 @@ WIDTH, HEIGHT = 960, 540
 SCALE = 2
 """Everything is drawn this much larger and then reduced, for smooth edges."""
 _INK, _LINE, _PALE = "#31333F", "#A3A8B4", "#E6E8EC"
-_VIRIDIS = (
-    "#440154",
-    "#482878",
-    "#3E4989",
-    "#31688E",
-    "#26828E",
-    "#1F9E89",
-    "#35B779",
-    "#6ECE58",
-    "#B5DE2B",
-    "#FDE725",
-)
 _TOP, _SIDE = 78, 200
 
 
@@ -184,17 +172,9 @@ def _matrix(
         for column in range(k if frame is not None else 0):
             n = int(counts[row, column])
             place = _Box(box.x + column * cell, box.y + row * cell, cell - 1, cell - 1)
-            pen.rectangle(place, fill=_viridis(n / fullest))
-            ink = "#FFFFFF" if n / fullest < 0.6 else "#1A1A1A"
+            pen.rectangle(place, fill="#{:02X}{:02X}{:02X}".format(*theme.viridis(n / fullest)))
+            ink = "#FFFFFF" if n / fullest < theme.DARK_CELL else "#1A1A1A"
             pen.text(place.x + cell / 2, place.y + cell / 2, str(n), size, ink)
-
-
-def _viridis(share: float) -> str:
-    """Colour at a share of the scale, between the two closest of ten even steps."""
-    at = share * (len(_VIRIDIS) - 1)
-    low, high = _VIRIDIS[int(at)], _VIRIDIS[min(int(at) + 1, len(_VIRIDIS) - 1)]
-    mixed = (round((1 - at % 1) * int(low[i : i + 2], 16) + at % 1 * int(high[i : i + 2], 16)) for i in (1, 3, 5))
-    return "#" + "".join(f"{value:02X}" for value in mixed)
 
 
 def _side_curves(

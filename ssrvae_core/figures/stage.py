@@ -7,11 +7,9 @@ from typing import Literal
 
 Kind = Literal["latent", "confusion", "manifold", "curve"]
 
-CONTROLS = 150
-"""Pixels above the panels: slider, buttons and the legend of the classes."""
-LEGEND_LINE = 21
-_GAP = 0.075
-_FOOT, _HEAD = 52, 44
+LEGEND_LINE = 20
+_GAP, _NARROW_GAP = 0.075, 0.16
+_FOOT, _HEAD, _TITLE = 52, 44, 24
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def wide(tracks: int, *, manifolds: bool, curves: int) -> Stage:
     side = 320
     total = 2 * side + _FOOT + _HEAD
     has_side = manifolds or curves > 0
-    columns = _columns(tracks + has_side)
+    columns = _columns(tracks + has_side, _GAP)
     places = []
     for track, (left, right) in enumerate(columns[:tracks]):
         places.append(Place("latent", track, left, right, _HEAD, _HEAD + side))
@@ -65,7 +63,7 @@ def wide(tracks: int, *, manifolds: bool, curves: int) -> Stage:
 def narrow(tracks: int, *, manifolds: bool, curves: int) -> Stage:
     """For a phone: the curve, then latents side by side, confusions below each other, manifolds side by side."""
     places = []
-    columns = _columns(tracks)
+    columns = _columns(tracks, _NARROW_GAP)
     top = float(_HEAD)
     if curves:
         places.append(Place("curve", 0, 0.0, 1.0, top, top + 150))
@@ -73,8 +71,8 @@ def narrow(tracks: int, *, manifolds: bool, curves: int) -> Stage:
     places += [Place("latent", t, *columns[t], top, top + 160) for t in range(tracks)]
     top += 160 + _FOOT
     for track in range(tracks):
-        places.append(Place("confusion", track, 0.0, 1.0, top + _HEAD, top + _HEAD + 230))
-        top += _HEAD + 230 + _FOOT + 20
+        places.append(Place("confusion", track, 0.0, 1.0, top + _TITLE, top + _TITLE + 230))
+        top += _TITLE + 230 + _FOOT + 20
     if manifolds:
         places += [Place("manifold", t, *columns[t], top + 30, top + 190) for t in range(tracks)]
         top += 190
@@ -83,7 +81,7 @@ def narrow(tracks: int, *, manifolds: bool, curves: int) -> Stage:
     return Stage(tuple(places), round(top))
 
 
-def _columns(count: int) -> list[tuple[float, float]]:
+def _columns(count: int, gap: float) -> list[tuple[float, float]]:
     """Split the width evenly, with gaps for the labels of the axes."""
-    width = (1 - _GAP * (count - 1)) / count
-    return [(i * (width + _GAP), i * (width + _GAP) + width) for i in range(count)]
+    width = (1 - gap * (count - 1)) / count
+    return [(i * (width + gap), i * (width + gap) + width) for i in range(count)]

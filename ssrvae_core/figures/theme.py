@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
 NEUTRAL = "#8A8A8A"
@@ -22,6 +23,16 @@ RIGHT, WRONG = CLASS_COLOURS[0], CLASS_COLOURS[4]
 
 OUTLINE = {"width": 0.5, "color": NEUTRAL}
 """Of every marker: it keeps yellow on white, and the dark end of viridis on black, in sight."""
+
+DARK_CELL = 0.6
+"""Share of the colour scale below which viridis needs white numbers."""
+
+_VIRIDIS = np.array(
+    [
+        (68, 1, 84), (72, 40, 120), (62, 73, 137), (49, 104, 142), (38, 130, 142),
+        (31, 158, 137), (53, 183, 121), (110, 206, 88), (181, 222, 43), (253, 231, 37),
+    ]
+)  # fmt: skip
 
 SEQUENTIAL = "Viridis"
 CYCLIC = "Phase"
@@ -47,6 +58,13 @@ def faint(colour: str) -> str:
     """Return a colour of six hexadecimal digits as one that lets the grid through, for bands."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, 0.18)"
+
+
+def viridis(height: float) -> tuple[int, int, int]:
+    """Red, green and blue at a share of the sequential scale, between the two closest of ten even steps."""
+    at = np.arange(len(_VIRIDIS)) / (len(_VIRIDIS) - 1)
+    red, green, blue = (round(float(np.interp(height, at, channel))) for channel in _VIRIDIS.T)
+    return red, green, blue
 
 
 def template(*, dark: bool = False) -> go.layout.Template:

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssrvae_core.config import UserError
+from ssrvae_core.figures import theme
+from ssrvae_core.figures.film import film
+from ssrvae_core.figures.frames import Curve, Frame, Track
+from ssrvae_core.figures.pictures import film_gif, film_mp4
+
+NAMES = ("hearts", "spades", "diamonds")
+EPOCHS = (1, 5, 10)
+
+
+def frame(position, seed=0, n=12, manifold=True):
+    """A frame whose first image is wrong and whose last is unlabelled."""
+    rng = np.random.default_rng([seed, int(position)])
+    labels = np.arange(n) % 3
+    labels[-1] = -1
+    predicted = np.arange(n) % 3
+    predicted[0] = 1
+    confusion = np.zeros((3, 3), int)
+    np.add.at(confusion, (labels[:-1], predicted[:-1]), 1)
+    return Frame(
+        position=float(position),
+        label=str(position),
+        ids=np.arange(500, 500 + n),
+        z=rng.normal(size=(n, 2)).astype(np.float32),
+        labels=labels,
+        predicted=predicted,
+        confusion=confusion,
+        manifold=rng.integers(0, 256, (20, 20), np.uint8) if manifold else None,
+    )
+
+
+@pytest.fixture
+def tracks():
+    return [Track(name, tuple(frame(e, seed) for e in EPOCHS)) for seed, name in enumerate(("ss-VAE", "ss-rVAE"))]
+
+
+@pytest.fixture
+def curves():
+    y = np.array([0.4, 0.6, 0.9])
+    return [Curve("ss-VAE", np.array(EPOCHS), y, y - 0.1, y + 0.1), Curve("forest", np.array(EPOCHS), y, dashed=True)]
+
+
+def points(figure):
+    return [trace for trace in figure.data if trace.type == "scattergl"]
+
+
+def shown(figure, index):
+    """The traces as the browser shows them at a frame."""
+    traces = [trace.to_plotly_json() for trace in figure.data]
+    for trace, change in zip(figure.frames[index].traces, figure.frames[index].data, strict=True):
+        traces[trace] |= change.to_plotly_json()
+    return traces
+
+
+def test_frames_are_named_by_their_labels_and_the_slider_switches_them_at_once(tracks):
+    figure = film(tracks, NAMES, axis="epoch", start=4)
+    assert [each.name for each in figure.frames] == ["1", "5", "10"]
+    slider = figure.layout.sliders[0]
+    assert slider.active == 1
+    assert [step.args[0] for step in slider.steps] == [("1",), ("5",), ("10",)]
+    assert {step.args[1]["frame"]["duration"] for step in slider.steps} == {0}
+    assert [button.label for button in figure.layout.updatemenus[0].buttons] == ["Play", "Pause"]
+
+
+def test_a_film_opens_on_its_last_frame_and_shows_what_that_frame_holds(tracks, curves):
+    figure = film(tracks, NAMES, axis="epoch", curves=curves, curve_title="Accuracy")
+    assert figure.layout.sliders[0].active == 2
+    as_sent = [trace.to_plotly_json() for trace in figure.data]
+    for sent, last in zip(as_sent, shown(figure, 2), strict=True):
+        for name in ("x", "y", "customdata", "source", "text"):
+            np.testing.assert_array_equal(np.array(sent.get(name)), np.array(last.get(name)))
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_every_point_of_every_frame_lies_where_its_sample_is(tracks, index):
+    traces = shown(film(tracks, NAMES, axis="epoch"), index)
+    for number, track in enumerate(tracks):
+        here = track.frames[index]
+        seen = {}
+        for trace in traces:
+            if trace["type"] == "scattergl" and trace["xaxis"] == ("x", "x3")[number]:
+                for sample, x, y, said in zip(trace["ids"], trace["x"], trace["y"], trace["customdata"], strict=True):
+                    seen[int(sample)] = (x, y, int(said), trace["name"])
+        for sample, z, label, said in zip(here.ids, here.z, here.labels, here.predicted, strict=True):
+            assert seen.pop(int(sample)) == (*z, said, (*NAMES, "Unlabelled")[label])
+        assert not seen
+
+
+def test_one_legend_entry_a_class_stands_for_both_models(tracks):
+    traces = points(film(tracks, NAMES, axis="epoch"))
+    entries = [trace.name for trace in traces if trace.showlegend]
+    assert entries == [*NAMES, "Unlabelled"]
+    for trace in traces:
+        assert trace.legendgroup == trace.name
+        if trace.name in NAMES:
+            assert trace.marker.color == theme.class_colour(NAMES.index(trace.name))
+            assert trace.marker.symbol == theme.class_symbol(NAMES.index(trace.name))
+
+
+def test_axes_stay_equal_and_hold_the_points_of_all_frames(tracks):
+    figure = film(tracks, NAMES, axis="epoch")
+    for track, number in zip(tracks, ("", "3"), strict=True):
+        x, y = figure.layout[f"xaxis{number}"], figure.layout[f"yaxis{number}"]
+        assert y.scaleanchor == f"x{number}"
+        assert np.isclose(np.ptp(x.range), np.ptp(y.range))
+        z = np.concatenate([each.z for each in track.frames])
+        assert (z.min(axis=0) > [x.range[0], y.range[0]]).all() and (z.max(axis=0) < [x.range[1], y.range[1]]).all()
+    assert not any("axis" in name for each in figure.frames for name in each.layout.to_plotly_json())
+
+
+def test_confusion_numbers_are_printed_at_every_step(tracks):
+    for index in range(3):
+        printed = [t for t in shown(film(tracks, NAMES, axis="epoch"), index) if t.get("mode") == "text"]
+        for trace, track in zip(printed, tracks, strict=True):
+            assert [int(n) for n in trace["text"]] == track.frames[index].confusion.ravel().tolist()
+            assert list(trace["customdata"][1]) == ["hearts", "spades"]
+
+
+def test_titles_tell_the_accuracy_of_the_step_shown(tracks):
+    first = replace(tracks[0].frames[0], confusion=np.diag([1, 1, 2]))
+    figure = film([Track("ss-VAE", (first, *tracks[0].frames[1:]))], NAMES, axis="epoch")
+    texts = [" ".join(a.text for a in each.layout.annotations) for each in figure.frames]
+    assert "accuracy 1.000" in texts[0] and "accuracy 0.909" in texts[1]
+
+
+def test_the_marker_follows_the_curves(tracks, curves):
+    figure = film(tracks, NAMES, axis="epoch", curves=curves, curve_title="Accuracy")
+    for index, epoch in enumerate(EPOCHS):
+        marker = next(t for t in shown(figure, index) if t.get("mode") == "lines+markers" and "hovertemplate" not in t)
+        assert set(marker["x"]) == {epoch}
+        assert list(marker["y"])[3:] == [curves[0].y[index]] * 2
+
+
+def test_a_position_one_model_lacks_is_said_to_be_untrained(tracks):
+    figure = film([tracks[0], Track("ss-rVAE", tracks[1].frames[1:])], NAMES, axis="epoch", start=1)
+    assert "not trained here" in figure.layout.annotations[1].text
+    emptied = [t for t in shown(figure, 0) if t["type"] == "scattergl" and t["xaxis"] == "x3"]
+    assert emptied and all(list(trace["x"]) == [None] for trace in emptied)
+    assert figure.frames[0].layout.images[1].visible is False
+
+
+def test_ids_are_sent_once_unless_they_change(tracks):
+    def resent(figure):
+        return any("ids" in data.to_plotly_json() for each in figure.frames for data in each.data)
+
+    assert not resent(film(tracks, NAMES, axis="epoch"))
+    others = replace(tracks[0].frames[0], ids=tracks[0].frames[0].ids + 7)
+    assert resent(film([Track("ss-VAE", (others, *tracks[0].frames[1:]))], NAMES, axis="epoch"))
+
+
+def test_eight_frames_of_two_models_with_4000_points_weigh_a_megabyte():
+    many = [
+        Track(name, tuple(frame(e, seed, n=4000, manifold=False) for e in range(1, 9)))
+        for seed, name in enumerate(("ss-VAE", "ss-rVAE"))
+    ]
+    sent = json.dumps(json.loads(film(many, NAMES, axis="epoch").to_json()), separators=(",", ":"))
+    assert len(sent) < 1_000_000
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("n", [1, 2])
+def test_panels_do_not_overlap(tracks, curves, columns, n):
+    layout = film(tracks[:n], NAMES, axis="epoch", curves=curves, columns=columns).layout
+    numbers = [number for number in ("", *range(2, 10)) if f"xaxis{number}" in layout]
+    boxes = [(*layout[f"xaxis{number}"].domain, *layout[f"yaxis{number}"].domain) for number in numbers]
+    boxes += [(i.x - i.sizex / 2, i.x + i.sizex / 2, i.y - i.sizey, i.y) for i in layout.images]
+    assert len(boxes) == 3 * n + 1
+    for i, (a, b, c, d) in enumerate(boxes):
+        assert -1e-9 <= a < b <= 1 + 1e-9 and -1e-9 <= c < d <= 1 + 1e-9
+        for e, f, g, h in boxes[:i]:
+            assert a >= f or b <= e or c >= h or d <= g
+
+
+def test_a_film_is_described_in_one_sentence(tracks):
+    alt = film(tracks, NAMES, axis="epoch").layout.meta["alt"]
+    assert "3 frames" in alt and "ss-VAE and ss-rVAE" in alt and alt.endswith(".") and alt.count(". ") == 0
+
+
+def test_a_film_without_frames_and_labels_used_twice_are_refused(tracks):
+    with pytest.raises(UserError, match="at least one frame"):
+        film([Track("ss-VAE", ())], NAMES, axis="epoch")
+    twice = replace(tracks[0].frames[1], label="1")
+    with pytest.raises(UserError, match="label each"):
+        film([Track("ss-VAE", (tracks[0].frames[0], twice))], NAMES, axis="epoch")
+
+
+def test_a_gif_has_a_picture_a_frame_and_the_classes_colours(tracks, curves):
+    made = film_gif(tracks, NAMES, axis="epoch", curves=curves, curve_title="Accuracy", fps=5, caption="Cards")
+    with Image.open(io.BytesIO(made)) as gif:
+        assert (gif.size, gif.n_frames, gif.info["duration"]) == ((960, 540), 3, 200)
+        assert gif.info["loop"] == 0
+        pixels = np.asarray(gif.convert("RGB")).reshape(-1, 3).astype(int)
+    for index in range(3):
+        colour = [int(theme.class_colour(index)[i : i + 2], 16) for i in (1, 3, 5)]
+        assert np.abs(pixels - colour).max(axis=1).min() < 24
+
+
+def test_a_film_with_a_gap_and_no_curves_makes_a_gif(tracks):
+    without = Track("ss-rVAE", tuple(replace(f, manifold=None) for f in tracks[1].frames[1:]))
+    made = film_gif([tracks[0], without], NAMES, axis="epoch")
+    with Image.open(io.BytesIO(made)) as gif:
+        assert gif.n_frames == 3
+
+
+def test_an_mp4_is_made_where_its_encoder_is_installed(tracks):
+    pytest.importorskip("imageio_ffmpeg", reason="imageio-ffmpeg is optional")
+    assert film_mp4(tracks, NAMES, axis="epoch")[4:8] == b"ftyp"
+
+
+def test_without_the_encoder_a_sentence_says_what_to_install(tracks, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(UserError, match="pip install imageio-ffmpeg"):
+        film_mp4(tracks, NAMES, axis="epoch")
+
+
+def test_films_need_neither_torch_nor_streamlit():
+    code = (
+        "import sys, ssrvae_core.figures.film, ssrvae_core.figures.pictures, ssrvae_core.figures.ratio; "
+        "print({'torch', 'streamlit', 'scipy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
