@@ -70,7 +70,8 @@ if not runs and not broken and not work:
             ):
                 st.rerun()
             st.page_link(TRAIN, label="Train a model of your own", icon=":material/model_training:")
-        manage.importer(store())
+        with st.expander("Import runs", icon=":material/upload:"):
+            manage.importer(store())
     nothing_yet()
     st.stop()
 
@@ -96,7 +97,7 @@ event = st.dataframe(
     selection_mode="multi-row",
     # Rows are selected by their numbers, so another order must forget them.
     key=f"overview-runs-{crc32(' '.join(table['Run']).encode())}",
-    alt="Table of the runs in the store; select rows to see, download or delete these runs.",
+    alt="Table of the runs in the store.",
     column_order=[name for name in table.columns if name != "Ratio"],
     column_config={
         "Labels": st.column_config.TextColumn(help="Labelled images the model sees"),

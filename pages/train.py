@@ -53,14 +53,23 @@ def asked_for() -> list[str]:
     """Return the ids the address asks for; complain about those that are none of this store."""
     text = ",".join(st.query_params.get(name, "") for name in ("job", "run"))
     wanted = list(dict.fromkeys(part for part in text.split(",") if part))
-    found = [part for part in wanted if work_of(store(), part) is not None]
-    if strangers := [part for part in wanted if part not in found]:
+    found = {part: look(part) for part in wanted}
+    if strangers := [part for part in wanted if found[part] is None]:
         st.warning(
-            f"The address asks for '{harmless(strangers[0])}', which is no training of this store; the overview lists "
-            "those there are."
+            f"The address asks for '{harmless(strangers[0])}', which is no training of this store that can be shown; "
+            "the overview lists those there are."
         )
-        watch_only(found)
-    return found
+        watch_only([part for part in wanted if part not in strangers])
+    return [part for part in wanted if part not in strangers]
+
+
+def look(part: str) -> Work | None:
+    """Return what has an id, None where nothing has; what cannot be read is a sentence on the page."""
+    try:
+        return work_of(store(), part)
+    except UserError as error:
+        st.error(str(error))
+        return None
 
 
 def watch_only(ids: Sequence[str]) -> None:
@@ -74,15 +83,11 @@ def watch_only(ids: Sequence[str]) -> None:
 
 def watch(ids: list[str]) -> None:
     """Show trainings, every two seconds anew while one of them lives."""
-
-    def look() -> list[Work]:
-        return [one for one in (work_of(store(), part) for part in ids) if one is not None]
-
-    living = [(one.id, one.state) for one in look() if one.live]
+    living = [(one.id, one.state) for one in map(look, ids) if one is not None and one.live]
 
     @st.fragment(run_every=2 if living else None)
     def live() -> None:
-        now = look()
+        now = [one for one in map(look, ids) if one is not None]
         if [(one.id, one.state) for one in now if one.live] != living:
             st.rerun()
         waiting = [job.id for job in JobQueue(store()).list() if job.state == "queued"]

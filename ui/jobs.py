@@ -123,17 +123,21 @@ def readable(text: str, store: RunStore) -> str:
 
 def progress_text(work: Work, ahead: int = 0) -> str:
     """Say how far it is, and how long it will still take."""
-    unit = "run" if work.job and work.job.kind == "sweep" else "epoch"
-    at = f"{unit} {work.done} of {work.total}" if work.total else ""
+    sweep = work.job is not None and work.job.kind == "sweep"
+    at = (f"{work.done} of {work.total} runs" if sweep else f"epoch {work.done} of {work.total}") if work.total else ""
     if work.state == "queued":
         before = f"{ahead} before it" if ahead else "it is next"
         return f"queued, {before}" + (f"; goes on from {at}" if work.done else "")
     if work.state != "running":
         return f"{work.state} after {at}" if at else work.state
     if work.stopping:
-        return f"{at}, stops after this {unit}".removeprefix(", ")
+        return f"{at}, stops after {'the runs under way' if sweep else 'this epoch'}".removeprefix(", ")
     left = work.job.seconds_left if work.job else remaining_seconds(work.run) if work.run else None
-    when = f"waiting for its first {unit}" if left is None or not work.done else f"about {duration(left)} to go"
+    when = (
+        f"waiting for its first {'run' if sweep else 'epoch'}"
+        if left is None or not work.done
+        else f"about {duration(left)} to go"
+    )
     return f"{at}, {when}".removeprefix(", ")
 
 

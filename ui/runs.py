@@ -167,7 +167,9 @@ def nothing_yet(unfinished: int = 0) -> None:
         st.info("No run of this store can be shown yet. The overview says how far each is, or what is wrong with it.")
         st.page_link("pages/overview.py", label="Go to the overview", icon=":material/list:")
         return
-    st.info("There are no runs in this store yet. Either command below trains some; then reload this page.")
+    st.info(
+        "There are no runs in this store yet. Either command below, in a terminal, trains some; then reload this page."
+    )
     st.markdown("A small sweep of both models, in a few minutes:")
     st.code("make demo", language="bash")
     st.markdown("Or one run of each, on playing cards that are turned by up to 120 degrees, with few labels:")

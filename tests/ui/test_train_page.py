@@ -1,0 +1,302 @@
+"""Train: the form, what it says before anything starts, and what is watched. Nothing here trains anything."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from ssrvae_core.config import DATASETS, PRESETS, RunConfig, UserError, run_config
+from ssrvae_core.records import Snapshot
+from ssrvae_core.runs import Run, Status
+from ssrvae_core.runs import jobs as job_files
+from ssrvae_core.runs.jobs import JobQueue
+from tests.ui.conftest import APP, copy_run, tiny_config
+from tests.ui.test_pages import HOSTILE, said
+from ui import datasets, forms, training
+from ui.forecast import forecast, images_an_epoch
+from ui.jobs import work_of
+from ui.training import Choice
+from ui.watch import latents_of
+
+TEACHING = DATASETS["cards-teaching"]
+
+
+@pytest.fixture
+def open_train(monkeypatch):
+    """Open the page at an address; AppTest starts a server's first run over and over, which would lose the clicks."""
+    monkeypatch.setattr("ui.entry.through_app", lambda: None)
+
+    def go(**address):
+        app = AppTest.from_file(str(APP), default_timeout=60)
+        app.switch_page("pages/train.py")
+        for name, value in address.items():
+            app.query_params[name] = value
+        return app.run()
+
+    return go
+
+
+@pytest.fixture
+def queue_only(monkeypatch):
+    """Let jobs be queued, and nobody start them."""
+    monkeypatch.setattr(job_files, "ensure_dispatcher", lambda store: None)
+
+
+def choice(*models, preset="teaching", **changes):
+    return Choice(preset, TEACHING, models or ("ss-rvae",), labels_per_class=4, changes=changes)
+
+
+def press(app, label):
+    next(button for button in app.button if button.label == label).click()
+    return app.run()
+
+
+# The form.
+
+
+def test_every_setting_of_a_run_is_in_the_form_or_asked_for_otherwise():
+    def names(values, prefix=""):
+        for name, value in values.items():
+            yield from names(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
+
+    assert set(names(RunConfig().model_dump())) == set(forms.SETTINGS) | forms.ELSEWHERE
+
+
+def test_limits_and_help_come_from_the_configuration():
+    epochs, rate = forms.SETTINGS["training.epochs"], forms.SETTINGS["training.learning_rate"]
+    assert (epochs.kind, epochs.low, epochs.high) == ("whole", 1, None)
+    assert (rate.kind, rate.low) == ("number", 0)
+    assert "dimension of the content latent" in forms.SETTINGS["model.latent_dim"].help.lower()
+    assert forms.SETTINGS["training.early_stop"].optional
+
+
+@pytest.mark.parametrize("model", ["ss-vae", "ss-rvae", "ss-rvae-paper"])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_an_untouched_form_is_the_preset(preset, model):
+    expected = run_config(preset=preset, dataset=TEACHING, model=model, labels_per_class=4)
+    assert choice(model, preset=preset).config(model) == expected
+
+
+def test_the_esi_preset_is_the_papers():
+    config = choice(preset="esi").config("ss-rvae")
+    assert (config.training.batch_size, config.training.learning_rate, config.training.epochs) == (16, 1e-4, 1000)
+
+
+def test_what_a_model_ignores_is_not_shown():
+    assert "model.disc" not in training.shown_settings(choice("ss-vae"))
+    assert "model.disc" in training.shown_settings(choice("ss-vae", "ss-rvae"))
+    assert "training.augmentation.shear" not in training.shown_settings(choice(**{"training.augment": False}))
+
+
+def test_a_changed_setting_goes_to_the_models_that_use_it():
+    both = choice("ss-vae", "ss-rvae", **{"model.disc": 0.9, "training.epochs": 3})
+    plain, polar = both.configs()
+    assert (plain.training.epochs, polar.training.epochs) == (3, 3)
+    assert polar.model.disc == 0.9 and plain == choice("ss-vae", **{"training.epochs": 3}).configs()[0]
+
+
+def test_a_refused_value_stays_in_sight_under_its_label():
+    wrong = choice(**{"dataset.labelled.scale": "2, 1"})
+    assert "dataset.labelled.scale" in training.shown_settings(wrong)
+    with pytest.raises(UserError, match="0 < low <= high"):
+        wrong.configs()
+    with pytest.raises(UserError, match=r"Channels \(model.channels\) takes numbers"):
+        choice(**{"model.channels": "32; 64"}).configs()
+
+
+def test_settings_that_models_do_not_share_are_named():
+    names = training.shown_settings(choice("ss-vae", "ss-rvae-paper"))
+    own = dict(training.own_values(choice("ss-vae", "ss-rvae-paper"), names))
+    assert own["model.networks"] == {"ss-vae": "conv", "ss-rvae-paper": "mlp"}
+
+
+def test_a_draft_of_the_data_page_is_taken_over_whole():
+    rule = run_config(labels_per_class=7).split.model_copy(update={"seed": 3})
+    changed = TEACHING.model_copy(update={"train_per_class": 50})
+    draft = datasets.draft(changed, rule)
+    preset = training.preset_of(draft)
+    chosen = Choice(preset, changed, (draft.model.name,), labels_per_class=7, seed=3)
+    taken = Choice(preset, changed, (draft.model.name,), 7, None, 3, training.changes_of(draft, chosen))
+    assert (preset, taken.configs()) == ("teaching", [draft])
+
+
+# The expected time.
+
+
+def a_run(config, seconds, epochs):
+    status = Status(state="finished", epoch=epochs, seconds=seconds, n_labelled=16, n_unlabelled=1584)
+    return Run(config.run_id, SimpleNamespace(), config, status)
+
+
+def test_the_time_is_measured_on_similar_runs_and_scaled_by_images_and_epochs():
+    config = choice().configs()[0]
+    short = choice(**{"training.epochs": 4}).configs()[0]
+    other = choice("ss-vae").configs()[0]
+    runs = [a_run(short, 20.0, 4), a_run(other, 900.0, 16)]
+    expected = forecast(config, 16, 1584, (28, 28), runs)
+    assert expected.seconds == pytest.approx(80)
+    assert expected.measured_on == (runs[0],)
+
+
+def test_without_a_similar_run_a_benchmark_stands_in():
+    config = choice().configs()[0]
+    larger = choice(**{"dataset.size": 48}).configs()[0]
+    expected = forecast(config, 16, 1584, (28, 28), [a_run(larger, 20.0, 16)])
+    assert expected.seconds > 0 and not expected.measured_on
+
+
+def test_images_that_come_several_times_in_an_epoch_are_counted_so():
+    config = choice(**{"training.min_steps": 25, "training.batch_size": 64}).configs()[0]
+    assert images_an_epoch(config, 16, 128) == 25 * (16 + 64)
+
+
+# The page.
+
+
+def test_the_form_says_how_long_it_will_take_and_on_what_ground(make_store, open_train):
+    make_store("empty")
+    app = open_train()
+    assert not app.exception and not app.error
+    assert "160 labelled and 1,440 unlabelled images, 16 epochs, about" in said(app)
+    assert "by a benchmark on two cores" in said(app)
+
+
+@pytest.mark.parametrize("kind", ["one", "many", "broken"])
+def test_the_page_opens_on_any_store(kind, make_store, open_train):
+    make_store(kind)
+    app = open_train()
+    assert not app.exception and not app.error
+    assert not next(button for button in app.button if button.label == "Start training").disabled
+
+
+def test_start_queues_each_model_and_puts_them_into_the_address(make_store, open_train, queue_only):
+    store = make_store("empty")
+    app = press(open_train(models="ss-vae,ss-rvae"), "Start 2 trainings")
+    jobs = JobQueue(store).list()
+    assert not app.exception and sorted(job.state for job in jobs) == ["queued", "queued"]
+    assert {job.id for job in jobs} == set("".join(app.query_params["job"]).split(","))
+    assert "waits for its turn" in said(app)
+    assert next(button for button in app.button if button.label == "Start training").disabled
+
+
+def test_a_queued_training_is_cancelled_and_resumed(make_store, open_train, queue_only):
+    store = make_store("empty")
+    app = press(press(open_train(), "Start training"), "Cancel")
+    assert [job.state for job in JobQueue(store).list()] == ["cancelled"]
+    press(app, "Resume")
+    assert [job.state for job in JobQueue(store).list()] == ["queued"]
+
+
+def test_what_is_under_way_is_found_without_an_address(make_store, open_train, queue_only):
+    store = make_store("empty")
+    job = JobQueue(store).submit(config=tiny_config("ss-rvae"))
+    app = open_train()
+    assert any("queued, it is next" in element.proto.text for element in app.get("progress"))
+    assert app.query_params["job"] in (job.id, [job.id])
+    app = press(app, "Close this view")
+    assert "job" not in app.query_params and not app.get("progress")
+
+
+@pytest.mark.parametrize("name", ["job", "run"])
+def test_a_permalink_shows_a_run_with_its_curves_and_latents(name, make_store, open_train):
+    store = make_store("two")
+    run = store.runs()[0]
+    app = open_train(**{name: run.id})
+    assert not app.exception and not app.error
+    assert "finished after 1 epochs" in app.success[0].value
+    assert "after epoch 1, coloured by their true class" in said(app)
+    assert len(app.get("plotly_chart")) == 2
+
+
+def test_a_run_that_is_there_already_is_offered_instead_of_trained_again(make_store, open_train, monkeypatch):
+    store = make_store("two")
+    run = store.runs()[0]
+    config = choice("ss-rvae").configs()[0]
+    copy_run(store, run, config)
+    app = open_train(labels="4")
+    assert f"run {config.run_id}: finished already" in said(app)
+    assert next(button for button in app.button if button.label == "Start training").disabled
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_hostile_address_falls_back_with_a_sentence(value, make_store, open_train):
+    make_store("two")
+    names = ("job", "run", "preset", "data", "models", "rule", "labels", "seed")
+    app = open_train(**dict.fromkeys(names, value))
+    assert not app.exception and not app.error
+    assert len(app.warning) >= len(names) - 2
+    assert "<script" not in said(app) and "](" not in said(app)
+
+
+def test_a_bad_value_is_a_sentence_at_the_form_and_nothing_is_lost(make_store, open_train):
+    make_store("empty")
+    app = open_train()
+    next(field for field in app.text_input if field.label == "Channels").set_value("a lot").run()
+    next(field for field in app.number_input if field.label == "Epochs").set_value(5).run()
+    assert ["a lot" in error.value for error in app.error] == [True]
+    assert next(button for button in app.button if button.label == "Start training").disabled
+    channels = next(field for field in app.text_input if field.label == "Channels")
+    assert channels.value == "a lot"
+    channels.set_value("8, 8").run()
+    assert not app.error and "2 settings differ" in said(app) and "5 epochs" in said(app)
+
+
+def test_more_labels_than_there_are_is_a_sentence(make_store, open_train):
+    make_store("empty")
+    app = open_train(labels="1000")
+    assert len(app.error) == 1 and not app.exception
+
+
+def test_no_model_is_a_sentence(make_store, open_train):
+    make_store("empty")
+    app = open_train()
+    app.multiselect[0].set_value([]).run()
+    assert not app.exception and "No model is chosen" in app.error[0].value
+
+
+def test_another_preset_takes_its_data_and_settings_along(make_store, open_train):
+    make_store("empty")
+    app = open_train()
+    next(field for field in app.number_input if field.label == "Epochs").set_value(5).run()
+    app.selectbox(key="train-preset").set_value("notebook-a").run()
+    assert app.selectbox(key="train-data").value == "cards-a"
+    assert app.multiselect[0].value == ["ss-rvae-paper"]
+    assert next(field for field in app.number_input if field.label == "Epochs").value == 80
+
+
+def test_a_setting_that_switches_others_off_hides_them_at_once(make_store, open_train):
+    make_store("empty")
+    app = open_train()
+    assert any(field.label == "Augmentation: shear" for field in app.number_input)
+    next(field for field in app.checkbox if field.label == "Augment").set_value(False).run()
+    assert not any(field.label.startswith("Augmentation") for field in [*app.number_input, *app.checkbox])
+
+
+def test_a_viewer_may_watch_and_not_start(make_store, open_train, queue_only, monkeypatch):
+    store = make_store("two")
+    JobQueue(store).submit(config=tiny_config("ss-rvae", 7))
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    app = open_train()
+    assert any("queued" in element.proto.text for element in app.get("progress"))
+    assert "read-only" in said(app)
+    assert not {"Cancel", "Resume", "Start training"} & {button.label for button in app.button}
+
+
+def test_a_run_of_a_terminal_is_cancelled_too_and_a_broken_one_is_a_sentence(make_store, open_train):
+    store = make_store("broken")
+    running = copy_run(store, store.runs()[0], tiny_config("ss-rvae", 5), state="running", validation=None)
+    press(open_train(run=running.id), "Cancel")
+    assert (running.path / "cancel").exists() and work_of(store, running.id).stopping
+    app = open_train(job="0123456789ab")
+    assert not app.exception and any("0123456789ab" in error.value for error in [*app.error, *app.warning])
+
+
+def test_latents_are_coloured_by_prediction_where_the_data_are_gone():
+    config = RunConfig.model_validate({"dataset": {"source": "file", "path": "/nowhere.npz", "sha256": "0"}})
+    snapshot = Snapshot(np.arange(3), np.zeros((3, 2), np.float32), np.eye(3, dtype=np.float32))
+    run = Run(config.run_id, SimpleNamespace(), config, Status())
+    predictions, colour = latents_of(run, snapshot)
+    assert colour == "predicted" and (predictions.labels == -1).all()
