@@ -82,6 +82,7 @@ def test_a_finished_run_holds_all_that_was_promised(finished):
         directory.METRICS,
         directory.WEIGHTS,
         directory.SNAPSHOTS,
+        directory.MANIFOLD,
         directory.VALIDATION,
         directory.LOG,
         directory.ENVIRONMENT,
