@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from ssrvae_core.config import UserError
-from ui import login, presentation
+from ui import login, look, presentation
 from ui.runs import store
 
 # A picture of our own: the browser would fetch an icon named ":material/..." from the network.
@@ -21,6 +21,8 @@ page = st.navigation(
             st.Page("pages/overview.py", title="Overview", icon=":material/list:", default=True),
             st.Page("pages/latent_space.py", title="Latent space", icon=":material/scatter_plot:"),
             st.Page("pages/confusion.py", title="Confusion", icon=":material/grid_on:"),
+            st.Page("pages/supervised_ratio.py", title="Supervised ratio", icon=":material/tune:"),
+            st.Page("pages/training_film.py", title="Training film", icon=":material/movie:"),
         ],
         "Build": [
             st.Page("pages/data.py", title="Data", icon=":material/folder_open:"),
@@ -31,6 +33,7 @@ page = st.navigation(
     position="hidden" if not admitted else "top" if presentation.presenting() else "sidebar",
 )
 try:
+    look.show()
     if not admitted:
         login.show_login()
         st.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 
 import numpy as np
@@ -10,10 +10,22 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from ssrvae_core.data import ImageSet
+from ssrvae_core.data.writing import fields_of, npz_bytes
+from ssrvae_core.evaluation.outliers import outlier_scores
+from ssrvae_core.figures import Panel
+from ssrvae_core.runs import Run
+from ui import charts
+from ui.selection import rows_of
+from ui.selection import table as table_of
+
+_TOLD = ("class_prob", "z_mean", "z_sd", "angle", "concentration", "log_likelihood")
+
 
 def standalone_html(figure: go.Figure, title: str, caption: str) -> str:
     """Return a page that shows a figure without a network: the figure, plotly itself, and the caption below."""
-    white = go.Figure(figure).update_layout(paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", height=600)
+    white = go.Figure(figure).update_layout(paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF")
+    white.update_layout(height=figure.layout.height or 600)
     body = white.to_html(include_plotlyjs=True, full_html=False, config={"displaylogo": False})
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -58,7 +70,10 @@ def menu(
                 on_click="ignore",
                 key=f"{name}-html",
             )
-            st.caption("The camera above a chart saves that chart as SVG.")
+            st.session_state.setdefault(charts.PICTURE, charts.PICTURES[0])
+            st.segmented_control(
+                "The camera above a chart saves it as", charts.PICTURES, key=charts.PICTURE, required=True
+            )
         st.download_button(
             "Data as CSV",
             data=lambda: csv(table()),
@@ -69,16 +84,81 @@ def menu(
         )
 
 
-def selection(ids: np.ndarray, table: Callable[[], pd.DataFrame]) -> None:
-    """Show how many samples are selected, also when there are none, and offer them as CSV."""
+def selection_fields(
+    ids: np.ndarray, images: ImageSet, panels: Sequence[Panel], run_ids: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return the fields of an image file with these samples, and what each model says of them.
+
+    Parameters
+    ----------
+    ids : int array (n,)
+        Sample ids, all among the images'.
+    images : ImageSet
+        The data set they are from.
+    panels : sequence of Panel
+        The models' predictions.
+    run_ids : sequence of str
+        Their run ids.
+
+    Returns
+    -------
+    dict of str to array
+        ``images``, ``labels``, ``ids``, ``factors/...`` and so on, which
+        :func:`ssrvae_core.data.read_images` reads back; and beside them, which it leaves alone,
+        ``<run id>/class_prob`` (n, K), ``z_mean`` and ``z_sd`` (n, D), ``angle`` (radians), ``concentration``,
+        ``log_likelihood`` and ``outlier_score`` (n,). A model has NaN, or z of no columns, where it does not say.
+    """
+    order = np.argsort(images.ids)
+    part = images.take(order[np.searchsorted(images.ids, ids, sorter=order)])
+    fields = fields_of(part)
+    for panel, run_id in zip(panels, run_ids, strict=True):
+        p, rows = panel.predictions, rows_of(ids, panel.predictions)
+        told = {name: getattr(p, name) for name in _TOLD} | {"outlier_score": outlier_scores(p)}
+        fields |= {f"{run_id}/{name}": values[rows] for name, values in told.items()}
+    return fields
+
+
+def selection(
+    ids: np.ndarray, run: Run, panels: Sequence[Panel], run_ids: Sequence[str], *, of: int | None = None
+) -> None:
+    """Show how many samples are selected, also when there are none, and offer them as CSV and npz.
+
+    Parameters
+    ----------
+    ids : int array (n,)
+        Sample ids that every panel's predictions have.
+    run : Run
+        One of the runs, which knows the data set.
+    panels, run_ids
+        What the models, and rivals, say; and under which ids.
+    of : int, optional
+        How many samples there are.
+    """
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{len(ids)} selected**")
+        st.markdown(f"**{len(ids)} selected**" + ("" if of is None else f" of {of}"), width="content")
         st.download_button(
             "Selection as CSV",
-            data=lambda: csv(table()),
+            data=lambda: csv(table_of(ids, panels, run_ids, run.class_names)),
             file_name="selection.csv",
             mime="text/csv",
             on_click="ignore",
             disabled=not len(ids),
             icon=":material/download:",
         )
+        st.download_button(
+            "Selection as npz",
+            data=lambda: _selection_npz(ids, run, panels, run_ids),
+            file_name="selection.npz",
+            mime="application/octet-stream",
+            on_click="ignore",
+            disabled=not len(ids),
+            icon=":material/download:",
+            help="The images with their labels, and what each model says of them; it can be trained on like any "
+            "image file",
+        )
+
+
+def _selection_npz(ids: np.ndarray, run: Run, panels: Sequence[Panel], run_ids: Sequence[str]) -> bytes:
+    from ssrvae_core.data import load
+
+    return npz_bytes(selection_fields(ids, load(run.config.dataset), panels, run_ids))

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from ssrvae_core.figures import film_panels, theme
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track, nearest, steps_of
-from ssrvae_core.figures.stage import Stage, narrow, wide
+from ssrvae_core.figures.stage import SIDE, Stage, narrow, wide
 
 __all__ = ["Curve", "Frame", "Track", "film"]
 
@@ -33,6 +33,7 @@ def film(
     start: float | None = None,
     missing: Mapping[float, str] | None = None,
     columns: Literal[1, 2] = 2,
+    side: int = SIDE,
     controls: bool = True,
     dark: bool = False,
 ) -> go.Figure:
@@ -57,6 +58,8 @@ def film(
         curves.
     columns : {1, 2}
         2 for a desk: the models side by side; 1 for a phone, with the confusion matrices below each other.
+    side : int
+        Pixels along a panel of two columns, for the width there is.
     controls : bool
         Slider and buttons above the panels; without them a page brings its own.
     dark : bool
@@ -77,7 +80,10 @@ def film(
     steps = steps_of(tracks, missing)
     opening = nearest(steps, start if start is not None else max(f.position for t in tracks for f in t.frames))
     manifolds = any(frame is not None and frame.manifold is not None for step in steps for frame in step.frames)
-    stage = (wide if columns == 2 else narrow)(len(tracks), manifolds=manifolds, curves=len(curves))
+    if columns == 2:
+        stage = wide(len(tracks), manifolds=manifolds, curves=len(curves), side=side)
+    else:
+        stage = narrow(len(tracks), manifolds=manifolds, curves=len(curves))
     panels = film_panels.build(stage, tracks, steps, class_names, axis, curves, curve_title)
     moving = [(index, trace.fixed["type"], trace.at) for index, trace in enumerate(panels.traces) if trace.at]
     figure = go.Figure(
@@ -127,7 +133,7 @@ def _lay_out(
     """Place the legend above the panels, leave room for the controls over it, and fit the height."""
     per_line = 1000 if columns == 2 else 310
     legend_height = _LEGEND_LINE * -(-sum(55 + 8 * len(name) for name in class_names) // per_line)
-    margin = {"l": 64, "r": 16, "t": controls + legend_height, "b": 64}
+    margin = {"l": 64, "r": 16, "t": controls + legend_height, "b": 64, "pad": 0}
     figure.update_layout(
         template=theme.template(dark=dark),
         height=stage.height + margin["t"] + margin["b"],

@@ -8,6 +8,9 @@ from typing import Literal
 Kind = Literal["latent", "confusion", "manifold", "curve"]
 
 LEGEND_LINE = 20
+SIDE = 320
+"""Pixels along a panel on a desk."""
+KINDS: tuple[Kind, ...] = ("latent", "confusion", "manifold")
 _GAP, _NARROW_GAP = 0.075, 0.16
 _FOOT, _HEAD, _TITLE = 52, 44, 24
 
@@ -36,10 +39,15 @@ class Stage:
         return [place.left, place.right], [1 - place.bottom / self.height, 1 - place.top / self.height]
 
 
-def wide(tracks: int, *, manifolds: bool, curves: int) -> Stage:
-    """One column a track, latents over confusions; in a last column the curves, over the manifolds."""
-    side = 320
+def wide(tracks: int, *, manifolds: bool, curves: int, side: int = SIDE) -> Stage:
+    """One column a track, latents over confusions; in a last column the curves, over the manifolds.
+
+    Where that column is too short for the manifolds they are a third row.
+    """
     total = 2 * side + _FOOT + _HEAD
+    room = total - (150 + _FOOT + LEGEND_LINE * curves + 30) - 30 * (tracks - 1)
+    if manifolds and curves and room / tracks < 0.5 * side:
+        return _three_rows(tracks, curves, side)
     has_side = manifolds or curves > 0
     columns = _columns(tracks + has_side, _GAP)
     places = []
@@ -58,6 +66,20 @@ def wide(tracks: int, *, manifolds: bool, curves: int) -> Stage:
             for t in range(tracks)
         ]
     return Stage(tuple(places), _HEAD + total)
+
+
+def _three_rows(tracks: int, curves: int, side: int) -> Stage:
+    """One column a track: latents, confusions and manifolds below each other; in a last column the curves."""
+    columns = _columns(tracks + 1, _GAP)
+    row = side + _FOOT + _HEAD
+    places = []
+    for track, (left, right) in enumerate(columns[:tracks]):
+        for number, kind in enumerate(KINDS):
+            top = _HEAD + number * row
+            places.append(Place(kind, track, left, right, top, top + side))
+    places.append(Place("curve", 0, *columns[-1], _HEAD, _HEAD + side))
+    lowest = max(2 * row + side, side + _FOOT + LEGEND_LINE * curves)
+    return Stage(tuple(places), _HEAD + lowest)
 
 
 def narrow(tracks: int, *, manifolds: bool, curves: int) -> Stage:

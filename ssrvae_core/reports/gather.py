@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,6 +15,7 @@ from ssrvae_core.figures.align import align_frames
 from ssrvae_core.figures.film import describe_film, film
 from ssrvae_core.figures.frames import Curve, Frame, Track
 from ssrvae_core.figures.manifold import manifold_picture
+from ssrvae_core.figures.stage import SIDE
 from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.reports.wording import MODEL_TITLES, accuracy, plain, ratio_text, titles
 from ssrvae_core.runs import Run
@@ -42,25 +43,40 @@ class Film:
     curves: tuple[Curve, ...]
     curve_title: str
 
-    def figure(self, start: float | None = None) -> go.Figure:
-        """Return the film as one figure that opens at the frame nearest to ``start``; class names show as they are."""
-        names = [plain(name) for name in self.class_names]
-        tracks = [replace(track, name=plain(track.name)) for track in self.tracks]
-        return film(tracks, names, axis=self.axis, curves=self.curves, curve_title=self.curve_title, start=start)
+    def figure(
+        self,
+        start: float | None = None,
+        *,
+        missing: Mapping[float, str] | None = None,
+        columns: Literal[1, 2] = 2,
+        side: int = SIDE,
+        controls: bool = True,
+    ) -> go.Figure:
+        """Return the film as one figure, see :func:`ssrvae_core.figures.film.film`; class names show as they are."""
+        return film(
+            [replace(track, name=plain(track.name)) for track in self.tracks],
+            [plain(name) for name in self.class_names],
+            axis=self.axis,
+            curves=self.curves,
+            curve_title=self.curve_title,
+            start=start,
+            missing=missing,
+            columns=columns,
+            side=side,
+            controls=controls,
+        )
 
     def alt(self) -> str:
         """Say in a sentence what the film shows, for who cannot see it."""
         return describe_film(self.tracks, self.class_names, self.axis)
 
-    def gif(self, fps: float) -> bytes:
-        """Return the film as an animated GIF."""
+    def gif(self, fps: float, caption: str = "") -> bytes:
+        """Return the film as an animated GIF, with a caption in small print."""
         from ssrvae_core.figures.pictures import film_gif
 
-        return film_gif(
-            self.tracks, self.class_names, axis=self.axis, curves=self.curves, curve_title=self.curve_title, fps=fps
-        )
+        return film_gif(self.tracks, self.class_names, fps=fps, caption=caption, **self._drawn)
 
-    def mp4(self, fps: float) -> bytes:
+    def mp4(self, fps: float, caption: str = "") -> bytes:
         """Return the film as MP4.
 
         Raises
@@ -70,21 +86,37 @@ class Film:
         """
         from ssrvae_core.figures.pictures import film_mp4
 
-        return film_mp4(
-            self.tracks, self.class_names, axis=self.axis, curves=self.curves, curve_title=self.curve_title, fps=fps
-        )
+        return film_mp4(self.tracks, self.class_names, fps=fps, caption=caption, **self._drawn)
+
+    @property
+    def _drawn(self) -> dict[str, Any]:
+        return {"axis": self.axis, "curves": self.curves, "curve_title": self.curve_title}
 
 
-def training_film(runs: Sequence[Run], *, curve: Literal["loss", "accuracy"] = "loss") -> Film:
+Truth = Callable[[Run], tuple[np.ndarray, np.ndarray]]
+"""Gives the ids of a run's validation images and their classes, -1 where unknown."""
+
+
+def judged_truth(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Return ids and classes of the validation images of a finished run, as its predictions have them."""
+    predictions = run.predictions()
+    return predictions.ids, predictions.labels
+
+
+def training_film(
+    runs: Sequence[Run], *, curve: Literal["loss", "accuracy"] = "loss", truth: Truth = judged_truth
+) -> Film:
     """Gather the training of one run, or of two in step.
 
     Parameters
     ----------
     runs : sequence of Run
-        Finished runs of the same classes, left to right.
+        Runs of the same classes, left to right: finished ones, or with ``truth`` others that have kept epochs.
     curve : str
         What the curve beside the frames shows: the loss (minus the unlabelled evidence lower bound, nats an image) or
         the accuracy on the tracked validation images.
+    truth : callable
+        Gives the true classes; by default those that were kept when a run was judged.
 
     Returns
     -------
@@ -94,7 +126,7 @@ def training_film(runs: Sequence[Run], *, curve: Literal["loss", "accuracy"] = "
     Raises
     ------
     UserError
-        If a run has not finished or kept no epoch, or the runs have different classes.
+        If a run has kept no epoch, its true classes cannot be had, or the runs have different classes.
     """
     names = _shared_class_names(runs)
     kept = {run.id: run.snapshots() for run in runs}
@@ -103,7 +135,7 @@ def training_film(runs: Sequence[Run], *, curve: Literal["loss", "accuracy"] = "
             raise UserError(f"Run {run.id} has no snapshots, so there is no film of it; delete it and train it again.")
     positions = _chosen_epochs([[epoch for epoch, _ in frames] for frames in kept.values()])
     tracks = [
-        _training_track(title, run, _held(kept[run.id], positions), positions)
+        _training_track(title, run, _held(kept[run.id], positions), positions, truth)
         for title, run in zip(titles(runs), runs, strict=True)
     ]
     curves = [_training_curve(title, run, curve) for title, run in zip(titles(runs), runs, strict=True)]
@@ -115,6 +147,7 @@ def ratio_film(
     runs: Sequence[Run],
     *,
     rivals: Mapping[str, Mapping[float, Sequence[float]]] | None = None,
+    seed: int | None = None,
     device: str = "auto",
 ) -> Film:
     """Gather what the supervised ratio does to each model.
@@ -126,13 +159,15 @@ def ratio_film(
         seed of every model and ratio, the curve the mean over the seeds, from the lowest to the highest.
     rivals : mapping, optional
         Accuracies of each rival, by name and ratio, a seed each; drawn as dashed curves.
+    seed : int, optional
+        The seed whose frames are shown, instead of the smallest of every model and ratio.
     device : str
         Where a manifold that is not kept yet is decoded.
 
     Returns
     -------
     Film
-        A track a model, a frame for each of its ratios.
+        A track a model, a frame for each of its ratios (with a seed, for those it was trained at).
 
     Raises
     ------
@@ -146,10 +181,7 @@ def ratio_film(
             by_model.setdefault(run.config.model.name, {}).setdefault(ratio, []).append(run)
     if not by_model:
         raise UserError("None of these runs has a supervised ratio; train some with --labelled-ratio.")
-    tracks = [
-        _ratio_track(MODEL_TITLES[model], {ratio: of_ratio[ratio][0] for ratio in sorted(of_ratio)}, device)
-        for model, of_ratio in by_model.items()
-    ]
+    tracks = [_ratio_track(MODEL_TITLES[model], _shown(of_ratio, seed), device) for model, of_ratio in by_model.items()]
     ours = {
         MODEL_TITLES[model]: {
             ratio: [share for run in group if (share := accuracy(run)) is not None] for ratio, group in of_ratio.items()
@@ -187,16 +219,24 @@ def by_images(runs: Iterable[Run]) -> list[list[Run]]:
 # Frames
 
 
-def _training_track(title: str, run: Run, snapshots: Sequence[Snapshot], positions: Sequence[int]) -> Track:
-    predictions = run.predictions()
-    rows = {int(sample): row for row, sample in enumerate(predictions.ids)}
-    labels = predictions.labels[[rows[int(sample)] for sample in snapshots[0].ids]]
+def _training_track(
+    title: str, run: Run, snapshots: Sequence[Snapshot], positions: Sequence[int], truth: Truth
+) -> Track:
+    ids, known = truth(run)
+    rows = {int(sample): row for row, sample in enumerate(ids)}
+    labels = known[[rows[int(sample)] for sample in snapshots[0].ids]]
     aligned = align_frames([(snapshot.ids, snapshot.z_mean) for snapshot in snapshots])
     frames = [
         _frame(epoch, f"{epoch}", snapshot.ids, z, labels, snapshot.class_prob, None, run.id)
         for epoch, snapshot, z in zip(positions, snapshots, aligned, strict=True)
     ]
     return Track(title, tuple(frames))
+
+
+def _shown(runs: Mapping[float, Sequence[Run]], seed: int | None) -> dict[float, Run]:
+    """Return the run of each ratio whose frames are shown."""
+    wanted = {ratio: [run for run in runs[ratio] if seed in (None, run.config.seed)] for ratio in sorted(runs)}
+    return {ratio: of_seed[0] for ratio, of_seed in wanted.items() if of_seed}
 
 
 def _ratio_track(title: str, runs: Mapping[float, Run], device: str) -> Track:

@@ -1,0 +1,145 @@
+"""Supervised ratio (Video 3): one slider over models that are trained already, and the accuracy that comes of it."""
+
+import streamlit as st
+
+from ssrvae_core.config import UserError
+from ssrvae_core.reports.gather import ALIGNED
+from ssrvae_core.runs.comparison import list_rivals
+from ssrvae_core.runs.mode import is_viewer
+from ui import films, ratio_film, ratios
+from ui.entry import through_app
+from ui.runs import caption, finished, nothing_yet, store
+from ui.state import drop, pick
+
+PAGE = "ratio"
+
+through_app()
+st.title("Supervised ratio")
+st.markdown("How many labels does a model need? Move the slider: every model is trained already.")
+runs, broken = store().scan()
+trained, complaints = ratio_film.readable_runs([r for r in finished(runs) if r.config.split.labelled_ratio is not None])
+for complaint in complaints:
+    st.error(complaint)
+found = ratios.families(trained)
+if not found and finished(runs) and not complaints:
+    st.info("No run of this store was trained at a supervised ratio. The command below trains both models at four.")
+    st.code("make demo", language="bash")
+    st.stop()
+if not found:
+    nothing_yet(unfinished=len(runs) + len(broken))
+    st.stop()
+
+# Which runs.
+
+families = {family.id: family for family in found}
+columns = iter(st.columns([2, 1, 1]))
+if len(found) > 1:
+    with next(columns):
+        labels = ratios.family_labels(found)
+        family = families[pick(PAGE, "of", "Data set", list(families), found[0].id, format_func=labels.__getitem__)]
+else:
+    family = found[0]
+    drop("of", "Data set", family.id)
+seeds = [str(seed) for seed in family.seeds]
+if len(seeds) > 1:
+    with next(columns):
+        help = "Of the frames; the curves are the mean over all seeds, from the lowest to the highest."
+        seed = int(pick(PAGE, "seed", "Seed", seeds, seeds[0], help=help))
+else:
+    seed = family.seeds[0]
+    drop("seed", "Seed", seeds[0])
+rivals = ratios.rivals_of(family, list_rivals(store()))
+film = ratio_film.film_of(family, rivals, seed)
+
+# What is missing, and what is being trained of it.
+
+untrained = ratio_film.untrained(film)
+lacking = {ratio: ratios.missing(family, ratio, seed) for ratio in {*family.ratios, *untrained}}
+asked_for = {ratio: ratio_film.works_of(store(), configs) for ratio, configs in lacking.items()}
+works = [work for of_step in asked_for.values() for work in of_step]
+live = [work.id for work in works if work.live]
+if live:
+    ratio_film.progress(store(), [config for configs in lacking.values() for config in configs], live)
+else:
+    ratio_film.show_works(store(), works)
+offers = {
+    ratio: ratios.offer(configs, ratio)
+    for ratio, configs in lacking.items()
+    if configs and not asked_for[ratio] and not is_viewer()
+}
+
+
+def start_training(ratio: float) -> None:
+    """Train what is missing at the ratio whose button was pressed."""
+    try:
+        ratio_film.train(store(), lacking[ratio])
+    except UserError as error:
+        st.error(str(error))
+    else:
+        st.rerun()
+
+
+@st.fragment
+def show() -> None:
+    """Show the film; a step of it changes the address and the links below it, nothing else."""
+    reel = ratio_film.reel_of(family, rivals, seed, film, films.width_of(PAGE))
+    now = films.show(
+        PAGE,
+        "ratio",
+        "Supervised ratio",
+        reel,
+        pause=films.PAUSE_MS[film.axis],
+        file_name=f"supervised-ratio-{family.id}",
+        offers=offers,
+        on_offer=start_training,
+    )
+    here = [run for run in family.of_seed(seed) if ratios.ratio_of(run) == reel.steps[now]["position"]]
+    here.sort(key=lambda run: family.models.index(run.config.model.name))
+    about = caption(here, here[0].status.validation["n"]) if here else f"{family.runs[0].data_name}, nothing trained."
+    st.caption(f"{about} {ALIGNED} {spread()}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        films.menu(
+            f"supervised-ratio-{family.id}",
+            "Supervised ratio",
+            summary(),
+            film,
+            lambda: film.figure(start=reel.steps[now]["position"], missing=untrained),
+            lambda: ratios.ratio_table(family, rivals),
+        )
+        if here:
+            chosen = {"left": here[0].id, "right": here[1].id if len(here) > 1 else "none"}
+            st.page_link(
+                "pages/latent_space.py",
+                label=f"These runs in Latent space ({reel.steps[now]['label']})",
+                icon=":material/scatter_plot:",
+                query_params=chosen,
+            )
+
+
+def spread() -> str:
+    """Say what the curves are made of."""
+    parts = []
+    if len(family.seeds) > 1:
+        parts.append(
+            f"Curves: mean over the seeds {', '.join(map(str, sorted(family.seeds)))}, from lowest to highest."
+        )
+    if rivals:
+        parts.append("Dashed: other methods on the same labels.")
+    if family.others:
+        parts.append(f"{family.others} runs with other settings of their model are left out.")
+    return " ".join(parts)
+
+
+def summary() -> str:
+    """Caption the film as a file: data, N, models, ratios and seeds."""
+    first = family.runs[0]
+    text = ", ".join(f"{100 * ratio:g} %" for ratio in family.ratios)
+    names = " and ".join(track.name for track in film.tracks)
+    ids = ", ".join(run.id for run in sorted(family.of_seed(seed), key=lambda run: ratios.ratio_of(run)))
+    return (
+        f"{first.data_name}, N = {first.status.validation['n']} validation images. {names} at {text} labelled, "
+        f"seed {seed}: runs {ids}. {ALIGNED} {spread()}"
+    )
+
+
+show()

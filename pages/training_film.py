@@ -1,0 +1,70 @@
+"""Training film (Videos 1 and 2): the latents, the confusion and the loss of two models, epoch by epoch in step."""
+
+import streamlit as st
+
+from ssrvae_core.reports.gather import ALIGNED
+from ui import films, training_film
+from ui.entry import through_app
+from ui.runs import NO_RUN, caption, nothing_yet, run_label, store
+from ui.state import pick
+
+PAGE = "film"
+CURVES = {"loss": "Loss", "accuracy": "Accuracy"}
+
+through_app()
+st.title("Training film")
+runs, broken = store().scan()
+shown = {run.id: run for run in training_film.filmed(runs)}
+if not shown:
+    nothing_yet(unfinished=len(runs) + len(broken))
+    st.stop()
+
+# Which runs.
+
+
+def label(run_id: str) -> str:
+    """Name a run, or none, in the lists."""
+    return run_label(shown[run_id]) if run_id in shown else "none beside it"
+
+
+columns = st.columns([2, 2, 1])
+with columns[0]:
+    first = training_film.left_default(list(shown.values()))
+    left = shown[pick(PAGE, "left", "Left run", list(shown), first.id, format_func=label)]
+others = [run.id for run in training_film.beside(left, list(shown.values()))]
+with columns[1]:
+    help = "The runs of the same classes as the left one."
+    options = [*others, NO_RUN]
+    right = pick(PAGE, "right", "Right run", options, options[0], format_func=label, help=help)
+with columns[2]:
+    curve = pick(PAGE, "curve", "Curve", list(CURVES), "loss", format_func=CURVES.__getitem__)
+pair = [left] if right == NO_RUN else [left, shown[right]]
+if live := training_film.still_training(pair):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info(f"{live}; the film has the epochs so far.")
+        st.button("Add the new epochs", icon=":material/refresh:")
+film = training_film.film_of(pair, "loss" if curve == "loss" else "accuracy")
+n = len(film.tracks[0].frames[0].ids)
+about = f"{caption(pair, n)} {ALIGNED}"
+if len(pair) == 2 and pair[0].config.training.epochs != pair[1].config.training.epochs:
+    about += " Where a training has ended, its last epoch stays."
+
+
+@st.fragment
+def show() -> None:
+    """Show the film; a step of it changes the address, nothing else."""
+    reel = training_film.reel_of(pair, "loss" if curve == "loss" else "accuracy", film, films.width_of(PAGE))
+    name = f"training-film-{'-'.join(run.id for run in pair)}"
+    now = films.show(PAGE, "epoch", "Epoch", reel, pause=films.PAUSE_MS[film.axis], file_name=name)
+    st.caption(about)
+    films.menu(
+        name,
+        "Training film",
+        about,
+        film,
+        lambda: film.figure(start=reel.steps[now]["position"]),
+        lambda: training_film.epochs_table(pair),
+    )
+
+
+show()

@@ -1,0 +1,175 @@
+// A film in one Plotly figure: all of its frames are here already, so no step asks the server.
+
+const TELL_MS = 400;
+const [NARROW, WIDEST, ROUNDED] = [640, 1280, 80];
+const MOST_TICKS = 10;
+const STILL = { mode: "immediate", frame: { duration: 0, redraw: true }, transition: { duration: 0 } };
+const LINE = "rgba(138, 138, 138, 0.7)";
+
+// Streamlit fetches plotly with its first chart; a page that begins with a film fetches the one beside plotly.py.
+let loading = null;
+function plotly(path) {
+  if (window.Plotly) return Promise.resolve(window.Plotly);
+  loading ??= new Promise((resolve, reject) => {
+    const app = document.querySelector('script[src*="static/js/"]').src.split("static/js/")[0];
+    const script = document.createElement("script");
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      loading = null;
+      script.remove();
+      reject(new Error("Plotly could not be loaded; reload the page."));
+    };
+    script.src = app + path;
+    document.head.append(script);
+  });
+  return loading;
+}
+
+// The page's own colours and type, on top of what the figure brings.
+function themed(template, root) {
+  const { color, fontFamily } = getComputedStyle(root);
+  const layout = { ...template.layout, font: { ...template.layout.font, color, family: fontFamily } };
+  for (const axis of ["xaxis", "yaxis"]) layout[axis] = { ...layout[axis], linecolor: LINE, tickcolor: LINE };
+  layout.modebar = { ...layout.modebar, activecolor: color };
+  return { ...template, layout };
+}
+
+// The figure as it is at one frame, so that it opens there.
+function opened({ data, layout, frames }, at) {
+  const first = frames[at];
+  const traces = data.slice();
+  first.traces.forEach((trace, i) => (traces[trace] = { ...traces[trace], ...first.data[i] }));
+  return [traces, { ...layout, ...first.layout }];
+}
+
+function drawTicks(ticks, steps, narrow) {
+  const every = Math.ceil(steps.length / (narrow ? MOST_TICKS / 2 + 1 : MOST_TICKS));
+  const last = steps.length - 1;
+  ticks.replaceChildren(...steps.flatMap(({ label, missing }, i) => {
+    if (i !== last && (i % every || last - i < every)) return [];
+    const tick = document.createElement("span");
+    tick.textContent = missing ? `\u25cb ${label}` : label;
+    tick.className = missing ? "missing" : "";
+    tick.style.left = `${last ? (100 * i) / last : 0}%`;
+    return [tick];
+  }));
+}
+
+function nearest(steps, position) {
+  const distance = ({ position: own }) => Math.abs(own - position);
+  return steps.reduce((best, step, i) => (distance(step) < distance(steps[best]) ? i : best), 0);
+}
+
+async function run(root, data, tell, ask) {
+  const find = (selector) => root.querySelector(selector);
+  const [slider, graph, button, offer] = [find("input"), find(".figure"), find(".play"), find(".offer")];
+  const { steps } = data;
+  const figure = JSON.parse(data.figure);
+  const Plotly = await plotly(data.plotly);
+  if (root.dataset.token !== data.token || !root.isConnected) return;
+
+  let [shown, wanted, busy, playing] = [data.start, data.start, false, false];
+  const label = () => {
+    const step = steps[wanted];
+    slider.value = wanted;
+    slider.setAttribute("aria-valuetext", step.label);
+    find("output").textContent = step.label;
+    find(".told").textContent = step.told;
+    const offered = root.offers[wanted];
+    offer.hidden = !offered;
+    offer.textContent = offered ?? "";
+  };
+  // Steps that come while one is drawn are one step, to the last of them.
+  const show = async (index) => {
+    wanted = index;
+    label();
+    if (busy) return;
+    busy = true;
+    while (shown !== wanted && root.isConnected) {
+      const now = wanted;
+      await Plotly.animate(graph, [steps[now].label], STILL);
+      shown = now;
+      root.dataset.shown = steps[now].label;
+    }
+    busy = false;
+  };
+  const stop = () => {
+    playing = false;
+    button.textContent = "Play";
+    find(".told").setAttribute("aria-live", "polite");
+  };
+  const moved = (index) => {
+    stop();
+    show(index);
+    clearTimeout(root.telling);
+    root.telling = setTimeout(() => tell("at", steps[index].position), TELL_MS);
+  };
+  const play = async () => {
+    playing = true;
+    button.textContent = "Pause";
+    find(".told").setAttribute("aria-live", "off");
+    if (wanted === steps.length - 1) wanted = -1;
+    while (playing && wanted < steps.length - 1 && root.dataset.token === data.token && root.isConnected) {
+      const began = performance.now();
+      await show(wanted + 1);
+      await new Promise((done) => setTimeout(done, Math.max(0, data.pause - (performance.now() - began))));
+    }
+    if (playing) moved(wanted);
+  };
+
+  find("label").textContent = `${data.label}:`;
+  Object.assign(slider, { max: steps.length - 1, disabled: steps.length < 2 });
+  button.disabled = steps.length < 2;
+  drawTicks(find(".ticks"), steps, !data.width);
+  graph.setAttribute("aria-label", data.alt);
+  label();
+  slider.oninput = () => moved(Number(slider.value));
+  button.onclick = () => (playing ? moved(wanted) : play());
+  offer.onclick = () => ask("train", steps[wanted].position);
+  root.relabel = label;
+  stop();
+
+  const [traces, layout] = opened(figure, data.start);
+  const template = layout.template;
+  const config = {
+    displaylogo: false,
+    responsive: false,
+    toImageButtonOptions: { format: "svg", filename: data.name },
+    modeBarButtonsToRemove: ["autoScale2d", "select2d", "lasso2d"],
+  };
+  await Plotly.newPlot(graph, traces, { ...layout, template: themed(template, root), autosize: true }, config);
+  await Plotly.addFrames(graph, figure.frames);
+  root.dataset.shown = steps[shown].label;
+  graph.on("plotly_click", ({ points: [point] }) => {
+    if (point.data.type === "scatter") moved(nearest(steps, point.x)); // only the curves are drawn as such
+  });
+  root.ontransitionend = (event) => {
+    if (event.target === root) Plotly.relayout(graph, { template: themed(template, root) });
+  };
+  root.resized = () => graph.isConnected && Plotly.Plots.resize(graph);
+}
+
+// The width a film is laid out for, 0 on a phone; coarse, so that few are ever made.
+function widthOf(root) {
+  if (root.clientWidth < NARROW) return 0;
+  return Math.min(WIDEST, ROUNDED * Math.floor(root.clientWidth / ROUNDED));
+}
+
+export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
+  const root = parentElement.querySelector(".film");
+  root.offers = data.offers;
+  const watch = new ResizeObserver(() => {
+    if (root.clientWidth && widthOf(root) !== data.width) setStateValue("width", widthOf(root));
+    else root.resized?.();
+  });
+  watch.observe(root);
+  const fits = !root.clientWidth || widthOf(root) === data.width;
+  if (fits && root.dataset.token !== data.token) {
+    root.dataset.token = data.token;
+    const failed = (error) => (root.querySelector(".told").textContent = error.message);
+    run(root, data, setStateValue, setTriggerValue).catch(failed);
+  } else {
+    root.relabel?.();
+  }
+  return () => watch.disconnect();
+}

@@ -1,0 +1,268 @@
+"""Films on a page: the figure with its slider, what it stands at in the address, and the files to take away."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+import pandas as pd
+import plotly
+import plotly.graph_objects as go
+import streamlit as st
+from streamlit.components.v1 import declare_component
+
+from ssrvae_core.figures import theme
+from ssrvae_core.figures.frames import Step, Track
+from ssrvae_core.figures.stage import SIDE
+from ssrvae_core.reports.gather import Film
+from ui import export
+from ui.state import harmless
+
+FPS = {"epoch": 8.0, "supervised ratio": 2.0}
+"""Frames a second of a film as a file."""
+PAUSE_MS = {"epoch": 100, "supervised ratio": 500}
+"""Between two frames of a film that plays on the page."""
+
+USUAL_WIDTH = 800
+"""Pixels for a film in a window 1280 pixels wide, which is taken for granted until the browser says otherwise."""
+
+_HERE = Path(__file__).parent / "film"
+_film = st.components.v2.component(
+    "ssrvae-film",
+    html=(_HERE / "film.html").read_text("utf-8"),
+    css=(_HERE / "film.css").read_text("utf-8"),
+    js=(_HERE / "film.js").read_text("utf-8"),
+    isolate_styles=False,  # plotly puts its own styles into the page
+)
+# Only to have plotly.js served beside the page, in the version that plotly.py and the saved figures have.
+_plotly = declare_component("plotly", path=str(Path(plotly.__file__).parent / "package_data"))
+_PLOTLY = f"component/{_plotly.name}/plotly.min.js"
+
+
+@dataclass(frozen=True)
+class Reel:
+    """A film ready to be shown.
+
+    Attributes
+    ----------
+    figure : str
+        The figure as JSON, without controls.
+    steps : tuple of dict
+        Of every frame ``position``, ``label``, ``told`` (what is to be seen, in a sentence) and ``missing``.
+    width : int
+        Pixels it is laid out for, 0 for a phone.
+    alt : str
+        What the film shows, in a sentence.
+    token : str
+        Tells this film from others.
+    """
+
+    figure: str
+    steps: tuple[dict[str, Any], ...]
+    width: int
+    alt: str
+    token: str
+
+    def index(self, position: float | None) -> int | None:
+        """Return the frame at a position, None where there is none."""
+        if position is None:
+            return None
+        at = [i for i, step in enumerate(self.steps) if math.isclose(step["position"], position, rel_tol=1e-6)]
+        return at[0] if at else None
+
+    @property
+    def last(self) -> int:
+        """The last frame that shows a model."""
+        return max(i for i, step in enumerate(self.steps) if not step["missing"])
+
+
+def reel(figure: go.Figure, steps: Sequence[Step], tracks: Sequence[Track], width: int) -> Reel:
+    """Make a film ready to be shown.
+
+    Parameters
+    ----------
+    figure : go.Figure
+        The film, without controls.
+    steps : sequence of Step
+        Its frames.
+    tracks : sequence of Track
+        Its models.
+    width : int
+        Pixels the figure is laid out for, 0 for a phone.
+    """
+    content = figure.to_json()
+    told = [
+        {
+            "position": step.position,
+            "label": step.label,
+            "told": told_of(step, [track.name for track in tracks]),
+            "missing": not any(step.frames),
+        }
+        for step in steps
+    ]
+    token = hashlib.sha256(f"{width}{content}".encode()).hexdigest()[:16]
+    return Reel(content, tuple(told), width, figure.layout.meta["alt"], token)
+
+
+def told_of(step: Step, names: Sequence[str]) -> str:
+    """Say in a sentence what a frame shows."""
+    if not any(step.frames):
+        return "Not trained yet."
+    parts = []
+    for name, frame in zip(names, step.frames, strict=True):
+        if frame is None:
+            parts.append(f"{name} is not trained here")
+        elif frame.accuracy is None:
+            parts.append(f"{name} cannot be judged, as no image has a label")
+        else:
+            parts.append(f"{name} is right about {theme.share(frame.accuracy)} of the images")
+    return f"{'; '.join(parts)}."
+
+
+def asked_position(asked: str | None) -> float | None:
+    """Return the position an address asks for, None where that is no number."""
+    try:
+        position = float(asked or "nan")
+    except ValueError:
+        return None
+    return position if math.isfinite(position) else None
+
+
+def width_of(key: str) -> int:
+    """Return the pixels the browser has for a film, 0 on a phone; it says so where they are not the usual."""
+    told = (st.session_state.get(key) or {}).get("width")
+    return USUAL_WIDTH if told is None else int(told)
+
+
+class Look(TypedDict):
+    """How a film is laid out."""
+
+    columns: Literal[1, 2]
+    side: int
+    controls: bool
+
+
+def look_of(width: int, panels: int) -> Look:
+    """Return how a film of this many panels side by side is laid out on a width in pixels, 0 for a phone."""
+    side = round(0.85 * (width - 80) / panels)
+    return {"columns": 2 if width else 1, "side": min(max(side, 160), SIDE), "controls": False}
+
+
+def show(
+    key: str,
+    name: str,
+    label: str,
+    shown: Reel,
+    *,
+    pause: int,
+    file_name: str,
+    offers: Mapping[float, str] | None = None,
+    on_offer: Callable[[float], None] = lambda position: None,
+) -> int:
+    """Show a film, and return the frame it stands at; the address follows it.
+
+    The frame it starts from stays the same while one film is shown, so that a step sends nothing to the browser.
+
+    Parameters
+    ----------
+    key : str
+        Key of the film in the session.
+    name, label : str
+        Name of the position in the address, and of the slider.
+    shown : Reel
+        The film.
+    pause : int
+        Milliseconds between two frames while it plays.
+    file_name : str
+        Name of a saved picture, without its ending.
+    offers : mapping of float to str, optional
+        Positions that have a button, and what it says.
+    on_offer : callable
+        Called with the position whose button was pressed.
+    """
+    moved = (st.session_state.get(key) or {}).get("at")
+    asked = st.query_params.get(name)
+    now = shown.index(asked_position(asked) if moved is None else float(moved))
+    if now is None:
+        now = shown.last
+        if asked is not None:
+            st.warning(
+                f"The address asks for '{harmless(asked)}' as {label.lower()}, which is not to be had here; "
+                f"this is {shown.steps[now]['label']} instead."
+            )
+    start = f"{key}-start"
+    if st.session_state.get(start, ("", 0))[0] != shown.token:
+        st.session_state[start] = (shown.token, now)
+    data = {
+        "figure": shown.figure,
+        "steps": list(shown.steps),
+        "width": shown.width,
+        "alt": shown.alt,
+        "token": shown.token,
+        "start": st.session_state[start][1],
+        "offers": {i: text for i, step in enumerate(shown.steps) if (text := (offers or {}).get(step["position"]))},
+        "label": label,
+        "pause": pause,
+        "name": file_name,
+        "plotly": _PLOTLY,
+    }
+    state = _film(key=key, data=data, on_at_change=_nothing, on_width_change=_nothing, on_train_change=_nothing)
+    pressed = None if state.train is None else shown.index(float(state.train))
+    if pressed is not None and shown.steps[pressed]["position"] in (offers or {}):
+        on_offer(shown.steps[pressed]["position"])
+    position = f"{shown.steps[now]['position']:.6g}"
+    if st.query_params.get(name) != position:
+        st.query_params[name] = position
+    return now
+
+
+def _nothing() -> None:
+    """Have a value of the film rerun the page, which reads it."""
+
+
+def menu(
+    name: str, title: str, caption: str, made: Film, figure: Callable[[], go.Figure], table: Callable[[], pd.DataFrame]
+) -> None:
+    """Show the export menu of a film; nothing is made before its button is pressed.
+
+    Parameters
+    ----------
+    name : str
+        Name of the files, without their endings.
+    title, caption : str
+        Heading and caption.
+    made : Film
+        The film.
+    figure : callable
+        Makes the film as a figure with controls.
+    table : callable
+        Makes the table to save as CSV.
+    """
+    fps = FPS[made.axis]
+    with st.popover("Export", icon=":material/download:"):
+        files: list[tuple[str, str, str, Callable[[], bytes | str]]] = [
+            (
+                "Film as HTML, for any browser",
+                "html",
+                "text/html",
+                lambda: export.standalone_html(figure(), title, caption),
+            ),
+            ("Film as GIF", "gif", "image/gif", lambda: made.gif(fps, caption)),
+        ]
+        with_mp4 = importlib.util.find_spec("imageio_ffmpeg") is not None
+        if with_mp4:
+            files.append(("Film as MP4", "mp4", "video/mp4", lambda: made.mp4(fps, caption)))
+        files.append(("Data as CSV", "csv", "text/csv", lambda: export.csv(table())))
+        for label, ending, mime, make in files:
+            st.download_button(
+                label, data=make, file_name=f"{name}.{ending}", mime=mime, on_click="ignore", key=f"{name}-{ending}"
+            )
+        advice = "" if with_mp4 else " MP4 needs imageio-ffmpeg on the server: pip install imageio-ffmpeg."
+        st.caption(
+            f"A GIF or MP4 takes some seconds to draw. The camera above the film saves one frame as SVG.{advice}"
+        )

@@ -1,0 +1,116 @@
+"""The film over the supervised ratio: put together from the store once, and what is being trained for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ssrvae_core.config import RunConfig, UserError
+from ssrvae_core.figures.frames import steps_of
+from ssrvae_core.reports.gather import Film, ratio_film
+from ssrvae_core.reports.wording import ratio_text
+from ssrvae_core.runs import Run, RunStore
+from ssrvae_core.runs.comparison import RivalResult
+from ssrvae_core.runs.jobs import JobQueue
+from ui import films
+from ui.jobs import STOPPED, Work, bar, buttons, readable, reason, work_of
+from ui.presentation import enlarged, presenting
+from ui.ratios import STANDARD, Family, accuracies
+
+REFRESH = 2.0
+"""Seconds between two looks at what is being trained."""
+
+
+def readable_runs(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """Return the runs whose predictions can be read, and a sentence on each of the others."""
+    complaints = {run.id: _complaint(*_stamp(run), run) for run in runs}
+    return [run for run in runs if not complaints[run.id]], [text for text in complaints.values() if text]
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _complaint(path: str, updated: float, _run: Run) -> str:
+    try:
+        _run.predictions()
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def _stamp(run: Run) -> tuple[str, float]:
+    return str(run.path.absolute()), run.status.updated
+
+
+def film_of(family: Family, rivals: Sequence[RivalResult], seed: int) -> Film:
+    """Return the film of a family: the frames of one seed, the curves of all."""
+    stamps = (tuple(_stamp(run) for run in family.runs), tuple(result.id for result in rivals), seed)
+    return _film_of(stamps, family, rivals, seed)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Putting the film together")
+def _film_of(stamps: tuple[object, ...], _family: Family, _rivals: Sequence[RivalResult], _seed: int) -> Film:
+    return ratio_film(_family.runs, rivals=accuracies(_rivals), seed=_seed)
+
+
+def untrained(film: Film) -> dict[float, str]:
+    """Return the standard ratios at which the film shows nothing, and their labels."""
+    shown = {frame.position for track in film.tracks for frame in track.frames}
+    known = {float(x) for curve in film.curves for x in curve.x if not curve.dashed}
+    return {ratio: ratio_text(ratio) for ratio in sorted({*STANDARD, *known} - shown)}
+
+
+def reel_of(family: Family, rivals: Sequence[RivalResult], seed: int, film: Film, width: int) -> films.Reel:
+    """Return the film ready to be shown."""
+    stamps = (tuple(_stamp(run) for run in family.runs), tuple(result.id for result in rivals), seed)
+    return _reel_of(stamps, width, presenting(), film)
+
+
+@st.cache_data(max_entries=8, show_spinner="Putting the film together")
+def _reel_of(stamps: tuple[object, ...], width: int, large: bool, _film: Film) -> films.Reel:
+    missing = untrained(_film)
+    figure = _film.figure(missing=missing, **films.look_of(width, len(_film.tracks) + 1))
+    steps = steps_of(_film.tracks, missing)
+    return films.reel(enlarged(figure) if large else figure, steps, _film.tracks, width)
+
+
+# What is being trained.
+
+
+def works_of(store: RunStore, configs: Sequence[RunConfig]) -> list[Work]:
+    """Return what is under way, or has stopped, of these configurations."""
+    found = [work_of(store, config.run_id) for config in configs]
+    return [work for work in found if work is not None and (work.live or work.state in STOPPED)]
+
+
+def train(store: RunStore, configs: Sequence[RunConfig]) -> None:
+    """Queue what is missing, a job a run, each exactly as its model's other runs were trained.
+
+    Raises
+    ------
+    UserError
+        If the store cannot be written, or this is a viewer.
+    """
+    for config in configs:
+        JobQueue(store).submit(config=config)
+
+
+@st.fragment(run_every=REFRESH)
+def progress(store: RunStore, configs: Sequence[RunConfig], live: Sequence[str]) -> None:
+    """Show how far the trainings are; one that ends brings its ratio to life."""
+    works = works_of(store, configs)
+    if {work.id for work in works if work.live} != set(live):
+        st.rerun()
+    show_works(store, works)
+
+
+def show_works(store: RunStore, works: Sequence[Work]) -> None:
+    """Show every training with the button that suits it."""
+    waiting = [work.id for work in works if work.state == "queued"]
+    for work in works:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if work.live:
+                bar(work, waiting.index(work.id) if work.id in waiting else 0, store)
+            else:
+                why = reason(work)
+                st.warning(readable(f"{work.title}: {work.state}. {why}".strip(), store))
+            buttons(store, work, "ratio")

@@ -1,0 +1,101 @@
+"""The film of a training: which runs have one, and how it is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from ssrvae_core.figures.frames import steps_of
+from ssrvae_core.reports.gather import Film, judged_truth, training_film
+from ssrvae_core.runs import Run, directory
+from ui import datasets, films
+from ui.overview import LIVE
+from ui.presentation import enlarged, presenting
+from ui.runs import finished, newest_pair, partner, run_label
+
+Curve = Literal["loss", "accuracy"]
+
+
+def filmed(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs that have kept an epoch, finished or not, in the same order."""
+    return [run for run in runs if run.class_names and (run.path / directory.SNAPSHOTS).exists()]
+
+
+def left_default(runs: Sequence[Run]) -> Run:
+    """Return the run to begin with: of a finished pair the one without invariance, else the newest."""
+    done = finished(runs)
+    return newest_pair(done)[0] if done else runs[0]
+
+
+def beside(run: Run, runs: Sequence[Run]) -> list[Run]:
+    """Return the runs that can stand beside a run, its partner first: those of the same classes."""
+    others = [other for other in runs if other.id != run.id and other.class_names == run.class_names]
+    first = partner(run, others)
+    return sorted(others, key=lambda other: first is None or other.id != first.id)
+
+
+def still_training(runs: Sequence[Run]) -> str:
+    """Say which of these runs are not at their end, empty where all are."""
+    live = [run for run in runs if run.status.state in LIVE]
+    return "; ".join(f"{run_label(run)} is at epoch {run.status.epoch} of {run.config.training.epochs}" for run in live)
+
+
+def truth(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Return ids and classes of the validation images, from the data set where the run has not been judged yet.
+
+    Raises
+    ------
+    UserError
+        If neither can be read.
+    """
+    return judged_truth(run) if (run.path / directory.VALIDATION).exists() else _from_data(run.id, run)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the classes of the images")
+def _from_data(run_id: str, _run: Run) -> tuple[np.ndarray, np.ndarray]:
+    validation = datasets.parts_of(_run.config.dataset, _run.config.split).validation
+    return validation.ids, validation.labels
+
+
+def film_of(runs: Sequence[Run], curve: Curve) -> Film:
+    """Return the film of one run, or of two in step.
+
+    Raises
+    ------
+    UserError
+        If a file of a run, or the data set of an unfinished one, cannot be read.
+    """
+    return _film_of(_stamps(runs), curve, runs)
+
+
+def _stamps(runs: Sequence[Run]) -> tuple[object, ...]:
+    """Tell the state of these runs from an earlier one."""
+    return tuple((str(run.path.absolute()), (run.path / directory.SNAPSHOTS).stat().st_mtime_ns) for run in runs)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Putting the film together")
+def _film_of(stamps: tuple[object, ...], curve: Curve, _runs: Sequence[Run]) -> Film:
+    return training_film(_runs, curve=curve, truth=truth)
+
+
+def reel_of(runs: Sequence[Run], curve: Curve, film: Film, width: int) -> films.Reel:
+    """Return the film ready to be shown."""
+    return _reel_of(_stamps(runs), curve, width, presenting(), film)
+
+
+@st.cache_data(max_entries=8, show_spinner="Putting the film together")
+def _reel_of(stamps: tuple[object, ...], curve: Curve, width: int, large: bool, _film: Film) -> films.Reel:
+    figure = _film.figure(**films.look_of(width, len(_film.tracks) + 1))
+    return films.reel(enlarged(figure) if large else figure, steps_of(_film.tracks), _film.tracks, width)
+
+
+def epochs_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """Tabulate the trainings, a row an epoch and run."""
+    parts = [pd.DataFrame(run.metrics()).assign(run=run.id, model=run.config.model.name) for run in runs]
+    table = pd.concat(parts, ignore_index=True)
+    first = ["run", "model", "epoch"]
+    return table[[*first, *(name for name in table.columns if name not in first)]]
