@@ -21,6 +21,7 @@ _INLINE_SIZE = re.compile(r"(font-size:\s*)(\d+(?:\.\d+)?)px")
 _STYLE = f"""<style>
 html:root {{font-size: {100 * SCALE:g}%}}
 [data-testid="stMainBlockContainer"] {{padding-top: 3rem}}
+[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] {{display: none}}
 .st-key-presentation-leave {{position: fixed; top: 0.6rem; right: 4rem; width: auto; z-index: 1000000}}
 </style>"""
 

@@ -3,6 +3,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const PLAY_MS = 100;
 const TELL_MS = 300;
+const WIDE_ENOUGH = 10;  // percent of the strip that a name needs
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -38,21 +39,34 @@ function film(canvas, source, [height, width]) {
   };
 }
 
-// Which class a model says at every angle, as stretches of its colour; the frame marks the angles labelled images have.
+// Black or white, whichever reads on a colour.
+function ink(colour) {
+  const [red, green, blue] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#000000" : "#FFFFFF";
+}
+
+// Which class a model says at every angle, as stretches of its colour with its name where there is room; the frame marks the angles labelled images have.
 function strip(model, data) {
   const svg = drawing("svg", { viewBox: `0 0 ${data.degrees.length} 10`, preserveAspectRatio: "none", role: "img" });
   svg.setAttribute("aria-label", `What ${model.title} says at every angle: ${model.told}`);
+  const band = element("div", { class: "band" }, svg);
   for (let from = 0, to; from < model.said.length; from = to) {
     to = from + 1;
     while (model.said[to] === model.said[from]) to += 1;
-    svg.append(drawing("rect", { x: from, y: 0, width: to - from, height: 10, fill: data.colours[model.said[from]] }));
+    const [name, colour] = [data.classes[model.said[from]], data.colours[model.said[from]]];
+    svg.append(drawing("rect", { x: from, y: 0, width: to - from, height: 10, fill: colour }));
+    const [left, width] = [from, to - from].map((angles) => (100 * angles) / model.said.length);
+    if (width > WIDE_ENOUGH) {
+      const style = `left: ${left}%; width: ${width}%; color: ${ink(colour)}`;
+      band.append(element("span", { style, "aria-hidden": "true" }, name));
+    }
   }
   if (data.labelled) {
     const [from, to] = data.labelled;
     const frame = { x: from, y: 0.5, width: to - from + 1, height: 9, fill: "none", stroke: "currentColor" };
     svg.append(drawing("rect", { ...frame, "stroke-width": 2.5, "vector-effect": "non-scaling-stroke" }));
   }
-  return element("div", { class: "strip" }, element("div", { class: "small" }, `${model.title} says`), svg);
+  return element("div", { class: "strip" }, element("div", { class: "small" }, `${model.title} says`), band);
 }
 
 function bars(model, data) {

@@ -1,0 +1,17 @@
+"""What Streamlit's theme cannot say about the look of every page."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+# White type on the dark theme's own blue would not read; this one carries it, and stands out from either background.
+_FILLED = """<style>
+[data-testid="stBaseButton-primary"]:not(:disabled), [data-testid="stMultiSelectTagsContainer"] [data-tag] {
+  background-color: #0072B2; border-color: #0072B2; color: #FFFFFF}
+[data-testid="stBaseButton-primary"]:not(:disabled):hover {background-color: #005A8D; border-color: #005A8D}
+</style>"""
+
+
+def show() -> None:
+    """Put the styles of every page on this one."""
+    st.html(_FILLED)
