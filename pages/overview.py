@@ -9,7 +9,7 @@ from ui import export, manage
 from ui.entry import through_app
 from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, readable, stopped_text
 from ui.overview import complaint, runs_table
-from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, store
+from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, same_images, store
 
 MOST_WAITING = 5
 MOST_STOPPED = 10
@@ -124,7 +124,8 @@ else:
 if chosen:
     with st.container(horizontal=True, vertical_alignment="center"):
         if whole:
-            other = whole[1] if len(whole) > 1 else partner(whole[0], done)
+            comparable = (run for run in whole[1:] if same_images(whole[0], run))
+            other = next(comparable, None) or partner(whole[0], done)
             beside = {"left": whole[0].id, "right": other.id if other else NO_RUN}
             st.page_link(
                 "pages/latent_space.py", label="Latent space", icon=":material/scatter_plot:", query_params=beside

@@ -1,0 +1,164 @@
+"""Overview: what is under way and what stopped, and what can be done with runs. Nothing here trains anything."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from ssrvae_core.config import DEMO_MODELS, DEMO_RATIOS, UserError
+from ssrvae_core.runs import RunStore, directory
+from ssrvae_core.runs import jobs as job_files
+from ssrvae_core.runs.jobs import JobQueue
+from tests.ui.conftest import APP, copy_run, tiny_config
+from tests.ui.test_pages import said
+from ui import manage
+from ui.jobs import all_work, progress_text, readable
+from ui.uploads import keep
+
+
+@pytest.fixture
+def open_overview(monkeypatch):
+    """Open the page; AppTest starts a server's first run over and over, which would lose the clicks."""
+    monkeypatch.setattr("ui.entry.through_app", lambda: None)
+    monkeypatch.setattr(job_files, "ensure_dispatcher", lambda store: None)
+    return lambda: AppTest.from_file(str(APP), default_timeout=60).run()
+
+
+def labels(app):
+    return [button.label for button in app.button]
+
+
+def press(app, label):
+    next(button for button in app.button if button.label == label).click()
+    return app.run()
+
+
+def test_an_empty_store_offers_the_demo_which_is_queued_as_one_job(make_store, open_overview):
+    store = make_store("empty")
+    app = press(open_overview(), "Start the demo")
+    (job,) = JobQueue(store).list()
+    assert (job.kind, job.state) == ("sweep", "queued")
+    assert job.title.startswith(f"{len(DEMO_MODELS) * len(DEMO_RATIOS)} runs of")
+    assert not app.exception and "Cancel" in labels(app)
+    assert any("queued, it is next" in element.proto.text for element in app.get("progress"))
+
+
+def test_what_waits_is_cancelled_and_what_was_cancelled_resumed(make_store, open_overview):
+    store = make_store("two")
+    job = JobQueue(store).submit(config=tiny_config("ss-rvae", 9))
+    app = press(open_overview(), "Cancel")
+    assert JobQueue(store).get(job.id).state == "cancelled"
+    assert "1 training did not finish, and why" in [expander.label for expander in app.expander]
+    press(app, "Resume")
+    assert JobQueue(store).get(job.id).state == "queued"
+
+
+def test_a_run_whose_terminal_is_gone_is_resumed_as_a_job_and_its_log_is_shown(make_store, open_overview):
+    store = make_store("two")
+    run = copy_run(store, store.runs()[0], tiny_config("ss-rvae", 9), state="interrupted", validation=None)
+    (run.path / directory.LOG).write_text("one\ntwo\nthe lamp went out\n")
+    app = open_overview()
+    assert any("the lamp went out" in block.value for block in app.code)
+    press(app, "Resume")
+    assert JobQueue(store).get(run.id).state == "queued"
+
+
+@pytest.mark.slow
+def test_two_hundred_runs_and_their_jobs_are_shown(make_store, open_overview):
+    store = make_store("two")
+    runs = store.runs()
+    for seed in range(1, 181):
+        copy_run(store, runs[seed % 2], tiny_config(runs[seed % 2].config.model.name, seed))
+    for seed in range(200, 220):
+        copy_run(store, runs[0], tiny_config("ss-rvae", seed), state="interrupted", validation=None)
+    for seed in range(300, 310):
+        JobQueue(store).submit(config=tiny_config("ss-rvae", seed))
+    app = open_overview()
+    assert not app.exception and len(app.dataframe[0].value) == 202
+    assert "5 more wait for their turn" in said(app) and "10 more are in the table" in said(app)
+
+
+def test_a_broken_job_is_a_sentence(make_store, open_overview):
+    store = make_store("two")
+    folder = store.root / "jobs" / "0123456789ab"
+    folder.mkdir(parents=True)
+    (folder / "status.json").write_text("{")
+    app = open_overview()
+    assert not app.exception and "cannot be read" in said(app)
+
+
+def test_runs_go_out_as_a_bundle_and_come_in_again(make_store, tmp_path):
+    store = make_store("two")
+    content = manage.bundle_bytes(store.runs())
+    other = RunStore(tmp_path / "other")
+    assert manage.take_in(content, other) == "Imported 2 runs."
+    assert {run.id for run in other.runs()} == {run.id for run in store.runs()}
+    assert manage.take_in(content, other) == "Imported 0 runs. 2 were there already and left as they are."
+    with pytest.raises(UserError, match="Nothing of the bundle was imported"):
+        manage.take_in(b"PK\x03\x04 torn", other)
+
+
+def test_a_report_holds_every_run(make_store):
+    store = make_store("two")
+    page = manage.report_page(store.runs())
+    assert page.startswith("<!doctype html>") and all(run.id in page for run in store.runs())
+
+
+def test_deleting_takes_the_run_and_its_job_and_spares_what_is_under_way(make_store, open_overview):
+    store = make_store("two")
+    run, other = store.runs()
+    JobQueue(store).submit(config=run.config)
+    with pytest.raises(UserError, match="is queued; cancel it before"):
+        manage.delete([run], store)
+    JobQueue(store).cancel(run.id)
+    assert manage.delete([run], store) == "Deleted 1 run."
+    assert [left.id for left in store.runs()] == [other.id] and not JobQueue(store).list()
+
+
+def test_a_viewer_has_no_buttons_and_is_refused_without_them(make_store, open_overview, monkeypatch):
+    store = make_store("two")
+    content = manage.bundle_bytes(store.runs()[:1])
+    JobQueue(store).submit(config=tiny_config("ss-rvae", 9))
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    app = open_overview()
+    assert not app.exception and "read-only" in said(app)
+    assert not {"Cancel", "Resume", "Delete", "Start the demo"} & set(labels(app))
+    assert not app.get("file_uploader")
+    refused = (
+        lambda: manage.start_demo(store),
+        lambda: manage.take_in(content, store),
+        lambda: manage.delete(store.runs(), store),
+        lambda: keep("a.npz", b"", store),
+    )
+    for change in refused:
+        with pytest.raises(UserError, match="read-only"):
+            change()
+    assert len(store.runs()) == 2
+
+
+def test_a_viewer_of_an_empty_store_is_offered_nothing_to_start(make_store, open_overview, monkeypatch):
+    make_store("empty")
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    app = open_overview()
+    assert not app.exception and not {"Start the demo"} & set(labels(app)) and not app.get("file_uploader")
+
+
+def test_uploads_are_called_as_their_owner_called_them(make_store):
+    store = make_store("empty")
+    folder = store.root / "uploads"
+    folder.mkdir(parents=True)
+    name = f"{'a' * 64}.npz"
+    (folder / name).write_bytes(b"")
+    (folder / f"{'a' * 64}.json").write_text('{"name": "my particles.npz"}')
+    assert readable(f"ss-rvae on {name}", store) == "ss-rvae on my particles.npz"
+
+
+def test_what_runs_stands_before_what_waits_and_what_stopped(make_store, open_overview):
+    store = make_store("two")
+    run = store.runs()[0]
+    copy_run(store, run, tiny_config("ss-rvae", 1), state="cancelled", validation=None)
+    JobQueue(store).submit(config=tiny_config("ss-rvae", 2))
+    copy_run(store, run, tiny_config("ss-rvae", 3, **{"training.epochs": 4}), state="running", validation=None)
+    work = all_work(store, store.runs())
+    assert [one.state for one in work] == ["running", "queued", "cancelled"]
+    assert progress_text(work[0]).startswith("epoch 1 of 4, about")
