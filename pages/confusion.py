@@ -1,46 +1,64 @@
-"""Confusion (Fig S2): what each model takes for what, the images behind it, and accuracy against the angle."""
+"""Confusion (Fig S2 and S3): what the models and their rivals take for what, and the images behind it."""
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
+from ssrvae_core.config import RIVAL_VERSIONS
 from ssrvae_core.figures import accuracy_by_angle_figure, confusion_figure, confusion_figures
-from ui import charts, export
+from ssrvae_core.reports.reliability import reliability, reliability_figure
+from ui import charts, export, rivals, tables
+from ui.choices import pick_several
 from ui.entry import through_app
 from ui.gallery import show_gallery
-from ui.runs import caption, panels_of, pick_runs
+from ui.rivals import Method
+from ui.runs import caption, labels_text, panels_of, pick_runs, store
 from ui.selection import cell_ids, selected_cell, table
 from ui.state import key, pick
 
 PAGE = "confusion"
 ANY = "any"
-SCORES = {"class": "Class", "precision": "Precision", "recall": "Recall", "f1": "F1", "support": "Images"}
+ABREAST = 3  # rivals, or small tables, side by side
 
 through_app()
 st.title("Confusion")
 runs, panels = panels_of(pick_runs(PAGE))
 class_names = runs[0].class_names
-run_ids = [run.id for run in runs]
-about = caption(runs, len(panels[0].predictions))
-judged = {run.id: run.status.validation or {} for run in runs}
-counts = {
-    panel.title: np.array(judged[run.id]["confusion"])
-    for run, panel in zip(runs, panels, strict=True)
-    if judged[run.id].get("confusion")
-}
+everything = panels[0].predictions.ids
+about = caption(runs, len(everything))
 
-# The matrices. A click on a cell sets the three pickers below them.
+# Whom to show: the two models, and the rivals that were fitted on the first one's data, labels and seed.
 
+fitted = rivals.fitted(runs[0], store())
+left, right = st.columns([3, 2], vertical_alignment="bottom")
+with left:
+    picked = pick_several(
+        PAGE,
+        "rivals",
+        "Rivals",
+        list(fitted),
+        list(fitted),
+        format_func=rivals.RIVAL_TITLES.__getitem__,
+        of=runs[0].id,
+        help="Other methods, fitted on the same labelled images and judged on the same validation images",
+    )
+ours = [
+    Method(side, panel.title, run.id, run.status.validation or {}, panel, run.status.seconds)
+    for side, run, panel in zip(("left", "right"), runs, panels, strict=False)
+]
+others = rivals.best_first([rivals.method(fitted[name]) for name in picked])
+methods = [*ours, *others]
+readable = [method for method in methods if method.panel is not None]
+told = [method.panel for method in readable]
+told_ids = [method.id for method in readable]
+counts = {method.title: np.array(method.judged["confusion"]) for method in methods if method.judged.get("confusion")}
+of_rivals = (
+    f" Rivals: {', '.join(f'{method.title} {method.id}' for method in others)}, {labels_text(runs[0])}, "
+    f"seed {runs[0].config.seed}."
+    if others
+    else ""
+)
 
-def choose_cell(side: str) -> None:
-    """Take the clicked cell over into the pickers."""
-    cell = selected_cell(st.session_state[f"{PAGE}-matrix-{side}"])
-    if cell is not None:
-        st.session_state[key(PAGE, "of")] = side
-        st.session_state[key(PAGE, "true")], st.session_state[key(PAGE, "predicted")] = map(str, cell)
-
-
-with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+with right, st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
     shown = pick(
         PAGE,
         "cells",
@@ -48,98 +66,153 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
         ["counts", "shares"],
         "counts",
         segmented=True,
-        format_func={"counts": "Counts", "shares": "Shares of the true class"}.__getitem__,
+        format_func={"counts": "Counts", "shares": "Shares"}.__getitem__,
+        help="Images, or shares of the images of the true class",
     )
     if counts:
         export.menu(
             "confusion",
             "Confusion",
-            about,
+            about + of_rivals,
             figure=lambda: confusion_figures(counts, class_names, normalise=shown == "shares"),
-            table=lambda: table(panels[0].predictions.ids, panels, run_ids, class_names),
+            table=lambda: table(everything, told, told_ids, class_names),
         )
 
+# The matrices. A click on a cell sets the three pickers below them.
+
+
+def choose_cell(name: str) -> None:
+    """Take the clicked cell over into the pickers."""
+    cell = selected_cell(st.session_state[f"{PAGE}-matrix-{name}"])
+    if cell is not None:
+        st.session_state[key(PAGE, "of")] = name
+        st.session_state[key(PAGE, "true")], st.session_state[key(PAGE, "predicted")] = map(str, cell)
+
+
+def show_matrix(method: Method, height: int = charts.PANEL_HEIGHT) -> None:
+    """Show the confusion matrix of one method."""
+    if method.title not in counts:
+        st.info(f"No validation image of {method.title} has a label, so there is nothing to confuse.")
+        return
+    figure = confusion_figure(
+        counts[method.title], class_names, normalise=shown == "shares", title=method.title, highest=highest
+    )
+    charts.make_panel(figure, coloraxis_showscale=False)
+    charts.show(
+        figure,
+        key=f"{PAGE}-matrix-{method.name}",
+        alt=f"Confusion matrix of {method.title}; the tables below have precision and recall of each class.",
+        file_name=f"confusion-{method.id}",
+        height=height,
+        on_select=lambda: choose_cell(method.name),
+        selection_mode=("points",),
+    )
+
+
 highest = max((matrix.max() for matrix in counts.values()), default=1)
-for side, column, run, panel in zip(("left", "right"), st.columns(len(panels)), runs, panels, strict=False):
+for column, method in zip(st.columns(len(ours)), ours, strict=True):
     with column:
-        if panel.title not in counts:
-            st.info(f"No validation image of {panel.title} has a label, so there is nothing to confuse.")
-            continue
-        figure = confusion_figure(
-            counts[panel.title], class_names, normalise=shown == "shares", title=panel.title, highest=highest
-        )
-        charts.make_panel(figure, coloraxis_showscale=False)
-        charts.show(
-            figure,
-            key=f"{PAGE}-matrix-{side}",
-            alt=f"Confusion matrix of {panel.title}; the table below has precision and recall of each class.",
-            file_name=f"confusion-{run.id}",
-            on_select=lambda side=side: choose_cell(side),
-            selection_mode=("points",),
-        )
-        with st.container(horizontal=True):
-            for name, label, what in (
-                ("accuracy", "Accuracy", "Share of the images whose class is predicted right"),
-                ("balanced_accuracy", "Balanced accuracy", "Mean over the classes of the share predicted right"),
-                ("ece", "Calibration error", "Expected calibration error: mean gap between confidence and accuracy"),
-            ):
-                value = judged[run.id].get(name)
-                st.metric(label, "n/a" if value is None else f"{value:.3f}", help=what, width="content")
-st.caption(about)
+        show_matrix(method)
+for start in range(0, len(others), ABREAST):
+    for column, method in zip(st.columns(ABREAST), others[start : start + ABREAST], strict=False):
+        with column:
+            show_matrix(method, height=340)
+st.caption(about + of_rivals)
 
 # The images of a cell.
 
 st.subheader("Images of a cell")
 classes = {ANY: "any class"} | {str(index): name for index, name in enumerate(class_names)}
-titles = dict(zip(("left", "right"), [panel.title for panel in panels], strict=False))
+titles = {method.name: method.title for method in readable}
 columns = st.columns(3)
 with columns[0]:
-    side = pick(PAGE, "of", "Model", list(titles), "left", format_func=titles.__getitem__)
+    asked = pick(PAGE, "of", "Model or rival", list(titles), "left", format_func=titles.__getitem__)
 with columns[1]:
     true = pick(PAGE, "true", "True class", list(classes), ANY, format_func=classes.__getitem__)
 with columns[2]:
     predicted = pick(PAGE, "predicted", "Predicted class", list(classes), ANY, format_func=classes.__getitem__)
-asked = panels[list(titles).index(side)]
-ids = cell_ids(asked.predictions, *(None if chosen == ANY else int(chosen) for chosen in (true, predicted)))
-export.selection(ids, lambda: table(ids, panels, run_ids, class_names))
+by = next(method for method in readable if method.name == asked)
+behind = [*panels, *([by.panel] if by not in ours else [])]
+behind_ids = [*(method.id for method in ours), *([by.id] if by not in ours else [])]
+ids = cell_ids(by.panel.predictions, *(None if chosen == ANY else int(chosen) for chosen in (true, predicted)))
+export.selection(ids, runs[0], behind, behind_ids, of=len(everything))
 st.caption("Click a cell of a matrix, or choose the classes here.")
 gallery = st.container()  # filled last: the first model takes a while to load
 
-# Accuracy against the angle.
+# Who is best.
+
+ranked = rivals.best_first(methods)
+st.subheader("Models and rivals")
+st.html(
+    tables.html(
+        ("Method", "Accuracy", "Balanced accuracy", "Calibration error", "Log loss", "Changes when turned", "Seconds"),
+        [
+            (
+                method.title,
+                *(tables.share(method.judged.get(name)) for name in ("accuracy", "balanced_accuracy", "ece", "nll")),
+                tables.share(method.judged.get("flip_rate")),
+                f"{method.seconds:.1f}",
+            )
+            for method in ranked
+        ],
+        caption=f"The most accurate first; N = {len(everything)} validation images",
+        ours=[at for at, method in enumerate(ranked) if method in ours],
+    )
+)
+st.caption(
+    "Balanced accuracy: mean over the classes of the share predicted right. Calibration error: mean gap between "
+    "confidence and accuracy (ECE, 15 bins). Changes when turned: share of the predictions that change when the image "
+    "turns by multiples of 45\u00b0. Seconds: of training or fitting. Our models are in heavy type."
+)
+rivals.offer(PAGE, runs[0], store(), [name for name in RIVAL_VERSIONS if name not in fitted])
+
+# Accuracy against the angle, and calibration.
 
 curves = {
-    panel.title: judged[run.id]["accuracy_by_angle"]
-    for run, panel in zip(runs, panels, strict=True)
-    if judged[run.id].get("accuracy_by_angle")
+    method.title: method.judged["accuracy_by_angle"] for method in methods if method.judged.get("accuracy_by_angle")
 }
-st.subheader("Accuracy against the angle")
-if curves:
-    figure = accuracy_by_angle_figure(curves, chance=1 / len(class_names))
-    charts.show(
-        figure.update_layout(margin=charts.MARGIN, legend={"y": 1.1}),
-        key=f"{PAGE}-angle",
-        alt="Accuracy against the absolute rotation angle of the image, a line a model.",
-        file_name="accuracy-by-angle",
-        height=360,
-    )
-else:
-    st.caption("The true angles of these images are not known, so accuracy cannot be shown against them.")
+bins = {method.title: reliability(method.panel.predictions) for method in readable if method.judged.get("confusion")}
+left, right = st.columns(2)
+with left:
+    st.subheader("Accuracy against the angle")
+    if curves:
+        figure = accuracy_by_angle_figure(curves, chance=1 / len(class_names))
+        charts.show(
+            charts.with_legend_below(figure),
+            key=f"{PAGE}-angle",
+            alt="Accuracy against the absolute rotation angle of the image, a line a model or rival.",
+            file_name="accuracy-by-angle",
+        )
+    else:
+        st.caption("The true angles of these images are not known, so accuracy cannot be shown against them.")
+with right:
+    st.subheader("Calibration")
+    if bins:
+        charts.show(
+            charts.with_legend_below(reliability_figure(bins)),
+            key=f"{PAGE}-calibration",
+            alt="Reliability diagram: accuracy against confidence in 15 bins, a line a model or rival; the table "
+            "above has the calibration errors.",
+            file_name="calibration",
+        )
+    else:
+        st.caption("No validation image has a label, so calibration cannot be shown.")
+st.caption(
+    "On the dotted diagonal of the calibration a model is right as often as it says; above it, it is too modest, "
+    f"below it, too sure. {about}{of_rivals}"
+)
 
 # Class by class.
 
 st.subheader("Class by class")
-for column, run, panel in zip(st.columns(len(panels)), runs, panels, strict=True):
-    with column:
-        st.markdown(f"**{panel.title}**")
-        rows = pd.DataFrame(judged[run.id].get("per_class") or [], columns=list(SCORES))
-        st.dataframe(
-            rows.rename(columns=SCORES),
-            hide_index=True,
-            alt=f"Precision, recall and F1 of each class for {panel.title}.",
-            column_config={
-                name: st.column_config.NumberColumn(format="%.3f") for name in ("Precision", "Recall", "F1")
-            },
-        )
+for start in range(0, len(methods), ABREAST):
+    for column, method in zip(st.columns(ABREAST), methods[start : start + ABREAST], strict=False):
+        rows = [
+            (f"{row['class']} ({row['support']})", *(tables.share(row[name]) for name in ("precision", "recall", "f1")))
+            for row in method.judged.get("per_class") or []
+        ]
+        with column:
+            st.html(tables.html(("Class (images)", "Precision", "Recall", "F1"), rows, caption=method.title))
 
 with gallery:
-    show_gallery(PAGE, ids, runs, panels)
+    show_gallery(PAGE, ids, runs, behind, by=by.panel)

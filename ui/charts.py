@@ -13,6 +13,9 @@ import streamlit as st
 from ui.presentation import enlarged, pixels, presenting
 
 PANEL_HEIGHT = 420
+PICTURE = "picture-format"
+PICTURES = ("SVG", "PNG")
+"""What the camera button saves; the export menu keeps the choice in the session under ``PICTURE``."""
 MARGIN = {"l": 60, "r": 16, "t": 84, "b": 50}
 """Streamlit's theme takes the figures' own away; above a title is room for the buttons that appear on hovering."""
 
@@ -30,8 +33,8 @@ _SHAPES = {
 """Plotly's marker shapes in a box of 16 x 16."""
 
 _LEGEND_STYLE = """<style>
-.legend {display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 0.9rem; margin: 2px 0}
-.legend span {display: inline-flex; align-items: center; gap: 6px}
+.legend {display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 0.9rem; margin: 2px 0; padding: 0; list-style: none}
+.legend li {display: inline-flex; align-items: center; gap: 6px; margin: 0}
 </style>"""
 
 
@@ -45,7 +48,7 @@ def show(
     on_select: Callable[[], None] | Literal["rerun", "ignore"] = "ignore",
     selection_mode: Iterable[Literal["points", "box", "lasso"]] = ("points", "box", "lasso"),
 ) -> Any:
-    """Show a figure over the width of its column; its camera button saves it as SVG.
+    """Show a figure over the width of its column; its camera button saves it as a picture.
 
     Parameters
     ----------
@@ -64,10 +67,15 @@ def show(
     """
     if presenting():
         figure = enlarged(figure)
+    picture = st.session_state.get(PICTURE) or PICTURES[0]
     config = {
         "displaylogo": False,
         "responsive": True,
-        "toImageButtonOptions": {"format": "svg", "filename": file_name},
+        "toImageButtonOptions": {
+            "format": picture.lower(),
+            "filename": file_name,
+            "scale": 1 if picture == "SVG" else 3,
+        },
         "modeBarButtonsToRemove": ["autoScale2d"],
     }
     return st.plotly_chart(
@@ -87,6 +95,12 @@ def make_panel(figure: go.Figure, **layout: Any) -> None:
     figure.update_annotations(yshift=10)
 
 
+def with_legend_below(figure: go.Figure) -> go.Figure:
+    """Return a figure of lines with its legend under the axes, where it may take as many rows as it needs."""
+    legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
+    return figure.update_layout(margin={"l": 60, "r": 16, "t": 40, "b": 110}, legend=legend)
+
+
 def colouring_label(name: str) -> str:
     """Return the name of a colouring as it reads in a list."""
     return name.replace("_", " ").capitalize()
@@ -95,8 +109,8 @@ def colouring_label(name: str) -> str:
 def legend(figure: go.Figure) -> str:
     """Return the legend of a scatter as HTML that wraps, in the order of the figure's own."""
     entries = sorted((trace for trace in figure.data if trace.showlegend is not False), key=lambda t: t.legendrank)
-    shown = "".join(f"<span>{_symbol(trace.marker)}{escape(trace.name)}</span>" for trace in entries)
-    return f'{_LEGEND_STYLE}<div class="legend" role="list" aria-label="Legend">{shown}</div>'
+    shown = "".join(f"<li>{_symbol(trace.marker)}{escape(trace.name)}</li>" for trace in entries)
+    return f'{_LEGEND_STYLE}<ul class="legend" aria-label="Legend">{shown}</ul>'
 
 
 def _symbol(marker: go.scatter.Marker) -> str:

@@ -50,6 +50,7 @@ class Card:
     true: str
     picture: np.ndarray | None
     verdicts: tuple[Verdict, ...]
+    note: str = ""
 
 
 def html(cards: Sequence[Card]) -> str:
@@ -64,10 +65,11 @@ def _figure(card: Card) -> str:
         _picture(v.drawn, escape(v.model), f"Image {card.sample} as {escape(v.model)} draws it, de-rotated")
         for v in card.verdicts
     ]
+    note = f", {escape(card.note)}" if card.note else ""
     lines = "".join(f"<br>{_line(verdict)}" for verdict in card.verdicts)
     return (
         f'<figure><div class="pictures">{"".join(pictures)}</div>'
-        f"<figcaption><b>{true}</b>, sample {card.sample}{lines}</figcaption></figure>"
+        f"<figcaption><b>{true}</b>, sample {card.sample}{note}{lines}</figcaption></figure>"
     )
 
 
@@ -88,6 +90,7 @@ def cards(
     class_names: Sequence[str],
     pictures: Pictures | None,
     drawn: Sequence[np.ndarray | None],
+    notes: Sequence[str] = (),
 ) -> list[Card]:
     """Put together what is known of these samples.
 
@@ -103,6 +106,8 @@ def cards(
         The images, where they can be had.
     drawn : sequence of array (n, H, W[, 3]) or None
         What each model draws of the samples.
+    notes : sequence of str, optional
+        More to say of each sample.
     """
     rows = [rows_of(ids, panel.predictions) for panel in panels]
     labels = panels[0].predictions.labels[rows[0]]
@@ -115,6 +120,7 @@ def cards(
                 _verdict(panel, row[at], class_names, None if made is None else made[at])
                 for panel, row, made in zip(panels, rows, drawn, strict=True)
             ),
+            note=notes[at] if len(notes) else "",
         )
         for at, sample in enumerate(ids)
     ]
@@ -133,20 +139,41 @@ def _verdict(panel: Panel, row: int, class_names: Sequence[str], drawn: np.ndarr
     )
 
 
-def show_gallery(page: str, ids: np.ndarray, runs: Sequence[Run], panels: Sequence[Panel]) -> None:
-    """Show these samples some at a time, those the first model is least certain of first."""
+def show_gallery(
+    page: str, ids: np.ndarray, runs: Sequence[Run], panels: Sequence[Panel], *, by: Panel | None = None
+) -> None:
+    """Show these samples some at a time, those a model is least certain of first.
+
+    Parameters
+    ----------
+    page : str
+        The page.
+    ids : int array (n,)
+        Sample ids; those that some panel does not have are left out.
+    runs : sequence of Run
+        The runs of the first panels.
+    panels : sequence of Panel
+        What the runs say, then what rivals say, which draw nothing.
+    by : Panel, optional
+        Whose certainty counts; by default the first panel's.
+    """
     for panel in panels:
         ids = panel.predictions.ids[rows_of(ids, panel.predictions)]
-    ids = least_certain_first(ids, panels[0].predictions)
+    ids = least_certain_first(ids, (by or panels[0]).predictions)
     first = PAGE_SIZE * (_turned_to(page, ids) - 1)
-    shown = ids[first : first + PAGE_SIZE]
+    show_cards(ids[first : first + PAGE_SIZE], runs, panels)
+
+
+def show_cards(ids: np.ndarray, runs: Sequence[Run], panels: Sequence[Panel], notes: Sequence[str] = ()) -> None:
+    """Show these samples, all at once and in this order; ``runs``, ``panels`` and ``notes`` as for the others."""
     try:
         pictures = validation_pictures(runs[0], panels[0].predictions.ids)
     except UserError as error:
         st.warning(f"The images cannot be shown: {error}")
         pictures = None
-    drawn = [_drawn(run, panel, shown) for run, panel in zip(runs, panels, strict=True)]
-    st.html(html(cards(shown, panels, runs[0].class_names, pictures, drawn)))
+    drawn = [_drawn(run, panel, ids) for run, panel in zip(runs, panels, strict=False)]
+    drawn += [None] * (len(panels) - len(runs))
+    st.html(html(cards(ids, panels, runs[0].class_names, pictures, drawn, notes)))
 
 
 def _turned_to(page: str, ids: np.ndarray) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,15 +104,42 @@ def manifold(run: Run, label: int, degrees: int, dims: tuple[int, int], bounds: 
     return _manifold(str(run.path.absolute()), run.status.updated, label, degrees, dims, bounds, run)
 
 
+@st.cache_data(max_entries=256, show_spinner="Drawing the traversals")
+def _traversals(path: str, updated: float, label: int, degrees: int, _bounds: np.ndarray, _run: Run) -> np.ndarray:
+    model, angle = model_of(_run), float(np.radians(degrees))
+    rows = [model.traverse(label, d, GRID, angle=angle, bounds=_bounds) for d in range(_run.config.model.latent_dim)]
+    return enlarge(tile(to_pixels(np.stack([row.cpu().numpy() for row in rows]))), PRINT_PIXELS)
+
+
+def traversals(run: Run, label: int, degrees: int, bounds: np.ndarray) -> np.ndarray:
+    """Decode steps along every latent of a class, a row each, as one picture; all is as in :func:`manifold`."""
+    return _traversals(str(run.path.absolute()), run.status.updated, label, degrees, bounds, run)
+
+
+def point(run: Run, label: int, degrees: float, z: np.ndarray) -> np.ndarray:
+    """Decode one point (D,) of the latent space of a class, turned by an angle in degrees."""
+    import torch
+
+    at = torch.from_numpy(z.astype(np.float32))[None]
+    image = model_of(run).decode(at, torch.tensor([label]), float(np.radians(degrees)))
+    return enlarge(to_pixels(image.cpu().numpy())[0], PRINT_PIXELS // 2)
+
+
 def reach(bounds: np.ndarray, dims: tuple[int, int]) -> str:
     """Say where a manifold within ``bounds`` (D, 2) reaches along the dimensions across and upwards."""
     directions = [(d, way) for d, way in zip(dims, ("right", "up"), strict=True) if d < len(bounds)]
-    # As many decimals as tell the ends of a narrow range apart.
-    decimals = [max(0, 1 - int(np.floor(np.log10(max(np.ptp(bounds[d]), 1e-6))))) for d, _ in directions]
-    return ", ".join(
-        f"z{d + 1} from {bounds[d, 0]:.{n}f} to {bounds[d, 1]:.{n}f} ({way})"
-        for (d, way), n in zip(directions, decimals, strict=True)
-    )
+    return ", ".join(f"{span(bounds, d)} ({way})" for d, way in directions)
+
+
+def span(bounds: np.ndarray, dim: int) -> str:
+    """Say how far one dimension reaches within ``bounds`` (D, 2)."""
+    n = decimals(float(np.ptp(bounds[dim])))
+    return f"z{dim + 1} from {bounds[dim, 0]:.{n}f} to {bounds[dim, 1]:.{n}f}"
+
+
+def decimals(width: float) -> int:
+    """Return as many decimals as tell the ends of a range of this width apart."""
+    return max(0, 1 - math.floor(math.log10(max(width, 1e-6))))
 
 
 def to_pixels(images: np.ndarray) -> np.ndarray:

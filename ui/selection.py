@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ssrvae_core.evaluation.outliers import outlier_scores
 from ssrvae_core.figures import Panel
 from ssrvae_core.records import Predictions
+
+NEIGHBOURS = 10
+_WORD = re.compile(r"(\d{1,18})(?:-(\d{1,18}))?")
 
 
 def selected_ids(*events: Mapping[str, Any] | None) -> np.ndarray:
@@ -56,6 +61,46 @@ def least_certain_first(ids: np.ndarray, predictions: Predictions) -> np.ndarray
     return predictions.ids[rows[np.argsort(predictions.confidence[rows], kind="stable")]]
 
 
+def asked_ids(text: str, known: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Return the samples named in a text, ascending, and the words in it that name none.
+
+    Parameters
+    ----------
+    text : str
+        Ids and ranges of them, with commas or blanks between: ``3, 8, 20-25``.
+    known : int array
+        The ids there are.
+    """
+    chosen, strange = np.zeros(len(known), dtype=bool), []
+    for word in re.split(r"[\s,;]+", text.strip()):
+        found = _WORD.fullmatch(word)
+        low, high = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        inside = (known >= low) & (known <= high)
+        chosen |= inside
+        if word and not inside.any():
+            strange.append(word)
+    return np.sort(known[chosen]), strange
+
+
+def nearest(sample: int, predictions: Predictions, n: int = NEIGHBOURS) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ids of the samples with the nearest latent means, nearest first, and their distances.
+
+    Parameters
+    ----------
+    sample : int
+        Id of one of the N samples; it is not among its neighbours.
+    predictions : Predictions
+        What the model says of them.
+    n : int
+        How many, if there are as many.
+    """
+    (row,) = rows_of(np.array([sample]), predictions)
+    distance = np.linalg.norm(predictions.z_mean.astype(np.float64) - predictions.z_mean[row], axis=1)
+    distance[row] = np.inf
+    order = np.argsort(distance, kind="stable")[: min(n, len(predictions) - 1)]
+    return predictions.ids[order], distance[order]
+
+
 def table(ids: np.ndarray, panels: Sequence[Panel], run_ids: Sequence[str], class_names: Sequence[str]) -> pd.DataFrame:
     """Tabulate what each model says of these samples, a row a sample and run; angles in degrees.
 
@@ -83,6 +128,7 @@ def table(ids: np.ndarray, panels: Sequence[Panel], run_ids: Sequence[str], clas
             "confidence": p.confidence[rows],
             "angle_degrees": np.degrees(p.angle[rows]),
             "log_likelihood": p.log_likelihood[rows],
+            "outlier_score": outlier_scores(p)[rows],
         }
         latents = {f"z_{d + 1}": values for d, values in enumerate(p.z_mean[rows].T)}
         parts.append(pd.DataFrame(columns | latents))

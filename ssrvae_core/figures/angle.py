@@ -39,7 +39,7 @@ def accuracy_by_angle_figure(
                 y=[b["accuracy"] for b in bins],
                 name=title,
                 mode="lines+markers",
-                line={"dash": _LINES[style], "color": theme.line_colour(style), "width": 2},
+                line={"dash": _LINES[style], "color": theme.line_colour(index), "width": 2},
                 marker={"symbol": theme.class_symbol(index), "size": 8},
                 text=[f"{b['low_deg']} to {b['high_deg']} degrees, {b['n']} images" for b in bins],
                 hovertemplate=f"{title}<br>%{{text}}<br>accuracy %{{y:.3f}}<extra></extra>",

@@ -1,0 +1,199 @@
+"""Other methods on a run's data, labels and seed: those that were fitted, and how to fit more."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from ssrvae_core.config import DATASETS, PAPER_RIVALS, RIVAL_VERSIONS, RunConfig, UserError, applies, run_config
+from ssrvae_core.figures import Panel
+from ssrvae_core.runs import Run, RunStore
+from ssrvae_core.runs.comparison import RivalResult, find_rival
+from ssrvae_core.runs.jobs import Job, JobQueue
+from ssrvae_core.runs.mode import is_viewer
+from ssrvae_core.runs.sweep_spec import SweepSpec
+
+RIVAL_TITLES = {
+    "decision-tree": "Decision tree",
+    "random-forest": "Random forest",
+    "xgboost": "XGBoost",
+    "logistic-regression": "Logistic regression",
+    "knn": "Nearest neighbours",
+    "label-spreading": "Label spreading",
+    "cnn": "CNN",
+    "cnn-fixmatch": "CNN with FixMatch",
+}
+AT_WORK = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A model or a rival under its title, and the evaluation on the validation images.
+
+    Attributes
+    ----------
+    name : str
+        ``left`` or ``right`` for a run, the rival's name for a rival.
+    title : str
+        What it is called on the page.
+    id : str
+        Of the run or the rival's result.
+    judged : mapping
+        As in a run's status.
+    panel : Panel or None
+        Its predictions, None where they cannot be read.
+    seconds : float
+        Wall time of training or fitting.
+    """
+
+    name: str
+    title: str
+    id: str
+    judged: Mapping[str, Any]
+    panel: Panel | None
+    seconds: float
+
+
+def fitted(run: Run, store: RunStore) -> dict[str, RivalResult]:
+    """Return the rivals' results on a run's data, split and seed, by name; one that cannot be read is not there."""
+    found = {name: find_rival(run.config, name, store) for name in RIVAL_VERSIONS}
+    return {name: result for name, result in found.items() if result is not None}
+
+
+def method(result: RivalResult) -> Method:
+    """Return a rival as the page shows it, and say so where its predictions cannot be read."""
+    title = RIVAL_TITLES[result.rival]
+    try:
+        panel = Panel(title, _predictions(str(result.path.absolute()), result.updated, result))
+    except UserError as error:
+        st.warning(f"The images of {title} cannot be shown: {error}")
+        panel = None
+    return Method(result.rival, title, result.id, result.validation, panel, result.fit_seconds)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Reading the predictions")
+def _predictions(path: str, updated: float, _result: RivalResult) -> Any:
+    return _result.predictions()
+
+
+def best_first(methods: Sequence[Method]) -> list[Method]:
+    """Return the methods by falling accuracy, those without one last."""
+    return sorted(methods, key=lambda m: -1 if m.judged.get("accuracy") is None else m.judged["accuracy"], reverse=True)
+
+
+# Fitting, by a job.
+
+
+def fit_spec(config: RunConfig, rivals: Sequence[str]) -> SweepSpec | None:
+    """Return the sweep that fits rivals on a run's data, split and seed, None where a sweep cannot say it.
+
+    The sweep has the run itself, too, which is not trained anew.
+    """
+    named = next((name for name, values in DATASETS.items() if values == config.dataset), None)
+    named = named or next((name for name, values in DATASETS.items() if values.source == config.dataset.source), None)
+    data = config.dataset.path or named
+    model = config.model.name
+    if data is None:
+        return None
+    try:
+        plain = run_config(data=named, dataset=None if named else config.dataset, model=model, seed=config.seed)
+        settings = {
+            name: value
+            for name, value in _differences(plain.model_dump(), config.model_dump())
+            if applies(config, name)
+        }
+        spec = SweepSpec(data=(data,), models=(model,), seeds=(config.seed,), settings=settings, rivals=tuple(rivals))
+        tasks = spec.tasks()
+    except (UserError, ValidationError):
+        return None
+    return spec if tasks[0].id == config.run_id else None
+
+
+def _differences(base: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted names and values of what is not as in ``base``."""
+    for name, value in other.items():
+        if isinstance(value, Mapping) and isinstance(base.get(name), Mapping):
+            yield from _differences(base[name], value, f"{prefix}{name}.")
+        elif value != base.get(name) and prefix:
+            yield f"{prefix}{name}", value
+
+
+def command(config: RunConfig, rivals: Sequence[str]) -> str | None:
+    """Return the command that fits rivals for the seeds up to a run's, None where the data set was changed by hand."""
+    split, dataset = config.split, config.dataset
+    data = dataset.path or next((name for name, values in DATASETS.items() if values == dataset), None)
+    if data is None:
+        return None
+    words = ["--data", data]
+    if dataset.path is not None:
+        words += ["--view", dataset.view]
+    if split.labelled_ratio is not None:
+        words += ["--labelled-ratio", f"{split.labelled_ratio:g}"]
+    if split.labels_per_class is not None:
+        words += ["--labels-per-class", str(split.labels_per_class)]
+    if split.by_group:
+        words += ["--group-split"]
+    words += ["--models", "", "--rivals", ",".join(rivals), "--seeds", str(config.seed + 1)]
+    return ".venv/bin/python -m ssrvae_core compare " + shlex.join(words)
+
+
+def job_of(spec: SweepSpec, store: RunStore) -> Job | None:
+    """Return the job that works, or worked, on a sweep, None where there is none."""
+    sweep = spec.sweep_id
+    return next((job for job in JobQueue(store).list() if job.id == sweep), None)
+
+
+def offer(page: str, run: Run, store: RunStore, missing: Sequence[str]) -> None:
+    """Let rivals that were not fitted yet be chosen, and fitted by a job; or say how else that is done."""
+    if not missing:
+        return
+    if is_viewer():
+        st.caption(f"Not fitted on this split: {', '.join(RIVAL_TITLES[name] for name in missing)}.")
+        return
+    with st.expander("Fit more rivals", icon=":material/add:", expanded=len(missing) == len(RIVAL_VERSIONS)):
+        quick = [name for name in missing if name in PAPER_RIVALS] or list(missing[:1])
+        chosen = st.multiselect(
+            "Rivals to fit on the same images and labels",
+            missing,
+            default=quick,
+            format_func=RIVAL_TITLES.__getitem__,
+            key=f"{page}-fit-{run.id}-{len(missing)}",
+        )
+        spec = fit_spec(run.config, chosen) if chosen else None
+        if chosen and spec is None:
+            _say_command(run.config, chosen)
+            return
+        if st.button("Fit the rivals", disabled=spec is None, icon=":material/play_arrow:") and spec is not None:
+            JobQueue(store).submit("sweep", spec=spec.model_dump(mode="json"))
+    if spec is not None and (job := job_of(spec, store)) is not None:
+        _watch(store, job)
+
+
+def _say_command(config: RunConfig, chosen: Sequence[str]) -> None:
+    if (line := command(config, chosen)) is None:
+        st.info("The data set of this run was changed by hand, so that these cannot be fitted from here.")
+        return
+    st.markdown("This command fits them; then reload the page:")
+    st.code(line, language="bash")
+
+
+def _watch(store: RunStore, job: Job) -> None:
+    """Say how far a job is while it lives, and show the page anew when it ends."""
+    if job.state not in AT_WORK:
+        if job.state != "finished":
+            st.warning(f"Fitting them was {job.state}. {job.error or ''}")
+        return
+
+    @st.fragment(run_every=2)
+    def progress() -> None:
+        now = JobQueue(store).get(job.id)
+        if now.state not in AT_WORK:
+            st.rerun()
+        st.progress(now.done / max(now.total, 1), f"{now.title}: {now.state}, {now.done} of {now.total} done")
+
+    progress()
