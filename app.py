@@ -23,6 +23,7 @@ page = st.navigation(
             st.Page("pages/confusion.py", title="Confusion", icon=":material/grid_on:"),
             st.Page("pages/supervised_ratio.py", title="Supervised ratio", icon=":material/tune:"),
             st.Page("pages/training_film.py", title="Training film", icon=":material/movie:"),
+            st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
         ],
         "Build": [
             st.Page("pages/data.py", title="Data", icon=":material/folder_open:"),

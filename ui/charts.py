@@ -67,15 +67,10 @@ def show(
     """
     if presenting():
         figure = enlarged(figure)
-    picture = st.session_state.get(PICTURE) or PICTURES[0]
     config = {
         "displaylogo": False,
         "responsive": True,
-        "toImageButtonOptions": {
-            "format": picture.lower(),
-            "filename": file_name,
-            "scale": 1 if picture == "SVG" else 3,
-        },
+        "toImageButtonOptions": camera(file_name),
         "modeBarButtonsToRemove": ["autoScale2d"],
     }
     return st.plotly_chart(
@@ -87,6 +82,12 @@ def show(
         on_select=on_select,
         selection_mode=selection_mode,
     )
+
+
+def camera(file_name: str) -> dict[str, Any]:
+    """Return what plotly's camera button saves: a picture of this name, in the chosen format."""
+    picture = st.session_state.get(PICTURE) or PICTURES[0]
+    return {"format": picture.lower(), "filename": file_name, "scale": 1 if picture == "SVG" else 3}
 
 
 def make_panel(figure: go.Figure, **layout: Any) -> None:

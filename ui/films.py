@@ -20,7 +20,7 @@ from ssrvae_core.figures import theme
 from ssrvae_core.figures.frames import Step, Track
 from ssrvae_core.figures.stage import SIDE
 from ssrvae_core.reports.gather import Film
-from ui import export
+from ui import charts, export
 from ui.state import harmless
 
 FPS = {"epoch": 8.0, "supervised ratio": 2.0}
@@ -208,7 +208,7 @@ def show(
         "offers": {i: text for i, step in enumerate(shown.steps) if (text := (offers or {}).get(step["position"]))},
         "label": label,
         "pause": pause,
-        "name": file_name,
+        "picture": charts.camera(file_name),
         "plotly": _PLOTLY,
     }
     state = _film(key=key, data=data, on_at_change=_nothing, on_width_change=_nothing, on_train_change=_nothing)

@@ -134,7 +134,7 @@ async function run(root, data, tell, ask) {
   const config = {
     displaylogo: false,
     responsive: false,
-    toImageButtonOptions: { format: "svg", filename: data.name },
+    toImageButtonOptions: data.picture,
     modeBarButtonsToRemove: ["autoScale2d", "select2d", "lasso2d"],
   };
   await Plotly.newPlot(graph, traces, { ...layout, template: themed(template, root), autosize: true }, config);

@@ -1,0 +1,221 @@
+"""Compare: up to six runs side by side, and the rivals on the same labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from ssrvae_core.figures import Panel, confusion_figure
+from ssrvae_core.runs.comparison import list_rivals
+from ui import charts, compare, export
+from ui.entry import through_app
+from ui.runs import finished, newest_pair, nothing_yet, panel_titles, panels_of, run_label, store
+from ui.state import harmless, key
+
+PAGE = "compare"
+A_ROW = 3
+HEIGHTS = {1: 420, 2: 420, 3: 330}
+"""Pixels of a panel, by how many stand in a row."""
+
+through_app()
+st.title("Compare")
+runs, broken = store().scan()
+known = {run.id: run for run in runs if run.status.epoch}
+if not known:
+    nothing_yet(unfinished=len(runs) + len(broken))
+    st.stop()
+
+# Which runs.
+
+pair = newest_pair(finished(runs) or list(known.values()))
+default = [run.id for run in pair if run is not None]
+widget = key(PAGE, "runs")
+if widget not in st.session_state:
+    st.session_state[widget], refused = compare.chosen(st.query_params.get("runs"), list(known), default)
+    if refused:
+        what = harmless(", ".join(refused)) or "fewer than two runs"
+        st.warning(f"The address asks for '{what}', which is not to be had here; the other runs are shown.")
+st.session_state[widget] = [run_id for run_id in st.session_state[widget] if run_id in known]
+picked = st.multiselect(
+    "Runs",
+    list(known),
+    format_func=lambda run_id: run_label(known[run_id]),
+    key=widget,
+    max_selections=compare.MOST,
+    help="Two to six; of one run its settings and results are shown.",
+)
+if not picked:
+    st.info("Choose the runs to compare above.")
+    st.stop()
+if st.query_params.get("runs") != ",".join(picked):
+    st.query_params["runs"] = ",".join(picked)
+shown = [known[run_id] for run_id in picked]
+titles = panel_titles(shown)
+offered = {rival.id: rival for rival in compare.rivals_of(shown, list_rivals(store()))}
+if offered:
+    names = dict(zip(offered, compare.rival_titles(list(offered.values())), strict=True))
+    pills = key(PAGE, "rivals")
+    if pills not in st.session_state:
+        st.session_state[pills] = [one for one in (st.query_params.get("rivals") or "").split(",") if one in offered]
+    beside = st.pills(
+        "Rivals on the same labels",
+        list(offered),
+        format_func=names.__getitem__,
+        selection_mode="multi",
+        key=pills,
+    )
+    if beside:
+        st.query_params["rivals"] = ",".join(beside)
+    else:
+        st.query_params.pop("rivals", None)
+    rivals = [offered[rival_id] for rival_id in beside]
+    rival_names = [names[rival_id] for rival_id in beside]
+else:
+    rivals, rival_names = [], []
+if apart := compare.judged_apart(shown):
+    which = ", ".join(titles[shown.index(run)] for run in apart)
+    st.warning(
+        f"These runs are judged on other images than {titles[0]}: {which}. Their numbers do not tell which model is "
+        "better; compare runs on one data set (of a file also with one seed)."
+    )
+if unfinished := [run for run in shown if run.status.state != "finished"]:
+    st.info(
+        "; ".join(
+            f"{run_label(run)} is {run.status.state} at epoch {run.status.epoch} of {run.config.training.epochs}"
+            for run in unfinished
+        )
+        + ". It has no results yet."
+    )
+
+# What was set, and what came of it.
+
+scores = compare.scores(shown, rivals)
+columns = [*titles, *rival_names]
+with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    st.subheader("Results")
+    place = st.container(width="content")  # the export, once everything is there
+st.html(compare.scores_html(scores, columns))
+ids = ", ".join(f"{title}: {run.id}" for title, run in zip(titles, shown, strict=True))
+about = (
+    f"{', '.join(dict.fromkeys(run.data_name for run in shown))}. Runs {ids}; "
+    f"seeds {', '.join(str(run.config.seed) for run in shown)}."
+)
+st.caption(
+    f"{about} A star marks the best of a row: the highest accuracy and F1, the lowest log-likelihood loss, "
+    "calibration error and time."
+)
+
+st.subheader("What was set differently")
+everything = st.toggle("Show every setting", key=key(PAGE, "everything"))
+settings = compare.settings_table(shown, titles, everything=everything)
+if len(settings):
+    st.html(compare.settings_html(settings))
+else:
+    st.caption("Nothing: choose another run beside it." if len(shown) == 1 else "Nothing.")
+
+# How the trainings went.
+
+st.subheader("Training")
+lines = {title: run.metrics() for title, run in zip(titles, shown, strict=True)}
+curves = {quantity: compare.curves_figure(lines, quantity) for quantity in ("loss", "accuracy")}
+for column, (quantity, figure) in zip(st.columns(2), curves.items(), strict=True):
+    with column:
+        charts.show(
+            charts.with_legend_below(figure),
+            key=f"{PAGE}-{quantity}",
+            alt=f"{quantity.capitalize()} against the epoch of {', '.join(titles)}.",
+            file_name=f"compare-{quantity}",
+        )
+
+# Confusion matrices and latents.
+
+judged = [
+    (title, names_, np.array(validation["confusion"]))
+    for title, names_, validation in [
+        *((title, run.class_names, run.status.validation or {}) for title, run in zip(titles, shown, strict=True)),
+        *((title, rival.class_names, rival.validation) for title, rival in zip(rival_names, rivals, strict=True)),
+    ]
+    if validation.get("confusion")
+]
+confusions = {}
+if judged:
+    st.subheader("Confusion")
+    wide = min(A_ROW, len(judged))
+    for first in range(0, len(judged), wide):
+        for column, (title, names_, matrix) in zip(st.columns(wide), judged[first : first + wide], strict=False):
+            figure = confusion_figure(matrix, names_, title=title, highest=max(one.max() for _, _, one in judged))
+            charts.make_panel(figure, coloraxis_showscale=False)
+            confusions[title] = figure
+            with column:
+                charts.show(
+                    figure,
+                    key=f"{PAGE}-confusion-{title}",
+                    alt=f"Confusion matrix of {title}.",
+                    file_name=f"confusion-{title}",
+                    height=HEIGHTS[wide],
+                )
+done = finished(shown)
+latents = {}
+if done:
+    st.subheader("Latent space")
+    readable, panels = panels_of(done)
+    by_id = dict(zip(picked, titles, strict=True))
+    panels = [Panel(by_id[run.id], panel.predictions) for run, panel in zip(readable, panels, strict=True)]
+    drawn = [
+        (run, compare.latents_figure(panel, run.class_names, run.id))
+        for run, panel in zip(readable, panels, strict=True)
+    ]
+    for class_names in dict.fromkeys(run.class_names for run in readable):
+        st.html(charts.legend(next(figure for run, figure in drawn if run.class_names == class_names)))
+    wide = min(A_ROW, len(drawn))
+    for first in range(0, len(drawn), wide):
+        for column, (run, figure) in zip(st.columns(wide), drawn[first : first + wide], strict=False):
+            charts.make_panel(figure)
+            latents[by_id[run.id]] = figure
+            with column:
+                charts.show(
+                    figure,
+                    key=f"{PAGE}-latent-{run.id}",
+                    alt=f"Latent variables of {by_id[run.id]}, coloured by class.",
+                    file_name=f"latent-{run.id}",
+                    height=HEIGHTS[wide],
+                )
+    st.caption(about)
+
+
+def page() -> str:
+    """Put the comparison on a page of its own."""
+    figures = {
+        "Training": {f"{name.capitalize()} against the epoch": figure for name, figure in curves.items()},
+        "Confusion": confusions,
+        "Latent space": latents,
+    }
+    return compare.page(about, scores, columns, settings, figures)
+
+
+with place, st.popover("Export", icon=":material/download:"):
+    st.download_button(
+        "Comparison as HTML, for any browser",
+        data=page,
+        file_name="comparison.html",
+        mime="text/html",
+        on_click="ignore",
+        key=f"{PAGE}-html",
+    )
+    st.download_button(
+        "Results as CSV",
+        data=lambda: export.csv(compare.scores_table(scores, columns, [*picked, *(rival.id for rival in rivals)])),
+        file_name="comparison.csv",
+        mime="text/csv",
+        on_click="ignore",
+        key=f"{PAGE}-csv",
+    )
+    st.download_button(
+        "Settings as CSV",
+        data=lambda: export.csv(compare.settings_table(shown, titles, everything=True)),
+        file_name="settings.csv",
+        mime="text/csv",
+        on_click="ignore",
+        key=f"{PAGE}-settings",
+    )
+    st.caption("The camera above a chart saves that chart.")
