@@ -112,7 +112,8 @@ event = st.dataframe(
 chosen = [([*runs, *broken])[row] for row in event["selection"]["rows"] if row < len(table)]
 whole = [run for run in chosen if run in done]
 if not chosen:
-    st.caption("Select rows, by the boxes at their left, to see, download or delete these runs.")
+    what = "see or download" if is_viewer() else "see, download or delete"
+    st.caption(f"Select rows, by the boxes at their left, to {what} these runs.")
 elif len(chosen) == 1:
     if whole:
         st.markdown(f"**{readable(run_label(whole[0]), store())}**")

@@ -72,7 +72,8 @@ def _curves(run: Run) -> None:
     figure.update_layout(
         xaxis={"domain": [0, 0.39]}, xaxis2={"domain": [0.61, 1]}, yaxis2={"title": {"text": "Accuracy"}}
     )
-    figure.update_traces(line={"color": theme.line_colour(list(MODELS).index(run.config.model.name))})
+    colour = {"color": theme.line_colour(list(MODELS).index(run.config.model.name))}
+    figure.update_traces(line=colour, marker=colour)
     figure.update_layout(margin={"l": 60, "r": 16, "t": 40, "b": 50})
     last = lines[-1]
     accuracy = "" if last["validation_accuracy"] is None else f", accuracy {last['validation_accuracy']:.3f}"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -141,6 +145,19 @@ def test_a_viewer_of_an_empty_store_is_offered_nothing_to_start(make_store, open
     monkeypatch.setenv("SSRVAE_MODE", "viewer")
     app = open_overview()
     assert not app.exception and not {"Start the demo"} & set(labels(app)) and not app.get("file_uploader")
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_serve_takes_the_mode_from_its_argument_else_from_the_environment():
+    def command(*arguments, mode=None):
+        environment = {name: value for name, value in os.environ.items() if name != "SSRVAE_MODE"}
+        environment |= {"SSRVAE_MODE": mode} if mode else {}
+        call = ["make", "-n", "serve", *arguments]
+        return subprocess.run(call, cwd=APP.parent, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert "SSRVAE_MODE=editor" in command()
+    assert "SSRVAE_MODE=viewer" in command("MODE=viewer")
+    assert "SSRVAE_MODE=viewer" in command(mode="viewer")
 
 
 def test_uploads_are_called_as_their_owner_called_them(make_store):
