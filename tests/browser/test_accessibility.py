@@ -1,0 +1,114 @@
+"""What axe finds on every page in both themes, and what can be done without a mouse."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.test_dashboard import PATIENCE, ROOT, browser, server, store  # noqa: F401 (fixtures)
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+
+PAGES = re.findall(r'st\.Page\("pages/(\w+)\.py"', (ROOT / "app.py").read_text())
+IN_THE_NAVIGATION = '[data-testid="stSidebarNavItems"]'
+STREAMLITS_OWN = {
+    "list": (IN_THE_NAVIGATION, "Streamlit groups the pages of its navigation by a div inside of the list."),
+    "listitem": (IN_THE_NAVIGATION, "The same div stands between these items and their list."),
+}
+"""Rules that Streamlit itself breaks: where, which is the only place they are let pass, and why."""
+
+
+def settle(page):
+    """Wait until the script has run, every chart is drawn and nothing is loading."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator(".stPlotlyChart:not(:has(.main-svg))")).to_have_count(0, timeout=PATIENCE)
+    page.wait_for_timeout(1000)  # a chart grows into its place
+
+
+def severe(page):
+    """Serious and critical violations on a page, but for Streamlit's own, one line each."""
+    found = []
+    for violation in Axe().run(page).response["violations"]:
+        rule = violation["id"]
+        for node in violation["nodes"]:
+            place, _ = STREAMLITS_OWN.get(rule, ("", ""))
+            target = node["target"][0]
+            inside = (
+                place
+                and isinstance(target, str)
+                and page.locator(target).first.evaluate("(element, place) => element.closest(place) !== null", place)
+            )
+            if violation["impact"] in ("serious", "critical") and not inside:
+                found.append(f"{rule}: {node['html'][:160]}")
+    return found
+
+
+@pytest.fixture
+def open_in(browser, server):  # noqa: F811
+    """Open an address in a theme."""
+    contexts = []
+
+    def go(path, theme="light"):
+        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme))
+        page = contexts[-1].new_page()
+        page.goto(f"{server}/{path}")
+        expect(page.locator("h1")).to_be_visible(timeout=PATIENCE)
+        settle(page)
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+
+
+def test_the_pages_are_those_of_the_dashboard():
+    assert {"overview", "latent_space", "learn"} <= set(PAGES)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious(name, theme, open_in):
+    page = open_in("" if name == "overview" else name, theme)
+    assert not severe(page)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_the_gallery_and_in_a_presentation(theme, open_in):
+    page = open_in("confusion?present=1&true=0", theme)
+    expect(page.locator(".gallery figure").first).to_be_visible(timeout=PATIENCE)
+    assert not severe(page)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_chart_and_image_says_what_it_shows(name, open_in):
+    page = open_in("" if name == "overview" else name)
+    assert page.locator(".stPlotlyChart:not([aria-label])").count() == 0
+    assert page.locator("img:not([alt])").count() == 0
+
+
+def test_the_presentation_is_entered_left_and_kept_by_keyboard(open_in):
+    page = open_in("learn")
+    size = "getComputedStyle(document.documentElement).fontSize"
+    before = float(page.evaluate(size).removesuffix("px"))
+    page.get_by_role("switch", name="Presentation").focus()
+    page.keyboard.press("Space")
+    leave = page.get_by_role("button", name="Leave the presentation")
+    expect(leave).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden(timeout=PATIENCE)
+    page.wait_for_url(re.compile("present=1"), timeout=PATIENCE)
+    assert float(page.evaluate(size).removesuffix("px")) == pytest.approx(1.4 * before)
+
+    page.get_by_test_id("stTopNavSection").first.press("Enter")
+    page.get_by_role("menuitem", name="Confusion").press("Enter")
+    expect(page.locator("h1")).to_have_text("Confusion", timeout=PATIENCE)
+    page.wait_for_url(re.compile("confusion.*present=1"), timeout=PATIENCE)
+
+    again = open_in(page.url.split("/", 3)[3])
+    again.get_by_role("button", name="Leave the presentation").press("Enter")
+    expect(again.get_by_test_id("stSidebar")).to_be_visible(timeout=PATIENCE)
+    expect(again.get_by_role("button", name="Leave the presentation")).to_have_count(0, timeout=PATIENCE)
+    assert "present" not in again.url
