@@ -47,9 +47,8 @@ ours = [
 ]
 others = rivals.best_first([rivals.method(fitted[name]) for name in picked])
 methods = [*ours, *others]
-readable = [method for method in methods if method.panel is not None]
-told = [method.panel for method in readable]
-told_ids = [method.id for method in readable]
+told = {method.name: method.panel for method in methods if method.panel is not None}
+ids_of = {method.name: method.id for method in methods}
 counts = {method.title: np.array(method.judged["confusion"]) for method in methods if method.judged.get("confusion")}
 of_rivals = (
     f" Rivals: {', '.join(f'{method.title} {method.id}' for method in others)}, {labels_text(runs[0])}, "
@@ -75,7 +74,7 @@ with right, st.container(horizontal=True, vertical_alignment="bottom", horizonta
             "Confusion",
             about + of_rivals,
             figure=lambda: confusion_figures(counts, class_names, normalise=shown == "shares"),
-            table=lambda: table(everything, told, told_ids, class_names),
+            table=lambda: table(everything, list(told.values()), [ids_of[name] for name in told], class_names),
         )
 
 # The matrices. A click on a cell sets the three pickers below them.
@@ -123,7 +122,7 @@ st.caption(about + of_rivals)
 
 st.subheader("Images of a cell")
 classes = {ANY: "any class"} | {str(index): name for index, name in enumerate(class_names)}
-titles = {method.name: method.title for method in readable}
+titles = {name: panel.title for name, panel in told.items()}
 columns = st.columns(3)
 with columns[0]:
     asked = pick(PAGE, "of", "Model or rival", list(titles), "left", format_func=titles.__getitem__)
@@ -131,11 +130,10 @@ with columns[1]:
     true = pick(PAGE, "true", "True class", list(classes), ANY, format_func=classes.__getitem__)
 with columns[2]:
     predicted = pick(PAGE, "predicted", "Predicted class", list(classes), ANY, format_func=classes.__getitem__)
-by = next(method for method in readable if method.name == asked)
-behind = [*panels, *([by.panel] if by not in ours else [])]
-behind_ids = [*(method.id for method in ours), *([by.id] if by not in ours else [])]
-ids = cell_ids(by.panel.predictions, *(None if chosen == ANY else int(chosen) for chosen in (true, predicted)))
-export.selection(ids, runs[0], behind, behind_ids, of=len(everything))
+by = told[asked]
+behind = {method.name: told[method.name] for method in ours} | {asked: by}
+ids = cell_ids(by.predictions, *(None if chosen == ANY else int(chosen) for chosen in (true, predicted)))
+export.selection(ids, runs[0], list(behind.values()), [ids_of[name] for name in behind], of=len(everything))
 st.caption("Click a cell of a matrix, or choose the classes here.")
 gallery = st.container()  # filled last: the first model takes a while to load
 
@@ -156,7 +154,7 @@ st.html(
             for method in ranked
         ],
         caption=f"The most accurate first; N = {len(everything)} validation images",
-        ours=[at for at, method in enumerate(ranked) if method in ours],
+        ours=[at for at, method in enumerate(ranked) if method.name in ("left", "right")],
     )
 )
 st.caption(
@@ -171,7 +169,7 @@ rivals.offer(PAGE, runs[0], store(), [name for name in RIVAL_VERSIONS if name no
 curves = {
     method.title: method.judged["accuracy_by_angle"] for method in methods if method.judged.get("accuracy_by_angle")
 }
-bins = {method.title: reliability(method.panel.predictions) for method in readable if method.judged.get("confusion")}
+bins = {panel.title: reliability(panel.predictions) for panel in told.values() if panel.title in counts}
 left, right = st.columns(2)
 with left:
     st.subheader("Accuracy against the angle")
@@ -215,4 +213,4 @@ for start in range(0, len(methods), ABREAST):
             st.html(tables.html(("Class (images)", "Precision", "Recall", "F1"), rows, caption=method.title))
 
 with gallery:
-    show_gallery(PAGE, ids, runs, behind, by=by.panel)
+    show_gallery(PAGE, ids, runs, list(behind.values()), by=by)

@@ -168,10 +168,25 @@ def offer(page: str, run: Run, store: RunStore, missing: Sequence[str]) -> None:
         if chosen and spec is None:
             _say_command(run.config, chosen)
             return
-        if st.button("Fit the rivals", disabled=spec is None, icon=":material/play_arrow:") and spec is not None:
-            JobQueue(store).submit("sweep", spec=spec.model_dump(mode="json"))
+        st.button(
+            "Fit the rivals",
+            disabled=spec is None,
+            icon=":material/play_arrow:",
+            on_click=_submit,
+            args=(store, spec, f"{page}-refused"),
+        )
+        if refused := st.session_state.pop(f"{page}-refused", None):
+            st.error(refused)
     if spec is not None and (job := job_of(spec, store)) is not None:
         _watch(store, job)
+
+
+def _submit(store: RunStore, spec: SweepSpec, refused: str) -> None:
+    """Queue a sweep; where that is refused, keep the sentence for the page."""
+    try:
+        JobQueue(store).submit("sweep", spec=spec.model_dump(mode="json"))
+    except UserError as error:
+        st.session_state[refused] = str(error)
 
 
 def _say_command(config: RunConfig, chosen: Sequence[str]) -> None:

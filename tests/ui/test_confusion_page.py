@@ -1,0 +1,145 @@
+"""Confusion: the rivals beside the models, and how more of them are fitted."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from ssrvae_core.config import run_config
+from ssrvae_core.runs.comparison import RIVALS_DIRECTORY, find_rival, rival_id, rival_result
+from ssrvae_core.runs.jobs import JobQueue
+from tests.ui.conftest import tiny_config
+from tests.ui.test_pages import said
+from ui.rivals import command, fit_spec, fitted
+from ui.tables import html
+
+
+@pytest.fixture(scope="session")
+def with_tree(trained, tmp_path_factory):
+    """A directory of rivals with a decision tree on the trained runs' split."""
+    from ssrvae_core.runs import RunStore
+
+    store = RunStore(tmp_path_factory.mktemp("fitted"))
+    rival_result(tiny_config("ss-vae"), "decision-tree", store, "cpu")
+    return store.root / RIVALS_DIRECTORY
+
+
+@pytest.fixture
+def rivals_store(make_store, with_tree):
+    store = make_store("two")
+    shutil.copytree(with_tree, store.root / RIVALS_DIRECTORY)
+    return store
+
+
+def tables(app):
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def test_a_rival_on_the_same_split_stands_beside_the_models_with_its_numbers(rivals_store, open_page):
+    result = find_rival(tiny_config("ss-vae"), "decision-tree", rivals_store)
+    app = open_page("confusion")
+    assert not app.exception and not app.error and not app.warning
+    assert f"Decision tree {result.id}" in said(app)
+    assert f"<td>{result.accuracy:.3f}</td>" in tables(app)
+    assert len(app.get("plotly_chart")) == 3 + 2
+    assert tables(app).count("Decision tree") >= 2
+
+
+def test_methods_are_ranked_by_accuracy_whoever_wins(rivals_store, open_page):
+    accuracy = {
+        run.config.model.name.replace("vae", "VAE"): run.status.validation["accuracy"] for run in rivals_store.runs()
+    }
+    accuracy["Decision tree"] = find_rival(tiny_config("ss-vae"), "decision-tree", rivals_store).accuracy
+    board = next(e.proto.body for e in open_page("confusion").get("html") if "most accurate first" in e.proto.body)
+    places = {name: board.index(f">{name}<") for name in accuracy}
+    best, *_, worst = sorted(accuracy, key=accuracy.get, reverse=True)
+    assert places[best] < places[worst] or accuracy[best] == accuracy[worst]
+
+
+def test_a_rivals_cell_is_restored_from_the_address_with_its_images(rivals_store, open_page):
+    result = find_rival(tiny_config("ss-vae"), "decision-tree", rivals_store)
+    true, predicted, n = max(
+        ((t, p, n) for t, row in enumerate(result.validation["confusion"]) for p, n in enumerate(row)),
+        key=lambda cell: cell[2],
+    )
+    app = open_page("confusion", of="decision-tree", true=str(true), predicted=str(predicted))
+    assert not app.exception and not app.warning
+    assert f"**{n} selected** of 32" in said(app)
+    assert f"Decision tree: {result.class_names[predicted]}" in tables(app).replace('<span class="wrong">', "")
+
+
+def test_rivals_can_be_left_out_and_the_address_says_so(rivals_store, open_page):
+    app = open_page("confusion", rivals="none")
+    assert len(app.get("plotly_chart")) == 2 + 2
+    assert "Decision tree" not in said(app)
+    app.multiselect[0].set_value(["decision-tree"]).run()
+    assert "rivals" not in app.query_params
+    assert len(app.get("plotly_chart")) == 3 + 2
+
+
+@pytest.mark.parametrize("value", ["<script>", "knn", "", "9" * 3000])
+def test_unknown_rivals_fall_back_with_a_sentence(value, rivals_store, open_page):
+    app = open_page("confusion", rivals=value)
+    assert not app.exception and not app.error
+    assert any("as rivals, which is not to be had here" in warning.value for warning in app.warning)
+    assert "<script" not in said(app)
+
+
+def test_a_rival_whose_directory_is_broken_counts_as_not_fitted(rivals_store, open_page):
+    path = rivals_store.root / RIVALS_DIRECTORY / rival_id(tiny_config("ss-vae"), "decision-tree")
+    (path / "result.json").write_text('{"id": 3')
+    app = open_page("confusion")
+    assert not app.exception and not app.error
+    assert "Decision tree" in app.multiselect[1].options
+
+
+def test_a_rival_whose_predictions_are_torn_keeps_its_matrix(rivals_store, open_page):
+    path = rivals_store.root / RIVALS_DIRECTORY / rival_id(tiny_config("ss-vae"), "decision-tree")
+    (path / "validation.npz").write_bytes(b"PK\x03\x04 torn")
+    app = open_page("confusion", of="decision-tree")
+    assert not app.exception and not app.error
+    assert any("images of Decision tree cannot be shown" in warning.value for warning in app.warning)
+    assert len(app.get("plotly_chart")) == 3 + 2
+
+
+def test_fitting_is_a_job_never_the_pages_own_work(rivals_store, open_page, monkeypatch):
+    asked = []
+    monkeypatch.setattr(JobQueue, "submit", lambda queue, kind, **given: asked.append((kind, given["spec"])))
+    app = open_page("confusion")
+    app.multiselect[1].set_value(["knn", "xgboost"]).run()
+    next(button for button in app.button if button.label == "Fit the rivals").click().run()
+    assert not app.exception
+    [(kind, spec)] = asked
+    assert kind == "sweep" and list(spec["rivals"]) == ["knn", "xgboost"]
+    assert set(fitted(rivals_store.runs()[0], rivals_store)) == {"decision-tree"}
+
+
+def test_a_viewer_cannot_fit(rivals_store, open_page, monkeypatch):
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    app = open_page("confusion")
+    assert not app.exception and not app.error
+    assert "Fit the rivals" not in [button.label for button in app.button]
+    assert "Not fitted on this split: Random forest" in said(app)
+
+
+@pytest.mark.parametrize("model", ["ss-vae", "ss-rvae"])
+def test_the_job_has_the_run_itself_and_the_rivals_on_its_split(model):
+    config = tiny_config(model, seed=3)
+    run, *others = fit_spec(config, ["knn", "cnn"]).tasks()
+    assert run.id == config.run_id
+    assert [task.id for task in others] == [rival_id(config, name) for name in ("knn", "cnn")]
+
+
+def test_the_command_names_the_split_and_there_is_none_for_data_changed_by_hand():
+    config = run_config(preset="teaching", labelled_ratio=0.05, seed=2)
+    assert command(config, ["knn"]).endswith(
+        "compare --data cards-teaching --labelled-ratio 0.05 --models '' --rivals knn --seeds 3"
+    )
+    assert command(tiny_config("ss-vae"), ["knn"]) is None
+
+
+def test_a_table_escapes_what_is_in_it():
+    page = html(("<b>", "x"), [("<script>", "1")], caption="<i>", ours=[0])
+    assert "<script>" not in page and "<i>" not in page and "<b>" not in page
+    assert "class=ours" in page and 'scope="row"' in page
