@@ -14,21 +14,25 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from ssrvae_core.data import read_images
 from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.comparison import find_rival, rival_result
 from ssrvae_core.runs.execute import train_run
 from tests.ui.conftest import tiny_config
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60_000
+RIVAL = "decision-tree"
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """An ss-VAE and an ss-rVAE, trained for one epoch on a few tiny cards."""
+    """An ss-VAE and an ss-rVAE, trained for one epoch on a few tiny cards, and a rival fitted on the same."""
     store = RunStore(tmp_path_factory.mktemp("browser"))
     for model in ("ss-vae", "ss-rvae"):
         train_run(tiny_config(model), store, device="cpu")
+    rival_result(tiny_config("ss-vae"), RIVAL, store, "cpu")
     return store
 
 
@@ -97,15 +101,35 @@ def _drawn_area(page, chart):
     return area.bounding_box()
 
 
-def _lasso_everything(page, chart):
+def _lasso(page, chart, right=0.98):
+    """Draw a lasso around all points of a chart, or around those left of a share of its width."""
     box = _drawn_area(page, chart)
-    corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.03)]
+    corners = [(0.02, 0.02), (right, 0.02), (right, 0.98), (0.02, 0.98), (0.02, 0.03)]
     points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
     page.mouse.move(*points[0])
     page.mouse.down()
     for point in points[1:]:
         page.mouse.move(*point, steps=8)
     page.mouse.up()
+
+
+def _lit(page):
+    """Ids of the samples that stand out in each chart, None where all points are alike."""
+    return page.locator(".js-plotly-plot").evaluate_all(
+        """charts => charts.map(chart => {
+             const points = chart._fullData.filter(trace => trace.customdata);
+             if (points.every(trace => !trace.selectedpoints)) return null;
+             return points.flatMap(trace => trace.selectedpoints.map(at => trace.customdata[at])).sort((a, b) => a - b);
+           })"""
+    )
+
+
+def _wait_until_lit(page, condition):
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not condition(lit := _lit(page)):
+        assert time.monotonic() < deadline, lit
+        page.wait_for_timeout(100)
+    return lit
 
 
 def test_a_permalink_is_the_first_thing_a_fresh_server_is_asked_for(open_page, store):
@@ -120,14 +144,69 @@ def test_a_permalink_is_the_first_thing_a_fresh_server_is_asked_for(open_page, s
 def test_a_lasso_shows_the_images_of_the_points_in_it(open_page):
     page = open_page("latent_space")
     expect(page.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
-    _lasso_everything(page, 0)
+    _lasso(page, 0)
     expect(page.get_by_text("32 selected")).to_be_visible(timeout=PATIENCE)
-    expect(page.locator(".gallery figure")).to_have_count(12, timeout=PATIENCE)
-    expect(page.locator(".gallery figure").first.locator("img")).to_have_count(3)
+    figures = page.locator(".gallery").first.locator("figure")
+    expect(figures).to_have_count(12, timeout=PATIENCE)  # the second gallery shows neighbours
+    expect(figures.first.locator("img")).to_have_count(3)
     expect(page.locator(".gallery figcaption").first).to_contain_text(re.compile(r"ss-rVAE: .*confidence .*\d°"))
     with page.expect_download() as download:
         page.get_by_role("button", name="Selection as CSV").click()
     assert len(Path(download.value.path()).read_text().splitlines()) == 1 + 2 * 32
+
+
+def test_points_lassoed_in_either_scatter_light_up_in_the_other_until_a_double_click(open_page):
+    page = open_page("latent_space")
+    expect(page.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=PATIENCE)
+    assert _lit(page) == [None, None]
+
+    def both_alike(lit):
+        return len(lit) == 2 and lit[0] is not None and lit[0] == lit[1]
+
+    _lasso(page, 0, right=0.5)
+    first, _ = _wait_until_lit(page, both_alike)
+    assert 0 < len(first) < 32
+    expect(page.get_by_text(f"{len(first)} selected", exact=True)).to_be_visible(timeout=PATIENCE)
+    _lasso(page, 1, right=0.6)
+    second, _ = _wait_until_lit(page, lambda lit: both_alike(lit) and lit[0] != first)
+    expect(page.get_by_text(f"{len(second)} selected", exact=True)).to_be_visible(timeout=PATIENCE)
+    page.wait_for_timeout(1500)  # nothing goes on by itself
+    assert _lit(page) == [second, second]
+    box = _drawn_area(page, 0)
+    page.mouse.dblclick(box["x"] + 3, box["y"] + 3)
+    _wait_until_lit(page, lambda lit: lit == [None, None])
+    expect(page.get_by_text("0 selected", exact=True)).to_be_visible(timeout=PATIENCE)
+
+
+def test_a_zoom_outlives_a_selection(open_page):
+    page = open_page("latent_space")
+    expect(page.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
+    chart = page.locator(".js-plotly-plot").first
+    _drawn_area(page, 0)
+    whole = chart.evaluate("chart => [...chart._fullLayout.xaxis.range]")
+    chart.hover()
+    chart.locator('[data-title="Zoom in"]').click()
+    page.wait_for_timeout(1000)
+    zoomed = chart.evaluate("chart => [...chart._fullLayout.xaxis.range]")
+    assert zoomed[0] > whole[0] and zoomed[1] < whole[1]
+    _lasso(page, 1)
+    _wait_until_lit(page, lambda lit: len(lit) == 2 and None not in lit)
+    assert chart.evaluate("chart => [...chart._fullLayout.xaxis.range]") == pytest.approx(zoomed)
+
+
+def test_samples_are_selected_by_the_keyboard_alone_and_saved_as_images(open_page, store, tmp_path):
+    ids = store.runs()[0].predictions().ids[:3]
+    page = open_page("latent_space")
+    field = page.get_by_label("Select by sample id")
+    field.fill(", ".join(map(str, ids)))
+    field.press("Enter")
+    expect(page.get_by_text("3 selected", exact=True)).to_be_visible(timeout=PATIENCE)
+    _wait_until_lit(page, lambda lit: lit == [sorted(ids.tolist())] * 2)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Selection as npz").click()
+    download.value.save_as(tmp_path / "selection.npz")
+    assert sorted(read_images(tmp_path / "selection.npz").ids) == sorted(ids)
 
 
 def test_what_is_chosen_comes_back_from_the_address(open_page):
@@ -159,6 +238,27 @@ def test_a_clicked_cell_shows_its_images(open_page, store):
     page.mouse.up()
     expect(page.get_by_text(f"{images} selected", exact=True)).to_be_visible(timeout=PATIENCE)
     assert "of=right" in page.url and f"true={true}" in page.url and f"predicted={predicted}" in page.url
+
+
+def test_a_clicked_cell_of_a_rival_shows_its_images(open_page, store):
+    result = find_rival(tiny_config("ss-vae"), RIVAL, store)
+    confusion = result.validation["confusion"]
+    true, predicted, images = max(
+        ((row, column, n) for row, counts in enumerate(confusion) for column, n in enumerate(counts)),
+        key=lambda cell: cell[2],
+    )
+    page = open_page("confusion")
+    expect(page.locator(".gallery figure")).to_have_count(12, timeout=PATIENCE)
+    box = _drawn_area(page, 2)
+    page.mouse.move(
+        box["x"] + (predicted + 0.5) * box["width"] / 4, box["y"] + (true + 0.5) * box["height"] / 4, steps=10
+    )
+    expect(page.locator(".hoverlayer").nth(2)).to_contain_text(f"{images} images", timeout=PATIENCE)
+    page.mouse.down()
+    page.mouse.up()
+    expect(page.get_by_text(f"{images} selected", exact=True)).to_be_visible(timeout=PATIENCE)
+    assert f"of={RIVAL}" in page.url and f"true={true}" in page.url and f"predicted={predicted}" in page.url
+    expect(page.locator(".gallery figcaption").first).to_contain_text("Decision tree: ", timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("path", ["", "latent_space", "confusion"])
