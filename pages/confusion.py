@@ -38,7 +38,7 @@ with left:
         list(fitted),
         list(fitted),
         format_func=rivals.RIVAL_TITLES.__getitem__,
-        of=runs[0].id,
+        of=f"{runs[0].id}-{len(fitted)}",  # one that was just fitted is shown
         help="Other methods, fitted on the same labelled images and judged on the same validation images",
     )
 ours = [
