@@ -1,0 +1,218 @@
+"""Supervised ratio, Training film and Compare on every kind of store."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.jobs import JobQueue
+from tests.ui.conftest import copy_run, tiny_config
+from tests.ui.ratio_stores import (
+    PAGES,
+    add_rival,
+    break_predictions,
+    copy_all,
+    make_ratio_store,
+    open_film_page,
+    ratio_config,
+)
+from ui import ratio_film
+
+HOSTILE = ["<script>alert(1)</script>", "../../../etc/passwd", "0" * 5000 + "x", "", "__proto__", "nan", "-1e999"]
+POINTS = tuple((model, ratio, 0) for model in ("ss-vae", "ss-rvae") for ratio in (0.05, 0.1))
+
+
+@pytest.fixture
+def store_of(trained, tmp_path, monkeypatch):
+    """Build the store the dashboard looks at, of runs at these (model, ratio, seed)."""
+
+    def make(points):
+        store = make_ratio_store(trained, tmp_path / "store", points)
+        monkeypatch.setenv("SSRVAE_STORE", str(store.root))
+        return store
+
+    return make
+
+
+def said(app):
+    kinds = (app.info, app.warning, app.error, app.caption, app.markdown)
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def film_data(app):
+    """What the film's component was sent."""
+    (component,) = app.get("bidi_component")
+    return json.loads(component.proto.json)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_store_says_what_to_do(page, make_store):
+    make_store("empty")
+    app = open_film_page(page)
+    assert not app.exception and not app.error
+    assert "no runs in this store yet" in app.info[0].value
+
+
+@pytest.mark.parametrize("kind", ["one", "two", "many", "broken"])
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_on_any_store(page, kind, make_store):
+    make_store(kind)
+    app = open_film_page(page)
+    assert not app.exception and not app.error
+
+
+def test_runs_without_a_ratio_are_not_taken_for_a_film(make_store):
+    make_store("two")
+    assert "No run of this store was trained at a supervised ratio" in open_film_page("ratio").info[0].value
+
+
+@pytest.mark.parametrize("points", [POINTS, POINTS[:1], [(m, r, s) for m, r, _ in POINTS for s in range(50)]])
+def test_the_film_shows_every_ratio_and_those_not_trained_yet(points, store_of):
+    store_of(points)
+    app = open_film_page("ratio")
+    assert not app.exception and not app.error
+    steps = film_data(app)["steps"]
+    assert [step["position"] for step in steps] == [0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
+    assert {step["position"] for step in steps if not step["missing"]} == {ratio for _, ratio, _ in points}
+    models = "ss-VAE and ss-rVAE" if len(points) > 1 else "ss-VAE"
+    assert film_data(app)["offers"]["0"] == f"Train {models} at 1 %"
+    assert "N = 32 validation images" in said(app) and "seed 0" in said(app)
+
+
+def test_a_model_missing_at_one_ratio_is_offered_alone(store_of):
+    store_of([*POINTS[:3]])
+    data = film_data(open_film_page("ratio", ratio="0.1"))
+    at = [step["position"] for step in data["steps"]].index(0.1)
+    assert data["offers"][str(at)] == "Train ss-rVAE at 10 %"
+    assert "ss-rVAE is not trained here" in data["steps"][at]["told"]
+
+
+def test_a_viewer_is_offered_no_training(store_of, monkeypatch):
+    store_of(POINTS)
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    app = open_film_page("ratio")
+    assert not app.exception and film_data(app)["offers"] == {}
+    assert any(step["missing"] for step in film_data(app)["steps"])
+
+
+def test_the_address_opens_the_film_at_its_ratio_and_keeps_it(store_of):
+    store_of(POINTS)
+    app = open_film_page("ratio", ratio="0.05")
+    data = film_data(app)
+    assert data["steps"][data["start"]]["position"] == 0.05 and not app.warning
+    assert app.query_params["ratio"] in ("0.05", ["0.05"])
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize(("page", "names"), [("ratio", ("ratio", "seed", "of")), ("film", ("epoch", "left", "curve"))])
+def test_a_hostile_address_falls_back_with_a_sentence(page, names, value, store_of):
+    store_of([*POINTS, ("ss-vae", 0.05, 1)])
+    app = open_film_page(page, **dict.fromkeys(names, value))
+    assert not app.exception and not app.error
+    assert len([w for w in app.warning if "not to be had here" in w.value]) == len(names)
+    assert "<script" not in said(app)
+    assert all(app.query_params.get(name) not in (value, [value]) for name in names)
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_hostile_comparison_falls_back_to_the_newest_pair(value, store_of):
+    store_of(POINTS)
+    app = open_film_page("compare", runs=value, rivals=value)
+    assert not app.exception and not app.error
+    assert len(app.multiselect[0].value) == 2 and "not to be had here" in app.warning[0].value
+    assert "<script" not in said(app)
+
+
+def test_another_seed_shows_its_own_frames_under_the_mean_of_all(store_of):
+    store_of([*POINTS, ("ss-vae", 0.05, 1), ("ss-rvae", 0.05, 1)])
+    app = open_film_page("ratio", seed="1", ratio="0.05")
+    data = film_data(app)
+    trained = [step["position"] for step in data["steps"] if not step["missing"]]
+    assert trained == [0.05]
+    assert "mean over the seeds 0, 1" in said(app) and "seed 1" in said(app)
+
+
+def test_rivals_on_the_same_data_are_curves_of_the_film(store_of):
+    store = store_of(POINTS)
+    add_rival(store, store.runs()[0])
+    app = open_film_page("ratio")
+    assert "k nearest neighbours" in film_data(app)["figure"]
+    assert "Dashed: other methods" in said(app)
+
+
+def test_predictions_that_cannot_be_read_cost_their_own_frame_alone(store_of):
+    store = store_of(POINTS)
+    broken = store.runs()[0]
+    break_predictions(broken)
+    app = open_film_page("ratio")
+    assert not app.exception
+    assert broken.id in app.error[0].value
+    assert len(film_data(app)["steps"]) == 6
+
+
+def test_training_what_is_missing_queues_a_job_for_each_model_and_the_page_shows_them(store_of, monkeypatch):
+    store = store_of(POINTS)
+    monkeypatch.setattr("ssrvae_core.runs.jobs.ensure_dispatcher", lambda store: None)
+    configs = [ratio_config(model, 0.2) for model in ("ss-vae", "ss-rvae")]
+    ratio_film.train(store, configs)
+    assert {job.id for job in JobQueue(store).list()} == {config.run_id for config in configs}
+    app = open_film_page("ratio")
+    assert not app.exception
+    assert len(app.get("progress")) == 2
+    assert [button.label for button in app.button if "Cancel" in button.label] == ["Cancel", "Cancel"]
+    at = [step["position"] for step in film_data(app)["steps"]].index(0.2)
+    assert str(at) not in film_data(app)["offers"]
+
+
+@pytest.mark.parametrize("page", ["ratio", "film", "compare"])
+def test_what_is_shown_can_be_taken_away(page, store_of):
+    store_of(POINTS)
+    app = open_film_page(page)
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert any("HTML" in label for label in labels) and any("CSV" in label for label in labels)
+    assert page == "compare" or "Film as GIF" in labels
+
+
+def test_the_training_film_shows_a_pair_in_step_and_one_run_alone(trained, tmp_path, monkeypatch):
+    store = copy_all(trained, tmp_path / "store")
+    monkeypatch.setenv("SSRVAE_STORE", str(store.root))
+    app = open_film_page("film")
+    assert not app.exception and "ss-VAE is right about" in film_data(app)["steps"][0]["told"]
+    alone = open_film_page("film", right="none")
+    assert not alone.exception and "ss-rVAE" not in film_data(alone)["steps"][0]["told"]
+
+
+def test_a_run_still_training_has_a_film_of_the_epochs_so_far(trained, tmp_path, monkeypatch):
+    store = copy_all(trained, tmp_path / "store")
+    run = store.runs()[0]
+    live = copy_run(store, run, tiny_config(run.config.model.name, **{"training.epochs": 9}), state="running")
+    (live.path / "validation.npz").unlink()
+    monkeypatch.setenv("SSRVAE_STORE", str(store.root))
+    app = open_film_page("film", left=live.id)
+    assert not app.exception and not app.error
+    assert "is at epoch 1 of 9; the film has the epochs so far" in said(app)
+    assert "Where a training has ended, its last epoch stays." in said(app)
+
+
+def test_a_comparison_has_results_differences_and_rivals(store_of):
+    store = store_of(POINTS)
+    pair = [run for run in store.runs() if run.config.split.labelled_ratio == 0.1]
+    rival = add_rival(store, pair[0], accuracy=0.987)
+    app = open_film_page("compare", runs=",".join(run.id for run in pair), rivals=rival.id)
+    assert not app.exception and not app.error and not app.warning
+    assert [run.id for run in pair] == app.multiselect[0].value
+    pages = "\n".join(element.proto.body for element in app.get("html"))
+    assert "k nearest neighbours" in pages and "0.987" in pages
+    assert "model.rotation" in pages and "training.epochs" not in pages
+    app.toggle(key="compare-everything").set_value(True).run()
+    assert "training.epochs" in "\n".join(element.proto.body for element in app.get("html"))
+
+
+def test_a_comparison_of_other_images_warns(store_of, trained):
+    own = store_of(POINTS).runs()[0]
+    store = RunStore(own.path.parent)
+    stranger = copy_run(store, trained.runs()[0], ratio_config("ss-rvae", 0.1, **{"dataset.seed": 5}))
+    app = open_film_page("compare", runs=f"{own.id},{stranger.id}")
+    assert any("judged on other images" in warning.value for warning in app.warning)

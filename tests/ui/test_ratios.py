@@ -1,0 +1,98 @@
+"""Which runs make one film over the supervised ratio, and what is missing in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ssrvae_core.config import run_config
+from ssrvae_core.runs.directory import Status
+from ssrvae_core.runs.store import Run
+from ui import ratios
+from ui.films import Reel, asked_position, look_of
+
+SOME = ((model, ratio, seed) for model in ("ss-vae", "ss-rvae") for ratio in (0.05, 0.1) for seed in (0, 1))
+POINTS = tuple(SOME)
+
+
+def made(model, ratio, seed=0, data=None, **settings):
+    config = run_config(preset="teaching", data=data, model=model, labelled_ratio=ratio, seed=seed, settings=settings)
+    status = Status(state="finished", epoch=16, class_names=("a", "b"), validation={"accuracy": 0.5, "n": 4})
+    return Run(config.run_id, None, config, status)
+
+
+def test_both_models_at_all_ratios_and_seeds_are_one_family():
+    (family,) = ratios.families([made(*point) for point in POINTS])
+    assert family.models == ["ss-vae", "ss-rvae"]
+    assert family.ratios == [0.05, 0.1] and family.seeds == [0, 1]
+    assert len(family.runs) == 8 and not family.others
+
+
+def test_runs_without_a_ratio_belong_to_none():
+    config = run_config(preset="teaching", labels_per_class=4)
+    assert not ratios.families([Run(config.run_id, None, config, Status(state="finished"))])
+
+
+def test_another_data_set_or_training_is_another_family_and_its_label_says_so():
+    found = ratios.families(
+        [made("ss-vae", 0.1), made("ss-vae", 0.1, **{"training.epochs": 3}), made("ss-vae", 0.1, data="digits")]
+    )
+    assert len(found) == 3
+    labels = list(ratios.family_labels(found).values())
+    assert labels == ["cards-teaching \u00b7 epochs 16", "cards-teaching \u00b7 epochs 3", "digits"]
+
+
+def test_of_a_model_with_two_settings_of_its_own_the_more_frequent_stays():
+    usual = [made("ss-rvae", ratio) for ratio in (0.05, 0.1)]
+    (family,) = ratios.families([made("ss-rvae", 0.2, **{"model.radii": 10}), *usual])
+    assert list(family.runs) == usual and family.others == 1
+
+
+def test_a_missing_run_has_exactly_the_settings_of_its_models_other_runs():
+    settings = {"training.epochs": 3, "model.radii": 10}
+    (family,) = ratios.families([made("ss-rvae", 0.05, **settings), made("ss-vae", 0.05, **{"training.epochs": 3})])
+    configs = ratios.missing(family, 0.2, seed=4)
+    assert [config.run_id for config in configs] == [
+        made("ss-vae", 0.2, 4, **{"training.epochs": 3}).id,
+        made("ss-rvae", 0.2, 4, **settings).id,
+    ]
+
+
+def test_only_the_model_that_is_not_trained_there_is_missing():
+    (family,) = ratios.families([made("ss-rvae", 0.05), made("ss-rvae", 0.1), made("ss-vae", 0.05)])
+    assert [config.model.name for config in ratios.missing(family, 0.1, 0)] == ["ss-vae"]
+    assert not ratios.missing(family, 0.05, 0)
+    assert len(ratios.missing(family, 0.05, seed=1)) == 2
+
+
+@pytest.mark.parametrize(("model", "other"), [("ss-vae", "ss-rvae"), ("ss-rvae", "ss-vae")])
+def test_a_model_that_was_never_trained_is_the_one_of_the_same_preset(model, other):
+    (family,) = ratios.families([made(model, 0.05)])
+    assert [config.run_id for config in ratios.missing(family, 0.05, 0)] == [made(other, 0.05).id]
+
+
+def test_an_ss_rvae_is_not_guessed_for_an_ss_vae_that_no_preset_gives():
+    (family,) = ratios.families([made("ss-vae", 0.05, **{"training.epochs": 3})])
+    assert not ratios.missing(family, 0.05, 0)
+
+
+def test_the_button_says_what_it_trains():
+    (family,) = ratios.families([made("ss-vae", 0.05)])
+    assert ratios.offer(ratios.missing(family, 0.2, 0), 0.2) == "Train ss-VAE and ss-rVAE at 20 %"
+
+
+@pytest.mark.parametrize("asked", [None, "", "x", "nan", "inf", "1e999", "<script>", "0" * 5000 + "x"])
+def test_an_address_without_a_number_asks_for_no_position(asked):
+    assert asked_position(asked) is None
+
+
+def test_a_reel_finds_a_position_and_opens_on_the_last_that_shows_a_model():
+    steps = tuple({"position": p, "label": f"{p}", "told": "", "missing": p == 0.5} for p in (0.05, 0.1, 0.5))
+    reel = Reel("{}", steps, 800, "", "")
+    assert reel.index(0.1) == 1 and reel.index(0.1000000001) == 1
+    assert reel.index(0.07) is None and reel.index(None) is None
+    assert reel.last == 1
+
+
+def test_a_phone_has_one_column_and_a_narrow_desk_smaller_panels():
+    assert look_of(0, 3)["columns"] == 1
+    assert look_of(800, 3)["columns"] == 2 and look_of(800, 3)["side"] < look_of(1200, 3)["side"] <= 320
