@@ -160,7 +160,8 @@ def ratio_film(
     rivals : mapping, optional
         Accuracies of each rival, by name and ratio, a seed each; drawn as dashed curves.
     seed : int, optional
-        The seed whose frames are shown, instead of the smallest of every model and ratio.
+        The seed whose frames are shown, instead of the smallest of every model and ratio; only its runs need to be
+        judged on the same images.
     device : str
         Where a manifold that is not kept yet is decoded.
 
@@ -174,7 +175,7 @@ def ratio_film(
     UserError
         If no run has a supervised ratio, or the runs are not judged on the same images.
     """
-    _check_same_images(runs)
+    _check_same_images([run for run in runs if seed in (None, run.config.seed)])
     by_model: dict[str, dict[float, list[Run]]] = {}
     for run in sorted(runs, key=lambda run: (list(MODELS).index(run.config.model.name), run.config.seed)):
         if (ratio := run.config.split.labelled_ratio) is not None:

@@ -15,6 +15,7 @@ from ssrvae_core.figures import theme
 from ssrvae_core.figures.film import film
 from ssrvae_core.figures.frames import Curve, Frame, Track
 from ssrvae_core.figures.pictures import film_gif, film_mp4
+from ssrvae_core.figures.stage import wide
 
 NAMES = ("hearts", "spades", "diamonds")
 EPOCHS = (1, 5, 10)
@@ -149,6 +150,36 @@ def test_a_position_one_model_lacks_is_said_to_be_untrained(tracks):
     emptied = [t for t in shown(figure, 0) if t["type"] == "scattergl" and t["xaxis"] == "x3"]
     assert emptied and all(list(trace["x"]) == [None] for trace in emptied)
     assert figure.frames[0].layout.images[1].visible is False
+
+
+def test_a_position_nobody_is_trained_at_has_an_empty_frame_and_a_hollow_circle(tracks, curves):
+    missing = max(f.position for f in tracks[0].frames) * 2
+    figure = film(tracks, NAMES, axis="epoch", curves=curves, missing={missing: "later"})
+    last = figure.frames[-1]
+    slider = figure.layout.sliders[0]
+    assert last.name == "later" and slider.steps[slider.active].label == figure.frames[-2].name
+    points = [trace for trace in last.data if trace.type == "scattergl"]
+    assert points and all(list(trace.x) == [None] for trace in points)
+    hollow = [trace for trace in figure.data if trace.name == "Not trained yet"]
+    assert [list(trace.x) for trace in hollow] == [[missing]] and "circle-open" in hollow[0].marker.symbol
+
+
+def test_without_controls_a_film_leaves_no_room_for_them(tracks, curves):
+    options = {"axis": "epoch", "curves": curves}
+    bare, whole = film(tracks, NAMES, controls=False, **options), film(tracks, NAMES, **options)
+    assert not bare.layout.sliders and not bare.layout.updatemenus
+    assert bare.layout.height < whole.layout.height
+
+
+@pytest.mark.parametrize("side", [160, 204, 320])
+def test_panels_fitted_to_the_width_do_not_overlap(side):
+    for curves in (0, 2, 10):
+        places = wide(2, manifolds=True, curves=curves, side=side).places
+        assert {place.kind for place in places} >= {"latent", "confusion", "manifold"}
+        for one in places:
+            for other in places:
+                apart = one.right <= other.left or other.right <= one.left
+                assert one == other or apart or one.bottom <= other.top or other.bottom <= one.top
 
 
 def test_ids_are_sent_once_unless_they_change(tracks):

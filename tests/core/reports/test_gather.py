@@ -85,6 +85,24 @@ def test_a_ratio_film_shows_the_smallest_seed_and_the_spread_of_all(by_ratio):
     assert curve.y[0] == pytest.approx(np.mean(accuracies))
 
 
+def test_with_a_seed_only_its_frames_are_shown_under_the_curves_of_all(by_ratio):
+    film = ratio_film(by_ratio, seed=1)
+    assert [frame.run_id for frame in film.tracks[0].frames] == [by_ratio[1].id]
+    assert list(film.curves[0].x) == list(RATIOS)
+    assert not ratio_film(by_ratio, seed=9).tracks[0].frames
+
+
+def test_an_unfinished_run_has_a_film_where_its_classes_are_told(finished, tmp_path):
+    for name in (directory.CONFIG, directory.STATUS, directory.SNAPSHOTS, directory.METRICS):
+        (tmp_path / finished.id).mkdir(exist_ok=True)
+        (tmp_path / finished.id / name).write_bytes((finished.path / name).read_bytes())
+    live, predictions = RunStore(tmp_path).get(finished.id), finished.predictions()
+    film = training_film([live], truth=lambda run: (predictions.ids, predictions.labels))
+    assert len(film.tracks[0].frames) == len(finished.snapshots())
+    with pytest.raises(UserError, match="no predictions"):
+        training_film([live])
+
+
 def test_rivals_are_dashed_curves(by_ratio):
     film = ratio_film(by_ratio, rivals={"Decision tree": {0.5: [0.6], 0.25: [0.4]}})
     curve = film.curves[1]
