@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
 from itertools import cycle
@@ -21,12 +22,15 @@ import numpy as np
 import psutil
 from common import machine, report
 from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from serving import PATIENCE, ROOT, Server, chromium, serve
 from visitors import Visitor
 
 from ssrvae_core.runs import RunStore
 
 PATIENCE_MS = 1000 * PATIENCE
+FILM_MS = 20_000
+"""A film may take until its models have drawn their manifolds."""
 TARGETS_MS = {
     "first paint, cold": 2500,
     "first paint, warm": 1500,
@@ -45,33 +49,33 @@ FILMS = ("supervised_ratio", "training_film")
 SIZE = {"width": 1280, "height": 900}
 SETTLE_SECONDS = 20
 
-# Plotly itself is out of reach in Streamlit's page, so that the film's own slider is pulled, and its events are heard.
-FILM = (
-    "const film = [...document.querySelectorAll('.js-plotly-plot')].find(g => g._transitionData?._frames?.length > 1);"
-)
-STEP = f"""async share => {{
-    {FILM}
-    const rail = film.querySelector('.slider-rail-touch-rect'), box = rail.getBoundingClientRect();
-    const x = box.left + share * box.width, y = box.top + box.height / 2;
-    const at = {{clientX: x, clientY: y, bubbles: true, view: window}};
-    const drawn = new Promise(done => film.once('plotly_animated', () => done(true)));
+UNDRAWN = '[data-testid="stSkeleton"], .stPlotlyChart:not(:has(.main-svg))'
+NOTHING_SELECTED = re.compile("^0 selected")
+
+# A film says which of its frames is drawn.
+STEP = """(film, index) => new Promise(done => {
+    const slider = film.querySelector('input');
     const began = performance.now();
-    rail.dispatchEvent(new MouseEvent('mousedown', at));
-    rail.dispatchEvent(new MouseEvent('mouseup', at));
-    const moved = await Promise.race([drawn, new Promise(done => setTimeout(() => done(false), 2000))]);
-    await new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)));
-    return moved ? performance.now() - began : null;
-}}"""
-PLAY = f"""async seconds => {{
-    {FILM}
-    let shown = 0;
-    film.on('plotly_animatingframe', () => {{ shown += 1; }});
-    const button = film.querySelector('.updatemenu-button');
-    const began = performance.now();
-    button.dispatchEvent(new MouseEvent('click', {{bubbles: true, view: window}}));
-    await new Promise(done => setTimeout(done, 1000 * seconds));
-    return 1000 * shown / (performance.now() - began);
-}}"""
+    const drawn = () => requestAnimationFrame(() => setTimeout(() => done(performance.now() - began), 0));
+    const watch = new MutationObserver(() => { watch.disconnect(); drawn(); });
+    watch.observe(film, {attributes: true, attributeFilter: ['data-shown']});
+    slider.value = index;
+    slider.dispatchEvent(new Event('input'));
+})"""
+PLAY = """async film => {
+    const [slider, button] = [film.querySelector('input'), film.querySelector('.play')];
+    const times = [];
+    const watch = new MutationObserver(() => times.push(performance.now()));
+    watch.observe(film, {attributes: true, attributeFilter: ['data-shown']});
+    slider.value = 0;
+    slider.dispatchEvent(new Event('input'));
+    await new Promise(done => setTimeout(done, 1000));
+    times.length = 0;
+    button.click();
+    do await new Promise(done => setTimeout(done, 200)); while (button.textContent !== 'Play');
+    watch.disconnect();
+    return 1000 * (times.length - 1) / (times.at(-1) - times[0]);
+}"""
 
 
 def tell(what: str, seconds: Sequence[float], **more: Any) -> None:
@@ -104,9 +108,11 @@ def drawn(page: Page, charts: int = 2) -> None:
 
 
 def whole(page: Page) -> None:
-    """Wait until the script behind a page has run."""
+    """Wait until a page has all it shows; its heading comes first, as before that the script may not have begun."""
+    page.locator("h1").first.wait_for(timeout=PATIENCE_MS)
     finished = page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')
     finished.wait_for(timeout=PATIENCE_MS)
+    expect(page.locator(UNDRAWN)).to_have_count(0, timeout=PATIENCE_MS)
 
 
 def first_paint(browser: Browser, address: str) -> float:
@@ -126,16 +132,18 @@ def first_paint(browser: Browser, address: str) -> float:
 def page_changes(page: Page, repeats: int) -> None:
     """Go round the pages by the links of the sidebar."""
     times: dict[str, list[float]] = {}
+    headings: list[float] = []
     order = cycle(PAGES.items())
     for _ in range(repeats + len(PAGES)):  # the first round fills the caches
         name, title = next(order)
 
-        def act(title: str = title) -> None:
-            page.get_by_test_id("stSidebarNav").get_by_role("link", name=title, exact=True).click()
-            expect(page.locator("h1")).to_have_text(title, timeout=PATIENCE_MS)
-
-        times.setdefault(name, []).append(timed(act))
+        began = time.perf_counter()
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=title, exact=True).click()
+        expect(page.locator("h1")).to_have_text(title, timeout=PATIENCE_MS)
+        headings.append(time.perf_counter() - began)
         whole(page)
+        times.setdefault(name, []).append(time.perf_counter() - began)
+    tell("page heading", headings[len(PAGES) :])
     warm = [seconds for of_page in times.values() for seconds in of_page[1:]]
     tell(
         "page change", warm, by_page={name: round(1000 * float(np.median(t[1:]))) for name, t in times.items() if t[1:]}
@@ -149,7 +157,9 @@ def lassos(page: Page, address: str, repeats: int) -> None:
         page.goto(f"{address}/latent_space")  # anew, with nothing selected
         drawn(page)
         whole(page)
-        page.wait_for_timeout(500)
+        nothing = page.get_by_text(NOTHING_SELECTED)
+        nothing.wait_for(timeout=PATIENCE_MS)
+        galleries = page.locator(".gallery").count()  # that of the nearest neighbours
         area = page.locator(".js-plotly-plot").first.locator(".nsewdrag").first
         area.scroll_into_view_if_needed()
         box = area.bounding_box()
@@ -163,11 +173,11 @@ def lassos(page: Page, address: str, repeats: int) -> None:
         for point in points[1:]:
             page.mouse.move(*point, steps=4)
 
-        def act() -> None:
-            page.mouse.up()
-            page.locator(".gallery figure").first.wait_for(timeout=PATIENCE_MS)
-
-        times.append(timed(act))
+        began = time.perf_counter()
+        page.mouse.up()
+        nothing.wait_for(state="detached", timeout=PATIENCE_MS)
+        expect(page.locator(".gallery")).to_have_count(galleries + 1, timeout=PATIENCE_MS)
+        times.append(time.perf_counter() - began)
     tell("lasso to gallery", times[1:])
 
 
@@ -178,17 +188,23 @@ def films(page: Page, address: str, repeats: int) -> None:
             continue
         page.goto(f"{address}/{name}")
         whole(page)
-        if not page.locator(".slider-rail-touch-rect").count():
-            report(what=f"film step: {name}", skipped="this store has nothing to show there")
+        film = page.locator(".film[data-shown]")
+        try:
+            film.wait_for(timeout=FILM_MS)
+        except PlaywrightTimeout:
+            report(what=f"film step: {name}", skipped="this store has no film to show there")
             continue
         page.wait_for_timeout(2000)
-        shares = [(0.03 + 0.37 * step) % 1 for step in range(repeats + 3)]
-        milliseconds = [page.evaluate(STEP, share) for share in shares][3:]
-        seconds = [ms / 1000 for ms in milliseconds if ms is not None]  # None: it stood there already
-        if not seconds:
-            raise SystemExit(f"the slider of {name} does not move its film")
-        tell(f"film step: {name}", seconds)
-        report(what=f"play: {name}", frames_per_second=round(page.evaluate(PLAY, 3), 2), target=10)
+        steps = 1 + int(film.locator("input").get_attribute("max") or 0)
+        if steps < 2:
+            report(what=f"film step: {name}", skipped="this store's film has one frame")
+            continue
+        at, seconds = int(film.locator("input").input_value()), []
+        for index in range(repeats + 3):  # to the next frame, the one after it, and so on
+            at = (at + 1 + index % (steps - 1)) % steps
+            seconds.append(film.evaluate(STEP, at) / 1000)
+        tell(f"film step: {name}", seconds[3:], frames=steps)
+        report(what=f"play: {name}", frames_per_second=round(film.evaluate(PLAY), 2), target=10)
 
 
 # Under load.
