@@ -58,10 +58,11 @@ lacking = {ratio: ratios.missing(family, ratio, seed) for ratio in {*family.rati
 asked_for = {ratio: ratio_film.works_of(store(), configs) for ratio, configs in lacking.items()}
 works = [work for of_step in asked_for.values() for work in of_step]
 live = [work.id for work in works if work.live]
-if live:
-    ratio_film.progress(store(), [config for configs in lacking.values() for config in configs], live)
-else:
-    ratio_film.show_works(store(), works)
+with st.container():  # also where it is empty: a film that changes its place on the page would start anew
+    if live:
+        ratio_film.progress(store(), [config for configs in lacking.values() for config in configs], live)
+    else:
+        ratio_film.show_works(store(), works)
 offers = {
     ratio: ratios.offer(configs, ratio)
     for ratio, configs in lacking.items()

@@ -39,8 +39,8 @@ with columns[1]:
 with columns[2]:
     curve = pick(PAGE, "curve", "Curve", list(CURVES), "loss", format_func=CURVES.__getitem__)
 pair = [left] if right == NO_RUN else [left, shown[right]]
-if live := training_film.still_training(pair):
-    with st.container(horizontal=True, vertical_alignment="center"):
+with st.container(horizontal=True, vertical_alignment="center"):
+    if live := training_film.still_training(pair):
         st.info(f"{live}; the film has the epochs so far.")
         st.button("Add the new epochs", icon=":material/refresh:")
 film = training_film.film_of(pair, "loss" if curve == "loss" else "accuracy")

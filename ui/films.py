@@ -187,11 +187,12 @@ def show(
     """
     moved = (st.session_state.get(key) or {}).get("at")
     asked = st.query_params.get(name)
+    above = st.container()  # also where it is empty: a film that changes its place on the page would start anew
     now = shown.index(asked_position(asked) if moved is None else float(moved))
     if now is None:
         now = shown.last
         if asked is not None:
-            st.warning(
+            above.warning(
                 f"The address asks for '{harmless(asked)}' as {label.lower()}, which is not to be had here; "
                 f"this is {shown.steps[now]['label']} instead."
             )

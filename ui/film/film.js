@@ -142,7 +142,8 @@ async function run(root, data, tell, ask) {
   busy = false;
   if (wanted !== shown) show(wanted);
   graph.on("plotly_click", ({ points: [point] }) => {
-    if (point.data.type === "scatter") moved(nearest(steps, point.x)); // only the curves are drawn as such
+    // The curves and their hollow points; the numbers in a confusion matrix are text, the latents WebGL.
+    if (point.data.type === "scatter" && point.data.mode !== "text") moved(nearest(steps, point.x));
   });
   root.ontransitionend = (event) => {
     if (event.target === root) Plotly.relayout(graph, { template: themed(template, root) });

@@ -1,0 +1,160 @@
+"""The films and the comparison in a real browser: one slider moves every panel, by mouse, by keyboard and by itself."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.execute import train_run
+from ssrvae_core.runs.jobs import JobQueue
+from tests.browser.test_dashboard import PATIENCE, browser, open_page, server
+from tests.ui.conftest import tiny_config
+from tests.ui.ratio_stores import make_ratio_store
+
+__all__ = ["browser", "open_page", "server"]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+POINTS = [(model, ratio, 0) for model in ("ss-vae", "ss-rvae") for ratio in (0.05, 0.1, 0.5)]
+FILM = ".film[data-shown]"
+CONTENT = """() => {
+    const graph = document.querySelector('.film .js-plotly-plot');
+    const of = (kind) => graph.data.filter((trace) => trace.type === kind);
+    const text = (kind) => JSON.stringify(of(kind).map(({ x, y, text, source, mode }) => [x, y, text, source, mode]));
+    return { latents: text('scattergl'), confusions: text('image'), curve: text('scatter'),
+             manifolds: graph.layout.images.map((image) => image.source + image.visible).join() };
+}"""
+POINT = """([name, x]) => {
+    const graph = document.querySelector('.film .js-plotly-plot');
+    const trace = graph._fullData.find((one) => one.name === name && one.type === 'scatter');
+    const [xaxis, yaxis] = [trace.xaxis, trace.yaxis].map((id) => graph._fullLayout[`${id[0]}axis${id.slice(1)}`]);
+    const box = graph.getBoundingClientRect();
+    const at = Array.from(trace.x).indexOf(x);
+    return [box.left + xaxis._offset + xaxis.d2p(x), box.top + yaxis._offset + yaxis.d2p(trace.y[at])];
+}"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Both models at three ratios: two trained for one epoch, and copies of them."""
+    trained = RunStore(tmp_path_factory.mktemp("trained"))
+    for model in ("ss-vae", "ss-rvae"):
+        train_run(tiny_config(model), trained, device="cpu")
+    store = make_ratio_store(trained, tmp_path_factory.mktemp("films"), POINTS)
+    for number, run in enumerate(store.runs()):  # copies that can be told apart
+        _turn(run, number)
+    return store
+
+
+def _turn(run, number):
+    with np.load(run.path / "validation.npz") as archive:
+        arrays = dict(archive)
+    n, k = arrays["class_prob"].shape
+    arrays["class_prob"] = np.random.default_rng(number).dirichlet(np.ones(k), n).astype(np.float32)
+    arrays["z_mean"] = arrays["z_mean"] * (1 + number / 4)
+    np.savez(run.path / "validation.npz", **arrays)
+    with np.load(run.path / "manifold.npz") as archive:
+        images = archive["images"]
+    np.savez(run.path / "manifold.npz", images=np.minimum(images, 255 - 20 * number).astype(np.uint8))
+
+
+def shows(page, label):
+    expect(page.locator(f'.film[data-shown="{label}"]')).to_be_visible(timeout=PATIENCE)
+
+
+def test_one_step_of_the_slider_moves_every_panel_and_the_address(open_page):
+    page = open_page("supervised_ratio?ratio=0.05")
+    shows(page, "5 %")
+    before = page.evaluate(CONTENT)
+    page.get_by_role("slider").press("ArrowRight")
+    shows(page, "10 %")
+    after = page.evaluate(CONTENT)
+    assert [panel for panel in before if before[panel] == after[panel]] == []
+    expect(page.locator(".film output")).to_have_text("10 %")
+    page.wait_for_url(re.compile("ratio=0.1"), timeout=PATIENCE)
+    expect(page.get_by_role("link", name="These runs in Latent space (10 %)")).to_be_visible(timeout=PATIENCE)
+
+
+def test_the_keyboard_goes_to_either_end(open_page):
+    page = open_page("supervised_ratio?ratio=0.1")
+    shows(page, "10 %")
+    page.get_by_role("slider").press("End")
+    shows(page, "50 %")
+    page.get_by_role("slider").press("Home")
+    shows(page, "1 %")
+    expect(page.locator(".film .told")).to_have_text("Not trained yet.")
+
+
+def test_play_goes_to_the_end_by_itself(open_page):
+    page = open_page("supervised_ratio?ratio=0.1")
+    shows(page, "10 %")
+    page.get_by_role("button", name="Play").click()
+    shows(page, "50 %")
+    expect(page.get_by_role("button", name="Play")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_url(re.compile("ratio=0.5"), timeout=PATIENCE)
+
+
+def test_a_click_on_a_point_of_the_curve_moves_the_slider(open_page):
+    page = open_page("supervised_ratio?ratio=0.5")
+    shows(page, "50 %")
+    page.locator(".film .js-plotly-plot").scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    x, y = page.evaluate(POINT, ["ss-rVAE", 0.05])
+    page.mouse.move(x, y, steps=8)
+    expect(page.locator(".film .hoverlayer .hovertext").first).to_be_visible(timeout=PATIENCE)
+    page.mouse.down()
+    page.mouse.up()
+    shows(page, "5 %")
+    page.wait_for_url(re.compile("ratio=0.05"), timeout=PATIENCE)
+
+
+def test_a_permalink_opens_the_film_where_it_was_left(open_page):
+    page = open_page("supervised_ratio?ratio=0.1")
+    shows(page, "10 %")
+    page.get_by_role("slider").press("ArrowLeft")  # over a ratio that nobody trained
+    page.wait_for_url(re.compile("ratio=0.05"), timeout=PATIENCE)
+    again = open_page(page.url.split("/", 3)[3])
+    shows(again, "5 %")
+
+
+def test_the_link_below_opens_the_runs_of_the_frame_in_latent_space(open_page, store):
+    page = open_page("supervised_ratio?ratio=0.05")
+    shows(page, "5 %")
+    page.get_by_role("link", name="These runs in Latent space (5 %)").click()
+    page.wait_for_url(re.compile("latent_space"), timeout=PATIENCE)
+    wanted = {run.id for run in store.runs() if run.config.split.labelled_ratio == 0.05}
+    assert {re.search(f"{side}=([0-9a-f]+)", page.url)[1] for side in ("left", "right")} == wanted
+
+
+def test_the_training_film_follows_its_slider_too(open_page):
+    page = open_page("training_film")
+    expect(page.locator(FILM)).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".film output")).to_have_text("1")
+    page.wait_for_url(re.compile("epoch=1"), timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("path", ["supervised_ratio", "training_film", "compare"])
+def test_a_phone_needs_no_sideways_scrolling(path, open_page):
+    page = open_page(path, width=390)
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
+    page.wait_for_timeout(500)
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
+
+
+def test_a_ratio_that_is_missing_is_trained_by_its_button(open_page, store):
+    page = open_page("supervised_ratio?ratio=0.2")
+    shows(page, "20 %")
+    page.get_by_role("button", name="Train ss-VAE and ss-rVAE at 20 %").click()
+    expect(page.get_by_text(re.compile("ss-rvae on .*0.2 labelled|ss-rVAE .* 20 % labelled")).first).to_be_visible(
+        timeout=PATIENCE
+    )
+    deadline = 60
+    while len(JobQueue(store).list()) < 2 and deadline:
+        page.wait_for_timeout(500)
+        deadline -= 1
+    assert {job.kind for job in JobQueue(store).list()} == {"train"}
+    expect(page.locator(".film .told")).to_contain_text("ss-rVAE is right about", timeout=3 * PATIENCE)
+    assert len([run for run in store.runs() if run.config.split.labelled_ratio == 0.2]) == 2
