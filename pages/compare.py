@@ -14,8 +14,7 @@ from ui.state import harmless, key
 
 PAGE = "compare"
 A_ROW = 3
-HEIGHTS = {1: 420, 2: 420, 3: 330}
-"""Pixels of a panel, by how many stand in a row."""
+HEIGHTS = {1: 420, 2: 420, 3: 330}  # pixels of a panel, by how many stand in a row
 
 through_app()
 st.title("Compare")

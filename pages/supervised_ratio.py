@@ -15,7 +15,7 @@ PAGE = "ratio"
 
 through_app()
 st.title("Supervised ratio")
-st.markdown("How many labels does a model need? Move the slider: every model is trained already.")
+st.markdown("How many labels does a model need? Move the slider; a hollow circle is a ratio that is not trained yet.")
 runs, broken = store().scan()
 trained, complaints = ratio_film.readable_runs([r for r in finished(runs) if r.config.split.labelled_ratio is not None])
 for complaint in complaints:
