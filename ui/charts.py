@@ -33,7 +33,8 @@ _SHAPES = {
 """Plotly's marker shapes in a box of 16 x 16."""
 
 _LEGEND_STYLE = """<style>
-ul.legend {display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 0.9rem; margin: 2px 0; padding: 0; list-style: none}
+ul.legend {display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 0.9rem; margin: 2px 0; padding: 0;
+    list-style: none}
 ul.legend li {display: inline-flex; align-items: center; gap: 6px; margin: 0}
 </style>"""
 
