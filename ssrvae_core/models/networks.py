@@ -100,7 +100,7 @@ class PolarFeatures(Features):
 class PixelFeatures(Features):
     """Features of a pixel image: convolutions that halve the image, then every response in one row."""
 
-    KERNEL = 5
+    KERNEL = 3
     SMALLEST = 4  # no further halving below this side
 
     def __init__(self, image_shape: tuple[int, int, int], widths: Sequence[int], activation: str) -> None:
