@@ -6,12 +6,13 @@ import streamlit as st
 from ssrvae_core.config import RIVAL_VERSIONS
 from ssrvae_core.figures import accuracy_by_angle_figure, confusion_figure, confusion_figures
 from ssrvae_core.reports.reliability import reliability, reliability_figure
+from ssrvae_core.reports.wording import RIVAL_TITLES, labels_text
 from ui import charts, export, rivals, tables
 from ui.choices import pick_several
 from ui.entry import through_app
 from ui.gallery import show_gallery
 from ui.rivals import Method
-from ui.runs import caption, labels_text, panels_of, pick_runs, store
+from ui.runs import caption, panels_of, pick_runs, store
 from ui.selection import cell_ids, selected_cell, table
 from ui.state import key, pick
 
@@ -37,7 +38,7 @@ with left:
         "Rivals",
         list(fitted),
         list(fitted),
-        format_func=rivals.RIVAL_TITLES.__getitem__,
+        format_func=RIVAL_TITLES.__getitem__,
         of=f"{runs[0].id}-{len(fitted)}",  # one that was just fitted is shown
         help="Other methods, fitted on the same labelled images and judged on the same validation images",
     )

@@ -12,22 +12,13 @@ from pydantic import ValidationError
 
 from ssrvae_core.config import DATASETS, PAPER_RIVALS, RIVAL_VERSIONS, RunConfig, UserError, applies, run_config
 from ssrvae_core.figures import Panel
+from ssrvae_core.reports.wording import RIVAL_TITLES
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult, find_rival
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.sweep_spec import SweepSpec
 
-RIVAL_TITLES = {
-    "decision-tree": "Decision tree",
-    "random-forest": "Random forest",
-    "xgboost": "XGBoost",
-    "logistic-regression": "Logistic regression",
-    "knn": "Nearest neighbours",
-    "label-spreading": "Label spreading",
-    "cnn": "CNN",
-    "cnn-fixmatch": "CNN with FixMatch",
-}
 AT_WORK = ("queued", "running")
 
 
@@ -97,17 +88,34 @@ def fit_spec(config: RunConfig, rivals: Sequence[str]) -> SweepSpec | None:
     named = next((name for name, values in DATASETS.items() if values == config.dataset), None)
     named = named or next((name for name, values in DATASETS.items() if values.source == config.dataset.source), None)
     data = config.dataset.path or named
-    model = config.model.name
+    model, split = config.model.name, config.split
     if data is None:
         return None
     try:
-        plain = run_config(data=named, dataset=None if named else config.dataset, model=model, seed=config.seed)
+        plain = run_config(
+            data=named,
+            dataset=None if named else config.dataset,
+            model=model,
+            labels_per_class=split.labels_per_class,
+            labelled_ratio=split.labelled_ratio,
+            by_group=split.by_group,
+            seed=config.seed,
+        )
         settings = {
             name: value
             for name, value in _differences(plain.model_dump(), config.model_dump())
             if applies(config, name)
         }
-        spec = SweepSpec(data=(data,), models=(model,), seeds=(config.seed,), settings=settings, rivals=tuple(rivals))
+        spec = SweepSpec(
+            data=(data,),
+            models=(model,),
+            labelled_ratios=() if split.labelled_ratio is None else (split.labelled_ratio,),
+            labels_per_class=() if split.labels_per_class is None else (split.labels_per_class,),
+            by_group=split.by_group,
+            seeds=(config.seed,),
+            settings=settings,
+            rivals=tuple(rivals),
+        )
         tasks = spec.tasks()
     except (UserError, ValidationError):
         return None
@@ -124,10 +132,10 @@ def _differences(base: Mapping[str, Any], other: Mapping[str, Any], prefix: str 
 
 
 def command(config: RunConfig, rivals: Sequence[str]) -> str | None:
-    """Return the command that fits rivals for the seeds up to a run's, None where the data set was changed by hand."""
+    """Return the command that fits rivals for the seeds up to a run's, None where data or split are changed by hand."""
     split, dataset = config.split, config.dataset
     data = dataset.path or next((name for name, values in DATASETS.items() if values == dataset), None)
-    if data is None:
+    if data is None or (applies(config, "split.seed") and split.seed != config.seed):
         return None
     words = ["--data", data]
     if dataset.path is not None:
@@ -191,7 +199,7 @@ def _submit(store: RunStore, spec: SweepSpec, refused: str) -> None:
 
 def _say_command(config: RunConfig, chosen: Sequence[str]) -> None:
     if (line := command(config, chosen)) is None:
-        st.info("The data set of this run was changed by hand, so that these cannot be fitted from here.")
+        st.info("The data set or the split of this run was changed by hand, so that these cannot be fitted from here.")
         return
     st.markdown("This command fits them; then reload the page:")
     st.code(line, language="bash")

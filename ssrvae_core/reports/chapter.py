@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -111,7 +112,7 @@ class Chapter:
         """
         blocks, files = [], []
         for video in self._videos():
-            written = video.write(out, f"{self.data}-video-{video.number}")
+            written = video.write(out, f"{self._stem}-video-{video.number}")
             links = html.file_links("As a file:", [path.name for path in written])
             blocks.append(html.subsection(f"Video {video.number}: {video.title}", video.block(), links))
             files += written
@@ -124,6 +125,11 @@ class Chapter:
             *map(html.paragraph, self.failures),
         )
         return chapter, files
+
+    @property
+    def _stem(self) -> str:
+        """The name of the data set as files have it: a changed one's has spaces and parentheses."""
+        return re.sub(r"[^\w.-]+", "-", self.data).strip("-")
 
     @property
     def _first(self) -> list[Run]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from ssrvae_core.config import (
     DATASETS,
@@ -27,6 +27,7 @@ from ssrvae_core.config import (
     UserError,
     applies,
     choose,
+    data_name,
     describe,
     run_config,
     with_settings,
@@ -73,12 +74,60 @@ def labels_in_words(config: RunConfig) -> str:
     return f"{config.split.labels_per_class or 'all'} labels a class"
 
 
+OWN_FIELDS = {
+    "seed": "seeds",
+    "split": "seeds, labels_per_class, labelled_ratios or by_group",
+    "split.seed": "seeds",
+    "split.labels_per_class": "labels_per_class",
+    "split.labelled_ratio": "labelled_ratios",
+    "split.by_group": "by_group",
+}
+"""Settings that a sweep says by fields, which would otherwise be set twice, and differently."""
+
+
 def _listed(value: Any) -> Any:
-    """Take a single value for a list of one."""
+    """Take a single value for a list of one, and an empty field for an empty list."""
+    if value is None:
+        return []
     return [value] if isinstance(value, str | int | float) else value
 
 
+def _numbers(value: Any) -> Any:
+    """Refuse yes and no, which Python would count as 1 and 0."""
+    listed = _listed(value)
+    if isinstance(listed, list | tuple):
+        for each in listed:
+            if isinstance(each, bool):
+                raise ValueError(f"{str(each).lower()} is no number; write numbers, such as [0, 1, 2]")
+    return listed
+
+
+def _within(holds: Callable[[Any], bool], otherwise: str) -> AfterValidator:
+    """Refuse a list with a value that is out of range, in a sentence."""
+
+    def check(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        for value in values:
+            if not holds(value):
+                raise ValueError(f"{value} {otherwise}")
+        return values
+
+    return AfterValidator(check)
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Ratios = Annotated[
+    tuple[float, ...],
+    BeforeValidator(_numbers),
+    _within(lambda ratio: 0 < ratio <= 1, "is no share of the images; write more than 0 and at most 1 (0.05 is 5 %)"),
+]
+Counts = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_numbers),
+    _within(lambda number: number >= 1, "is no number of labels; write 1 or more"),
+]
+Seeds = Annotated[
+    tuple[int, ...], BeforeValidator(_numbers), _within(lambda seed: seed >= 0, "is no seed; write 0 or more")
+]
 
 
 class SweepSpec(Frozen):
@@ -90,11 +139,13 @@ class SweepSpec(Frozen):
 
     data: Names = Field((), description="named data sets or paths of image files; by default the preset's")
     models: Names = Field((), description="by default the preset's")
-    labelled_ratios: Annotated[tuple[float, ...], BeforeValidator(_listed)] = ()
-    labels_per_class: Annotated[tuple[int, ...], BeforeValidator(_listed)] = ()
-    seeds: Annotated[tuple[int, ...], BeforeValidator(_listed)] = Field((0,), min_length=1)
+    labelled_ratios: Ratios = ()
+    labels_per_class: Counts = ()
+    seeds: Seeds = (0,)
     preset: str = next(iter(PRESETS))
-    settings: dict[str, Any] = Field({}, description="dotted names and values; each goes to the models that use it")
+    settings: Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)] = Field(
+        {}, description="dotted names and values; each goes to the models that use it"
+    )
     rivals: Names = ()
     view: Literal["image", "mask", "masked"] | None = None
     by_group: bool = Field(False, description="hold out whole groups (micrographs) for validation")
@@ -104,6 +155,21 @@ class SweepSpec(Frozen):
         if self.labelled_ratios and self.labels_per_class:
             raise ValueError("set labelled_ratios or labels_per_class, not both")
         return self
+
+    @field_validator("seeds")
+    @classmethod
+    def _some_seed(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if not seeds:
+            raise ValueError("there is none; write at least one, such as [0]")
+        return seeds
+
+    @field_validator("settings")
+    @classmethod
+    def _no_own_fields(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        for name in settings:
+            if name in OWN_FIELDS:
+                raise ValueError(f"{name} cannot be set here; a sweep has {OWN_FIELDS[name]} for it")
+        return settings
 
     @field_validator("data", "models", "labelled_ratios", "labels_per_class", "seeds", "rivals")
     @classmethod
@@ -125,6 +191,7 @@ class SweepSpec(Frozen):
         models = self.models or (chosen.model,)
         datasets = [self._dataset(name) for name in self.data or (chosen.data,)]
         self._check(models, [name for name, _ in datasets])
+        shown = self._shown(datasets, models[0])
         runs: dict[tuple[str, str], Task] = {}
         used: set[str] = set()
         for name, dataset in datasets:
@@ -133,7 +200,7 @@ class SweepSpec(Frozen):
                 used |= settings.keys()
                 for labels in self._labels():
                     for seed in self.seeds:
-                        task = Task(self._config(name, dataset, model, settings, seed, labels), name, model)
+                        task = Task(self._config(name, dataset, model, settings, seed, labels), shown[name], model)
                         runs.setdefault((task.config.run_id, model), task)
         if useless := self.settings.keys() - used:
             raise UserError(f"{min(useless)} does nothing in any run of the sweep; leave it out.")
@@ -156,7 +223,7 @@ class SweepSpec(Frozen):
         return [{"labels_per_class": number} for number in self.labels_per_class or (None,)]
 
     def _dataset(self, name: str) -> tuple[str, DatasetConfig | None]:
-        """Return a data set's name in the table and, for a file, its configuration."""
+        """Return a data set's name and, for a file, its configuration."""
         if name in DATASETS:
             return name, None
         path = Path(name).expanduser()
@@ -164,7 +231,21 @@ class SweepSpec(Frozen):
             raise UserError(f"There is no file '{name}'; the named data sets are {', '.join(DATASETS)}.")
         from ssrvae_core.data.readers import file_dataset
 
-        return path.name, file_dataset(path.resolve(), **({"view": self.view} if self.view else {}))
+        dataset = file_dataset(path.resolve(), **({"view": self.view} if self.view else {}))
+        return data_name(dataset), dataset
+
+    def _shown(self, datasets: Sequence[tuple[str, DatasetConfig | None]], model: str) -> dict[str, str]:
+        """Name each data set as its runs do, unless the settings make that one name of several."""
+        names = {
+            name: data_name(
+                self._config(
+                    name, dataset, model, self._settings_of(name, dataset, model), self.seeds[0], self._labels()[0]
+                ).dataset
+            )
+            for name, dataset in datasets
+        }
+        often = Counter(names.values())
+        return {name: shown if often[shown] == 1 else f"{name} (changed)" for name, shown in names.items()}
 
     def _check(self, models: tuple[str, ...], data: list[str]) -> None:
         for model in models:
@@ -210,6 +291,44 @@ def sweep_id(tasks: Sequence[Task]) -> str:
     return hashlib.sha256(json.dumps(sorted({task.id for task in tasks})).encode()).hexdigest()[:12]
 
 
+def spec_of(values: Mapping[str, Any]) -> SweepSpec:
+    """Return the sweep with these fields.
+
+    Raises
+    ------
+    UserError
+        If a field is unknown or refused.
+    """
+    try:
+        return SweepSpec.model_validate(dict(values))
+    except ValidationError as error:
+        raise UserError(_in_words(error)) from error
+
+
+def _in_words(error: ValidationError) -> str:
+    """One sentence for the first problem; where a check of ours said it, in its own words."""
+    first = error.errors()[0]
+    field = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return f"There is no field '{field}'; the fields are {', '.join(SweepSpec.model_fields)}."
+    if first["type"] != "value_error":
+        return describe(error)
+    said = f"{first['ctx']['error']}."
+    return f"{field}: {said}" if field else said[0].upper() + said[1:]
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is there twice, of which YAML would keep the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise UserError(f"line {key.start_mark.line + 1} has '{key.value}' a second time; keep one of them.")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read_spec(path: Path) -> SweepSpec:
     """Read a sweep from a YAML (or JSON) file; paths of image files are relative to it.
 
@@ -219,18 +338,20 @@ def read_spec(path: Path) -> SweepSpec:
         If the file cannot be read or a field is refused; the sentence names both.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as error:
         raise UserError(f"The sweep {path} cannot be opened: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}.") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     if not isinstance(values, dict):
         fields = ", ".join(SweepSpec.model_fields)
         raise UserError(f"{path} is no sweep: write fields and values, such as 'seeds: [0, 1, 2]'; there are {fields}.")
     try:
-        spec = SweepSpec.model_validate(values)
-    except ValidationError as error:
-        raise UserError(f"{path}: {describe(error)}") from error
+        spec = spec_of(values)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     here = path.absolute().parent
     data = [name if name in DATASETS or not name.strip() else str(here / Path(name).expanduser()) for name in spec.data]
     return spec.model_copy(update={"data": tuple(data)})

@@ -131,6 +131,20 @@ def test_the_job_has_the_run_itself_and_the_rivals_on_its_split(model):
     assert [task.id for task in others] == [rival_id(config, name) for name in ("knn", "cnn")]
 
 
+@pytest.mark.parametrize("labels", [{"labelled_ratio": 0.05}, {"labels_per_class": 7}])
+def test_the_job_says_the_labels_by_the_fields_of_a_sweep(labels):
+    config = run_config(seed=2, **labels)
+    spec = fit_spec(config, ["knn"])
+    assert spec.tasks()[0].config == config
+    assert (spec.labelled_ratios or spec.labels_per_class) == tuple(labels.values())
+
+
+def test_a_split_by_a_seed_of_its_own_is_no_sweeps():
+    config = run_config(seed=2, labels_per_class=7, settings={"split.seed": 9})
+    assert fit_spec(config, ["knn"]) is None
+    assert command(config, ["knn"]) is None
+
+
 def test_the_command_names_the_split_and_there_is_none_for_data_changed_by_hand():
     config = run_config(preset="teaching", labelled_ratio=0.05, seed=2)
     assert command(config, ["knn"]).endswith(

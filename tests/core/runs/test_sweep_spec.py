@@ -69,10 +69,23 @@ def test_the_id_is_that_of_the_content_and_not_of_the_order_or_the_place(tmp_pat
         ("data: [nothing.npz]", "no file"),
         ("rivals: [svm]", "no rival called 'svm'"),
         ("preset: slow", "no preset called 'slow'"),
-        ("seeds: []", "seeds is not valid"),
+        ("seeds: []", "seeds: there is none; write at least one"),
+        ("seeds:", "seeds: there is none; write at least one"),
+        ("seeds: true", "seeds: true is no number"),
+        ("seeds: [0, yes]", "seeds: true is no number"),
+        ("seeds: [-1]", "seeds: -1 is no seed"),
+        ("seeds: [0]\nmodels: [ss-vae]\nseeds: [1]", "line 3 has 'seeds' a second time"),
+        ("settings: {model.radii: 7, model.radii: 8}", "line 1 has 'model.radii' a second time"),
+        ("settings: {seed: 3}", "settings: seed cannot be set here; a sweep has seeds for it"),
+        ("settings: {split.seed: 3}", "split.seed cannot be set here; a sweep has seeds for it"),
+        ("settings: {split.labels_per_class: 3}", "a sweep has labels_per_class for it"),
+        ("settings: {split.labelled_ratio: 0.5}", "a sweep has labelled_ratios for it"),
+        ("settings: {split.by_group: true}", "a sweep has by_group for it"),
+        ("settings: {split: {seed: 1}}", "split cannot be set here"),
+        ("labels_per_class: [0]", "labels_per_class: 0 is no number of labels"),
         ("seeds: [0, 0]", "0 is there 2 times"),
-        ("ratios: [0.1]", "ratios is not valid"),
-        ("labelled_ratios: [2]", "labelled_ratio is not valid"),
+        ("ratios: [0.1]", "There is no field 'ratios'; the fields are data, models, labelled_ratios"),
+        ("labelled_ratios: [2]", "labelled_ratios: 2.0 is no share of the images"),
         ("labelled_ratios: [0.1]\nlabels_per_class: [3]", "not both"),
         ("settings: {model.disc: 0.5}\nmodels: [ss-vae]", "model.disc does nothing in any run"),
         ("settings: {model.size: 3}", "no setting 'model.size'"),
@@ -86,6 +99,36 @@ def test_a_wrong_specification_is_one_sentence(tmp_path, text, sentence):
     with pytest.raises(UserError) as caught:
         read_spec(path).tasks()
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["seeds: []", "ratios: 1", "labelled_ratios: 2", "labelled_ratios: 1\nlabels_per_class: 3", "seeds: 1\nseeds: 2"],
+)
+def test_what_is_wrong_with_a_file_is_said_with_its_name_and_without_its_content(tmp_path, text):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        read_spec(path)
+    said = str(caught.value)
+    assert said.startswith(f"{path}: ") and "{" not in said and "(got" not in said
+
+
+def test_an_empty_field_says_nothing(tmp_path):
+    path = tmp_path / "sweep.yaml"
+    path.write_text("rivals:\nsettings:\ndata:\nseeds: [1]\n")
+    assert read_spec(path) == SweepSpec(seeds=(1,))
+
+
+def test_a_data_set_is_called_as_its_runs_are(tiny_settings):
+    spec = SweepSpec(data=["cards-b2", "digits"], settings={"dataset.size": 16})
+    assert [task.data for task in spec.tasks()] == ["cards (changed)", "digits (changed)"]
+    assert [task.data for task in SweepSpec(data=["cards-b2"]).tasks()] == ["cards-b2"]
+
+
+def test_two_data_sets_that_are_changed_to_one_name_stay_apart():
+    spec = SweepSpec(data=["cards-a", "cards-b2"], settings={"dataset.size": 16})
+    assert [task.data for task in spec.tasks()] == ["cards-a (changed)", "cards-b2 (changed)"]
 
 
 def test_a_missing_specification_is_one_sentence(tmp_path):
