@@ -7,14 +7,20 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.table import Table
 
 from ssrvae_core.cli.app import Device, Json, Store, View, app, interruptible, setting
 from ssrvae_core.cli.console import percent, print_json, print_table, say
-from ssrvae_core.config import DATASETS, DEMO_MODELS, MODELS, PRESETS, RIVAL_VERSIONS, UserError, describe
+from ssrvae_core.config import DATASETS, DEMO_MODELS, MODELS, PRESETS, RIVAL_VERSIONS, UserError
+from ssrvae_core.reports.wording import ahead
 from ssrvae_core.runs import RunStore
-from ssrvae_core.runs.sweep_spec import SweepSpec, Task, labels_in_words
+from ssrvae_core.runs.sweep_spec import Task, labels_in_words, spec_of
+
+UNEVEN = 1.5
+"""Where the largest class of the validation images has more than this many times those of the smallest, a model that
+always says the same class does well by accuracy; balanced accuracy is then what counts."""
+FEW_SEEDS = 3
+"""With fewer seeds than this, little can be said of a difference."""
 
 
 @app.command()
@@ -44,27 +50,31 @@ def compare(
     The rivals are chosen by cross-validation on the labelled images; no validation label chooses anything.
     """
     ours = _names(models)
-    spec = _spec(
-        data=data or (),
-        labels_per_class=() if labels_per_class is None else labels_per_class,
-        labelled_ratios=() if labelled_ratio is None else labelled_ratio,
-        models=ours,
-        rivals=_names(rivals),
-        seeds=tuple(range(seeds)),
-        preset=preset,
-        by_group=group_split,
-        view=view,
-        settings=dict(setting(text) for text in settings or []),
+    spec = spec_of(
+        {
+            "data": data or (),
+            "labels_per_class": labels_per_class,
+            "labelled_ratios": labelled_ratio,
+            "models": ours,
+            "rivals": _names(rivals),
+            "seeds": tuple(range(seeds)),
+            "preset": preset,
+            "by_group": group_split,
+            "view": view,
+            "settings": dict(setting(text) for text in settings or []),
+        }
     )
     tasks = [task for task in spec.tasks() if ours or task.rival]
     if not tasks:
         raise UserError("There is nothing to compare; name at least one model or rival.")
     with interruptible():
         results = [(task, _result(task, RunStore(store), device)) for task in _by_seed(tasks)]
+    uneven = any(_uneven(result["validation"]) for _, result in results)
+    by = "balanced_accuracy" if uneven else "accuracy"
     rows = [_row(method, [result for task, result in results if task.model == method]) for method in _methods(tasks)]
-    rows.sort(key=lambda row: -row["accuracy"]["mean"])
+    rows = _ranked(rows, by)
     print_table(_table(rows, tasks[0]))
-    _say_who_leads(rows)
+    _say_who_leads(rows, by)
     if as_json:
         split = tasks[0].config.split
         print_json(
@@ -73,6 +83,7 @@ def compare(
                 "labels_per_class": split.labels_per_class,
                 "labelled_ratio": split.labelled_ratio,
                 "seeds": seeds,
+                "ranked_by": by,
                 "methods": rows,
             }
         )
@@ -80,13 +91,6 @@ def compare(
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _spec(**values: Any) -> SweepSpec:
-    try:
-        return SweepSpec.model_validate(values)
-    except ValidationError as error:
-        raise UserError(describe(error)) from error
 
 
 def _by_seed(tasks: Sequence[Task]) -> list[Task]:
@@ -113,7 +117,8 @@ def _result(task: Task, store: RunStore, device: str) -> dict[str, Any]:
         run = train_run(task.config, store, device=device, loader=cached_load)
         if run.status.validation is None:
             raise UserError(f"Run {run.id} is {run.status.state}; the same command goes on from there.")
-        result = {"id": run.id, "seconds": run.status.seconds, "validation": run.status.validation}
+        seconds = sum(line["seconds"] for line in run.metrics())
+        result = {"id": run.id, "seconds": seconds, "validation": run.status.validation}
     if result["validation"]["accuracy"] is None:
         raise UserError(f"No validation image of {task.data} has a label, so there is nothing to compare by.")
     say(f"{task.title}: accuracy {percent(result['validation']['accuracy'])}, {result['seconds']:.0f} s")
@@ -135,6 +140,21 @@ def _row(method: str, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _uneven(validation: dict[str, Any]) -> bool:
+    """Whether some class has far more of the validation images than another one that is there."""
+    support = [sum(row) for row in validation["confusion"] if sum(row)]
+    return max(support) > UNEVEN * min(support)
+
+
+def _ranked(rows: Sequence[dict[str, Any]], by: str) -> list[dict[str, Any]]:
+    """Return the rows by falling mean, on a tie rivals before ours."""
+
+    def place(row: dict[str, Any]) -> tuple[int, bool]:
+        return sum(ahead(other[by]["mean"], row[by]["mean"]) for other in rows), not row["rival"]
+
+    return sorted(rows, key=place)
+
+
 def _over_seeds(values: Sequence[float]) -> dict[str, Any]:
     """Return the mean, the standard deviation (None of one value), both ends, and the values."""
     sd = statistics.stdev(values) if len(values) > 1 else None
@@ -144,27 +164,48 @@ def _over_seeds(values: Sequence[float]) -> dict[str, Any]:
 def _table(rows: Sequence[dict[str, Any]], task: Task) -> Table:
     n_seeds = len(rows[0]["ids"])
     title = f"{task.data}, {labels_in_words(task.config)}, {n_seeds} seed{'s' if n_seeds > 1 else ''}"
-    table = Table("method", title=f"Accuracy on the validation images: {title}")
-    for column in ("mean", "sd", "worst", "balanced", "calibration error", "changes when turned", "seconds a seed"):
+    caption = (
+        "Means over the seeds. Balanced accuracy is the mean recall of the classes. Training seconds are those of the "
+        "epochs of our models, and those a rival is fitted in, its search for settings included; to load the data and "
+        "to judge the result is not counted."
+    )
+    table = Table("method", title=f"Accuracy on the validation images: {title}", caption=caption)
+    for column in (
+        *("accuracy", "balanced accuracy", "sd of accuracy", "worst accuracy"),
+        *("calibration error", "changes when turned", "training seconds"),
+    ):
         table.add_column(column, justify="right")
     for row in rows:
-        accuracy = row["accuracy"]
-        shares = (row["balanced_accuracy"]["mean"], row["ece"]["mean"], row["flip_rate"]["mean"])
+        accuracy, balanced = row["accuracy"], row["balanced_accuracy"]["mean"]
+        shares = (accuracy["mean"], balanced, accuracy["sd"], accuracy["min"])
         table.add_row(
             row["method"],
-            *map(percent, (accuracy["mean"], accuracy["sd"], accuracy["min"], *shares)),
+            *map(percent, (*shares, row["ece"]["mean"], row["flip_rate"]["mean"])),
             f"{row['seconds']:.1f}",
         )
     return table
 
 
-def _say_who_leads(rows: Sequence[dict[str, Any]]) -> None:
+def _say_who_leads(rows: Sequence[dict[str, Any]], by: str) -> None:
+    """Say which rivals are ahead of the best of our models, and how far that can be trusted."""
+    measure = by.replace("_", " ")
+    if by != "accuracy":
+        print(
+            f"The classes are imbalanced: one has more than {UNEVEN:g} times as many validation images as another, so "
+            f"the methods are ranked by {measure}."
+        )
     ours = next((row for row in rows if not row["rival"]), None)
     rivals = [row for row in rows if row["rival"]]
-    if ours is None or not rivals:
-        return
-    ahead = [row["method"] for row in rivals if row["accuracy"]["mean"] > ours["accuracy"]["mean"]]
-    level = [row["method"] for row in rivals if row["accuracy"]["mean"] == ours["accuracy"]["mean"]]
-    print(f"Ahead of {ours['method']}, the best of our models: {', '.join(ahead) or 'no rival'}.")
-    if level:
-        print(f"Level with it: {', '.join(level)}.")
+    if ours is not None and rivals:
+        mine = ours[by]["mean"]
+        before = [row["method"] for row in rivals if ahead(row[by]["mean"], mine)]
+        behind = [row["method"] for row in rivals if ahead(mine, row[by]["mean"])]
+        level = [row["method"] for row in rivals if row["method"] not in (*before, *behind)]
+        what = "the best of our models" + ("" if by == "accuracy" else f" by {measure}")
+        print(f"Ahead of {ours['method']}, {what}: {', '.join(before) or 'no rival'}.")
+        if level:
+            print(f"Level with it: {', '.join(level)}.")
+    n_seeds = len(rows[0]["ids"])
+    if len(rows) > 1 and n_seeds < FEW_SEEDS:
+        few = f"{n_seeds} seed{'s' if n_seeds > 1 else ''}"
+        print(f"With {few} a difference may be chance; compare with --seeds {FEW_SEEDS} or more before relying on it.")

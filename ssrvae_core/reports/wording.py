@@ -22,6 +22,14 @@ RIVAL_TITLES = {
     "cnn-fixmatch": "CNN with FixMatch",
 }
 
+TIE = 1e-9
+"""Shares that differ by less are level: the mean of equal shares is rounded otherwise for every order of its terms."""
+
+
+def ahead(share: float, other: float) -> bool:
+    """Whether a share is higher than another one, by more than a mean is rounded."""
+    return share - other >= TIE
+
 
 def plain(text: str) -> str:
     """Return a text that plotly shows as it is, whatever tags it holds: plotly reads a little HTML in every string."""
@@ -71,6 +79,11 @@ def spread_text(accuracies: Sequence[float]) -> str:
         return accuracy_text(next(iter(accuracies), None))
     mean, worst = accuracy_text(float(np.mean(accuracies))), accuracy_text(min(accuracies))
     return f"{mean} (mean over {len(accuracies)} seeds; worst {worst})"
+
+
+def seeds_named(seeds: Sequence[int]) -> str:
+    """Name one seed or several."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def seeds_text(shown: int, n: int) -> str:
@@ -132,11 +145,15 @@ def verdict(ours: Mapping[str, float], rivals: Mapping[str, float]) -> str:
     ours, rivals : mapping of str to float
         Mean accuracy of each model and of each baseline, by title.
     """
-    ahead = {rival: [name for name, mine in ours.items() if share >= mine] for rival, share in rivals.items()}
-    if not any(ahead.values()):
+    reached = {
+        rival: [name for name, mine in ours.items() if not ahead(mine, share)] for rival, share in rivals.items()
+    }
+    if not any(reached.values()):
         return f"No baseline reaches the {' or the '.join(ours)}."
     told = [
-        f"{rival} reaches or passes the {' and the '.join(names)}" if names else f"{rival} stays behind both"
-        for rival, names in ahead.items()
+        f"{rival} reaches or passes the {' and the '.join(names)}"
+        if names
+        else f"{rival} stays behind the {' and the '.join(ours)}"
+        for rival, names in reached.items()
     ]
     return "; ".join(told) + "."
