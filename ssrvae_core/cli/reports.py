@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -73,8 +74,21 @@ def paper(
             wanted, RunStore(store), out, workers=workers, device=device, time_limit=time_limit, sweep=run_shown
         )
     if built.missing:
-        print(f"Stopped with {built.missing} runs still to train; the same command goes on from there.")
+        left = f"{built.missing} {'run or baseline' if built.missing == 1 else 'runs or baselines'} still to train"
+        print(f"Stopped unfinished: {left}, so that no page was written. What is trained is kept. To go on, repeat:")
+        options = {"--out": out, "--preset": preset, "--data": data, "--seed": seeds, "--ratio": ratios}
+        options |= {"--set": settings, "--workers": workers, "--time-limit": time_limit}
+        print(_command("paper", options | {"--store": store, "--device": device}))
     for path in built.files:
         print(f"Wrote {path}.")
     if as_json:
         print_json({"finished": not built.missing, "missing": built.missing, "files": [str(p) for p in built.files]})
+
+
+def _command(name: str, options: dict[str, Any]) -> str:
+    """Write a command with its options, without those that were not given."""
+    words = ["python", "-m", "ssrvae_core", name]
+    for option, value in options.items():
+        for each in value if isinstance(value, list) else [value]:
+            words += [] if each is None else [option, str(each)]
+    return shlex.join(words)

@@ -27,8 +27,10 @@ from ssrvae_core.config import (
 from ssrvae_core.reports import html
 from ssrvae_core.reports.chapter import Chapter
 from ssrvae_core.reports.report import save
+from ssrvae_core.reports.wording import seeds_named
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.sweep import Sweep, SweepSpec, run_sweep
+from ssrvae_core.runs.sweep_spec import spec_of
 
 PAGE = "report.html"
 
@@ -66,7 +68,7 @@ class Paper:
         Raises
         ------
         UserError
-            If the preset or a data set is unknown.
+            If the preset or a data set is unknown, or a seed, a ratio or a setting is refused.
         """
         suggested = choose("preset", PRESETS, self.preset).data
         data = self.data or tuple(dict.fromkeys((PAPER_DATA, suggested)))
@@ -79,12 +81,12 @@ class Paper:
             "preset": self.preset,
             "settings": self.settings,
         }
-        return SweepSpec(**common, rivals=self.rivals), SweepSpec(**common, labelled_ratios=self.ratios)
+        return spec_of({**common, "rivals": self.rivals}), spec_of({**common, "labelled_ratios": self.ratios})
 
 
 @dataclass(frozen=True)
 class Built:
-    """What came of it: the files written, or, where the time ran out, how many runs are still to train."""
+    """What came of it: the files, or, where the time ran out, how many runs and baselines are still to train."""
 
     files: tuple[Path, ...] = ()
     missing: int = 0
@@ -165,7 +167,7 @@ def _lead(paper: Paper) -> Sequence[str]:
         "The figures S1 to S3 and the videos 1 to 3 of the paper's supplementary information, trained anew: latent "
         "variables and confusion of a semi-supervised variational autoencoder without (ss-VAE) and with rotational "
         "invariance (ss-rVAE), the baselines, the training, and the effect of the supervised ratio.",
-        f"Preset '{paper.preset}'{f', with {changed}' if changed else ''}; seeds {', '.join(map(str, paper.seeds))}; "
+        f"Preset '{paper.preset}'{f', with {changed}' if changed else ''}; {seeds_named(paper.seeds)}; "
         f"built {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}. All accuracies are on validation images that nothing "
         "was trained on or chosen by.",
     )

@@ -6,6 +6,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.reports.chapter import Chapter
 from ssrvae_core.reports.html import get_plotlyjs
 from ssrvae_core.reports.paper import PAGE, Paper, build_paper
+from ssrvae_core.reports.wording import seeds_named
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.sweep_table import Sweep, row_of
 from ssrvae_core.runs.sweep_work import perform
@@ -57,7 +58,7 @@ def test_every_figure_and_video_is_there(page, built):
         "Video 3",
     ]
     for number in (1, 2, 3):
-        name = f"cards-teaching-video-{number}.gif"
+        name = f"cards-changed-video-{number}.gif"
         assert (built[1] / name).read_bytes().startswith(b"GIF8")
         assert f'<a href="{name}">' in page
 
@@ -170,4 +171,18 @@ def test_the_command_hands_its_options_on(run_cli, monkeypatch, tmp_path):
     assert wanted == Paper("esi", ("digits",), (1, 2), (0.1,), settings={"training.epochs": 2})
     assert (more["workers"], more["time_limit"]) == (1, 5)
     assert code == 0
-    assert "3 runs still to train" in out
+    assert "3 runs or baselines still to train" in out
+    assert out.splitlines()[-1] == (
+        f"python -m ssrvae_core paper --out {tmp_path} --preset esi --data digits --seed 1 --seed 2 --ratio 0.1 "
+        "--set training.epochs=2 --workers 1 --time-limit 5.0 --device auto"
+    )
+
+
+def test_one_seed_is_not_called_seeds():
+    assert seeds_named([0]) == "seed 0"
+    assert seeds_named([0, 3]) == "seeds 0, 3"
+
+
+def test_a_setting_with_an_option_of_its_own_is_one_sentence():
+    with pytest.raises(UserError, match=r"settings: split\.seed cannot be set here"):
+        Paper(settings={"split.seed": 3}).sweeps()
