@@ -13,21 +13,18 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from ssrvae_core.config import RunConfig
 from ssrvae_core.figures import Panel, latent_scatter, theme
 from ssrvae_core.figures.curves import curve_traces
 from ssrvae_core.figures.frames import Curve
-from ssrvae_core.relevance import RULES
 from ssrvae_core.reports import html
+from ssrvae_core.reports.gather import same_images
+from ssrvae_core.reports.settings import differ, settings_of
 from ssrvae_core.reports.wording import RIVAL_TITLES, plain
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparison import RivalResult
 from ui.overview import duration
-from ui.runs import same_images
 
 FEWEST, MOST = 2, 6
-UNUSED = "not used"
-"""What a setting reads that a run's model or data have no use for."""
 MOST_POINTS = 1000
 """Points of a latent scatter here: above that it would take WebGL, of which a page cannot have six."""
 
@@ -134,32 +131,12 @@ def _labels(result: RivalResult) -> str:
 
 def settings_table(runs: Sequence[Run], titles: Sequence[str], *, everything: bool) -> pd.DataFrame:
     """Tabulate the settings, a row a setting and a column a run; by default those that differ."""
-    columns = [_settings(run.config) for run in runs]
+    columns = [{name: _written(value) for name, value in settings_of(run.config).items()} for run in runs]
     names = list(dict.fromkeys(name for column in columns for name in column))
     rows = {name: [column[name] for column in columns] for name in names}
     kept = {name: values for name, values in rows.items() if everything or differ(values)}
     table = pd.DataFrame.from_dict(kept, orient="index", columns=list(titles), dtype=str)
     return table.rename_axis("setting").reset_index()
-
-
-def differ(values: Sequence[str]) -> bool:
-    """Whether those of the runs that use a setting have set it differently."""
-    return len(set(values) - {UNUSED}) > 1
-
-
-def _settings(config: RunConfig) -> dict[str, str]:
-    idle = [rule for rule in RULES if not rule.used(config)]
-    return {
-        name: UNUSED if any(rule.concerns(name) for rule in idle) else _written(value)
-        for name, value in _flat(config.model_dump(mode="json")).items()
-    }
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
 
 
 def _written(value: Any) -> str:

@@ -12,9 +12,20 @@ from ssrvae_core.config import UserError
 from ssrvae_core.records import Predictions
 from ssrvae_core.reports import html, panels
 from ssrvae_core.reports.gather import ALIGNED, by_images, training_film
+from ssrvae_core.reports.settings import differ, settings_of
 from ssrvae_core.reports.wording import accuracy, accuracy_text, conditions, duration_text, labels_text, model_title
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.files import atomic_write
+
+FINGERPRINT, DIGITS = "dataset.sha256", 12
+"""The setting that holds a file's fingerprint, and how many of its digits are shown."""
+SPLIT_SEED = "split.seed"
+HELD_OUT = (SPLIT_SEED, "split.by_group", "split.validation_fraction")
+"""Settings that choose the validation images of a file."""
+OTHER_SEEDS = (
+    "The seed chooses which images of a file are held out for validation, so runs of other seeds are judged on other "
+    "images and stand in a chapter of their own."
+)
 
 
 def write_report(runs: Sequence[Run], out: Path, title: str = "Report") -> None:
@@ -42,7 +53,9 @@ def report_html(runs: Sequence[Run], title: str = "Report") -> str:
     predictions = {run.id: run.predictions() for run in runs}
     lead = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}."
     table = html.section("Runs", _summary(runs, predictions), _configuration(runs))
-    return html.page(title, [lead], table, *(_chapter(group, predictions) for group in by_images(runs)))
+    groups = by_images(runs)
+    chapters = [_chapter(group, predictions, _apart(group, groups)) for group in groups]
+    return html.page(title, [lead], table, *chapters)
 
 
 def save(out: Path, content: str | bytes) -> None:
@@ -80,16 +93,37 @@ def _summary(runs: Sequence[Run], predictions: dict[str, Predictions]) -> str:
 
 
 def differences(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
-    """Return the dotted names of the settings in which runs differ, each with the value of every run."""
-    settings = [_flat(run.config.model_dump(mode="json", exclude={"dataset": {"path"}})) for run in runs]
-    rows = [(name, [each.get(name) for each in settings]) for name in settings[0]]
-    return [(name, values) for name, values in rows if any(value != values[0] for value in values)]
+    """Return the dotted names of the settings in which runs differ, each with the value of every run.
+
+    A run that does not use a setting makes no difference, and reads ``not used``.
+    """
+    settings = [_told(run) for run in runs]
+    rows = [(name, [each[name] for each in settings]) for name in settings[0]]
+    return [(name, values) for name, values in rows if differ(values)]
+
+
+def _told(run: Run) -> dict[str, Any]:
+    """Return a run's settings without the path of a file, and its fingerprint as short as a run's id."""
+    settings = settings_of(run.config)
+    del settings["dataset.path"]
+    return settings | {FINGERPRINT: settings[FINGERPRINT] and settings[FINGERPRINT][:DIGITS]}
+
+
+def _apart(group: Sequence[Run], groups: Sequence[Sequence[Run]]) -> dict[str, Any]:
+    """Return the settings that tell the images of a chapter from those of others that have its name."""
+    alike = [other[0] for other in groups if other[0].data_name == group[0].data_name]
+    own = alike.index(group[0])
+    return {
+        name: values[own]
+        for name, values in differences(alike)
+        if name.startswith("dataset.") or (name in HELD_OUT and group[0].config.dataset.source == "file")
+    }
 
 
 def _configuration(runs: Sequence[Run]) -> str:
     if len(runs) == 1:
-        settings = _flat(runs[0].config.model_dump(mode="json", exclude={"dataset": {"path"}}))
-        shown = html.table(("setting", "value"), [(name, _value(v)) for name, v in settings.items()], "All settings.")
+        settings = [(name, _value(value)) for name, value in _told(runs[0]).items()]
+        shown = html.table(("setting", "value"), settings, "All settings.")
         return html.details("The whole configuration", shown)
     rows = [(name, *map(_value, values)) for name, values in differences(runs)]
     if not rows:
@@ -97,11 +131,12 @@ def _configuration(runs: Sequence[Run]) -> str:
     return html.table(("setting", *(run.id for run in runs)), rows, "The settings in which the runs differ.")
 
 
-def _chapter(group: Sequence[Run], predictions: dict[str, Predictions]) -> str:
-    """Show runs that are judged on the same images."""
+def _chapter(group: Sequence[Run], predictions: dict[str, Predictions], apart: dict[str, Any]) -> str:
+    """Show runs that are judged on the same images; ``apart`` is what tells these from others of their name."""
     said = [predictions[run.id] for run in group]
     told = conditions(group, len(said[0]))
-    blocks = [html.subsection("Latent space", panels.latents(group, said, told))]
+    blocks = [html.paragraph(OTHER_SEEDS)] if SPLIT_SEED in apart else []
+    blocks.append(html.subsection("Latent space", panels.latents(group, said, told)))
     if counts := panels.run_confusions(group):
         blocks.append(html.subsection("Confusion", panels.confusions(counts, group[0].class_names, told)))
     if angles := panels.accuracy_by_angle(group, told):
@@ -110,7 +145,9 @@ def _chapter(group: Sequence[Run], predictions: dict[str, Predictions]) -> str:
         blocks.append(html.subsection("Calibration", calibration))
     films = [_film(group[i : i + 2], len(said[0])) for i in range(0, len(group), 2)]
     blocks.append(html.subsection("Training", *films))
-    return html.section(group[0].data_name, *blocks)
+    words = ["seed" if name == SPLIT_SEED else name for name in apart]
+    told_apart = [f"{word} {_value(value)}" for word, value in zip(words, apart.values(), strict=True)]
+    return html.section(", ".join([group[0].data_name, *told_apart]), *blocks)
 
 
 def _film(runs: Sequence[Run], n: int) -> str:
@@ -119,13 +156,6 @@ def _film(runs: Sequence[Run], n: int) -> str:
         return html.paragraph(f"No epochs of {', '.join(run.id for run in runs)} were kept, so there is no film.")
     caption = f"Every frame is an epoch; the curve is the loss. {ALIGNED} {conditions(runs, n)}"
     return panels.film(training_film(runs), caption)
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
 
 
 def _value(value: Any) -> str:

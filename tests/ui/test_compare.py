@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ssrvae_core.reports.settings import UNUSED
 from tests.ui.test_ratios import made
 from ui import compare
 
@@ -21,7 +22,7 @@ def test_a_setting_that_one_model_has_no_use_for_is_no_difference():
     table = compare.settings_table([made("ss-rvae", 0.05), made("ss-vae", 0.05)], ["left", "right"], everything=False)
     assert list(table["setting"]) == ["model.rotation"]
     everything = compare.settings_table([made("ss-vae", 0.05)], ["one"], everything=True).set_index("setting")
-    assert everything.loc["model.radii", "one"] == compare.UNUSED
+    assert everything.loc["model.radii", "one"] == UNUSED
 
 
 def test_the_best_of_a_row_is_marked_whichever_way_is_better():

@@ -1,6 +1,8 @@
 import json
 import re
 import shutil
+from dataclasses import replace
+from html import escape
 
 import pytest
 
@@ -9,6 +11,7 @@ from ssrvae_core.reports.html import get_plotlyjs
 from ssrvae_core.reports.report import differences, report_html, write_report
 from ssrvae_core.reports.wording import verdict
 from ssrvae_core.runs import RunStore, directory
+from ssrvae_core.runs.execute import train_run
 from tests.core.reports.conftest import FILE, NAMES
 
 
@@ -87,6 +90,48 @@ def test_report_writes_the_page_and_says_so(finished, result_of, tmp_path):
 
 def test_a_baseline_that_wins_is_told_of():
     assert verdict({"ss-VAE": 0.4, "ss-rVAE": 0.9}, {"Tree": 0.5, "Forest": 0.3}) == (
-        "Tree reaches or passes the ss-VAE; Forest stays behind both."
+        "Tree reaches or passes the ss-VAE; Forest stays behind the ss-VAE and the ss-rVAE."
     )
     assert verdict({"ss-VAE": 0.4, "ss-rVAE": 0.9}, {"Tree": 0.3}) == "No baseline reaches the ss-VAE or the ss-rVAE."
+
+
+def test_a_baseline_that_is_level_but_for_the_rounding_of_a_mean_reaches_the_model():
+    assert verdict({"ss-rVAE": 0.3}, {"Tree": 0.1 + 0.2 - 1e-12}) == "Tree reaches or passes the ss-rVAE."
+
+
+def test_a_baseline_is_behind_as_many_models_as_there_are():
+    told = verdict({"A": 0.5, "B": 0.6, "C": 0.7}, {"Tree": 0.5, "Forest": 0.4})
+    assert told == "Tree reaches or passes the A; Forest stays behind the A and the B and the C."
+
+
+@pytest.fixture(scope="module")
+def two_seeds(hostile_pair, tmp_path_factory):
+    """The same file, split by another seed."""
+    store = RunStore(tmp_path_factory.mktemp("seeds"))
+    config = hostile_pair[0].config
+    split = config.split.model_copy(update={"seed": 1})
+    return [hostile_pair[0], train_run(config.model_copy(update={"split": split, "seed": 1}), store)]
+
+
+def test_two_seeds_of_a_file_have_headings_of_their_own_and_a_sentence_says_why(two_seeds):
+    page = report_html(two_seeds)
+    name = escape(FILE)
+    assert re.findall("<h2>(.*?)</h2>", page)[-2:] == [f"{name}, seed 0", f"{name}, seed 1"]
+    assert page.count("held out for validation, so runs of other seeds are judged on other images") == 2
+
+
+def test_a_chapter_that_is_alone_needs_no_seed(own):
+    assert f"<h2>{escape(FILE)}</h2>" in own
+    assert "runs of other seeds" not in own
+
+
+def test_a_setting_that_one_model_has_no_use_for_is_no_difference(hostile_pair):
+    assert not {"model.radii", "model.angles", "model.disc"} & dict(differences(hostile_pair)).keys()
+
+
+def test_a_fingerprint_is_as_short_as_an_id(hostile_pair):
+    run = hostile_pair[0]
+    dataset = run.config.dataset.model_copy(update={"sha256": "0123456789abcdef" * 4})
+    other = replace(run, config=run.config.model_copy(update={"dataset": dataset}))
+    (_, there) = dict(differences([run, other]))["dataset.sha256"]
+    assert there == "0123456789ab"
