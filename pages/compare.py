@@ -6,10 +6,11 @@ import numpy as np
 import streamlit as st
 
 from ssrvae_core.figures import Panel, confusion_figure
+from ssrvae_core.reports import wording
 from ssrvae_core.runs.comparison import list_rivals
 from ui import charts, compare, export
 from ui.entry import through_app
-from ui.runs import finished, newest_pair, nothing_yet, panel_titles, panels_of, run_label, store
+from ui.runs import finished, newest_pair, nothing_yet, panels_of, run_label, store
 from ui.state import harmless, key
 
 PAGE = "compare"
@@ -49,7 +50,7 @@ if not picked:
 if st.query_params.get("runs") != ",".join(picked):
     st.query_params["runs"] = ",".join(picked)
 shown = [known[run_id] for run_id in picked]
-titles = panel_titles(shown)
+titles = wording.titles(shown)
 offered = {rival.id: rival for rival in compare.rivals_of(shown, list_rivals(store()))}
 if offered:
     names = dict(zip(offered, compare.rival_titles(list(offered.values())), strict=True))

@@ -8,10 +8,11 @@ from ssrvae_core.config import UserError
 from ssrvae_core.evaluation.turning import all_angles, turned
 from ssrvae_core.figures import accuracy_by_angle_figure
 from ssrvae_core.figures.turning import probability_by_angle_figure
+from ssrvae_core.reports import wording
 from ui import charts, export, lesson
 from ui.entry import through_app
 from ui.learn import pixel_distance, scene, subjects, turnings, turntable
-from ui.runs import caption, finished, nothing_yet, panel_titles, pick_runs, store
+from ui.runs import caption, finished, nothing_yet, pick_runs, store
 from ui.state import pick
 
 PAGE = "learn"
@@ -49,7 +50,7 @@ upright = images.upright(sample)
 name = names[str(truth)]
 
 shown, titles, seen = [], [], []
-for run, title in zip(runs, panel_titles(runs), strict=True):
+for run, title in zip(runs, wording.titles(runs), strict=True):
     try:
         seen += turnings([run], sample, upright)
     except UserError as error:

@@ -4,12 +4,13 @@ from zlib import crc32
 
 import streamlit as st
 
+from ssrvae_core.reports.gather import same_images
 from ssrvae_core.runs.mode import is_viewer
 from ui import export, manage
 from ui.entry import through_app
 from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, readable, stopped_text
 from ui.overview import complaint, runs_table
-from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, same_images, store
+from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, store
 
 MOST_WAITING = 5
 MOST_STOPPED = 10

@@ -17,6 +17,7 @@ from ssrvae_core.config import (
     data_name,
 )
 from ssrvae_core.data import ImageSet
+from ssrvae_core.reports.wording import MODEL_TITLES
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer
@@ -25,7 +26,7 @@ from ui.entry import through_app
 from ui.forecast import forecast
 from ui.jobs import Work, all_work, attempt, work_of
 from ui.overview import LIVE, duration
-from ui.runs import MODEL_TITLES, store
+from ui.runs import store
 from ui.sliders import number
 from ui.state import harmless, key, pick
 from ui.training import Choice

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from ssrvae_core.reports.wording import labels_text, model_title
 from ssrvae_core.runs import BrokenRun, Run
-from ui.runs import labels_text, model_title
 
 LIVE = ("running", "queued")
 COLUMNS = (

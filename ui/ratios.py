@@ -12,10 +12,9 @@ import pandas as pd
 
 from ssrvae_core.config import DEMO_MODELS, DEMO_RATIOS, MODELS, PAPER_RATIOS, PRESETS, RunConfig, UserError, run_config
 from ssrvae_core.relevance import settle
-from ssrvae_core.reports.wording import RIVAL_TITLES, ratio_text
+from ssrvae_core.reports.wording import MODEL_TITLES, RIVAL_TITLES, model_title, ratio_text
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparison import RivalResult
-from ui.runs import MODEL_TITLES, model_title
 
 STANDARD = tuple(sorted({*DEMO_RATIOS, *PAPER_RATIOS}))
 """Ratios that are offered where they are not trained yet."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 import streamlit as st
 
 from ssrvae_core.config import UserError
 from ssrvae_core.figures import Panel
 from ssrvae_core.records import Predictions
+from ssrvae_core.reports.gather import same_images
+from ssrvae_core.reports.wording import labels_text, model_title, titles
 from ssrvae_core.runs import Run, RunStore
 from ui.state import pick
 
-MODEL_TITLES = {"ss-vae": "ss-VAE", "ss-rvae": "ss-rVAE", "ss-rvae-paper": "ss-rVAE (paper)"}
 NO_RUN = "none"
 
 
@@ -26,35 +26,11 @@ def store() -> RunStore:
 # How a run reads.
 
 
-def model_title(run: Run) -> str:
-    """Name of a run's model, as it is written in the paper."""
-    return MODEL_TITLES[run.config.model.name]
-
-
-def labels_text(run: Run) -> str:
-    """How many labels a run sees."""
-    split = run.config.split
-    if split.labels_per_class is not None:
-        return f"{split.labels_per_class} labels a class"
-    return "all labels" if split.labelled_ratio is None else f"{100 * split.labelled_ratio:g} % labelled"
-
-
 def run_label(run: Run) -> str:
     """One line that tells a run from others."""
     # A narrow list cuts the end off, and runs that stand beside each other share their data set.
     parts = (model_title(run), run.id, labels_text(run), f"seed {run.config.seed}", run.data_name)
     return " \u00b7 ".join(parts)
-
-
-def panel_titles(runs: Sequence[Run]) -> list[str]:
-    """Titles that tell these runs apart: the model's name, and no more than it takes beside it."""
-    for words in (
-        [model_title(run) for run in runs],
-        [f"{model_title(run)}, {labels_text(run)}" for run in runs],
-    ):
-        if len(set(words)) == len(runs):
-            return words
-    return [f"{model_title(run)}, run {run.id}" for run in runs]
 
 
 def caption(runs: Sequence[Run], n: int) -> str:
@@ -74,23 +50,6 @@ def caption(runs: Sequence[Run], n: int) -> str:
 def finished(runs: Sequence[Run]) -> list[Run]:
     """Return the runs that have something to show, in the same order."""
     return [run for run in runs if run.status.state == "finished"]
-
-
-def same_images(run: Run, other: Run) -> bool:
-    """Whether two runs are judged on the same validation images.
-
-    A generated data set brings its own validation part; that of a file depends on the split.
-    """
-    if _data(run) != _data(other):
-        return False
-    if run.config.dataset.source != "file":
-        return True
-    mine, other_split = run.config.split, other.config.split
-    return (mine.seed, mine.by_group, mine.validation_fraction) == (
-        other_split.seed,
-        other_split.by_group,
-        other_split.validation_fraction,
-    )
 
 
 def partner(run: Run, runs: Sequence[Run]) -> Run | None:
@@ -116,11 +75,6 @@ def newest_pair(runs: Sequence[Run]) -> tuple[Run, Run | None]:
         if other is not None and other.config.split == run.config.split:
             return (other, run) if _invariant(run) else (run, other)
     return runs[0], None
-
-
-def _data(run: Run) -> dict[str, Any]:
-    """Return the data set's settings without the path of a file: its content's hash stands for it."""
-    return run.config.dataset.model_dump(exclude={"path"})
 
 
 def _invariant(run: Run) -> bool:
@@ -188,7 +142,7 @@ def _predictions(path: str, updated: float, _run: Run) -> Predictions:
 def panels_of(runs: Sequence[Run]) -> tuple[list[Run], list[Panel]]:
     """Return the runs whose predictions can be read, with these under their titles; say what is wrong with others."""
     readable: list[tuple[Run, Panel]] = []
-    for run, title in zip(runs, panel_titles(runs), strict=True):
+    for run, title in zip(runs, titles(runs), strict=True):
         try:
             predictions = _predictions(str(run.path.absolute()), run.status.updated, run)
         except UserError as error:

@@ -10,11 +10,11 @@ from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import Panel, latent_scatter, theme
 from ssrvae_core.figures.curves import training_curves
 from ssrvae_core.records import Predictions, Snapshot
+from ssrvae_core.reports.wording import model_title
 from ssrvae_core.runs import Run, RunStore, directory
 from ui import charts, datasets
 from ui.jobs import Work, bar, buttons, readable, reason
 from ui.overview import duration
-from ui.runs import model_title
 
 LOG_LINES = 5
 HEIGHT = 330

@@ -11,6 +11,8 @@ import pytest
 
 from ssrvae_core.config import RunConfig, SplitConfig, run_config
 from ssrvae_core.figures import theme
+from ssrvae_core.reports.gather import same_images
+from ssrvae_core.reports.wording import titles
 from ssrvae_core.runs import BrokenRun, Run, Status
 from ui import charts, gallery, images, overview, runs, state
 
@@ -56,18 +58,18 @@ def test_a_file_split_otherwise_has_other_validation_images():
     moved = base.model_copy(update={"dataset": base.dataset.model_copy(update={"path": "b.npz"})})
     resplit = base.model_copy(update={"split": SplitConfig(seed=1)})
     first, second, third = (Run(c.run_id, SimpleNamespace(), c, Status()) for c in (base, moved, resplit))
-    assert runs.same_images(first, second)
-    assert not runs.same_images(first, third)
+    assert same_images(first, second)
+    assert not same_images(first, third)
 
 
 def test_titles_say_just_enough_to_tell_runs_apart():
-    assert runs.panel_titles([a_run("ss-vae"), a_run("ss-rvae")]) == ["ss-VAE", "ss-rVAE"]
-    assert runs.panel_titles([a_run(ratio=0.05), a_run(ratio=0.5)]) == [
+    assert titles([a_run("ss-vae"), a_run("ss-rvae")]) == ["ss-VAE", "ss-rVAE"]
+    assert titles([a_run(ratio=0.05), a_run(ratio=0.5)]) == [
         "ss-rVAE, 5 % labelled",
         "ss-rVAE, 50 % labelled",
     ]
     same = [a_run(seed=0), a_run(seed=1)]
-    assert runs.panel_titles(same) == [f"ss-rVAE, run {run.id}" for run in same]
+    assert titles(same) == [f"ss-rVAE, 5 % labelled, seed {seed}" for seed in (0, 1)]
 
 
 def test_the_table_takes_runs_of_every_kind():
