@@ -22,11 +22,8 @@ from ssrvae_core.config import UserError
 from ssrvae_core.runs import job as files
 from ssrvae_core.runs.files import atomic_write, drop_torn_line, held, locked
 from ssrvae_core.runs.job import JOBS, Record, Task, read_record, read_task, write_record
-from ssrvae_core.runs.machine import cores, cuda_gpus, default_jobs
+from ssrvae_core.runs.machine import POLL, cores, cuda_gpus, default_jobs
 from ssrvae_core.runs.store import RunStore
-
-POLL = 0.5
-"""Seconds between two looks at the queue."""
 
 _LIMIT = "limit"
 _ID = re.compile(r"[0-9a-f]{12}")

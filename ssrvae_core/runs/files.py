@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from ssrvae_core.config import UserError
+
 _serial = itertools.count()
 
 _LOOK = 0.05  # seconds after which a held lock is not just being looked at (see `held`)
@@ -83,6 +85,29 @@ def drop_torn_line(path: Path) -> None:
     if path.exists():
         with path.open("r+b") as file:
             file.truncate(file.read().rfind(b"\n") + 1)
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Turn the system's refusal to write into a sentence.
+
+    Parameters
+    ----------
+    what : str
+        The beginning of the sentence, such as ``"The store runs"``.
+
+    Raises
+    ------
+    UserError
+        Where the block raises an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{what} cannot be written ({error.strerror or type(error).__name__}); make room or choose another store "
+            "with --store, then do the same again to go on."
+        ) from error
 
 
 @contextmanager

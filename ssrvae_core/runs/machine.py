@@ -6,6 +6,9 @@ import os
 import platform
 from pathlib import Path
 
+POLL = 0.5
+"""Seconds between two looks at what other processes do."""
+
 
 def cores() -> int:
     """Return the number of cores this process may use."""
