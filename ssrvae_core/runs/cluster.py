@@ -6,14 +6,15 @@ here. Dask's own messages are pickles: connect to schedulers you trust only.
 
 from __future__ import annotations
 
+import logging
 import queue
 import shutil
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,13 @@ from typing import TYPE_CHECKING
 
 import dask
 from distributed import Client, Future, KilledWorker, get_worker
+from distributed.comm import get_address_host_port
 
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.directory import State
-from ssrvae_core.runs.files import atomic_write, locked
+from ssrvae_core.runs.files import atomic_write, locked, writing
+from ssrvae_core.runs.machine import POLL
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_spec import Task
 from ssrvae_core.runs.sweep_work import Event, cached_load, perform, result_path
@@ -33,14 +36,14 @@ from ssrvae_core.runs.sweep_work import Event, cached_load, perform, result_path
 if TYPE_CHECKING:
     from ssrvae_core.data import ImageSet
 
-POLL = 0.5
-"""Seconds after which the caller gets a turn though nothing happened."""
-
-CONNECT = 20.0
+CONNECT = 10.0
 """Seconds in which the scheduler must answer."""
 
 Outcome = tuple[State, str | None, dict[str, bytes]]
 """State, sentence of a failure, and the files of the result's directory by name."""
+
+LOGGERS = ("distributed.client", "distributed.comm", "distributed.core", "distributed.batched")
+"""Loggers that tell of a lost connection with tracebacks, where a sentence of ours is enough."""
 
 _ALONE = threading.Lock()
 """Pyro keeps one stack of handlers a process, so the threads of a worker take turns."""
@@ -50,6 +53,8 @@ def run_on_cluster(tasks: Sequence[Task], store: RunStore, *, scheduler: str, de
     """Work through tasks on a cluster; closing the iterator cancels what is under way.
 
     A task whose worker is lost begins anew on another one, as often as the scheduler's ``allowed-failures`` says.
+    A run that is cancelled stops at its next epoch. A rival cannot be stopped: its worker fits it to the end, and what
+    comes of it is dropped.
 
     Parameters
     ----------
@@ -70,10 +75,16 @@ def run_on_cluster(tasks: Sequence[Task], store: RunStore, *, scheduler: str, de
     Raises
     ------
     UserError
-        If the scheduler does not answer or goes away, or a worker answers with what is no run.
+        At once, if the address is none; later, if the scheduler does not answer or goes away, or a worker answers with
+        what is no run.
     """
+    _check_address(scheduler)
+    return _work_through(tasks, store, scheduler, device)
+
+
+def _work_through(tasks: Sequence[Task], store: RunStore, scheduler: str, device: str) -> Generator[Event | None]:
     messages: queue.SimpleQueue[Event | int] = queue.SimpleQueue()
-    with _connect(scheduler) as client:
+    with _quiet(), _connect(scheduler) as client:
         topic = f"ssrvae-{uuid.uuid4().hex}"
         client.subscribe_topic(topic, lambda told: messages.put(Event(**told[1]["event"])))
         futures = _submit(client, tasks, device, topic)
@@ -93,6 +104,30 @@ def run_on_cluster(tasks: Sequence[Task], store: RunStore, *, scheduler: str, de
                     yield message
         finally:
             client.cancel(list(futures.values()))
+
+
+def _check_address(scheduler: str) -> None:
+    """Refuse what is no address, as Dask waits for it in vain."""
+    reason: ValueError | None = None
+    try:
+        host, port = get_address_host_port(scheduler, strict=True)
+    except ValueError as error:
+        host, port, reason = "", 0, error
+    if not (host and 0 < port < 2**16):
+        raise UserError(f"'{scheduler}' is no address of a Dask scheduler; write it as tcp://host:8786.") from reason
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's account of a lost connection from the user."""
+    levels = {name: logging.getLogger(name).level for name in LOGGERS}
+    for name in levels:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _connect(scheduler: str) -> Client:
@@ -180,15 +215,14 @@ def place(path: Path, files: Mapping[str, bytes]) -> None:
         raise UserError(f"A worker sent a file called '{strange[0]}', which is part of no run; do not trust it.")
     incoming = path.with_name(f".incoming-{path.name}-{time.time_ns()}")
     try:
-        incoming.mkdir(parents=True)
-        for name, content in files.items():
-            atomic_write(incoming / name, content)
-        with suppress(BlockingIOError), locked(path / directory.LOCK, wait=False):
-            condemned = path.with_name(f".deleted-{path.name}-{time.time_ns()}")
-            path.rename(condemned)
-            incoming.rename(path)
-            shutil.rmtree(condemned)
-    except OSError as error:
-        raise UserError(f"The store {path.parent} cannot be written ({error.strerror}); make room.") from error
+        with writing(f"The store {path.parent}"):
+            incoming.mkdir(parents=True)
+            for name, content in files.items():
+                atomic_write(incoming / name, content)
+            with suppress(BlockingIOError), locked(path / directory.LOCK, wait=False):
+                condemned = path.with_name(f".deleted-{path.name}-{time.time_ns()}")
+                path.rename(condemned)
+                incoming.rename(path)
+                shutil.rmtree(condemned)
     finally:
         shutil.rmtree(incoming, ignore_errors=True)

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.cluster import place
 from ssrvae_core.runs.files import locked
-from ssrvae_core.runs.sweep import SweepSpec, run_sweep
+from ssrvae_core.runs.sweep import SweepSpec, run_sweep, sweeps
 
 ROOT = Path(__file__).parents[3]
 
@@ -112,6 +113,24 @@ def test_a_cluster_that_is_told_to_stop_drops_its_work(cluster, spec, store):
     )
     assert sweep.summary["state"] == "cancelled"
     assert not store.runs()
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies_is_one_sentence(cluster, spec, store, tmp_path):
+    cluster.add_worker()
+    path = tmp_path / "sweep.yaml"
+    path.write_text(spec.model_copy(update={"rivals": ("cnn",)}).model_dump_json())
+    options = ["--scheduler", cluster.address, "--store", str(store.root)]
+    command = [sys.executable, "-m", "ssrvae_core", "sweep", str(path), *options]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        while not any(status["running"] for status in sweeps(store)):
+            assert process.poll() is None
+            time.sleep(0.05)
+        cluster.scheduler.kill()
+        *progress, last = process.communicate()[1].splitlines()
+    assert process.returncode == 2
+    assert last.startswith("Error: The scheduler") and "goes on with what is missing" in last
+    assert all("accuracy" in line for line in progress)
 
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch, spec, store):
