@@ -20,16 +20,10 @@ from typing import IO
 import psutil
 
 import ssrvae_core
-from ssrvae_core.runs.machine import cores, cuda_gpus
+from ssrvae_core.runs.machine import POLL, cores, cuda_gpus
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_spec import Task
-from ssrvae_core.runs.sweep_work import TRIES, Event
-
-POLL = 0.5
-"""Seconds after which the caller gets a turn though nothing happened."""
-
-PATIENCE = 10.0
-"""Seconds a worker has to stop in before it is killed."""
+from ssrvae_core.runs.sweep_work import PATIENCE, TRIES, Event
 
 MEMORY = 1.5e9
 """Bytes a worker is given room for: one and a half times what the largest measured run took."""
@@ -141,7 +135,7 @@ class _Worker:
         self._arguments = (store, device, threads, errors, messages)
         self.task: int | None = None
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ssrvae_core.runs.pool_worker", str(store.root), device],
+            [sys.executable, "-m", "ssrvae_core.runs.pool_worker", str(store.root), device, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

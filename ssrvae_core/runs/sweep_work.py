@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ssrvae_core.config import DatasetConfig, RunConfig, UserError
+from ssrvae_core.config import DatasetConfig, RunConfig, SplitConfig, UserError
 from ssrvae_core.records import Epoch
 from ssrvae_core.runs.comparison import RIVALS_DIRECTORY, rival_id, rival_result
 from ssrvae_core.runs.directory import State
 from ssrvae_core.runs.execute import Loader, train_run
 from ssrvae_core.runs.store import RunStore
+from ssrvae_core.runs.sweep_spec import Task
 
 if TYPE_CHECKING:
     from ssrvae_core.data import ImageSet
 
 TRIES = 3
 """How often a task is begun before the sweep goes on without it, where its worker dies each time."""
+
+
+PATIENCE = 10.0
+"""Seconds a process of ours has to stop in before it is ended."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,31 @@ def perform(
         return train_run(config, store, device=device, on_epoch=tell, loader=loader).status.state, None
     except UserError as error:
         return "failed", str(error)
+
+
+def check_data(tasks: Iterable[Task]) -> None:
+    """Load every image file of some tasks, and try each of the rules they split it by, with one seed.
+
+    So what is wrong with a file is said once and at once, not by every task. Generated data, which take time to draw, are left to the tasks.
+
+    Raises
+    ------
+    UserError
+        If a file's images are not fit for the view or the split; the sentence names it.
+    """
+    from ssrvae_core.data import naming, split
+
+    rules: dict[DatasetConfig, dict[SplitConfig, SplitConfig]] = {}
+    for task in tasks:
+        config = task.config
+        if config.dataset.path is not None:
+            anyhow = config.split.model_copy(update={"seed": 0})
+            rules.setdefault(config.dataset, {}).setdefault(anyhow, config.split)
+    for dataset, splits in rules.items():
+        with naming(dataset):
+            images = cached_load(dataset)
+            for rule in splits.values():
+                split(images, rule)
 
 
 def result_path(config: RunConfig, rival: str | None, store: RunStore) -> Path:
