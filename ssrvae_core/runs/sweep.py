@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from ssrvae_core.config import UserError
-from ssrvae_core.runs.execute import sigterm_interrupts, writing
+from ssrvae_core.runs.execute import sigterm_interrupts
+from ssrvae_core.runs.files import locked, writing
+from ssrvae_core.runs.mode import require_editor
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_progress import Progress
 from ssrvae_core.runs.sweep_spec import SweepSpec, Task, read_spec
 from ssrvae_core.runs.sweep_table import (
+    LOCK,
     LOG,
     Sweep,
     earlier_seconds,
@@ -25,7 +28,7 @@ from ssrvae_core.runs.sweep_table import (
     write_spec,
     write_sweep,
 )
-from ssrvae_core.runs.sweep_work import Event
+from ssrvae_core.runs.sweep_work import Event, check_data
 
 __all__ = ["Progress", "Sweep", "SweepSpec", "Task", "read_spec", "read_sweep", "run_sweep", "sweeps"]
 
@@ -81,15 +84,19 @@ def run_sweep(
     Raises
     ------
     UserError
-        If the specification or the device is refused (the store is then untouched), or the store or the cluster gives
-        out.
+        If the specification, an image file, the device or the scheduler's address is refused, or there is something to
+        train and this is a viewer (the store is then untouched); if another process is at work on the sweep; or if the
+        store or the cluster gives out.
     """
     progress = Progress(spec.tasks(), store)
     path = sweep_path(store, progress.id)
+    if progress.missing:
+        require_editor()
+        check_data([progress.tasks[i] for i in progress.missing])
     # Seed by seed, so that the first curves are complete before the second ones begin.
     order = sorted(progress.missing, key=lambda i: progress.tasks[i].config.seed)
     events = _workers([progress.tasks[i] for i in order], store, path, workers, scheduler, device) if order else None
-    with writing(store):
+    with writing(f"The store {store.root}"), _alone(path):
         write_spec(path, spec)
         state = "finished"
         if on_progress is not None:
@@ -101,6 +108,19 @@ def run_sweep(
                 _write(progress, path, "interrupted")
                 raise
         return _write(progress, path, state)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the sweep's lock, which tells others that it is at work; refuse where another process has it."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path / LOCK, wait=False))
+        except BlockingIOError as error:
+            raise UserError(
+                f"Another process is at work on sweep {path.name}; wait for it, or stop it first."
+            ) from error
+        yield
 
 
 def _workers(

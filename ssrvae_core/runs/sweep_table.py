@@ -1,7 +1,7 @@
 """A sweep in the store: ``<store>/sweeps/<id>/``, its table and its summary.
 
 The directory holds ``spec.json``, ``status.json``, ``table.csv`` and ``table.parquet`` with a row a run or rival,
-``summary.json``, and ``log.txt``, what the workers printed.
+``summary.json``, ``log.txt``, what the workers printed, and ``lock``, held by the process that is at work on it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from ssrvae_core.config import UserError
 from ssrvae_core.runs.comparison import find_rival
-from ssrvae_core.runs.files import atomic_write, write_json
+from ssrvae_core.runs.files import atomic_write, held, write_json
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_spec import SweepSpec, Task
 
@@ -29,6 +29,7 @@ CSV = "table.csv"
 PARQUET = "table.parquet"
 SUMMARY = "summary.json"
 LOG = "log.txt"
+LOCK = "lock"
 
 COLUMNS: dict[str, str] = {
     "run_id": "string",
@@ -209,14 +210,24 @@ def read_sweep(store: RunStore, sweep_id: str) -> Sweep:
 
 
 def sweeps(store: RunStore) -> list[dict[str, Any]]:
-    """Return ``status.json`` of every sweep in the store, last updated first."""
-    found = []
-    for file in (store.root / SWEEPS).glob(f"*/{STATUS}"):
-        try:
-            found.append(json.loads(file.read_bytes()))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{file} cannot be read ({error}); delete it.") from error
+    """Return ``status.json`` of every sweep in the store, last updated first.
+
+    A sweep whose process is gone reads as interrupted.
+    """
+    found = [_read_status(file) for file in (store.root / SWEEPS).glob(f"*/{STATUS}")]
     return sorted(found, key=lambda status: -status["updated"])
+
+
+def _read_status(file: Path) -> dict[str, Any]:
+    try:
+        status: dict[str, Any] = json.loads(file.read_bytes())
+        if status["state"] == "running" and not held(file.with_name(LOCK)):
+            status = json.loads(file.read_bytes())  # it may have ended between the two looks
+            if status["state"] == "running":
+                status["state"] = "interrupted"
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} cannot be read ({error}); delete it.") from error
+    return status
 
 
 def _value(name: str, text: str) -> Any:

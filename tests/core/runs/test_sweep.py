@@ -191,3 +191,22 @@ def test_a_signal_stops_the_workers_too(tiny_settings, tmp_path, number):
     assert not worker.is_running()
     assert store.runs()[0].status.state == "interrupted"
     assert sweeps(store)[0]["state"] == "interrupted"
+
+
+def test_a_killed_sweep_takes_its_workers_with_it_and_reads_as_interrupted(tiny_settings, tmp_path):
+    spec = {"data": "cards-b2", "labels_per_class": 5, "settings": tiny_settings | {"training.epochs": 2000}}
+    path = tmp_path / "sweep.yaml"
+    path.write_text(json.dumps(spec))
+    store = RunStore(tmp_path / "runs")
+    command = [sys.executable, "-m", "ssrvae_core", "sweep", str(path), "--store", str(store.root)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while not (store.runs() and store.runs()[0].status.epoch):
+            assert process.poll() is None
+            time.sleep(0.1)
+        assert sweeps(store)[0]["state"] == "running"
+        worker = psutil.Process(store.runs()[0].status.pid)
+        process.kill()
+    assert sweeps(store)[0]["state"] == "interrupted"
+    psutil.wait_procs([worker], timeout=30)
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    assert store.runs()[0].status.state == "interrupted"
