@@ -10,6 +10,7 @@ from ssrvae_core.cli.app import Device, Json, Store, app
 from ssrvae_core.cli.console import accuracy_of, percent, print_json
 from ssrvae_core.config import DEMO_PRESET, SELF_TEST, UserError, run_config
 from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.mode import is_viewer
 
 
 @app.command()
@@ -23,6 +24,11 @@ def doctor(store: Store = None, device: Device = "auto", as_json: Json = False) 
     for name, value in (found | found["packages"]).items():
         if name != "packages":
             print(f"{name:>18}  {value}")
+    if is_viewer():
+        print(f"{'self-test':>18}  none, as this is read-only")
+        if as_json:
+            print_json(found | {"ok": True, "self_test": None})
+        return
     _check_writable(RunStore(store).root)
     with tempfile.TemporaryDirectory() as scratch:
         run = train_run(run_config(preset=DEMO_PRESET, settings=SELF_TEST), RunStore(scratch), device=device)

@@ -11,18 +11,17 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ssrvae_core.config import RIVAL_VERSIONS, DatasetConfig, RunConfig, SplitConfig, UserError, choose, data_name
+from ssrvae_core.config import RIVAL_VERSIONS, DatasetConfig, RunConfig, SplitConfig, choose, data_name
 from ssrvae_core.records import Predictions
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.environment import environment
-from ssrvae_core.runs.files import atomic_write, locked, write_json
+from ssrvae_core.runs.files import atomic_write, locked, write_json, writing
+from ssrvae_core.runs.mode import require_editor
 from ssrvae_core.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -145,16 +144,17 @@ def rival_result(
     Raises
     ------
     UserError
-        If the rival or the device is unknown or the data are not fit for the split (the store is then untouched), or
-        the store cannot be written.
+        If the rival or the device is unknown, the data are not fit for the split or this is a viewer (the store is then
+        untouched), or the store cannot be written.
     """
     if (result := find_rival(config, rival, store)) is not None:
         return result
+    require_editor()
     from ssrvae_core.training.device import choose_device
 
     used, data = str(choose_device(device)), _split(config, loader)
     path = _path(config, rival, store)
-    with _writing(store), locked(path / directory.LOCK, wait=True):
+    with writing(f"The store {store.root}"), locked(path / directory.LOCK, wait=True):
         return find_rival(config, rival, store) or _fit(config, rival, data, used, path)
 
 
@@ -231,15 +231,3 @@ def _fit(config: RunConfig, rival: str, data: Split, device: str, path: Path) ->
     write_json(path / directory.ENVIRONMENT, environment(device))
     atomic_write(path / RESULT, result.model_dump_json(indent=2) + "\n")
     return result
-
-
-@contextmanager
-def _writing(store: RunStore) -> Iterator[None]:
-    """Turn the system's refusal to write the store into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        what = error.strerror or type(error).__name__
-        raise UserError(
-            f"The store {store.root} cannot be written ({what}); make room, or choose another with --store."
-        ) from error

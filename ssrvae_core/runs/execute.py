@@ -20,7 +20,8 @@ from ssrvae_core.records import Epoch, Snapshot
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.directory import State, Status
 from ssrvae_core.runs.environment import environment
-from ssrvae_core.runs.files import append_line, atomic_write, drop_torn_line, locked, replacing, write_json
+from ssrvae_core.runs.files import append_line, atomic_write, drop_torn_line, locked, replacing, write_json, writing
+from ssrvae_core.runs.mode import require_editor
 from ssrvae_core.runs.store import Run, RunStore
 
 if TYPE_CHECKING:
@@ -72,19 +73,20 @@ def train_run(
     ------
     UserError
         If the data or the device are not fit for it (the store is then untouched), the training diverges, the store
-        cannot be written, or another process trains it and ``wait`` is false.
+        cannot be written, this is a viewer, or another process trains it and ``wait`` is false.
     """
     deadline = None if time_limit is None else time.monotonic() + time_limit
     path = store.path(config.run_id)
     if run := _finished(store, config):
         return run
+    require_editor()
     if path.exists():
-        with writing(store), _alone(path, wait):
+        with writing(f"The store {store.root}"), _alone(path, wait):
             pass  # whoever else trains this run has come to an end: do not even load the data before
         if run := _finished(store, config):
             return run
     data, trainer = _prepare(config, device, loader)
-    with writing(store), _alone(path, wait):
+    with writing(f"The store {store.root}"), _alone(path, wait):
         if run := _finished(store, config):
             return run
         _Session(path, config, data, trainer).run(deadline, on_epoch)
@@ -267,19 +269,6 @@ def _alone(path: Path, wait: bool) -> Iterator[None]:
             _logger.warning("Another process is training run %s; waiting for it.", path.name)
             stack.enter_context(locked(path / directory.LOCK, wait=True))
         yield
-
-
-@contextmanager
-def writing(store: RunStore) -> Iterator[None]:
-    """Turn the system's refusal to write the store into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        what = error.strerror or type(error).__name__
-        raise UserError(
-            f"The store {store.root} cannot be written ({what}); make room or choose another with --store, "
-            "and train again to go on."
-        ) from error
 
 
 @contextmanager

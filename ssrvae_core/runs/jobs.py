@@ -14,7 +14,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from ssrvae_core.config import RunConfig, UserError, data_name, describe
 from ssrvae_core.runs import job as files
 from ssrvae_core.runs.dispatcher import ensure_dispatcher, job_ids, limit, write_limit
-from ssrvae_core.runs.files import atomic_write, locked
+from ssrvae_core.runs.files import atomic_write, locked, writing
 from ssrvae_core.runs.job import Job, Kind, Record, Task, read_job, read_record, write_record
 from ssrvae_core.runs.mode import is_viewer, require_editor
 from ssrvae_core.runs.store import Run, RunStore
@@ -233,21 +233,17 @@ class JobQueue:
 
     def _job_or_run(self, prefix: str) -> tuple[str, Run | None]:
         """Return the id of a job, or of a run that is none, and then the run."""
+        if not _PREFIX.fullmatch(prefix):
+            raise UserError(
+                f"'{prefix}' is no job or run id: give (the beginning of) 12 hex digits, as 'jobs' or 'list' show."
+            )
         if any(name.startswith(prefix) for name in job_ids(self.store)):
             return self.get(prefix).id, None
         run = self.store.get(prefix)
         return run.id, run
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Turn the system's refusal to write the store into a sentence."""
-        try:
-            yield
-        except OSError as error:
-            what = error.strerror or type(error).__name__
-            raise UserError(
-                f"The jobs in {self.root} cannot be written ({what}); make room or choose another store with --store."
-            ) from error
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing(f"The jobs in {self.root}")
 
 
 @contextmanager

@@ -46,6 +46,15 @@ def test_a_rival_is_fitted_once(fits, tiny_config, store):
     assert fits == [0]
 
 
+def test_a_viewer_reads_rivals_and_fits_none(fits, tiny_config, store, monkeypatch):
+    first = rival_result(tiny_config(), "knn", store)
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    assert rival_result(tiny_config(), "knn", store) == first
+    with pytest.raises(UserError, match="read-only"):
+        rival_result(tiny_config(seed=1), "knn", store)
+    assert fits == [0]
+
+
 def test_it_does_not_matter_how_our_model_is_trained(fits, tiny_config, store):
     rival_result(tiny_config(), "knn", store)
     rival_result(tiny_config(model__latent_dim=3, training__epochs=2), "knn", store)
