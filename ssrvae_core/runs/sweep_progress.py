@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from ssrvae_core.runs.store import RunStore
@@ -43,7 +44,7 @@ class Progress:
         self.epochs = [self.total(i) if row["state"] == "finished" else 0 for i, row in enumerate(self.rows)]
         self.changed: Task | None = None
         self._store = store
-        self._began, self._before = time.monotonic(), sum(self.epochs)
+        self._began = time.monotonic()
 
     def total(self, i: int) -> int:
         """Epochs that task ``i`` has in all."""
@@ -60,9 +61,27 @@ class Progress:
 
     @property
     def eta(self) -> float | None:
-        """Seconds to go at the pace so far, None before the first epoch."""
-        done, whole = sum(self.epochs), sum(map(self.total, range(len(self.tasks))))
-        return self.seconds * (whole - done) / (done - self._before) if done > self._before else None
+        """Seconds to go at the pace so far, None before the first epoch.
+
+        Rivals count from when it is known what an epoch and a rival take; what failed says nothing of the pace.
+        """
+        epoch, rival = self._costs()
+        done = left = 0.0
+        for i in self.missing:
+            cost = rival if self.tasks[i].rival else epoch
+            left += cost * (self.total(i) - self.epochs[i])
+            if self.rows[i]["state"] not in {"failed", "cancelled"}:
+                done += cost * self.epochs[i]
+        return self.seconds * left / done if done else None
+
+    def _costs(self) -> tuple[float, float]:
+        """Return what an epoch and a rival have taken on average; 1 and 0 while one of them is not known."""
+        runs: list[float] = []
+        rivals: list[float] = []
+        for i, row in enumerate(self.rows):
+            if row["state"] == "finished" and row["seconds"] is not None:
+                (rivals if self.tasks[i].rival else runs).append(row["seconds"] / self.total(i))
+        return (fmean(runs), fmean(rivals)) if runs and rivals else (1.0, 0.0)
 
     def record(self, i: int, event: Event) -> None:
         """Take in what happened to task ``i``."""
