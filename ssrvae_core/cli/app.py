@@ -28,6 +28,9 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto: $SSRVAE_DEVI
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")]
 View = Literal["image", "mask", "masked"]
 
+RESUMES = "the same command goes on from the last checkpoint"
+"""What is true of a training on this machine that is interrupted."""
+
 
 def setting(text: str) -> tuple[str, Any]:
     """``NAME=VALUE`` with a JSON value; what is no JSON is a string."""
@@ -65,10 +68,10 @@ def _image_file(data: str) -> Path:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(advice: str = RESUMES) -> Iterator[None]:
     """Say that nothing is lost, and leave with the shell's code for an interrupt."""
     try:
         yield
     except KeyboardInterrupt as error:
-        say("Interrupted; the same command goes on from the last checkpoint.")
+        say(f"Interrupted; {advice}.")
         raise typer.Exit(130) from error

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 200
 """Columns of a table that goes into a pipe or a file."""
 
+JOB_TIMES = ("created", "queued", "started", "ended", "updated", "pid_started")
+"""Fields of a job that are Unix times."""
+
 
 def say(sentence: str) -> None:
     """Print a line to stderr."""
@@ -70,8 +73,7 @@ def summary_row(run: Run) -> dict[str, Any]:
 def job_row(job: Job) -> dict[str, Any]:
     """Return what ``jobs`` says of a job."""
     names = ("id", "kind", "title", "state", "done", "total", "unit", "seconds", "seconds_left", "error")
-    times = ("created", "queued", "started", "ended", "updated", "pid", "pid_started")
-    return {name: getattr(job, name) for name in names + times}
+    return {name: getattr(job, name) for name in (*names, *JOB_TIMES, "pid")}
 
 
 def print_submitted(job: Job, as_json: bool) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from ssrvae_core.cli.app import Json, Store, app
-from ssrvae_core.cli.console import job_row, print_json, print_submitted, print_table, say
+from ssrvae_core.cli.console import JOB_TIMES, job_row, print_json, print_submitted, print_table, say
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import require_editor
@@ -94,11 +95,18 @@ def queue(lock: Lock, store: Store = None) -> None:
 def _show(job: Job, as_json: bool) -> None:
     for name, value in job_row(job).items():
         if value is not None:
-            print(f"{name:>18}  {value}")
+            print(f"{name:>18}  {_in_words(name, value)}")
     log = job.log_tail(LOG_LINES)
     print("\n".join([f"The end of {job.path / 'log.txt'}:", *log]) if log else "It has no log yet.")
     if as_json:
         print_json(job_row(job) | {"log": log})
+
+
+def _in_words(name: str, value: Any) -> Any:
+    """Return a field of a job as a person reads it: local time instead of Unix time, and durations."""
+    if name in JOB_TIMES:
+        return datetime.fromtimestamp(value).astimezone().isoformat(" ", "seconds")
+    return _minutes(value) if name in {"seconds", "seconds_left"} else value
 
 
 def _done(job: Job) -> str:
@@ -106,4 +114,5 @@ def _done(job: Job) -> str:
 
 
 def _minutes(seconds: float | None) -> str:
+    """Format a duration as minutes and seconds; a dash where there is none."""
     return "-" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02}"

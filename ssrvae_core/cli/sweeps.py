@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ssrvae_core.cli.app import Device, Json, Store, app, interruptible
+from ssrvae_core.cli.app import RESUMES, Device, Json, Store, app, interruptible
 from ssrvae_core.cli.console import percent, print_json, print_table, say
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import RunStore
@@ -22,6 +22,9 @@ from ssrvae_core.runs.sweep import Progress, Sweep, SweepSpec, read_spec, run_sw
 from ssrvae_core.runs.sweep import sweeps as list_sweeps
 from ssrvae_core.runs.sweep_progress import ENDED
 from ssrvae_core.runs.sweep_table import CSV, GROUP, PARQUET, SUMMARY
+
+ANEW = "the same command trains what is missing; a cluster begins unfinished runs anew"
+"""What is true of a sweep that is interrupted on a cluster."""
 
 
 @app.command()
@@ -77,7 +80,7 @@ def run_shown(
     """
     view = _View()
     console = Console(stderr=True)
-    with interruptible(), ExitStack() as stack:
+    with interruptible(RESUMES if scheduler is None else ANEW), ExitStack() as stack:
         if console.is_terminal:
             stack.enter_context(Live(view, console=console, refresh_per_second=4, transient=True))
         show = view.look if console.is_terminal else view.log
@@ -96,8 +99,10 @@ def complain(done: Sweep) -> None:
     """Raise the first failure of a sweep, if there was one."""
     if failed := done.failed:
         first = failed[0]
-        others = f"; {len(failed) - 1} more failed, see {done.path / CSV}" if len(failed) > 1 else ""
-        raise UserError(f"{first['model']} on {first['data']}, seed {first['seed']}, failed: {first['error']}{others}")
+        sentence = f"{first['model']} on {first['data']}, seed {first['seed']}, failed: {first['error']}"
+        if len(failed) > 1:
+            sentence = f"{sentence.rstrip('.')}; {len(failed) - 1} more failed, see {done.path / CSV}."
+        raise UserError(sentence)
 
 
 def summary_table(done: Sweep) -> Table:

@@ -1,5 +1,6 @@
 import json
 import os
+from datetime import datetime
 
 import pytest
 
@@ -51,6 +52,19 @@ def test_one_job_is_shown_with_the_end_of_its_log(command, result_of, tiny_optio
     _, out, _ = command("jobs", job_id)
     assert "line 29" in out and "line 9\n" not in out
     assert result_of("jobs", job_id)["log"][-1] == "line 29"
+
+
+def test_a_job_is_shown_in_local_time(command, result_of, tiny_options):
+    job = result_of("train", *tiny_options, "--detach")
+    _, out, _ = command("jobs", job["id"])
+    created = datetime.fromtimestamp(job["created"]).astimezone()
+    assert f"created  {created:%Y-%m-%d %H:%M:%S}" in out
+    assert "seconds  0:00" in out
+
+
+def test_resume_takes_the_id_of_a_job_or_a_run(command):
+    code, _, err = command("resume", "zzz")
+    assert code == 2 and "'zzz' is no job or run id" in err
 
 
 def test_the_list_says_why_a_job_did_not_finish(command, result_of, tiny_options, store):

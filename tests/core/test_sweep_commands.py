@@ -2,11 +2,16 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from ssrvae_core.cli import sweeps as cli
-from ssrvae_core.runs.sweep import Progress, SweepSpec
+from ssrvae_core.config import UserError
+from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.files import locked
+from ssrvae_core.runs.sweep import Progress, Sweep, SweepSpec, read_spec
+from ssrvae_core.runs.sweep_table import LOCK, sweep_path, write_progress
 from ssrvae_core.runs.sweep_work import Event
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sweep.yaml"
@@ -38,6 +43,26 @@ def test_the_remaining_time_is_that_of_the_epochs_left(progress, monkeypatch):
     assert progress.eta == pytest.approx(30.0)
 
 
+def test_rivals_count_from_when_it_is_known_what_they_take(tiny_settings, store, monkeypatch):
+    spec = SweepSpec(data="cards-b2", models="ss-rvae", seeds=(0, 1), rivals="knn", settings=tiny_settings)
+    progress = Progress(spec.tasks(), store)
+    monkeypatch.setattr(Progress, "seconds", 10.0)
+    progress.record(2, Event(2, "finished"))
+    assert progress.eta is None
+    progress.record(0, Event(0, "finished"))
+    assert progress.eta == pytest.approx(10.0)
+    progress.rows[0]["seconds"], progress.rows[2]["seconds"] = 2.0, 6.0
+    assert progress.eta == pytest.approx(10.0)
+    progress.record(1, Event(1, "running", 2))
+    assert progress.eta == pytest.approx(10 * (1 + 6) / (2 + 6 + 1))
+
+
+def test_what_failed_says_nothing_of_the_pace(progress, monkeypatch):
+    monkeypatch.setattr(Progress, "seconds", 10.0)
+    progress.record(0, Event(0, "failed", error="It went wrong."))
+    assert progress.eta is None
+
+
 def test_a_log_gets_a_line_a_run(progress, capsys):
     view = cli._View()
     progress.record(0, Event(0, "running", 1))
@@ -45,11 +70,77 @@ def test_a_log_gets_a_line_a_run(progress, capsys):
     assert capsys.readouterr().err == ""
     progress.record(0, Event(0, "failed", error="It went wrong."))
     view.log(progress)
-    assert capsys.readouterr().err.startswith("ss-vae on cards-b2, 0.25 labelled, seed 0: It went wrong. (1/4")
+    said = capsys.readouterr().err
+    assert said.startswith("ss-vae on cards") and ", 0.25 labelled, seed 0: It went wrong. (1/4" in said
 
 
 def test_workers_here_and_on_a_cluster_are_not_asked_for_at_once(complaint_of):
     assert "give one of them" in complaint_of("sweep", EXAMPLE, "--workers", 2, "--scheduler", "tcp://host:8786")
+
+
+@pytest.mark.parametrize("address", ["nonsense", "host:8786", "tcp://host", "tcp://:8786", "tcp://host:x", "a://b:1"])
+def test_a_scheduler_without_an_address_is_a_sentence_at_once(complaint_of, tmp_path, address):
+    command = ("sweep", EXAMPLE, "--scheduler", address, "--store", tmp_path / "runs")
+    assert f"'{address}' is no address of a Dask scheduler" in complaint_of(*command)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"view": "mask"}, "mask"),
+        ({"by_group": True}, "no groups"),
+        ({"labels_per_class": [5, 1000], "seeds": [0, 1]}, "1000 labels a class"),
+    ],
+)
+def test_a_file_that_is_not_fit_for_the_sweep_is_refused_before_it_starts(complaint_of, tmp_path, asked, sentence):
+    np.savez(
+        tmp_path / "cells.npz",
+        images=np.arange(40 * 256, dtype=np.uint16).reshape(40, 16, 16),
+        labels=np.arange(40) % 2,
+    )
+    path = tmp_path / "sweep.yaml"
+    path.write_text(json.dumps({"data": "cells.npz", **asked}))
+    complaint = complaint_of("sweep", path, "--store", tmp_path / "runs")
+    assert sentence in complaint and "cells.npz" in complaint
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_viewer_trains_nothing(complaint_of, tiny_options, monkeypatch, tmp_path):
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    for command in (("sweep", EXAMPLE), ("train", *tiny_options)):
+        assert "read-only" in complaint_of(*command, "--store", tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_sweep_at_work_is_not_begun_again_and_one_whose_process_is_gone_is_interrupted(
+    complaint_of, result_of, progress, tmp_path
+):
+    store = RunStore(tmp_path / "runs")
+    path = sweep_path(store, read_spec(EXAMPLE).sweep_id)
+    with locked(path / LOCK, wait=False):
+        write_progress(path, progress.as_json("running"))
+        assert "Another process is at work on sweep" in complaint_of("sweep", EXAMPLE, "--store", store.root)
+        assert [status["state"] for status in result_of("sweeps", "--store", store.root)] == ["running"]
+    assert [status["state"] for status in result_of("sweeps", "--store", store.root)] == ["interrupted"]
+
+
+def test_ctrl_c_promises_no_checkpoint_of_a_cluster(run_cli, monkeypatch, tmp_path):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "run_sweep", interrupt)
+    code, _, err = run_cli("sweep", EXAMPLE, "--scheduler", "tcp://host:8786", "--store", tmp_path)
+    assert code == 130
+    assert "anew" in err and "checkpoint" not in err
+
+
+@pytest.mark.parametrize(("n", "sentence"), [(1, "failed: It is so."), (3, "failed: It is so; 2 more failed, see ")])
+def test_failures_are_one_sentence(n, sentence, tmp_path):
+    row = {"model": "ss-vae", "data": "cells", "seed": 0, "state": "failed", "error": "It is so."}
+    with pytest.raises(UserError) as caught:
+        cli.complain(Sweep("0" * 12, tmp_path, [row] * n, {}))
+    assert sentence in str(caught.value) and str(caught.value).endswith(".")
 
 
 def test_an_unavailable_device_leaves_the_store_untouched(complaint_of, tmp_path):
@@ -85,4 +176,4 @@ def test_a_failed_run_is_an_error_after_the_table(run_cli, tiny_settings, tmp_pa
     code, out, err = run_cli("sweep", path, "--json", "--store", tmp_path / "runs")
     assert code == 2
     assert json.loads(out.splitlines()[-1])["state"] == "failed"
-    assert "Error: ss-rvae on cards-b2, seed 0, failed: 500 labels a class" in err.splitlines()[-1]
+    assert "Error: ss-rvae on cards (changed), seed 0, failed: 500 labels a class" in err.splitlines()[-1]
