@@ -93,7 +93,8 @@ def perform(
 def check_data(tasks: Iterable[Task]) -> None:
     """Load every image file of some tasks, and try each of the rules they split it by, with one seed.
 
-    So what is wrong with a file is said once and at once, not by every task. Generated data, which take time to draw, are left to the tasks.
+    So what is wrong with a file is said once and at once, not by every task. Generated data, which take time to draw,
+    are left to the tasks.
 
     Raises
     ------
