@@ -48,14 +48,7 @@ class Choice:
 
     def plain(self, model: str) -> RunConfig:
         """Return a model's configuration without the changed settings."""
-        return run_config(
-            preset=self.preset,
-            dataset=self.dataset,
-            model=model,
-            labels_per_class=self.labels_per_class,
-            labelled_ratio=self.labelled_ratio,
-            seed=self.seed,
-        )
+        return self._with(model, {})
 
     def config(self, model: str) -> RunConfig:
         """Return a model's configuration; each changed setting goes to the models that use it.
@@ -67,7 +60,9 @@ class Choice:
         """
         plain, settings = self.plain(model), parsed(self.changes)
         changed = with_settings(plain, settings)
-        used = {name: value for name, value in settings.items() if applies(changed, name)}
+        return self._with(model, {name: value for name, value in settings.items() if applies(changed, name)})
+
+    def _with(self, model: str, settings: Mapping[str, Any]) -> RunConfig:
         return run_config(
             preset=self.preset,
             dataset=self.dataset,
@@ -75,7 +70,7 @@ class Choice:
             labels_per_class=self.labels_per_class,
             labelled_ratio=self.labelled_ratio,
             seed=self.seed,
-            settings=used,
+            settings=settings,
         )
 
     def configs(self) -> list[RunConfig]:
