@@ -144,6 +144,8 @@ def command(config: RunConfig, rivals: Sequence[str]) -> str | None:
         words += ["--labelled-ratio", f"{split.labelled_ratio:g}"]
     if split.labels_per_class is not None:
         words += ["--labels-per-class", str(split.labels_per_class)]
+    if split.labelled_ratio is None and split.labels_per_class is None and dataset.path is None:
+        words += ["--set", "split.labels_per_class=null"]
     if split.by_group:
         words += ["--group-split"]
     words += ["--models", "", "--rivals", ",".join(rivals), "--seeds", str(config.seed + 1)]

@@ -83,6 +83,8 @@ OWN_FIELDS = {
     "split.by_group": "by_group",
 }
 """Settings that a sweep says by fields, which would otherwise be set twice, and differently."""
+EVERY_LABEL = ("split.labels_per_class", None)
+"""The one of them that no field can say of a named data set, which has a default number of labels."""
 
 
 def _listed(value: Any) -> Any:
@@ -134,7 +136,8 @@ class SweepSpec(Frozen):
     """Every combination of data set, model, number of labels and seed.
 
     Labelled subsets are nested: with one seed, fewer labels are a subset of more. With neither ``labelled_ratios`` nor
-    ``labels_per_class``, a named data set has its default number of labels, and of a file all labels are used.
+    ``labels_per_class``, a named data set has its default number of labels, or with the setting
+    ``split.labels_per_class: null`` all, and of a file all labels are used.
     """
 
     data: Names = Field((), description="named data sets or paths of image files; by default the preset's")
@@ -154,6 +157,8 @@ class SweepSpec(Frozen):
     def _one_rule(self) -> Self:
         if self.labelled_ratios and self.labels_per_class:
             raise ValueError("set labelled_ratios or labels_per_class, not both")
+        if EVERY_LABEL[0] in self.settings and (self.labelled_ratios or self.labels_per_class):
+            raise ValueError(f"the setting {EVERY_LABEL[0]} asks for every label, and a field for some; keep one")
         return self
 
     @field_validator("seeds")
@@ -166,8 +171,8 @@ class SweepSpec(Frozen):
     @field_validator("settings")
     @classmethod
     def _no_own_fields(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        for name in settings:
-            if name in OWN_FIELDS:
+        for name, value in settings.items():
+            if name in OWN_FIELDS and (name, value) != EVERY_LABEL:
                 raise ValueError(f"{name} cannot be set here; a sweep has {OWN_FIELDS[name]} for it")
         return settings
 

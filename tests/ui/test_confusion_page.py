@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from ssrvae_core.config import run_config
+from ssrvae_core.config import DATASETS, run_config
 from ssrvae_core.runs.comparison import RIVALS_DIRECTORY, find_rival, rival_id, rival_result
 from ssrvae_core.runs.jobs import JobQueue
 from tests.ui.conftest import tiny_config
@@ -137,6 +137,12 @@ def test_the_job_says_the_labels_by_the_fields_of_a_sweep(labels):
     spec = fit_spec(config, ["knn"])
     assert spec.tasks()[0].config == config
     assert (spec.labelled_ratios or spec.labels_per_class) == tuple(labels.values())
+
+
+def test_a_run_with_every_label_has_a_job_and_a_command_of_the_same_labels():
+    config = run_config(seed=2, dataset=DATASETS["cards-b2"])
+    assert fit_spec(config, ["knn"]).tasks()[0].config.split == config.split
+    assert "--set split.labels_per_class=null" in command(config, ["knn"])
 
 
 def test_a_split_by_a_seed_of_its_own_is_no_sweeps():

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssrvae_core.config import UserError
+from ssrvae_core.config import PRESETS, UserError
 from ssrvae_core.data import load, split
 from ssrvae_core.runs.sweep import SweepSpec, read_spec
 
@@ -26,7 +26,7 @@ def test_a_sweep_is_every_combination_in_the_order_of_the_table():
 def test_a_single_value_is_a_list_of_one_and_the_preset_says_the_rest():
     (task,) = SweepSpec(preset="teaching", labelled_ratios=0.05, seeds=3).tasks()
     assert (task.data, task.model, task.config.seed) == ("cards-teaching", "ss-rvae", 3)
-    assert task.config.training.epochs == 16
+    assert task.config.training == PRESETS["teaching"].training
 
 
 def test_a_rival_is_fitted_once_for_all_models(tiny_settings):
@@ -82,6 +82,10 @@ def test_the_id_is_that_of_the_content_and_not_of_the_order_or_the_place(tmp_pat
         ("settings: {split.labelled_ratio: 0.5}", "a sweep has labelled_ratios for it"),
         ("settings: {split.by_group: true}", "a sweep has by_group for it"),
         ("settings: {split: {seed: 1}}", "split cannot be set here"),
+        (
+            "settings: {split.labels_per_class: null}\nlabelled_ratios: 0.1",
+            "asks for every label, and a field for some",
+        ),
         ("labels_per_class: [0]", "labels_per_class: 0 is no number of labels"),
         ("seeds: [0, 0]", "0 is there 2 times"),
         ("ratios: [0.1]", "There is no field 'ratios'; the fields are data, models, labelled_ratios"),
