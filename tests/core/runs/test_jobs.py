@@ -490,7 +490,12 @@ def sweep_of_one(queue, finished, tiny_options):
 def test_a_sweep_is_a_job(queue, finished, sweep_of_one):
     job = queue.submit("sweep", spec=sweep_of_one)
     assert job.id == SweepSpec.model_validate(sweep_of_one).sweep_id
-    assert (job.kind, job.sweep_id, job.run_id, job.title) == ("sweep", job.id, None, "1 run of ss-rvae on cards-b2")
+    assert (job.kind, job.sweep_id, job.run_id, job.title) == (
+        "sweep",
+        job.id,
+        None,
+        "1 run of ss-rvae on cards (changed)",
+    )
     job = do(queue, job)
     assert (job.state, job.done, job.total, job.unit) == ("finished", 1, 1, "runs")
 
