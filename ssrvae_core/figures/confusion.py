@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ssrvae_core.figures import theme
+from ssrvae_core.figures.names import BESIDE_CELLS, short_names
 
 
 def confusion_figure(
@@ -37,7 +38,7 @@ def confusion_figures(
     counts : mapping of str to int array (K, K)
         Title and counts of each matrix, left to right; a row a true class, a column a predicted one.
     class_names : sequence of str, length K
-        Name of class ``k`` at position ``k``.
+        Name of class ``k`` at position ``k``; a long one is shortened on the axes, and whole on hovering.
     normalise : bool
         Show shares of the true class instead of counts.
     highest : float, optional
@@ -130,7 +131,13 @@ def _lay_out_matrix(figure: go.Figure, index: int, title: str, matrix: np.ndarra
     accuracy = float(matrix.trace() / n) if n else None
     figure.add_annotation(theme.title_annotation(theme.panel_title(title, accuracy, n), number))
     k = len(class_names)
-    ticks = {"tickvals": list(range(k)), "ticktext": list(class_names), "constrain": "domain", "showgrid": False}
+    ticks = {
+        "tickvals": list(range(k)),
+        "ticktext": short_names(class_names, BESIDE_CELLS),
+        "ticklabeloverflow": "allow",  # plotly leaves the last name out where it is wider than its cell
+        "constrain": "domain",
+        "showgrid": False,
+    }
     figure.update_layout(
         {
             f"xaxis{number}": {**ticks, "range": [-0.5, k - 0.5], "title": {"text": "Predicted class"}},
@@ -139,6 +146,7 @@ def _lay_out_matrix(figure: go.Figure, index: int, title: str, matrix: np.ndarra
                 "range": [k - 0.5, -0.5],
                 "title": {"text": "True class" if index == 0 else ""},
                 "constraintoward": "top",
+                "showticklabels": index == 0,
                 "scaleanchor": f"x{number}",
             },
         }

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ssrvae_core.figures import theme
+from ssrvae_core.figures.names import short_names
 
 BINS = 24
 PARTS = {"Labelled": theme.CLASS_COLOURS[0], "Unlabelled": theme.NEUTRAL, "Validation": theme.CLASS_COLOURS[1]}
@@ -30,14 +31,15 @@ def class_counts_figure(counts: Mapping[str, Sequence[int]], class_names: Sequen
         [
             go.Bar(
                 x=list(values),
-                y=list(class_names),
+                y=short_names(class_names),
                 name=part,
                 orientation="h",
                 marker={
                     "color": PARTS[part],
                     "pattern": _PATTERN | {"shape": _SHAPES[part]},
                 },
-                hovertemplate=f"%{{y}}<br>{part.lower()}: %{{x}} images<extra></extra>",
+                customdata=list(class_names),
+                hovertemplate=f"%{{customdata}}<br>{part.lower()}: %{{x}} images<extra></extra>",
             )
             for part, values in counts.items()
         ]

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from ssrvae_core.figures import film_panels, theme
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track, nearest, steps_of
+from ssrvae_core.figures.names import short_names
 from ssrvae_core.figures.stage import SIDE, Stage, narrow, wide
 
 __all__ = ["Curve", "Frame", "Track", "film"]
@@ -132,7 +133,7 @@ def _lay_out(
 ) -> None:
     """Place the legend above the panels, leave room for the controls over it, and fit the height."""
     per_line = 1000 if columns == 2 else 310
-    legend_height = _LEGEND_LINE * -(-sum(55 + 8 * len(name) for name in class_names) // per_line)
+    legend_height = _LEGEND_LINE * -(-sum(55 + 8 * len(name) for name in short_names(class_names)) // per_line)
     margin = {"l": 64, "r": 16, "t": controls + legend_height, "b": 64, "pad": 0}
     figure.update_layout(
         template=theme.template(dark=dark),

@@ -13,6 +13,7 @@ from ssrvae_core.figures import theme
 from ssrvae_core.figures.curves import curve_at, curve_traces, extent_of, position_axis, untrained_points
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track
 from ssrvae_core.figures.manifold import data_uri
+from ssrvae_core.figures.names import BESIDE_CELLS, short_names
 from ssrvae_core.figures.stage import Place, Stage
 
 MANIFOLD_PIXELS = 208
@@ -113,11 +114,12 @@ def _class_points(
     in_legend: set[str | None],
 ) -> Trace:
     """Points of one class; what no step changes is sent once, and a prediction as one byte."""
-    name = class_names[c] if c >= 0 else "Unlabelled"
+    short = short_names(class_names)
+    name, whole = (short[c], class_names[c]) if c >= 0 else ("Unlabelled", "Unlabelled")
     rows = [_rows(frame, c) for frame in frames]
     ids = [np.empty(0, int) if f is None else f.ids[r] for f, r in zip(frames, rows, strict=True)]
     fixed_ids = all(np.array_equal(ids[0], other) for other in ids)
-    numbers = ", ".join(f"{number} {name}" for number, name in enumerate(class_names))
+    numbers = ", ".join(f"{number} {name}" for number, name in enumerate(short))
     fixed = {
         "type": "scattergl",
         "mode": "markers",
@@ -134,7 +136,7 @@ def _class_points(
             "size": 5,
             "opacity": 0.75,
         },
-        "hovertemplate": f"Sample %{{id}}, {model}<br>True class: {name}<br>Predicted class: %{{customdata}}"
+        "hovertemplate": f"Sample %{{id}}, {model}<br>True class: {whole}<br>Predicted class: %{{customdata}}"
         f"<br><i>{numbers}</i><extra></extra>",
         **({"ids": ids[0]} if fixed_ids else {}),
     }
@@ -225,7 +227,8 @@ def _confusion(
     panels.traces.append(Trace({"type": "image", "hoverinfo": "skip", **here}, cells))
     panels.traces.append(Trace({**numbers, **here}, printed))
     common = {"showgrid": False, "constrain": "domain", "tickfont": {"size": 11}}
-    common |= {"tickvals": list(range(k)), "ticktext": list(class_names)}
+    common |= {"tickvals": list(range(k)), "ticktext": short_names(class_names, BESIDE_CELLS)}
+    common |= {"ticklabeloverflow": "allow"}
     x = {"range": [-0.5, k - 0.5], "title": {"text": "Predicted class"}, **common}
     y = {"range": [k - 0.5, -0.5], "title": {"text": "True class" if with_label else ""}, **common}
     y |= {"scaleanchor": f"x{number}", "constraintoward": "top", "showticklabels": with_label}

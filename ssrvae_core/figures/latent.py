@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 from ssrvae_core.config import UserError
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import theme
+from ssrvae_core.figures.names import short_names
 from ssrvae_core.figures.values import TRUE_ANGLE, VALUES, colour_axis, point_values, varies
 from ssrvae_core.records import Predictions
 
@@ -97,7 +98,7 @@ def latent_scatter(
         x, y, labels = _coordinates(predictions, x_dim, y_dim)
         hover = _hover(predictions, class_names)
         visible = shown(predictions, colour_by, classes)
-        for layer in _layers(predictions, class_names, colour_by, visible):
+        for layer in _layers(predictions, short_names(class_names), colour_by, visible):
             figure.add_trace(_points(trace, layer, x, y, predictions.ids, hover, colour_by), row=1, col=column)
             if layer.name not in in_legend:
                 in_legend.add(layer.name)

@@ -13,6 +13,7 @@ from PIL import Image
 from plotly.subplots import make_subplots
 
 from ssrvae_core.figures import theme
+from ssrvae_core.figures.names import short_names
 
 SEPARATOR = 96
 """Grey of the thin lines between images: seen against black and white alike."""
@@ -70,13 +71,15 @@ def manifold_figure(
         The two latents, from 0.
     """
     figure = make_subplots(rows=1, cols=len(images), horizontal_spacing=0.04)
+    short = short_names(class_names)
     for index, (grid, box) in enumerate(zip(images, bounds, strict=True)):
         number = "" if index == 0 else str(index + 1)
         rows, columns = grid.shape[:2]
         (left, right), (bottom, top) = (_edges(*ends, n) for ends, n in zip(box, (columns, rows), strict=True))
         picture = manifold_picture(grid)
         _place(figure, number, picture, (left, top), (right - left, top - bottom))
-        figure.add_annotation(theme.title_annotation(f"<b>{class_names[index]}</b>", number))
+        title = theme.title_annotation(f"<b>{short[index]}</b>", number)
+        figure.add_annotation(title | ({"hovertext": class_names[index]} if short[index] != class_names[index] else {}))
         common = {"nticks": 5, "constrain": "domain", "showgrid": False}
         square = (right - left) / (top - bottom) * picture.shape[0] / picture.shape[1]
         x = {"range": [left, right], "title": {"text": f"z{dims[0] + 1}"}}
@@ -106,7 +109,7 @@ def traversal_figure(images: np.ndarray, class_names: Sequence[str], *, extent: 
     values = [f"{value:.3g}" for value in np.linspace(-extent, extent, steps)]
     common = {"showgrid": False, "constrain": "domain"}
     x = {"range": [-0.5, steps - 0.5], "tickvals": list(range(steps)), "ticktext": values}
-    y = {"range": [k - 0.5, -0.5], "tickvals": list(range(k)), "ticktext": list(class_names), "scaleanchor": "x"}
+    y = {"range": [k - 0.5, -0.5], "tickvals": list(range(k)), "ticktext": short_names(class_names), "scaleanchor": "x"}
     y |= {"scaleratio": images.shape[-2] / images.shape[-1], "constraintoward": "top"}
     figure.update_layout(xaxis={**x, **common, "title": {"text": f"z{dim + 1}"}}, yaxis={**y, **common})
     return _finish(figure, f"Decoded images along z{dim + 1}, a row each for {', '.join(class_names)}.")

@@ -14,6 +14,7 @@ from ssrvae_core.figures import theme
 from ssrvae_core.figures.curves import LOGARITHMIC, curve_at, extent_of, position_axis
 from ssrvae_core.figures.film_panels import square_of
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track
+from ssrvae_core.figures.names import short_names
 
 WIDTH, HEIGHT = 960, 540
 SCALE = 2
@@ -103,6 +104,7 @@ def draw(
 ) -> Image.Image:
     """Draw one step of a film, 960 x 540 pixels; parameters as for :func:`ssrvae_core.figures.film.film`."""
     pen = _Pen()
+    class_names = short_names(class_names)
     pen.text(24, 22, f"{axis.capitalize()} {step.label}", 18, anchor="lm")
     _legend(pen, class_names)
     has_side = bool(curves) or any(f.manifold is not None for t in tracks for f in t.frames)

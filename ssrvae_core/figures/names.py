@@ -1,0 +1,46 @@
+"""Names as axes, legends and titles have room for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+LONGEST = 18
+"""Most characters of a name in a figure, its ellipsis included."""
+
+BESIDE_CELLS = 12
+"""The same beside a confusion matrix, which gets the room that its names leave."""
+
+_CHARACTER = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);|.", re.DOTALL)
+
+
+def short_names(names: Sequence[str], longest: int = LONGEST) -> tuple[str, ...]:
+    """Shorten long names so that different ones stay different.
+
+    Parameters
+    ----------
+    names : sequence of str
+        All names that stand beside each other; ``&lt;`` and the like are one character, and are never cut.
+    longest : int
+        Most characters of a name, its ellipsis included.
+
+    Returns
+    -------
+    tuple of str
+        Names cut at their end, or in their middle where their beginnings are alike; numbered from 1 where that does
+        not tell them apart either.
+    """
+    for tail in (0, 2 * longest // 5):
+        short = tuple(_cut(name, longest, tail) for name in names)
+        if len(set(short)) == len(set(names)):
+            return short
+    return tuple(f"{number} {_cut(name, longest, 0)}" for number, name in enumerate(names, start=1))
+
+
+def _cut(name: str, longest: int, tail: int) -> str:
+    """Keep the beginning of a long name, and this many characters of its end."""
+    characters = _CHARACTER.findall(name)
+    if len(characters) <= longest:
+        return name
+    beginning, end = "".join(characters[: longest - 1 - tail]), "".join(characters[len(characters) - tail :])
+    return f"{beginning.rstrip()}\u2026{end}"
