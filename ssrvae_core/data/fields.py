@@ -12,7 +12,7 @@ import numpy as np
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.dataset import UNLABELLED, ImageSet
-from ssrvae_core.data.limits import MIN_SIDE, check_declared
+from ssrvae_core.data.limits import MAX_NAME, MIN_SIDE, check_declared
 
 Fields = dict[str, np.ndarray]
 """The fields of an image file by name, see :func:`image_set`."""
@@ -157,13 +157,11 @@ def _scaled(images: np.ndarray, path: Path, intensity: tuple[float, float]) -> n
 
 def _labels(fields: Mapping[str, np.ndarray], n: int, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     labels = _integers(fields, "labels", n, path)
-    names = _text(fields, "class_names", path)
+    names = _class_names(fields, path)
     if labels is None:
         return np.full(n, UNLABELLED, dtype=np.int64), tuple(names or ())
     if names is None:
         names = [str(label) for label in range(min(int(labels.max()) + 1, n))]
-    if len(set(names)) < len(names):
-        raise UserError(f"The field 'class_names' of {path} holds a name twice; give every class its own.")
     wrong = (labels < UNLABELLED) | (labels >= len(names))
     if wrong.any():
         at = int(wrong.argmax())
@@ -172,6 +170,22 @@ def _labels(fields: Mapping[str, np.ndarray], n: int, path: Path) -> tuple[np.nd
             " count the classes from 0, and mark an unlabelled image by -1."
         )
     return labels, tuple(names)
+
+
+def _class_names(fields: Mapping[str, np.ndarray], path: Path) -> list[str] | None:
+    names = _text(fields, "class_names", path)
+    if names is None:
+        return None
+    if len(set(names)) < len(names):
+        raise UserError(f"The field 'class_names' of {path} holds a name twice; give every class its own.")
+    for index, name in enumerate(names):
+        if not 0 < len(name) <= MAX_NAME:
+            shown = f"'{name[:30]}...', which has {len(name)} characters" if name else "none"
+            raise UserError(
+                f"The name of class {index} in the field 'class_names' of {path} is {shown}; give it 1 to {MAX_NAME}"
+                " characters."
+            )
+    return names
 
 
 def _integers(fields: Mapping[str, np.ndarray], name: str, n: int, path: Path) -> np.ndarray | None:

@@ -17,6 +17,9 @@ MAX_BYTES = 2**31
 MIN_SIDE = 8
 """Smallest side of an image, pixels; the same as of the generated images."""
 
+MAX_NAME = 100
+"""Most characters of a class's or a factor's name."""
+
 
 def check_declared(path: Path, field: str, shape: Sequence[int], itemsize: int = 1) -> None:
     """Refuse an array that is larger than the limits, judged by its declared shape alone.

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssrvae_core.config import RunConfig
+from ssrvae_core.data.limits import MAX_NAME
 from ssrvae_core.runs.bundle.archive import Archive, Refusal, write
 
 FACTOR = "factors/"
 MAX_FACTORS = 64
-MAX_NAME = 100
-"""Most characters of a factor's or a class's name."""
 
 _NPY = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '(<f4|<i8|\|u1)', 'fortran_order': False, "

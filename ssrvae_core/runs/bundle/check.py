@@ -12,18 +12,11 @@ import numpy as np
 from pydantic import ValidationError
 
 from ssrvae_core.config import RunConfig, describe
-from ssrvae_core.data.limits import MAX_VALUES, MIN_SIDE
+from ssrvae_core.data.limits import MAX_NAME, MAX_VALUES, MIN_SIDE
 from ssrvae_core.records import Epoch
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.bundle.archive import Refusal
-from ssrvae_core.runs.bundle.arrays import (
-    MAX_NAME,
-    Extent,
-    check_manifold,
-    check_predictions,
-    check_snapshots,
-    unpack,
-)
+from ssrvae_core.runs.bundle.arrays import Extent, check_manifold, check_predictions, check_snapshots, unpack
 from ssrvae_core.runs.bundle.documents import is_number, parse, parse_object
 from ssrvae_core.runs.bundle.weights import Weights, check_fit, model_of, read_weights
 from ssrvae_core.runs.directory import Status

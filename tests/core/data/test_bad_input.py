@@ -53,6 +53,8 @@ def refused(path, *words):
         ({"labels": np.zeros(6)}, ["'labels'", "float64", "integers"]),
         ({"labels": np.array([0, 1, None] * 2, dtype=object)}, ["'labels'", "Python objects"]),
         ({"class_names": np.array(["a", "a"])}, ["'class_names'", "twice"]),
+        ({"class_names": np.array(["a", "b" * 101])}, ["'class_names'", "class 1", "bbb...", "101", "1 to 100"]),
+        ({"class_names": np.array(["", "b"])}, ["'class_names'", "class 0", "none"]),
         ({"class_names": np.array([1, 2])}, ["'class_names'", "int64"]),
         ({"class_names": np.array([b"a", b"\xff"])}, ["'class_names'", "UTF-8"]),
         ({"ids": np.zeros(6, int)}, ["'ids'", "twice"]),
