@@ -1,7 +1,10 @@
 """Classifiers of the pixels as they are, as in the paper's Fig. S3: each chosen by cross-validation on the labels.
 
-The folds are stratified, as many as the class with fewest labels has, at most five. Where a class has one label there
-is nothing to choose by, and the first value of everything is taken; so it is between values that are equally accurate.
+The folds are stratified, as many as the class with fewest labels has, at most five. Where the images have groups, such
+as micrographs, and every class lies in two of them or more, a group is in one fold only, and there are no more folds
+than groups of any class: images of one micrograph resemble each other, and would flatter whoever learns them by heart.
+Where a class has one label there is nothing to choose by, and the first value of everything is taken; so it is between
+values that are equally accurate.
 """
 
 from __future__ import annotations
@@ -15,13 +18,13 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from ssrvae_core.data import Split
+from ssrvae_core.data import ImageSet, Split
 
 MOST_FOLDS = 5
 TREES = 300
@@ -30,6 +33,9 @@ NEIGHBOURS = (1, 3, 5, 9, 15)
 
 Grid = dict[str, list[Any]]
 """Values to choose among."""
+
+Folds = list[tuple[np.ndarray, np.ndarray]]
+"""Rows to learn from and rows to be judged on, a pair a fold."""
 
 
 class PixelClassifier:
@@ -80,8 +86,8 @@ def logistic_regression(data: Split, seed: int, device: str) -> PixelClassifier:
 
 def knn(data: Split, seed: int, device: str) -> PixelClassifier:
     """Ask the nearest labelled images."""
-    smallest_fold = len(data.labelled) - int(np.ceil(len(data.labelled) / max(folds(data.labelled.labels), 1)))
-    neighbours = [number for number in NEIGHBOURS if number <= max(smallest_fold, 1)]
+    fewest = min((len(learnt) for learnt, _ in folds(data.labelled, seed)), default=1)
+    neighbours = [number for number in NEIGHBOURS if number <= fewest]
     grid: Grid = {"n_neighbors": neighbours, "weights": ["uniform", "distance"]}
     return _chosen(KNeighborsClassifier(), grid, data, seed)
 
@@ -91,26 +97,49 @@ def flat(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), math.prod(images.shape[1:]))
 
 
-def folds(labels: np.ndarray) -> int:
-    """Return how many folds every class has a label for: at most five, and 0 where a class has one label only."""
-    fewest = int(np.bincount(labels).min())
-    return min(MOST_FOLDS, fewest) if fewest > 1 else 0
+def folds(labelled: ImageSet, seed: int) -> Folds:
+    """Return the folds to choose by: at most five, and none where a class has one label only.
+
+    Parameters
+    ----------
+    labelled : ImageSet
+        Images that all have a label. Their groups stay whole where every class is in two or more, and every fold can
+        be learnt for from all classes.
+    seed : int
+        Of the shuffling.
+    """
+    labels, groups = labelled.labels, labelled.groups
+    if groups is not None and (whole := _whole_groups(labels, groups, seed)):
+        return whole
+    number = min(MOST_FOLDS, int(np.bincount(labels).min()))
+    return _drawn(StratifiedKFold(number, shuffle=True, random_state=seed), labels) if number > 1 else []
 
 
-def stratified(labels: np.ndarray, seed: int) -> StratifiedKFold:
-    """Return the folds to choose by."""
-    return StratifiedKFold(folds(labels), shuffle=True, random_state=seed)
+def _whole_groups(labels: np.ndarray, groups: np.ndarray, seed: int) -> Folds:
+    """Folds of whole groups, none where they cannot be made."""
+    classes = np.unique(labels)
+    number = min(MOST_FOLDS, *(len(np.unique(groups[labels == c])) for c in classes))
+    if number < 2:
+        return []
+    drawn = _drawn(StratifiedGroupKFold(number, shuffle=True, random_state=seed), labels, groups)
+    usable = all(len(judged) and len(np.unique(labels[learnt])) == len(classes) for learnt, judged in drawn)
+    return drawn if usable else []  # groups of several classes can leave one with all that there is of a class
+
+
+def _drawn(folding: StratifiedKFold | StratifiedGroupKFold, labels: np.ndarray, groups: Any = None) -> Folds:
+    return list(folding.split(labels, labels, groups))
 
 
 def _chosen(estimator: BaseEstimator, grid: Grid, data: Split, seed: int) -> PixelClassifier:
     """Fit the estimator with the values of the grid that are most accurate in cross-validation."""
     pixels, labels = flat(data.labelled.images), data.labelled.labels
-    if not folds(labels):
+    parts = folds(data.labelled, seed)
+    if not parts:
         first = {name: values[0] for name, values in grid.items()}
         return PixelClassifier(estimator.set_params(**first).fit(pixels, labels), _told(first, 0, None))
-    search = GridSearchCV(estimator, grid, cv=stratified(labels, seed), error_score="raise")
+    search = GridSearchCV(estimator, grid, cv=parts, error_score="raise")
     search.fit(pixels, labels)
-    told = _told(search.best_params_, folds(labels), float(search.best_score_))
+    told = _told(search.best_params_, len(parts), float(search.best_score_))
     return PixelClassifier(search.best_estimator_, told)
 
 

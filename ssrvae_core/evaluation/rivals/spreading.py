@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.semi_supervised import LabelSpreading
 
 from ssrvae_core.data import UNLABELLED, Split
-from ssrvae_core.evaluation.rivals.pixels import flat, folds, stratified
+from ssrvae_core.evaluation.rivals.pixels import Folds, flat, folds
 
 MOST_UNLABELLED = 4000
 """Unlabelled images in the graph; of more, a random choice. Its time grows with their square."""
@@ -47,13 +47,14 @@ def label_spreading(data: Split, seed: int, device: str) -> FittedSpreading:
     known = np.concatenate([labels, np.full(len(chosen), UNLABELLED)])
     candidates = [min(number, len(pixels)) for number in NEIGHBOURS]
     neighbours, accuracy = candidates[0], None
-    if folds(labels):
-        scores = [_cross_validated(pixels, known, labels, number, seed) for number in candidates]
+    parts = folds(data.labelled, seed)
+    if parts:
+        scores = [_cross_validated(pixels, known, labels, number, parts) for number in candidates]
         neighbours, accuracy = candidates[int(np.argmax(scores))], max(scores)
     told = {
         "n_neighbors": neighbours,
         "unlabelled_images": len(chosen),
-        "folds": folds(labels),
+        "folds": len(parts),
         "cross_validated_accuracy": accuracy,
     }
     return FittedSpreading(_spread(pixels, known, neighbours), told)
@@ -63,10 +64,10 @@ def _spread(pixels: np.ndarray, known: np.ndarray, neighbours: int) -> LabelSpre
     return LabelSpreading(kernel="knn", n_neighbors=neighbours, alpha=CLAMPING, max_iter=MOST_STEPS).fit(pixels, known)
 
 
-def _cross_validated(pixels: np.ndarray, known: np.ndarray, labels: np.ndarray, neighbours: int, seed: int) -> float:
+def _cross_validated(pixels: np.ndarray, known: np.ndarray, labels: np.ndarray, neighbours: int, parts: Folds) -> float:
     """Share of the labels that come back when a fold's are hidden; the labelled images are the first rows."""
     right = 0
-    for _, fold in stratified(labels, seed).split(labels, labels):
+    for _, fold in parts:
         hidden = known.copy()
         hidden[fold] = UNLABELLED
         right += int((_spread(pixels, hidden, neighbours).transduction_[fold] == labels[fold]).sum())

@@ -112,7 +112,24 @@ def test_channels_and_images_without_unlabelled_ones_beside_them_are_fine(name):
 
 
 def test_there_are_as_many_folds_as_the_rarest_class_has_labels_but_at_most_five():
-    assert [pixels.folds(np.array([0] * 9 + [1] * n)) for n in (1, 2, 4, 9)] == [0, 2, 4, 5]
+    images = discs()
+    sets = [images.take(np.r_[0:18:2, 1 : 2 * n : 2]) for n in (1, 2, 4, 9)]
+    assert [len(pixels.folds(chosen, 0)) for chosen in sets] == [0, 2, 4, 5]
+
+
+def test_a_micrograph_is_never_learnt_from_and_judged_on():
+    images = discs(groups=np.arange(40) // 5 % 3)
+    parts = pixels.folds(images, 0)
+    assert len(parts) == 3
+    for learnt, judged in parts:
+        assert not set(images.groups[learnt]) & set(images.groups[judged])
+    assert sorted(np.concatenate([judged for _, judged in parts])) == list(range(40))
+    told = RIVALS["knn"](parted(labels_per_class=8, groups=np.arange(40) // 5 % 3), 0, "cpu").parameters
+    assert told["folds"] == 3
+
+
+def test_a_class_of_a_single_micrograph_is_spread_over_the_folds():
+    assert len(pixels.folds(discs(groups=np.arange(40) % 2), 0)) == 5
 
 
 def test_a_search_says_what_it_chose_and_by_what():
