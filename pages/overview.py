@@ -8,9 +8,10 @@ from ssrvae_core.reports.gather import same_images
 from ssrvae_core.runs.mode import is_viewer
 from ui import export, manage
 from ui.entry import through_app
-from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, readable, stopped_text
+from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, stopped_text
 from ui.overview import complaint, runs_table
 from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, store
+from ui.uploads import readable
 
 MOST_WAITING = 5
 MOST_STOPPED = 10
@@ -117,7 +118,7 @@ if not chosen:
     st.caption(f"Select rows, by the boxes at their left, to {what} these runs.")
 elif len(chosen) == 1:
     if whole:
-        st.markdown(f"**{readable(run_label(whole[0]), store())}**")
+        st.markdown(f"**{run_label(whole[0])}**")
     else:
         st.info(complaint(chosen[0]) or f"Run {chosen[0].id} has not finished yet; its figures come with its end.")
 else:

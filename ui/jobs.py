@@ -15,11 +15,10 @@ from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ui.overview import LIVE, complaint, duration, remaining_seconds
 from ui.runs import run_label
-from ui.uploads import uploads
+from ui.uploads import readable
 
 STOPPED = ("interrupted", "failed", "cancelled")
 TRAIN = "pages/train.py"
-_UPLOADED = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{2,5}")
 _ID = re.compile(r"[0-9a-f]{12}")
 
 
@@ -111,14 +110,6 @@ def work_of(store: RunStore, work_id: str) -> Work | None:
 
 
 # In words.
-
-
-def readable(text: str, store: RunStore) -> str:
-    """Return a text with the files that were uploaded called as their owners called them."""
-    if not _UPLOADED.search(text):
-        return text
-    names = {file.path.name: file.name for file in uploads(store)}
-    return _UPLOADED.sub(lambda found: names.get(found[0], found[0]), text)
 
 
 def progress_text(work: Work, ahead: int = 0) -> str:

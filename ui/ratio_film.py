@@ -14,9 +14,10 @@ from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult
 from ssrvae_core.runs.jobs import JobQueue
 from ui import films
-from ui.jobs import STOPPED, Work, bar, buttons, readable, reason, work_of
+from ui.jobs import STOPPED, Work, bar, buttons, reason, work_of
 from ui.presentation import enlarged, presenting
 from ui.ratios import STANDARD, Family, accuracies
+from ui.uploads import readable
 
 REFRESH = 2.0
 """Seconds between two looks at what is being trained."""

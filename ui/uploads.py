@@ -83,6 +83,14 @@ def uploads(store: RunStore) -> list[Upload]:
     return sorted(found, key=lambda upload: (-upload.uploaded, upload.id))
 
 
+def readable(text: str, store: RunStore) -> str:
+    """Return a text with the files that were uploaded called as their owners called them."""
+    if not _STORED.search(text):
+        return text
+    names = {file.path.name: file.name for file in uploads(store)}
+    return _STORED.sub(lambda found: names.get(found[0], found[0]), text)
+
+
 def keep(name: str, content: bytes, store: RunStore) -> Upload:
     """Check a file, and keep it in the store under the hash of its content; a zip of pictures is kept as npz.
 

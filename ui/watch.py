@@ -8,13 +8,14 @@ import streamlit as st
 from ssrvae_core.config import MODELS, RunConfig, UserError
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import Panel, latent_scatter, theme
-from ssrvae_core.figures.curves import training_curves
+from ssrvae_core.figures.curves import loss, training_curves
 from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.reports.wording import model_title
 from ssrvae_core.runs import Run, RunStore, directory
 from ui import charts, datasets
-from ui.jobs import Work, bar, buttons, readable, reason
+from ui.jobs import Work, bar, buttons, reason
 from ui.overview import duration
+from ui.uploads import readable
 
 LOG_LINES = 5
 HEIGHT = 330
@@ -61,8 +62,7 @@ def ending(work: Work) -> str:
 
 
 def _curves(run: Run) -> None:
-    # The first bound is 0 where every image has a label.
-    lines = [line | {"elbo_unlabelled": line["elbo_unlabelled"] or line["elbo_labelled"]} for line in run.metrics()]
+    lines = run.metrics()
     if not lines:
         return
     figure = training_curves({model_title(run): lines})
@@ -76,12 +76,13 @@ def _curves(run: Run) -> None:
     figure.update_traces(line=colour, marker=colour)
     figure.update_layout(margin={"l": 60, "r": 16, "t": 40, "b": 50})
     last = lines[-1]
+    lost = loss(last)
     accuracy = "" if last["validation_accuracy"] is None else f", accuracy {last['validation_accuracy']:.3f}"
     charts.show(
         figure,
         key=f"watch-curves-{run.id}",
         alt=f"Loss and accuracy of {model_title(run)} by epoch; at epoch {last['epoch']} the loss is "
-        f"{-last['elbo_unlabelled']:.1f}{accuracy}.",
+        f"{'unknown' if lost is None else f'{lost:.1f}'}{accuracy}.",
         file_name=f"training-{run.id}",
         height=HEIGHT,
     )

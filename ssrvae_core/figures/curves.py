@@ -22,12 +22,12 @@ def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figur
     Parameters
     ----------
     runs : mapping of str to sequence of mapping
-        Name of each run, and its lines of ``metrics.jsonl``: ``epoch``, ``elbo_unlabelled`` and
-        ``validation_accuracy``, which is None where no tracked image has a label.
+        Name of each run, and its lines of ``metrics.jsonl``: ``epoch``, ``elbo_unlabelled``,
+        ``elbo_labelled`` and ``validation_accuracy``, which is None where no tracked image has a label.
     """
     figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.12)
     parts = (
-        ("Loss (nats an image)", lambda line: None if line["elbo_unlabelled"] is None else -line["elbo_unlabelled"]),
+        ("Loss (nats an image)", loss),
         ("Accuracy, tracked images", lambda line: line["validation_accuracy"]),
     )
     for column, (_, value) in enumerate(parts, start=1):
@@ -46,6 +46,20 @@ def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figur
         meta={"alt": f"Loss and accuracy against the epoch of {', '.join(runs)}."},
     )
     return figure
+
+
+def loss(line: Mapping[str, Any]) -> float | None:
+    """Loss of an epoch, nats an image: of the unlabelled images, and of the labelled ones where there are no others.
+
+    Parameters
+    ----------
+    line : mapping
+        A line of ``metrics.jsonl``.
+    """
+    bound = line["elbo_unlabelled"]
+    if bound == 0:  # no image was without its label
+        bound = line["elbo_labelled"]
+    return None if bound is None else -bound
 
 
 def curve_traces(index: int, curve: Curve, **common: Any) -> list[dict[str, Any]]:

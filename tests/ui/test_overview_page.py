@@ -16,8 +16,8 @@ from ssrvae_core.runs.jobs import JobQueue
 from tests.ui.conftest import APP, copy_run, tiny_config
 from tests.ui.test_pages import said
 from ui import manage
-from ui.jobs import all_work, progress_text, readable
-from ui.uploads import keep
+from ui.jobs import all_work, progress_text
+from ui.uploads import keep, readable
 
 
 @pytest.fixture

@@ -55,6 +55,11 @@ def test_trainings_are_drawn_in_both_panels_under_one_legend():
     assert np.isnan(figure.data[2].y[0])
 
 
+def test_where_every_image_has_a_label_the_loss_is_that_of_the_labelled():
+    line = {"epoch": 1, "elbo_unlabelled": 0.0, "elbo_labelled": -250.0, "validation_accuracy": 0.5}
+    assert list(training_curves({"ss-VAE": [line]}).data[0].y) == [250.0]
+
+
 @pytest.mark.parametrize(("channels", "last"), [(1, ()), (3, (3,)), (5, ())])
 def test_a_manifold_is_laid_out_row_by_row_with_thin_lines_between(channels, last):
     images = np.zeros((2, 3, channels, 4, 5))
