@@ -77,7 +77,7 @@ def test_other_data_labels_seeds_rivals_and_recipes_are_other_results(fits, tiny
 def test_a_result_says_what_was_compared_and_how(fits, tiny_config, store):
     config = tiny_config()
     result = rival_result(config, "xgboost", store)
-    assert (result.rival, result.version, result.id) == ("xgboost", 1, rival_id(config, "xgboost"))
+    assert (result.rival, result.version, result.id) == ("xgboost", 2, rival_id(config, "xgboost"))
     assert (result.dataset, result.split, result.seed) == (config.dataset, config.split, config.seed)
     assert (result.n_labelled, result.n_unlabelled, result.n_validation) == (20, 60, 32)
     assert result.parameters == {"guess": 1}
