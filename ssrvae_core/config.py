@@ -167,7 +167,7 @@ _SOURCE: dict[str, Any] = {
 PRESETS: dict[str, Preset] = {
     "fast": Preset(),
     "teaching": Preset(
-        training=TrainingConfig(epochs=10, batch_size=64, min_steps=25),
+        training=TrainingConfig(epochs=8, batch_size=64, min_steps=25),
         data="cards-teaching",
         settings={"model.radii": 14, "model.angles": 48},
     ),
