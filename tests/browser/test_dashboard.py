@@ -117,7 +117,7 @@ def _lit(page):
     """Ids of the samples that stand out in each chart, None where all points are alike."""
     return page.locator(".js-plotly-plot").evaluate_all(
         """charts => charts.map(chart => {
-             const points = chart._fullData.filter(trace => trace.customdata);
+             const points = (chart._fullData || []).filter(trace => trace.customdata);  // none while it is drawn anew
              if (points.every(trace => !trace.selectedpoints)) return null;
              return points.flatMap(trace => trace.selectedpoints.map(at => trace.customdata[at])).sort((a, b) => a - b);
            })"""
@@ -209,6 +209,21 @@ def test_samples_are_selected_by_the_keyboard_alone_and_saved_as_images(open_pag
     assert sorted(read_images(tmp_path / "selection.npz").ids) == sorted(ids)
 
 
+def _click_cell(page, chart, true, predicted, images, inside=0.5):
+    """Click a cell of a chart's matrix once its hover says how many images are in it; until then the page may move."""
+    hover = page.locator(".hoverlayer").nth(chart)
+    deadline = time.monotonic() + PATIENCE / 1000
+    while f"{images} images" not in hover.inner_html():
+        assert time.monotonic() < deadline, hover.inner_html()
+        box = _drawn_area(page, chart)
+        x, y = box["x"] + (predicted + inside) * box["width"] / 4, box["y"] + (true + inside) * box["height"] / 4
+        page.mouse.move(x - 3, y - 3)
+        page.mouse.move(x, y, steps=10)
+        page.wait_for_timeout(300)
+    page.mouse.down()
+    page.mouse.up()
+
+
 def test_what_is_chosen_comes_back_from_the_address(open_page):
     page = open_page("latent_space")
     page.get_by_role("combobox", name="Colour by").click()
@@ -229,13 +244,8 @@ def test_a_clicked_cell_shows_its_images(open_page, store):
         key=lambda cell: cell[2],
     )
     expect(page.locator(".gallery figure")).to_have_count(12, timeout=PATIENCE)  # the page is whole, nothing moves
-    box = _drawn_area(page, 1)
     # Near the corner of the cell: all of it can be clicked, not only the number.
-    x, y = box["x"] + (predicted + 0.2) * box["width"] / 4, box["y"] + (true + 0.2) * box["height"] / 4
-    page.mouse.move(x, y, steps=10)
-    expect(page.locator(".hoverlayer").nth(1)).to_contain_text(f"{images} images", timeout=PATIENCE)
-    page.mouse.down()
-    page.mouse.up()
+    _click_cell(page, 1, true, predicted, images, inside=0.2)
     expect(page.get_by_text(f"{images} selected", exact=True)).to_be_visible(timeout=PATIENCE)
     assert "of=right" in page.url and f"true={true}" in page.url and f"predicted={predicted}" in page.url
 
@@ -249,13 +259,7 @@ def test_a_clicked_cell_of_a_rival_shows_its_images(open_page, store):
     )
     page = open_page("confusion")
     expect(page.locator(".gallery figure")).to_have_count(12, timeout=PATIENCE)
-    box = _drawn_area(page, 2)
-    page.mouse.move(
-        box["x"] + (predicted + 0.5) * box["width"] / 4, box["y"] + (true + 0.5) * box["height"] / 4, steps=10
-    )
-    expect(page.locator(".hoverlayer").nth(2)).to_contain_text(f"{images} images", timeout=PATIENCE)
-    page.mouse.down()
-    page.mouse.up()
+    _click_cell(page, 2, true, predicted, images)
     expect(page.get_by_text(f"{images} selected", exact=True)).to_be_visible(timeout=PATIENCE)
     assert f"of={RIVAL}" in page.url and f"true={true}" in page.url and f"predicted={predicted}" in page.url
     expect(page.locator(".gallery figcaption").first).to_contain_text("Decision tree: ", timeout=PATIENCE)

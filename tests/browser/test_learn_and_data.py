@@ -64,8 +64,10 @@ def test_an_upload_is_shown_and_what_is_downloaded_reads_back(open_page, tmp_pat
     images, labels = rng.random((24, 12, 12), dtype=np.float32), np.arange(24) % 3
     page.locator("input[type=file]").set_input_files(uploaded("mine.npz", npz(images=images, labels=labels)))
     expect(page.get_by_text(re.compile("mine.npz .*12 x 12 pixels, 3 classes"))).to_be_visible(timeout=PATIENCE)
+    save = page.get_by_role("button", name="Data as npz")
+    expect(save).to_have_count(1, timeout=PATIENCE)  # while the page is drawn anew, the old one is there as well
     with page.expect_download() as download:
-        page.get_by_role("button", name="Data as npz").click()
+        save.click()
     target = tmp_path / "back.npz"
     download.value.save_as(target)
     back = read_images(target)
