@@ -255,7 +255,7 @@ def outlook(config: RunConfig, runs: list[Run]) -> tuple[bool, float]:
     there = store().find(config)
     known = work_of(store(), config.run_id)
     if there is not None and there.status.state == "finished":
-        accuracy = (there.status.validation or {}).get("accuracy")
+        accuracy = there.accuracy
         share = "" if accuracy is None else f", with an accuracy of {accuracy:.3f}"
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"{title}: finished already{share}.")

@@ -26,7 +26,7 @@ def runs_table(runs: Sequence[Run], broken: Sequence[BrokenRun]) -> pd.DataFrame
             "Labels": labels_text(run),
             "Ratio": run.config.split.labelled_ratio,
             "Seed": run.config.seed,
-            "Accuracy": (run.status.validation or {}).get("accuracy"),
+            "Accuracy": run.accuracy,
             "Run": run.id,
             "State": state_text(run),
             "Time": duration(run.status.seconds) if run.status.epoch else None,

@@ -56,7 +56,7 @@ def ending(work: Work) -> str:
     """Say how a finished training came out."""
     if work.run is None:
         return f"finished, {work.done} of {work.total} runs."
-    accuracy = (work.run.status.validation or {}).get("accuracy")
+    accuracy = work.run.accuracy
     share = "" if accuracy is None else f", accuracy {accuracy:.3f} on the validation images"
     return f"finished after {work.run.status.epoch} epochs and {duration(work.run.status.seconds)}{share}."
 

@@ -45,11 +45,6 @@ def percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
 
 
-def accuracy_of(run: Run) -> float | None:
-    """Return the validation accuracy of a finished run, None where there is none."""
-    return (run.status.validation or {}).get("accuracy")
-
-
 def summary_row(run: Run) -> dict[str, Any]:
     """Return what ``list`` says of a run."""
     config, status = run.config, run.status
@@ -65,7 +60,7 @@ def summary_row(run: Run) -> dict[str, Any]:
         "epochs": config.training.epochs,
         "seconds": status.seconds,
         "updated": status.updated,
-        "accuracy": accuracy_of(run),
+        "accuracy": run.accuracy,
         "error": status.error,
     }
 

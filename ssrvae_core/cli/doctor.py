@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ssrvae_core.cli.app import Device, Json, Store, app
-from ssrvae_core.cli.console import accuracy_of, percent, print_json
+from ssrvae_core.cli.console import percent, print_json
 from ssrvae_core.config import DEMO_PRESET, SELF_TEST, UserError, run_config
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.mode import is_viewer
@@ -32,7 +32,7 @@ def doctor(store: Store = None, device: Device = "auto", as_json: Json = False) 
     _check_writable(RunStore(store).root)
     with tempfile.TemporaryDirectory() as scratch:
         run = train_run(run_config(preset=DEMO_PRESET, settings=SELF_TEST), RunStore(scratch), device=device)
-        accuracy, seconds, bounds = accuracy_of(run), run.status.seconds, [m["elbo_unlabelled"] for m in run.metrics()]
+        accuracy, seconds, bounds = run.accuracy, run.status.seconds, [m["elbo_unlabelled"] for m in run.metrics()]
     if len(bounds) > 1 and not bounds[-1] > bounds[0]:
         raise UserError(
             f"The self-test did not learn: the ELBO went from {bounds[0]} to {bounds[-1]}; try --device cpu."

@@ -18,7 +18,6 @@ from ssrvae_core.reports.report import save
 from ssrvae_core.reports.wording import (
     MODEL_TITLES,
     RIVAL_TITLES,
-    accuracy,
     conditions,
     duration_text,
     model_title,
@@ -156,7 +155,7 @@ class Chapter:
             for name, results in self.baselines.items()
         )
         one = next(iter(self.baselines.values()))[0]
-        ours = {MODEL_TITLES[model]: _known(map(accuracy, runs)) for model, runs in self.runs.items()}
+        ours = {MODEL_TITLES[model]: _known(run.accuracy for run in runs) for model, runs in self.runs.items()}
         caption = (
             f"The same {one.n_labelled} labelled and {one.n_validation} validation images as in Fig. S2, "
             f"{seeds_text(one.seed, self._seeds)}. {each}. The settings of every baseline were chosen by "
@@ -202,7 +201,7 @@ class Chapter:
     def _at(self, model: str, ratio: float) -> list[float]:
         """Accuracies of a model at a supervised ratio, a seed each."""
         here = [run for run in self.by_ratio if run.config.split.labelled_ratio == ratio]
-        return _known(accuracy(run) for run in here if run.config.model.name == model)
+        return _known(run.accuracy for run in here if run.config.model.name == model)
 
     def _told(self) -> str:
         """Conditions of the runs that are shown, and the accuracy over all seeds."""
@@ -210,7 +209,8 @@ class Chapter:
         if self._seeds == 1:
             return told
         each = "; ".join(
-            f"{MODEL_TITLES[model]} {spread_text(_known(map(accuracy, runs)))}" for model, runs in self.runs.items()
+            f"{MODEL_TITLES[model]} {spread_text(_known(run.accuracy for run in runs))}"
+            for model, runs in self.runs.items()
         )
         return f"{told} Accuracy over the seeds: {each}."
 

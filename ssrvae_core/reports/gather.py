@@ -17,7 +17,7 @@ from ssrvae_core.figures.frames import Curve, Frame, Track
 from ssrvae_core.figures.manifold import manifold_picture
 from ssrvae_core.figures.stage import SIDE
 from ssrvae_core.records import Predictions, Snapshot
-from ssrvae_core.reports.wording import MODEL_TITLES, accuracy, plain, ratio_text, titles
+from ssrvae_core.reports.wording import MODEL_TITLES, plain, ratio_text, titles
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.manifold import manifold
 
@@ -185,7 +185,7 @@ def ratio_film(
     tracks = [_ratio_track(MODEL_TITLES[model], _shown(of_ratio, seed), device) for model, of_ratio in by_model.items()]
     ours = {
         MODEL_TITLES[model]: {
-            ratio: [share for run in group if (share := accuracy(run)) is not None] for ratio, group in of_ratio.items()
+            ratio: [share for run in group if (share := run.accuracy) is not None] for ratio, group in of_ratio.items()
         }
         for model, of_ratio in by_model.items()
     }

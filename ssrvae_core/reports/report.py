@@ -13,7 +13,7 @@ from ssrvae_core.records import Predictions
 from ssrvae_core.reports import html, panels
 from ssrvae_core.reports.gather import ALIGNED, by_images, training_film
 from ssrvae_core.reports.settings import differ, settings_of
-from ssrvae_core.reports.wording import accuracy, accuracy_text, conditions, duration_text, labels_text, model_title
+from ssrvae_core.reports.wording import accuracy_text, conditions, duration_text, labels_text, model_title
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.files import atomic_write
 
@@ -77,7 +77,7 @@ def _summary(runs: Sequence[Run], predictions: dict[str, Predictions]) -> str:
             labels_text(run),
             str(run.config.seed),
             str(len(predictions[run.id])),
-            accuracy_text(accuracy(run)),
+            accuracy_text(run.accuracy),
             _number(run, "balanced_accuracy"),
             _number(run, "ece"),
             _number(run, "nll"),

@@ -125,16 +125,11 @@ def conditions(runs: Sequence[Run], n: int) -> str:
     disorder = disorder_text(first.config.dataset)
     each = "; ".join(
         f"{model_title(run)} (run {run.id}): {labels_text(run)}, seed {run.config.seed}, "
-        f"accuracy {accuracy_text(accuracy(run))}, {run.status.epoch} epochs in "
+        f"accuracy {accuracy_text(run.accuracy)}, {run.status.epoch} epochs in "
         f"{duration_text(run.status.seconds)} on {run.status.device}"
         for run in runs
     )
     return f"{first.data_name}: N = {n} validation images{f', {disorder}' if disorder else ''}. {each}."
-
-
-def accuracy(run: Run) -> float | None:
-    """Return the validation accuracy of a run, None where there is none."""
-    return (run.status.validation or {}).get("accuracy")
 
 
 def verdict(ours: Mapping[str, float], rivals: Mapping[str, float]) -> str:

@@ -59,6 +59,11 @@ class Run:
         return self.status.class_names
 
     @property
+    def accuracy(self) -> float | None:
+        """Accuracy on the validation images; None before the end, or where no image has a label."""
+        return (self.status.validation or {}).get("accuracy")
+
+    @property
     def data_name(self) -> str:
         """Name of the data set, see :func:`ssrvae_core.config.data_name`."""
         return data_name(self.config.dataset)
