@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import ROOT
 from playwright.sync_api import Browser, sync_playwright
 
-ROOT = Path(__file__).parents[1]
 PATIENCE = 60.0
 """Seconds a server may take to start, or a page to be whole."""
 
