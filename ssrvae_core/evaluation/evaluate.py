@@ -71,7 +71,13 @@ def predict(model: SSVAE, images: ImageSet, batch_size: int = 500) -> Prediction
     )
 
 
-def evaluate(model: SSVAE, images: ImageSet, symmetry: Mapping[str, int] = SYMMETRY_ORDERS) -> dict[str, Any]:
+def evaluate(
+    model: SSVAE,
+    images: ImageSet,
+    symmetry: Mapping[str, int] = SYMMETRY_ORDERS,
+    *,
+    predictions: Predictions | None = None,
+) -> dict[str, Any]:
     """Judge a trained model on images.
 
     Parameters
@@ -82,6 +88,8 @@ def evaluate(model: SSVAE, images: ImageSet, symmetry: Mapping[str, int] = SYMME
         Images; what needs a label leaves out those with label -1.
     symmetry : mapping of str to int
         Order of rotational symmetry by class name, 0 for none at all; 1 where not listed.
+    predictions : Predictions, optional
+        What :func:`predict` said of these images, where that is known already.
 
     Returns
     -------
@@ -100,7 +108,8 @@ def evaluate(model: SSVAE, images: ImageSet, symmetry: Mapping[str, int] = SYMME
             f"knows {model.n_classes}; label them with the model's classes."
         )
     names = images.class_names if labelled else tuple(map(str, range(model.n_classes)))
-    predictions = predict(model, images)
+    if predictions is None:
+        predictions = predict(model, images)
 
     def classify(turned: Tensor) -> np.ndarray:
         return model.encode(turned).y.cpu().numpy()

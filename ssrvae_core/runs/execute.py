@@ -190,7 +190,7 @@ class _Session:
         predictions = predict(model, validation)
         directory.write_predictions(self.path, predictions)
         write_manifold(self.path, model, predictions)
-        self._write_status("finished", validation=evaluate(model, validation))
+        self._write_status("finished", validation=evaluate(model, validation, predictions=predictions))
 
     def _fail(self, error: Exception) -> None:
         sentence = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
