@@ -30,7 +30,7 @@ from ssrvae_core.runs.directory import State
 from ssrvae_core.runs.files import atomic_write, locked, writing
 from ssrvae_core.runs.machine import POLL
 from ssrvae_core.runs.store import RunStore
-from ssrvae_core.runs.sweep_spec import Task
+from ssrvae_core.runs.sweep_task import Task
 from ssrvae_core.runs.sweep_work import Event, cached_load, perform, result_path
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import ssrvae_core
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import job as files
 from ssrvae_core.runs.files import atomic_write, drop_torn_line, held, locked
-from ssrvae_core.runs.job import JOBS, Record, Task, read_record, read_task, write_record
+from ssrvae_core.runs.job import JOBS, JobTask, Record, read_record, read_task, write_record
 from ssrvae_core.runs.machine import POLL, cores, cuda_gpus, default_jobs
 from ssrvae_core.runs.store import RunStore
 
@@ -170,7 +170,7 @@ def _bury(store: RunStore, job_id: str, child: _Child) -> None:
         pass  # somebody has the job in hand, so it is not where the worker left it
 
 
-def _share_out(store: RunStore, task: Task, record: Record) -> tuple[dict[str, str], Record]:
+def _share_out(store: RunStore, task: JobTask, record: Record) -> tuple[dict[str, str], Record]:
     """Return a worker's environment, its share of the cores and its GPU in it, and the record that says which GPU."""
     environment = dict(os.environ)
     if task.config is not None:  # a sweep shares out the cores itself

@@ -3,7 +3,7 @@
 A job is named for what it makes: its id is the id of its run or of its sweep, so nothing is ever queued twice. Its
 directory is ``<store>/jobs/<id>/``:
 
-- ``task.json``, a :class:`Task`, and ``status.json``, a :class:`Record`, both replaced whole;
+- ``task.json``, a :class:`JobTask`, and ``status.json``, a :class:`Record`, both replaced whole;
 - ``lock``, held by its worker for as long as that lives. Every change of the two files is made by its holder;
 - ``heartbeat``, whose time the worker renews, and ``cancel``, which asks it to stop;
 - ``log.txt``, all that the worker prints.
@@ -43,7 +43,7 @@ _TAIL = 1 << 16  # bytes of the log that its last lines are taken from
 Kind = Literal["train", "sweep"]
 
 
-class Task(BaseModel):
+class JobTask(BaseModel):
     """What a job does; the content of ``task.json``.
 
     Attributes
@@ -189,10 +189,10 @@ def read_record(path: Path) -> Record | None:
         ) from error
 
 
-def read_task(path: Path) -> Task:
+def read_task(path: Path) -> JobTask:
     """Read ``task.json``."""
     try:
-        return Task.model_validate_json((path / TASK).read_bytes())
+        return JobTask.model_validate_json((path / TASK).read_bytes())
     except (OSError, ValidationError) as error:
         raise UserError(f"{path / TASK} cannot be read; remove the job and submit it again.") from error
 

@@ -24,11 +24,11 @@ from ssrvae_core.config import RunConfig, UserError, data_name, describe
 from ssrvae_core.runs import job as files
 from ssrvae_core.runs.dispatcher import ensure_dispatcher, job_ids, limit, write_limit
 from ssrvae_core.runs.files import atomic_write, locked, writing
-from ssrvae_core.runs.job import Job, Kind, Record, Task, read_job, read_record, write_record
+from ssrvae_core.runs.job import Job, JobTask, Kind, Record, read_job, read_record, write_record
 from ssrvae_core.runs.mode import is_viewer, require_editor
 from ssrvae_core.runs.store import Run, RunStore
-from ssrvae_core.runs.sweep_spec import SweepSpec, sweep_id
-from ssrvae_core.runs.sweep_spec import Task as SweepTask
+from ssrvae_core.runs.sweep_spec import SweepSpec
+from ssrvae_core.runs.sweep_task import Task, sweep_id
 
 __all__ = ["Job", "JobQueue"]
 
@@ -87,13 +87,13 @@ class JobQueue:
         require_editor()
         if kind == "train" and config is not None and spec is None:
             job_id = config.run_id
-            title = SweepTask(config, data_name(config.dataset), config.model.name).title
+            title = Task(config, data_name(config.dataset), config.model.name).title
         elif kind == "sweep" and spec is not None and config is None:
             job_id, title = _sweep(spec)
         else:
             raise UserError(f"A job of kind '{kind}' cannot be made of this; give 'train' a config or 'sweep' a spec.")
         path, now = self.root / job_id, time.time()
-        task = Task(
+        task = JobTask(
             config=config,
             spec=None if spec is None else dict(spec),
             device=device,

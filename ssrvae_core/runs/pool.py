@@ -22,7 +22,7 @@ import psutil
 import ssrvae_core
 from ssrvae_core.runs.machine import POLL, cores, cuda_gpus
 from ssrvae_core.runs.store import RunStore
-from ssrvae_core.runs.sweep_spec import Task
+from ssrvae_core.runs.sweep_task import Task
 from ssrvae_core.runs.sweep_work import PATIENCE, TRIES, Event
 
 MEMORY = 1.5e9

@@ -13,8 +13,9 @@ from ssrvae_core.runs.execute import sigterm_interrupts
 from ssrvae_core.runs.files import locked, writing
 from ssrvae_core.runs.mode import require_editor
 from ssrvae_core.runs.store import RunStore
+from ssrvae_core.runs.sweep_file import read_spec
 from ssrvae_core.runs.sweep_progress import Progress
-from ssrvae_core.runs.sweep_spec import SweepSpec, Task, read_spec
+from ssrvae_core.runs.sweep_spec import SweepSpec
 from ssrvae_core.runs.sweep_table import (
     LOCK,
     LOG,
@@ -28,6 +29,7 @@ from ssrvae_core.runs.sweep_table import (
     write_spec,
     write_sweep,
 )
+from ssrvae_core.runs.sweep_task import Task
 from ssrvae_core.runs.sweep_work import Event, check_data
 
 __all__ = ["Progress", "Sweep", "SweepSpec", "Task", "read_spec", "read_sweep", "run_sweep", "sweeps"]

@@ -8,8 +8,8 @@ from statistics import fmean
 from typing import Any
 
 from ssrvae_core.runs.store import RunStore
-from ssrvae_core.runs.sweep_spec import Task, sweep_id
 from ssrvae_core.runs.sweep_table import row_of
+from ssrvae_core.runs.sweep_task import Task, sweep_id
 from ssrvae_core.runs.sweep_work import Event
 
 ENDED = frozenset({"finished", "failed", "cancelled"})

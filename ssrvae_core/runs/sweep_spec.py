@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from ssrvae_core.config import (
@@ -32,47 +28,7 @@ from ssrvae_core.config import (
     run_config,
     with_settings,
 )
-from ssrvae_core.runs.comparison import rival_id
-
-
-@dataclass(frozen=True)
-class Task:
-    """One piece of work of a sweep: a run, or a rival fitted on a run's split.
-
-    Attributes
-    ----------
-    config : RunConfig
-        The run; of a rival, a run with the data, split and seed it is given.
-    data : str
-        Name of the data set: a named one's, or the file's.
-    model : str
-        Name of the model, or of the rival.
-    rival : bool
-        Whether it is a rival.
-    """
-
-    config: RunConfig
-    data: str
-    model: str
-    rival: bool = False
-
-    @property
-    def id(self) -> str:
-        """12 hex digits: the run's id, or the rival's."""
-        return rival_id(self.config, self.model) if self.rival else self.config.run_id
-
-    @property
-    def title(self) -> str:
-        """Model, data, labels and seed in words."""
-        return f"{self.model} on {self.data}, {labels_in_words(self.config)}, seed {self.config.seed}"
-
-
-def labels_in_words(config: RunConfig) -> str:
-    """Say which labels a run sees."""
-    if config.split.labelled_ratio is not None:
-        return f"{config.split.labelled_ratio:.3g} labelled"
-    return f"{config.split.labels_per_class or 'all'} labels a class"
-
+from ssrvae_core.runs.sweep_task import Task, sweep_id
 
 OWN_FIELDS = {
     "seed": "seeds",
@@ -291,11 +247,6 @@ DEMO = SweepSpec(preset=DEMO_PRESET, models=DEMO_MODELS, labelled_ratios=DEMO_RA
 """What ``python -m ssrvae_core demo`` trains, and the dashboard where its store is empty."""
 
 
-def sweep_id(tasks: Sequence[Task]) -> str:
-    """Return the id of the sweep that has these tasks."""
-    return hashlib.sha256(json.dumps(sorted({task.id for task in tasks})).encode()).hexdigest()[:12]
-
-
 def spec_of(values: Mapping[str, Any]) -> SweepSpec:
     """Return the sweep with these fields.
 
@@ -320,43 +271,3 @@ def _in_words(error: ValidationError) -> str:
         return describe(error)
     said = f"{first['ctx']['error']}."
     return f"{field}: {said}" if field else said[0].upper() + said[1:]
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is there twice, of which YAML would keep the last without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise UserError(f"line {key.start_mark.line + 1} has '{key.value}' a second time; keep one of them.")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def read_spec(path: Path) -> SweepSpec:
-    """Read a sweep from a YAML (or JSON) file; paths of image files are relative to it.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read or a field is refused; the sentence names both.
-    """
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except OSError as error:
-        raise UserError(f"The sweep {path} cannot be opened: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}.") from error
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    if not isinstance(values, dict):
-        fields = ", ".join(SweepSpec.model_fields)
-        raise UserError(f"{path} is no sweep: write fields and values, such as 'seeds: [0, 1, 2]'; there are {fields}.")
-    try:
-        spec = spec_of(values)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    here = path.absolute().parent
-    data = [name if name in DATASETS or not name.strip() else str(here / Path(name).expanduser()) for name in spec.data]
-    return spec.model_copy(update={"data": tuple(data)})

@@ -20,7 +20,8 @@ from ssrvae_core.config import UserError
 from ssrvae_core.runs.comparison import find_rival
 from ssrvae_core.runs.files import atomic_write, held, write_json
 from ssrvae_core.runs.store import RunStore
-from ssrvae_core.runs.sweep_spec import SweepSpec, Task
+from ssrvae_core.runs.sweep_spec import SweepSpec
+from ssrvae_core.runs.sweep_task import Task
 
 SWEEPS = "sweeps"
 SPEC = "spec.json"

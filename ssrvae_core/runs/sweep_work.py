@@ -14,7 +14,7 @@ from ssrvae_core.runs.comparison import RIVALS_DIRECTORY, rival_id, rival_result
 from ssrvae_core.runs.directory import State
 from ssrvae_core.runs.execute import Loader, train_run
 from ssrvae_core.runs.store import RunStore
-from ssrvae_core.runs.sweep_spec import Task
+from ssrvae_core.runs.sweep_task import Task
 
 if TYPE_CHECKING:
     from ssrvae_core.data import ImageSet

@@ -21,7 +21,7 @@ from ssrvae_core.runs import job as files
 from ssrvae_core.runs.directory import State
 from ssrvae_core.runs.dispatcher import ensure_dispatcher, limit
 from ssrvae_core.runs.files import held
-from ssrvae_core.runs.job import JOBS, Task, read_record, read_task, write_record
+from ssrvae_core.runs.job import JOBS, JobTask, read_record, read_task, write_record
 from ssrvae_core.runs.machine import cores, cuda_gpus
 from ssrvae_core.runs.store import RunStore
 
@@ -73,7 +73,7 @@ def work(store: RunStore, job_id: str, lock: int) -> None:
         ensure_dispatcher(store)  # the queue goes on, even if its dispatcher was lost and nobody looks
 
 
-def _train(store: RunStore, path: Path, config: RunConfig, task: Task) -> tuple[State, str | None]:
+def _train(store: RunStore, path: Path, config: RunConfig, task: JobTask) -> tuple[State, str | None]:
     """Train the run, and return the state and the error it came to."""
     _wait_for_others(store, config, path)
     if _cancelled(path):
@@ -90,7 +90,7 @@ def _train(store: RunStore, path: Path, config: RunConfig, task: Task) -> tuple[
     return status.state, status.error
 
 
-def _sweep(store: RunStore, path: Path, task: Task) -> tuple[State, str | None]:
+def _sweep(store: RunStore, path: Path, task: JobTask) -> tuple[State, str | None]:
     """Work through the sweep, and return the state and the error it came to."""
     from ssrvae_core.runs.sweep import Progress, SweepSpec, run_sweep
 
