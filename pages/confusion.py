@@ -6,7 +6,7 @@ import streamlit as st
 from ssrvae_core.config import RIVAL_VERSIONS
 from ssrvae_core.figures import accuracy_by_angle_figure, confusion_figure, confusion_figures
 from ssrvae_core.reports.reliability import reliability, reliability_figure
-from ssrvae_core.reports.wording import RIVAL_TITLES, labels_text
+from ssrvae_core.reports.wording import RIVAL_TITLES, labels_text, settings_text
 from ui import charts, export, rivals, tables
 from ui.choices import pick_several
 from ui.entry import through_app
@@ -163,6 +163,10 @@ st.caption(
     "confidence and accuracy (ECE, 15 bins). Changes when turned: share of the predictions that change when the image "
     "turns by multiples of 45\u00b0. Seconds: of training or fitting. Our models are in heavy type."
 )
+if others:
+    with st.expander("Settings of the rivals", icon=":material/settings:"):
+        for method in others:
+            st.markdown(f"**{method.title}**: {settings_text(fitted[method.name].parameters)}.")
 rivals.offer(PAGE, runs[0], store(), [name for name in RIVAL_VERSIONS if name not in fitted])
 
 # Accuracy against the angle, and calibration.

@@ -12,9 +12,13 @@ from rich.table import Table
 from ssrvae_core.cli.app import Device, Json, Store, View, app, interruptible, setting
 from ssrvae_core.cli.console import percent, print_json, print_table, say
 from ssrvae_core.config import DATASETS, DEMO_MODELS, MODELS, PRESETS, RIVAL_VERSIONS, UserError
-from ssrvae_core.reports.wording import ahead
+from ssrvae_core.reports.wording import ahead, settings_text
 from ssrvae_core.runs import RunStore
-from ssrvae_core.runs.sweep_spec import Task, labels_in_words, spec_of
+from ssrvae_core.runs.mode import require_editor
+from ssrvae_core.runs.sweep_spec import spec_of
+from ssrvae_core.runs.sweep_table import row_of
+from ssrvae_core.runs.sweep_task import Task, labels_in_words
+from ssrvae_core.runs.sweep_work import cached_load, check_data
 
 UNEVEN = 1.5
 """Where the largest class of the validation images has more than this many times those of the smallest, a model that
@@ -67,13 +71,16 @@ def compare(
     tasks = [task for task in spec.tasks() if ours or task.rival]
     if not tasks:
         raise UserError("There is nothing to compare; name at least one model or rival.")
+    runs = RunStore(store)
     with interruptible():
-        results = [(task, _result(task, RunStore(store), device)) for task in _by_seed(tasks)]
+        _check(tasks, runs)
+        results = [(task, _result(task, runs, device)) for task in _by_seed(tasks)]
     uneven = any(_uneven(result["validation"]) for _, result in results)
     by = "balanced_accuracy" if uneven else "accuracy"
     rows = [_row(method, [result for task, result in results if task.model == method]) for method in _methods(tasks)]
     rows = _ranked(rows, by)
     print_table(_table(rows, tasks[0]))
+    _say_settings(results)
     _say_who_leads(rows, by)
     if as_json:
         split = tasks[0].config.split
@@ -102,15 +109,26 @@ def _methods(tasks: Sequence[Task]) -> list[str]:
     return list(dict.fromkeys(task.model for task in tasks))
 
 
+def _check(tasks: Sequence[Task], store: RunStore) -> None:
+    """Refuse an image file that does not fit before anything is trained on another."""
+    missing = [task for task in tasks if row_of(task, store)["state"] != "finished"]
+    if missing:
+        require_editor()
+        check_data(missing)
+
+
 def _result(task: Task, store: RunStore, device: str) -> dict[str, Any]:
     """Train a run or fit a rival, or read what is there, and say what came of it."""
-    from ssrvae_core.runs.sweep_work import cached_load
-
     if task.rival:
         from ssrvae_core.runs.comparison import rival_result
 
         fitted = rival_result(task.config, task.model, store, device, loader=cached_load)
-        result: dict[str, Any] = {"id": fitted.id, "seconds": fitted.fit_seconds, "validation": fitted.validation}
+        result: dict[str, Any] = {
+            "id": fitted.id,
+            "seconds": fitted.fit_seconds,
+            "validation": fitted.validation,
+            "parameters": fitted.parameters,
+        }
     else:
         from ssrvae_core.runs.execute import train_run
 
@@ -184,6 +202,13 @@ def _table(rows: Sequence[dict[str, Any]], task: Task) -> Table:
             f"{row['seconds']:.1f}",
         )
     return table
+
+
+def _say_settings(results: Sequence[tuple[Task, dict[str, Any]]]) -> None:
+    """Say how the rivals were fitted, with the first seed."""
+    for task, result in results:
+        if task.rival and task.config.seed == 0:
+            print(f"{task.model}, seed 0: {settings_text(result['parameters'])}.")
 
 
 def _say_who_leads(rows: Sequence[dict[str, Any]], by: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -89,6 +90,29 @@ def seeds_named(seeds: Sequence[int]) -> str:
 def seeds_text(shown: int, n: int) -> str:
     """Say which seed is shown, and of how many."""
     return f"seed {shown}" if n == 1 else f"seed {shown} of {n} is shown"
+
+
+def settings_text(parameters: Mapping[str, Any]) -> str:
+    """Say how a rival was fitted, and what its settings were chosen by.
+
+    Parameters
+    ----------
+    parameters : mapping
+        As in :class:`ssrvae_core.runs.comparison.RivalResult`.
+    """
+    told = dict(parameters)
+    folds, accuracy = told.pop("folds", None), told.pop("cross_validated_accuracy", None)
+    text = ", ".join(f"{name.replace('_', ' ')} {_setting(value)}" for name, value in told.items())
+    if folds:
+        chosen = "" if accuracy is None else f" (accuracy {accuracy_text(accuracy)} there)"
+        return f"{text}; chosen by {folds} folds of the labelled images{chosen}"
+    return text if folds is None else f"{text}; nothing to choose by, as a class has one label"
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(map(_setting, value))
+    return "none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def duration_text(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """The command ``compare``."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -49,6 +50,7 @@ def test_every_method_has_a_row_and_the_most_accurate_comes_first(compare):
     assert f"Ahead of ss-rvae, the best of our models: {', '.join(ahead) or 'no rival'}." in out
     assert told["ranked_by"] == "accuracy"
     assert "With 2 seeds a difference may be chance" in out
+    assert re.search(r"^knn, seed 0: n neighbors \d+, weights \w+; chosen by 5 folds of the labelled images", out, re.M)
 
 
 def test_our_time_is_that_of_the_epochs_as_a_rivals_is_that_of_the_fit(compare, tmp_path):
@@ -102,6 +104,17 @@ def test_a_method_that_always_says_one_class_does_not_lead_on_imbalanced_data(ca
     assert "The classes are imbalanced" in said
     assert "Ahead of ss-rvae, the best of our models by balanced accuracy: no rival." in said
     assert "With 1 seed a difference may be chance; compare with --seeds 3 or more" in said
+
+
+def test_a_file_that_does_not_fit_is_refused_before_anything_is_fitted_on_another(run_cli, tmp_path):
+    rng, store = np.random.default_rng(0), tmp_path / "runs"
+    np.savez(tmp_path / "few.npz", images=rng.random((12, 16, 16), np.float32), labels=np.repeat([0, 1, 2], 4))
+    code, _, err = run_cli(
+        "compare", "--data", tmp_path / "few.npz", "--labels-per-class", 9, "--rivals", "knn", "--store", store
+    )
+    assert code == 2
+    assert "few.npz" in err
+    assert not store.exists()
 
 
 def test_what_is_done_is_not_done_again(compare, tmp_path):
