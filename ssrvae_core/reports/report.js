@@ -8,6 +8,7 @@
   const hasWebgl = document.createElement("canvas").getContext("webgl") !== null;
   const drawn = new Map(); // chart -> whether it uses WebGL; least recently drawn first
   const inView = new Set();
+  const standing = new Map(); // chart -> name of the frame its film stands at
 
   const plotOf = (chart) => chart.querySelector(".plot");
   const template = () => (darkPage.matches ? templates.dark : templates.light);
@@ -19,7 +20,15 @@
     const points = traces.filter((trace) => trace.type === "scattergl");
     if (vectors) for (const trace of points) trace.type = "scatter";
     drawn.set(chart, points.length > 0 && !vectors);
-    Plotly.newPlot(plotOf(chart), figure);
+    const plotted = Plotly.newPlot(plotOf(chart), figure);
+    if (figure.frames) plotted.then((plot) => resume(chart, plot));
+  }
+
+  // A film that is drawn anew goes on from the frame it stood at.
+  function resume(chart, plot) {
+    const still = { mode: "immediate", frame: { duration: 0, redraw: true }, transition: { duration: 0 } };
+    if (standing.has(chart)) Plotly.animate(plot, [standing.get(chart)], still);
+    plot.on("plotly_animatingframe", ({ name }) => standing.set(chart, name));
   }
 
   function erase(chart) {

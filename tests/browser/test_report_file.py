@@ -77,6 +77,21 @@ def test_moving_the_slider_shows_another_epoch(page):
     assert film.evaluate(LATENTS) != before
 
 
+def test_a_film_that_is_drawn_anew_stays_at_its_epoch(page):
+    film = scroll_to_the_film(page)
+    film.locator(".slider-container").wait_for()
+    film.locator(".slider-rail-touch-rect").click(position={"x": 3, "y": 5})
+    first = "() => document.querySelector('.slider-container .slider-label').textContent.endsWith('1')"
+    page.wait_for_function(first)
+    latents = film.evaluate(LATENTS)
+    light = film.locator(".xtitle").first.evaluate("node => getComputedStyle(node).fill")
+    page.emulate_media(color_scheme="dark")  # every chart is drawn anew
+    fill = "getComputedStyle(document.querySelector('.plot:has(.slider-container) .xtitle')).fill"
+    page.wait_for_function(f"light => {fill} !== light", arg=light)
+    page.wait_for_function(first)
+    assert film.evaluate(LATENTS) == latents
+
+
 def test_the_charts_follow_a_dark_page(page):
     text = page.locator(".chart .xtitle").first
     text.wait_for()
