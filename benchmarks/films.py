@@ -3,9 +3,9 @@
 Usage: ``python benchmarks/films.py [--repeats 20] [--points 4000] [--screenshots FOLDER]``
 
 The film has 8 frames of 2 models with 4 000 points each, 4 classes, a manifold and 2 curves; the points are invented.
-They are drawn as the film does it, and at plotly's own double resolution, to say why not. Beside the time of the call,
-and the time until the page's next frame, stand the CPU seconds of the browser's processes, which other work on the
-machine disturbs least.
+They are drawn by the painter of the dashboard's pages, and by plotly's frames as in the files that are saved. Beside
+the time of the call, and the time until the page's next frame, stand the CPU seconds of the browser's processes, which
+other work on the machine disturbs least.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import tempfile
 import time
 from contextlib import suppress
@@ -23,34 +22,53 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import psutil
-from common import machine, report
-from playwright.sync_api import Browser, Page, sync_playwright
+from common import ROOT, machine, report
+from playwright.sync_api import Browser, Page
+from plotly.offline import get_plotlyjs
+from serving import chromium
 
-from ssrvae_core.figures.film import CONFIG, film
-from ssrvae_core.figures.frames import Curve, Frame, Track
+from ssrvae_core.figures import theme
+from ssrvae_core.figures.film import film
+from ssrvae_core.figures.frames import Curve, Frame, Track, steps_of
 from ssrvae_core.figures.pictures import film_gif
+from ui.charts import SHAPES
+from ui.films import USUAL_WIDTH as WIDTH
+from ui.films import reel
 
 NAMES = ("hearts", "spades", "diamonds", "clubs")
 RATIOS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
-STEP = """async name => {
-    const graph = document.querySelector('.js-plotly-plot');
-    const still = {mode: 'immediate', frame: {duration: 0, redraw: true}, transition: {duration: 0}};
+STEP = """async index => {
     const began = performance.now();
-    await Plotly.animate(graph, [name], still);
+    await window.step(index);
     const switched = performance.now() - began;
     await new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)));
     return [switched, performance.now() - began];
 }"""
-PLAY = """async seconds => {
-    const graph = document.querySelector('.js-plotly-plot');
-    let shown = 0;
-    graph.on('plotly_animatingframe', () => { shown += 1; });
-    const names = graph._transitionData._frames.map(frame => frame.name);
-    const play = {mode: 'immediate', frame: {duration: 100, redraw: true}, transition: {duration: 0}};
+PLAY = """async ([frames, seconds]) => {
     const began = performance.now();
-    while (performance.now() - began < 1000 * seconds) await Plotly.animate(graph, names, play);
+    let shown = 0;
+    while (performance.now() - began < 1000 * seconds) {
+        const due = performance.now() + 100;
+        await window.step(shown++ % frames);
+        await new Promise(done => requestAnimationFrame(() => setTimeout(done, Math.max(0, due - performance.now()))));
+    }
     return 1000 * shown / (performance.now() - began);
 }"""
+ANIMATED = """<script>
+    const graph = document.querySelector('.js-plotly-plot');
+    const still = {mode: 'immediate', frame: {duration: 0, redraw: true}, transition: {duration: 0}};
+    window.step = index => Plotly.animate(graph, [graph._transitionData._frames[index].name], still);
+</script></body>"""
+PAINTED = """<script>(async () => {
+    const graph = document.getElementById('film'), figure = FIGURE;
+    const painter = await Painter.of(figure, SHAPES);
+    const layout = {...figure.layout, annotations: [], images: []};
+    await Plotly.newPlot(graph, painter.standing, layout, {responsive: true});
+    painter.attach(graph, document.body);
+    painter.paint(figure.frames.length - 1);
+    for (const event of ['plotly_afterplot', 'plotly_relayouting']) graph.on(event, () => painter.paint());
+    window.step = index => painter.paint(index);
+})()</script>"""
 
 
 def invented(points: int, classes: int = 4, side: int = 261) -> tuple[list[Track], list[Curve]]:
@@ -83,10 +101,19 @@ def invented(points: int, classes: int = 4, side: int = 261) -> tuple[list[Track
 
 def page_of(figure: go.Figure, *, dark: bool = False) -> str:
     """Return a page that shows the film, still."""
-    html = figure.to_html(include_plotlyjs=True, config=CONFIG, auto_play=False)
+    html = figure.to_html(include_plotlyjs=True, config=theme.CONFIG | {"responsive": True}, auto_play=False)
     background = "#0E1117" if dark else "#FFFFFF"
     head = '<head><meta name="viewport" content="width=device-width">'
     return html.replace("<head>", head, 1).replace("<body>", f'<body style="background: {background}">', 1)
+
+
+def painted(figure: go.Figure) -> str:
+    """Return a page that shows the film as the dashboard's pages do."""
+    scripts = (get_plotlyjs(), (ROOT / "ui/film/painter.js").read_text())
+    start = PAINTED.replace("FIGURE", figure.to_json()).replace("SHAPES", json.dumps(SHAPES))
+    style = "<style>.painted {position: absolute; inset: 0; pointer-events: none}</style>"
+    loaded = "".join(f"<script>{script}</script>" for script in scripts)
+    return f'<html><head><meta charset="utf-8">{style}</head><body><div id="film"></div>{loaded}{start}</body></html>'
 
 
 def cpu_seconds() -> dict[str, float]:
@@ -101,12 +128,12 @@ def cpu_seconds() -> dict[str, float]:
     return seconds
 
 
-def step_times(page: Page, names: list[str], repeats: int) -> dict[str, float]:
+def step_times(page: Page, frames: int, repeats: int) -> dict[str, float]:
     """Milliseconds of the call, and until the page's next frame, over frames in a mixed order; CPU a step."""
-    for name in names:
-        page.evaluate(STEP, name)
+    for index in range(frames):
+        page.evaluate(STEP, index)
     before = cpu_seconds()
-    times = np.array([page.evaluate(STEP, names[3 * i % len(names)]) for i in range(repeats)])
+    times = np.array([page.evaluate(STEP, 3 * i % frames) for i in range(repeats)])
     after = cpu_seconds()
     return {
         "call_median_ms": round(float(np.median(times[:, 0])), 1),
@@ -117,21 +144,16 @@ def step_times(page: Page, names: list[str], repeats: int) -> dict[str, float]:
     }
 
 
-def measure(browser: Browser, html: str, folder: Path, names: list[str], repeats: int) -> None:
-    """Print the times of a step and of playing for each way to draw the points."""
-    ratio = '"plotGlPixelRatio": 1'
-    ways = {
-        "WebGL": html,
-        "WebGL, double resolution": html.replace(ratio, ratio[:-1] + "2"),
-    }
+def measure(browser: Browser, ways: dict[str, str], folder: Path, frames: int, repeats: int) -> None:
+    """Print the times of a step and of playing for each way to draw the film."""
     for way, text in ways.items():
         file = folder / "film.html"
         file.write_text(text)
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.goto(file.as_uri())
-        page.wait_for_selector(".slider-container", state="attached")
-        report(what="step", points=way, load=os.getloadavg()[0], **step_times(page, names, repeats))
-        report(what="play at 10 frames/s", points=way, frames_per_second=round(page.evaluate(PLAY, 3), 2))
+        page.wait_for_function("() => window.step !== undefined")
+        report(what="step", drawn=way, load=os.getloadavg()[0], **step_times(page, frames, repeats))
+        report(what="play at 10 frames/s", drawn=way, frames_per_second=round(page.evaluate(PLAY, [frames, 3]), 2))
         page.close()
 
 
@@ -162,16 +184,13 @@ def main() -> None:
     tracks, curves = invented(arguments.points)
     options = {"axis": "supervised ratio", "curves": curves, "curve_title": "Accuracy"}
     began = time.perf_counter()
-    figure = film(tracks, NAMES, **options)
-    sent = figure.to_json()
-    seconds = time.perf_counter() - began
-    plain = json.dumps(json.loads(sent), separators=(",", ":"))
-    report(what="payload", megabytes=len(plain) / 1e6, megabytes_escaped=len(sent) / 1e6, built_in_seconds=seconds)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        path = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        names = [frame.name for frame in figure.frames]
-        measure(browser, page_of(figure), Path(folder), names, arguments.repeats)
+    figure = film(tracks, NAMES, controls=False, **options)
+    sent = reel(figure, steps_of(tracks), tracks, WIDTH).figure
+    report(what="payload", megabytes=len(sent) / 1e6, built_in_seconds=time.perf_counter() - began)
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        animated = page_of(film(tracks, NAMES, **options)).replace("</body>", ANIMATED)
+        ways = {"by the painter": painted(figure), "by plotly's frames": animated}
+        measure(browser, ways, Path(folder), len(figure.frames), arguments.repeats)
         if arguments.screenshots:
             take(browser, tracks, options, arguments.screenshots)
     began = time.perf_counter()

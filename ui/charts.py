@@ -10,6 +10,7 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 import streamlit as st
 
+from ssrvae_core.figures import theme
 from ui.presentation import enlarged, pixels, presenting
 
 PANEL_HEIGHT = 420
@@ -19,18 +20,18 @@ PICTURES = ("SVG", "PNG")
 MARGIN = {"l": 60, "r": 16, "t": 84, "b": 50}
 """Streamlit's theme takes the figures' own away; above a title is room for the buttons that appear on hovering."""
 
-_SHAPES = {
-    "circle": '<circle cx="8" cy="8" r="5.5"/>',
-    "square": '<rect x="3" y="3" width="10" height="10"/>',
-    "diamond": '<path d="M8 1.5 14.5 8 8 14.5 1.5 8Z"/>',
-    "triangle-up": '<path d="M8 2 14.5 13.5H1.5Z"/>',
-    "cross": '<path d="M6 2h4v4h4v4h-4v4H6v-4H2V6h4Z"/>',
-    "x": '<path d="M4.5 2 8 5.5 11.5 2 14 4.5 10.5 8 14 11.5 11.5 14 8 10.5 4.5 14 2 11.5 5.5 8 2 4.5Z"/>',
-    "triangle-down": '<path d="M8 14 1.5 2.5h13Z"/>',
-    "star": '<path d="M8 1.2 10 6h5l-4 3.1 1.5 5L8 11.2 3.5 14.1 5 9.1 1 6h5Z"/>',
-    "pentagon": '<path d="M8 1.5 14.6 6.3 12.1 14H3.9L1.4 6.3Z"/>',
+SHAPES = {
+    "circle": "M8 2.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 1 1 0-11Z",
+    "square": "M3 3h10v10H3Z",
+    "diamond": "M8 1.5 14.5 8 8 14.5 1.5 8Z",
+    "triangle-up": "M8 2 14.5 13.5H1.5Z",
+    "cross": "M6 2h4v4h4v4h-4v4H6v-4H2V6h4Z",
+    "x": "M4.5 2 8 5.5 11.5 2 14 4.5 10.5 8 14 11.5 11.5 14 8 10.5 4.5 14 2 11.5 5.5 8 2 4.5Z",
+    "triangle-down": "M8 14 1.5 2.5h13Z",
+    "star": "M8 1.2 10 6h5l-4 3.1 1.5 5L8 11.2 3.5 14.1 5 9.1 1 6h5Z",
+    "pentagon": "M8 1.5 14.6 6.3 12.1 14H3.9L1.4 6.3Z",
 }
-"""Plotly's marker shapes in a box of 16 x 16."""
+"""Outlines of plotly's marker shapes in a box of 16 x 16, as SVG paths."""
 
 _LEGEND_STYLE = """<style>
 ul.legend {display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 0.9rem; margin: 2px 0; padding: 0;
@@ -69,10 +70,9 @@ def show(
     if presenting():
         figure = enlarged(figure)
     config = {
-        "displaylogo": False,
+        **theme.CONFIG,
         "responsive": True,
         "toImageButtonOptions": camera(file_name),
-        "modeBarButtonsToRemove": ["autoScale2d"],
     }
     return st.plotly_chart(
         figure,
@@ -118,7 +118,7 @@ def legend(figure: go.Figure) -> str:
 def _symbol(marker: go.scatter.Marker) -> str:
     hollow = marker.symbol.endswith("-open")
     paint = f'fill="none" stroke="{marker.color}" stroke-width="2"' if hollow else f'fill="{marker.color}"'
-    shape = _SHAPES[marker.symbol.removesuffix("-open")]
+    shape = f'<path d="{SHAPES[marker.symbol.removesuffix("-open")]}"/>'
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="14" height="14" viewBox="0 0 16 16" {paint}>{shape}</svg>'
     # As an image: Streamlit strips drawings from its HTML.
     return f'<img src="data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}" alt="">'

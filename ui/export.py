@@ -13,7 +13,7 @@ import streamlit as st
 from ssrvae_core.data import ImageSet
 from ssrvae_core.data.writing import fields_of, npz_bytes
 from ssrvae_core.evaluation.outliers import outlier_scores
-from ssrvae_core.figures import Panel
+from ssrvae_core.figures import Panel, theme
 from ssrvae_core.runs import Run
 from ui import charts
 from ui.selection import rows_of
@@ -26,7 +26,7 @@ def standalone_html(figure: go.Figure, title: str, caption: str) -> str:
     """Return a page that shows a figure without a network: the figure, plotly itself, and the caption below."""
     white = go.Figure(figure).update_layout(paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF")
     white.update_layout(height=figure.layout.height or 600)
-    body = white.to_html(include_plotlyjs=True, full_html=False, config={"displaylogo": False})
+    body = white.to_html(include_plotlyjs=True, full_html=False, config=theme.CONFIG, auto_play=False)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         '<body style="font-family: system-ui, sans-serif; margin: 24px; color: #31333F; background: #FFFFFF">'

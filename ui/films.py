@@ -36,7 +36,7 @@ _film = st.components.v2.component(
     "ssrvae-film",
     html=(_HERE / "film.html").read_text("utf-8"),
     css=(_HERE / "film.css").read_text("utf-8"),
-    js=(_HERE / "film.js").read_text("utf-8"),
+    js="\n".join((_HERE / name).read_text("utf-8") for name in ("painter.js", "film.js")),
     isolate_styles=False,  # plotly puts its own styles into the page
 )
 # Only to have plotly.js served beside the page, in the version that plotly.py and the saved figures have.
@@ -95,7 +95,7 @@ def reel(figure: go.Figure, steps: Sequence[Step], tracks: Sequence[Track], widt
     width : int
         Pixels the figure is laid out for, 0 for a phone.
     """
-    content = figure.to_json()
+    content = figure.to_json().replace("\\u002f", "/")  # plotly.py makes it fit for a script in a page, a tenth longer
     told = [
         {
             "position": step.position,
@@ -209,7 +209,9 @@ def show(
         "offers": {i: text for i, step in enumerate(shown.steps) if (text := (offers or {}).get(step["position"]))},
         "label": label,
         "pause": pause,
+        "config": theme.CONFIG,
         "picture": charts.camera(file_name),
+        "shapes": charts.SHAPES,
         "plotly": _PLOTLY,
     }
     state = _film(key=key, data=data, on_at_change=_nothing, on_width_change=_nothing, on_train_change=_nothing)

@@ -14,8 +14,6 @@ from ssrvae_core.figures.stage import SIDE, Stage, narrow, wide
 
 __all__ = ["Curve", "Frame", "Track", "film"]
 
-CONFIG = {"responsive": True, "displaylogo": False, "plotGlPixelRatio": 1}
-"""For whoever shows a film: plotly draws its points at twice the screen's resolution otherwise, four times the work."""
 SECONDS, FASTEST = 4.0, 0.1
 """A film plays for about this long, and no frame is shorter than this."""
 _CONTROLS, _CONTROLS_NARROW, _LEGEND_LINE = 84, 106, 22
@@ -62,7 +60,8 @@ def film(
     side : int
         Pixels along a panel of two columns, for the width there is.
     controls : bool
-        Slider and buttons above the panels; without them a page brings its own.
+        Slider and buttons above the panels. Without them a page brings its own, and puts the frames into place itself:
+        the traces then hold only what no step changes.
     dark : bool
         Text and lines for a dark page.
 
@@ -88,7 +87,7 @@ def film(
     panels = film_panels.build(stage, tracks, steps, class_names, axis, curves, curve_title)
     moving = [(index, trace.fixed["type"], trace.at) for index, trace in enumerate(panels.traces) if trace.at]
     figure = go.Figure(
-        data=[trace.fixed | (trace.at(opening) if trace.at else {}) for trace in panels.traces],
+        data=[trace.fixed | (trace.at(opening) if trace.at and controls else {}) for trace in panels.traces],
         layout={**panels.axes, **panels.layout(opening)},
         frames=[
             go.Frame(

@@ -11,7 +11,7 @@ LEGEND_LINE = 20
 SIDE = 320
 """Pixels along a panel on a desk."""
 KINDS: tuple[Kind, ...] = ("latent", "confusion", "manifold")
-_GAP, _NARROW_GAP = 0.075, 0.16
+_GAP, _NARROW_GAP = 0.09, 0.16
 _FOOT, _HEAD, _TITLE = 52, 44, 24
 
 
@@ -106,4 +106,5 @@ def narrow(tracks: int, *, manifolds: bool, curves: int) -> Stage:
 def _columns(count: int, gap: float) -> list[tuple[float, float]]:
     """Split the width evenly, with gaps for the labels of the axes."""
     width = (1 - gap * (count - 1)) / count
-    return [(i * (width + gap), i * (width + gap) + width) for i in range(count)]
+    # Rounding must not put the last one past the edge.
+    return [(i * (width + gap), min(i * (width + gap) + width, 1.0)) for i in range(count)]

@@ -90,7 +90,7 @@ def chart(figure: go.Figure, alt: str, *, height: int, caption: str = "", wide: 
     """
     values = figure.to_dict()
     values["layout"].pop("template", None)
-    values["config"] = {"displaylogo": False, "responsive": True, "toImageButtonOptions": {"format": "svg"}}
+    values["config"] = {**theme.CONFIG, "responsive": True, "toImageButtonOptions": {"format": "svg"}}
     # A panel on a small screen is as wide as the screen, and needs no more height than that.
     size = f"height: {height}px; min-width: {WIDE}px" if wide else f"height: min({height}px, 85vw + 130px)"
     below = f"\n<figcaption>{escape(caption)}</figcaption>" if caption else ""

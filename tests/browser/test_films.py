@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,10 +22,16 @@ POINTS = [(model, ratio, 0) for model in ("ss-vae", "ss-rvae") for ratio in (0.0
 FILM = ".film[data-shown]"
 CONTENT = """() => {
     const graph = document.querySelector('.film .js-plotly-plot');
-    const of = (kind) => graph.data.filter((trace) => trace.type === kind);
-    const text = (kind) => JSON.stringify(of(kind).map(({ x, y, text, source, mode }) => [x, y, text, source, mode]));
-    return { latents: text('scattergl'), confusions: text('image'), curve: text('scatter'),
-             manifolds: graph.layout.images.map((image) => image.source + image.visible).join() };
+    const brush = graph.querySelector('.painted').getContext('2d');
+    const sum = (box) => brush.getImageData(...box).data.reduce((known, value) => (31 * known + value) | 0, 7);
+    const panel = (number) => {
+        const [x, y] = ['x', 'y'].map((letter) => graph._fullLayout[`${letter}axis${number}`]);
+        return [x._offset, y._offset, x._length, y._length];
+    };
+    const [left, top, width, height] = panel(2);
+    const below = top + height + 60; // in rows, as a film of two models is at this width
+    return { latents: [sum(panel('')), sum(panel(3))].join(), confusions: [sum(panel(2)), sum(panel(4))].join(),
+             curve: sum(panel(5)), manifolds: sum([left, below, width, graph.clientHeight - below]) };
 }"""
 POINT = """([name, x]) => {
     const graph = document.querySelector('.film .js-plotly-plot');
@@ -75,6 +82,34 @@ def test_one_step_of_the_slider_moves_every_panel_and_the_address(open_page):
     expect(page.locator(".film output")).to_have_text("10 %")
     page.wait_for_url(re.compile("ratio=0.1"), timeout=PATIENCE)
     expect(page.get_by_role("link", name="These runs in Latent space (10 %)")).to_be_visible(timeout=PATIENCE)
+
+
+def test_the_pointer_is_told_what_lies_under_it(open_page):
+    page = open_page("supervised_ratio?ratio=0.05")
+    shows(page, "5 %")
+    page.locator(".film .js-plotly-plot").scroll_into_view_if_needed()
+    first_cell = """() => {
+        const graph = document.querySelector('.film .js-plotly-plot');
+        const { xaxis2, yaxis2 } = graph._fullLayout, box = graph.getBoundingClientRect();
+        return [box.left + xaxis2._offset + 5, box.top + yaxis2._offset + 5];
+    }"""
+    page.mouse.move(*page.evaluate(first_cell))
+    tip = page.locator(".film .tip")
+    expect(tip).to_have_text(re.compile(r"True hearts\s+Predicted hearts\s+\d+ images"), timeout=PATIENCE)
+    page.mouse.move(5, 5)
+    expect(tip).to_be_hidden(timeout=PATIENCE)
+
+
+def test_the_camera_saves_the_frame_that_is_shown_with_its_points_as_vectors(open_page):
+    page = open_page("supervised_ratio?ratio=0.05")
+    shows(page, "5 %")
+    page.locator(".film .js-plotly-plot").hover()
+    with page.expect_download(timeout=PATIENCE) as download:
+        page.locator('.film .modebar-btn[data-title="Download as SVG"]').click()
+    picture = Path(download.value.path()).read_text()
+    assert download.value.suggested_filename.endswith(".svg")
+    assert picture.count('class="point plotly-customdata"') >= 2 * 32
+    assert "ss-rVAE, manifold" in picture
 
 
 def test_the_keyboard_goes_to_either_end(open_page):

@@ -136,4 +136,4 @@ def test_a_model_without_rotation_states_no_angle():
 
 def test_the_legend_can_draw_every_marker():
     for symbol in (*theme.CLASS_SYMBOLS, "circle-open", "diamond-open"):
-        assert symbol.removesuffix("-open") in charts._SHAPES
+        assert symbol.removesuffix("-open") in charts.SHAPES

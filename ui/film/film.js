@@ -1,4 +1,4 @@
-// A film in one Plotly figure: all of its frames are here already, so no step asks the server.
+// A film in one figure: all of its frames are here already, so no step asks the server.
 
 const TELL_MS = 400;
 const [NARROW, WIDEST, ROUNDED] = [640, 1280, 80];
@@ -33,12 +33,6 @@ function themed(template, root) {
   return { ...template, layout };
 }
 
-// Put what a frame changes into traces and layout.
-function turn(traces, layout, frame) {
-  frame.traces.forEach((trace, i) => Object.assign(traces[trace], frame.data[i]));
-  Object.assign(layout, frame.layout);
-}
-
 function drawTicks(ticks, steps, narrow) {
   const every = Math.ceil(steps.length / (narrow ? MOST_TICKS / 2 + 1 : MOST_TICKS));
   const last = steps.length - 1;
@@ -61,11 +55,12 @@ async function run(root, data, tell, ask) {
   const find = (selector) => root.querySelector(selector);
   const [slider, graph, button, offer] = [find("input"), find(".figure"), find(".play"), find(".offer")];
   const { steps } = data;
-  const figure = JSON.parse(data.figure);
   const Plotly = await plotly(data.plotly);
+  const figure = JSON.parse(data.figure);
+  const painter = await Painter.of(figure, data.shapes);
   if (root.dataset.token !== data.token || !root.isConnected) return;
 
-  let [shown, wanted, busy, playing] = [data.start, data.start, true, false];
+  let [wanted, playing] = [data.start, false];
   const label = () => {
     const step = steps[wanted];
     slider.value = wanted;
@@ -76,21 +71,12 @@ async function run(root, data, tell, ask) {
     offer.hidden = !offered;
     offer.textContent = offered ?? "";
   };
-  // Steps that come while one is drawn are one step, to the last of them.
-  const show = async (index) => {
+  const show = (index) => {
     wanted = index;
     label();
-    if (busy) return;
-    busy = true;
-    while (shown !== wanted && root.isConnected) {
-      const now = wanted;
-      // A third of the time of Plotly.animate, which waits for animation frames of its own.
-      turn(graph.data, graph.layout, figure.frames[now]);
-      await Plotly.react(graph, graph.data, graph.layout);
-      shown = now;
-      root.dataset.shown = steps[now].label;
-    }
-    busy = false;
+    if (!painter.canvas) return;
+    painter.paint(wanted);
+    root.dataset.shown = steps[wanted].label;
   };
   const stop = () => {
     playing = false;
@@ -110,7 +96,7 @@ async function run(root, data, tell, ask) {
     if (wanted === steps.length - 1) wanted = -1;
     while (playing && wanted < steps.length - 1 && root.dataset.token === data.token && root.isConnected) {
       const began = performance.now();
-      await show(wanted + 1);
+      show(wanted + 1);
       await new Promise((done) => setTimeout(done, Math.max(0, data.pause - (performance.now() - began))));
     }
     if (playing) moved(wanted);
@@ -128,22 +114,44 @@ async function run(root, data, tell, ask) {
   root.relabel = label;
   stop();
 
-  const { data: traces, layout } = figure;
-  const template = layout.template;
-  turn(traces, layout, figure.frames[data.start]);
+  const { template, ...layout } = figure.layout;
+  const still = { ...layout, annotations: [], images: [], autosize: true };
   const config = {
-    displaylogo: false,
+    ...data.config,
     responsive: false,
-    toImageButtonOptions: data.picture,
-    modeBarButtonsToRemove: ["autoScale2d", "select2d", "lasso2d"],
+    modeBarButtonsToRemove: [...data.config.modeBarButtonsToRemove, "select2d", "lasso2d", "toImage"],
+    modeBarButtonsToAdd: [
+      {
+        name: "picture",
+        title: `Download as ${data.picture.format.toUpperCase()}`,
+        icon: Plotly.Icons.camera,
+        click: () => {
+          const { width, height, ...now } = graph.layout;
+          const whole = painter.whole(wanted);
+          const size = { width: graph._fullLayout.width, height: graph._fullLayout.height };
+          Plotly.downloadImage({ ...whole, layout: { ...now, ...whole.layout } }, { ...data.picture, ...size });
+        },
+      },
+    ],
   };
-  await Plotly.newPlot(graph, traces, { ...layout, template: themed(template, root), autosize: true }, config);
-  root.dataset.shown = steps[shown].label;
-  busy = false;
-  if (wanted !== shown) show(wanted);
+  await Plotly.newPlot(graph, painter.standing, { ...still, template: themed(template, root) }, config);
+  painter.attach(graph, root);
+  show(wanted);
+  for (const event of ["plotly_afterplot", "plotly_relayouting"]) graph.on(event, () => painter.paint());
+  const tip = find(".tip");
+  graph.onpointermove = ({ clientX, clientY }) => {
+    const box = graph.getBoundingClientRect();
+    const [left, top] = [clientX - box.left, clientY - box.top];
+    const words = painter.tell(left, top);
+    tip.hidden = !words;
+    if (!words) return;
+    tip.textContent = words;
+    tip.classList.toggle("leftwards", left > box.width / 2);
+    Object.assign(tip.style, { left: `${left}px`, top: `${top}px` });
+  };
+  graph.onpointerleave = () => (tip.hidden = true);
   graph.on("plotly_click", ({ points: [point] }) => {
-    // The curves and their hollow points; the numbers in a confusion matrix are text, the latents WebGL.
-    if (point.data.type === "scatter" && point.data.mode !== "text") moved(nearest(steps, point.x));
+    moved(nearest(steps, point.x)); // of the curves and their hollow points, which are all that Plotly draws
   });
   root.ontransitionend = (event) => {
     if (event.target === root) Plotly.relayout(graph, { template: themed(template, root) });
