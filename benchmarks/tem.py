@@ -1,11 +1,12 @@
-"""Measure ss-rVAE, the same without generative terms, and a random forest on real TEM particles with few labels.
+"""Measure ss-rVAE, the same without generative terms, a forest and two CNNs on real TEM particles with few labels.
 
 Usage: ``python benchmarks/tem.py [--file ../shared/data/nanoshapes/crops64.npz] [--views mask masked] [--splits 5]
 [--set training.classifier_elbo_weight=1]``
 
 There are 10 labels a class. All methods see the same labels and the same images in each of five splits; a split holds
 whole micrographs out. The forest is chosen by cross-validation on the labelled images; ``forest_all_labels`` has every
-label of the training part. Nothing is chosen by a validation label.
+label of the training part. The networks are those of :mod:`ssrvae_core.evaluation.rivals`: trained on the labels with
+random rotations, and with FixMatch on the unlabelled images as well. Nothing is chosen by a validation label.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from sklearn.model_selection import GridSearchCV
 from ssrvae_core.config import run_config
 from ssrvae_core.data import Split, file_dataset, load, split
 from ssrvae_core.evaluation.evaluate import predict
+from ssrvae_core.evaluation.rivals import RIVALS
 from ssrvae_core.training import Trainer
 
+NETWORKS = ("cnn", "cnn-fixmatch")
 FOREST_GRID = {"max_features": ["sqrt", 0.1], "min_samples_leaf": [1, 3]}
 
 
@@ -56,6 +59,7 @@ def methods(dataset: Any, seed: int, settings: dict[str, Any]) -> tuple[dict[str
     predictions = {
         "ss-rvae": ours(data, config),
         "without_generative_terms": ours(data, discriminative),
+        **{name: RIVALS[name](data, seed, "cpu").predict_proba(data.validation.images).argmax(1) for name in NETWORKS},
         "forest": forest(data.labelled.images, data.labelled.labels, data, seed),
         "forest_all_labels": forest(every_image, every_label, data, seed),
     }

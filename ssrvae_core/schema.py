@@ -157,7 +157,7 @@ class Augmentation(Frozen):
 class TrainingConfig(Frozen):
     """The optimisation."""
 
-    epochs: int = Field(8, ge=1)
+    epochs: int = Field(12, ge=1)
     batch_size: int = Field(100, ge=1, description="unlabelled images a step")
     labelled_batch_size: int = Field(32, ge=1, description="labelled images a step; the labelled set cycles")
     min_steps: int = Field(100, ge=1, description="fewest steps of an epoch: a small data set is seen several times")

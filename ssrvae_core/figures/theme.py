@@ -24,9 +24,8 @@ RIGHT, WRONG = CLASS_COLOURS[0], CLASS_COLOURS[4]
 OUTLINE = {"width": 0.5, "color": NEUTRAL}
 """Of every marker: it keeps yellow on white, and the dark end of viridis on black, in sight."""
 
-CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud", "autoScale2d"], "plotGlPixelRatio": 1}
-"""For whoever shows a figure: without plotly's button that uploads it to plotly's cloud; and with WebGL at the screen's
-resolution, where plotly takes twice as much, and four times the work."""
+CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud", "autoScale2d"]}
+"""For whoever shows a figure: without plotly's button that uploads it to plotly's cloud."""
 
 DARK_CELL = 0.6
 """Share of the colour scale below which viridis needs white numbers."""
