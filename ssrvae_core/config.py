@@ -165,7 +165,7 @@ _SOURCE: dict[str, Any] = {
 }
 
 PRESETS: dict[str, Preset] = {
-    "fast": Preset(),
+    "fast": Preset(training=TrainingConfig(epochs=10, starts=3)),
     "teaching": Preset(
         training=TrainingConfig(epochs=8, batch_size=64, min_steps=25),
         data="cards-teaching",

@@ -105,7 +105,7 @@ RULES: tuple[Rule, ...] = (
         "for {config.model.name}",
     ),
     Rule(
-        ("training.consistency_threshold",),
+        _names("training", "consistency_threshold", "starts", "start_epochs"),
         lambda config: config.training.consistency_weight > 0,
         "while training.consistency_weight is 0",
     ),
@@ -120,6 +120,7 @@ RULES: tuple[Rule, ...] = (
         lambda config: config.training.generative_weight > 0 or config.training.early_stop is not None,
         "while training.generative_weight is 0",
     ),
+    Rule(("training.start_epochs",), lambda config: config.training.starts > 1, "while training.starts is 1"),
     Rule(
         ("training.beta_start",),
         lambda config: config.training.beta_ramp_epochs > 0,

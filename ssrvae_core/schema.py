@@ -157,7 +157,11 @@ class Augmentation(Frozen):
 class TrainingConfig(Frozen):
     """The optimisation."""
 
-    epochs: int = Field(12, ge=1)
+    epochs: int = Field(8, ge=1)
+    starts: int = Field(
+        1, ge=1, le=20, description="short starts, of which the one that is sure of most unlabelled images goes on"
+    )
+    start_epochs: int = Field(2, ge=1, description="epochs of a short start; the chosen one's are the run's first")
     batch_size: int = Field(100, ge=1, description="unlabelled images a step")
     labelled_batch_size: int = Field(32, ge=1, description="labelled images a step; the labelled set cycles")
     min_steps: int = Field(100, ge=1, description="fewest steps of an epoch: a small data set is seen several times")
@@ -180,6 +184,10 @@ class TrainingConfig(Frozen):
     checkpoint_every: int = Field(1, ge=1, description="epochs between checkpoints")
     snapshot_every: int = Field(1, ge=1, description="epochs between snapshots for the training film")
     tracked: int = Field(1000, ge=1, description="validation images tracked in the snapshots")
+
+    def trained(self, epochs: int) -> int:
+        """Epochs that were trained by the time this many of the run are done: those of all short starts count."""
+        return epochs + (self.starts - 1) * min(self.start_epochs, self.epochs) if epochs else 0
 
 
 class RunConfig(Frozen):

@@ -56,7 +56,7 @@ def forecast(
     runs : sequence of Run
         The store's, the latest first. Finished ones of the same model on images of the same size count.
     """
-    images = config.training.epochs * images_an_epoch(config, n_labelled, n_unlabelled)
+    images = config.training.trained(config.training.epochs) * images_an_epoch(config, n_labelled, n_unlabelled)
     similar = tuple(run for run in runs if _measured(run) and _alike(run.config, config, shape))[:SIMILAR]
     if similar:
         return Forecast(images * statistics.median(run.status.seconds / _images_of(run) for run in similar), similar)
@@ -72,8 +72,9 @@ def _measured(run: Run) -> bool:
 
 
 def _images_of(run: Run) -> int:
-    status = run.status
-    return status.epoch * images_an_epoch(run.config, status.n_labelled or 0, status.n_unlabelled or 0)
+    status, config = run.status, run.config
+    images = images_an_epoch(config, status.n_labelled or 0, status.n_unlabelled or 0)
+    return config.training.trained(status.epoch) * images
 
 
 def _alike(one: RunConfig, other: RunConfig, shape: tuple[int, int]) -> bool:

@@ -57,8 +57,8 @@ def duration(seconds: float) -> str:
 
 def remaining_seconds(run: Run) -> float | None:
     """Return how long a run will take to its end at its mean speed so far, None before the first epoch."""
-    done, asked = run.status.epoch, run.config.training.epochs
-    return run.status.seconds / done * (asked - done) if done else None
+    done, training = run.status.epoch, run.config.training
+    return run.status.seconds / training.trained(done) * (training.epochs - done) if done else None
 
 
 def complaint(run: Run | BrokenRun) -> str | None:

@@ -56,7 +56,7 @@ def train_run(
     device : str
         See :func:`ssrvae_core.training.device.choose_device`.
     time_limit : float, optional
-        Seconds from now; the run stops, ready to go on, after the epoch that passes it.
+        Seconds from now; the run stops, ready to go on, after the epoch that passes it, and not among the short starts.
     on_epoch : callable, optional
         Called with the record of every epoch once it is on disk.
     wait : bool
@@ -148,15 +148,25 @@ class _Session:
         self._log(f"training on {self.trainer.device} from epoch {self.trainer.epoch + 1}")
 
     def _train(self, deadline: float | None, on_epoch: Callable[[Epoch], None] | None) -> State | None:
-        """Train; return None at the end, or the state to stop in. Every stop leaves a checkpoint."""
+        """Train; return None at the end, or the state to stop in.
+
+        A stop leaves a checkpoint, except among the short starts, where only a cancellation stops: they are made again.
+        """
         every = self.config.training.checkpoint_every
+        for start, done in self.trainer.choose_start():
+            self._log(f"start {start} of {self.config.training.starts}: epoch {done} done")
+            self._write_status("running")
+            if self._cancelled():
+                return "cancelled"
         for epoch in self.trainer.fit():
             directory.append_metrics(self.path, epoch)
             if epoch.snapshot is not None:
                 self.snapshots.append((epoch.epoch, epoch.snapshot))
-            stop = None if self.trainer.finished else self._stop(deadline)
-            if stop or self.trainer.finished or epoch.epoch % every == 0:
-                self._checkpoint()
+            stop = None
+            if self.trainer.resumable:
+                stop = None if self.trainer.finished else self._stop(deadline)
+                if stop or self.trainer.finished or epoch.epoch % every == 0:
+                    self._checkpoint()
             self._write_status("running")
             if on_epoch is not None:
                 on_epoch(epoch)
@@ -164,9 +174,14 @@ class _Session:
                 return stop
         return None
 
+    def _cancelled(self) -> bool:
+        """Whether the flag to cancel was there; it is taken away."""
+        there = (self.path / directory.CANCEL).exists()
+        (self.path / directory.CANCEL).unlink(missing_ok=True)
+        return there
+
     def _stop(self, deadline: float | None) -> State | None:
-        if (self.path / directory.CANCEL).exists():
-            (self.path / directory.CANCEL).unlink()
+        if self._cancelled():
             return "cancelled"
         return "interrupted" if deadline is not None and time.monotonic() >= deadline else None
 

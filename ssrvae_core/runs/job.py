@@ -254,7 +254,8 @@ def _progress(store: RunStore, job_id: str, record: Record) -> dict[str, Any]:
         if record.kind == "train":
             status = directory.read_status(store.root / job_id)
             done, total, seconds = status.epoch, status.epochs, status.seconds
-            left = seconds / done * (total - done) if done else None
+            config = read_task(store.root / JOBS / job_id).config or RunConfig()
+            left = seconds / config.training.trained(done) * (total - done) if done else None
         else:
             values = json.loads((store.root / SWEEPS / job_id / STATUS).read_bytes())
             done, total, seconds = values["finished"] + values["failed"], values["tasks"], values["seconds"]

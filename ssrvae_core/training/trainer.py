@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 import warnings
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.data import Split
@@ -38,6 +40,10 @@ class Trainer:
 
     An epoch's randomness is a function of the seed and the epoch alone: a resumed run equals an undisturbed one.
 
+    With ``training.starts`` above 1, as many sets of initial weights are trained for ``training.start_epochs``, and the
+    start that is sure of most unlabelled images (of several, the most consistent one) goes on: where one is stuck, it
+    is sure of fewer. No label but those of the labelled images has a part in it.
+
     Parameters
     ----------
     config : RunConfig
@@ -47,21 +53,31 @@ class Trainer:
     device : str
         See :func:`ssrvae_core.training.device.choose_device`.
     model : SSVAE, optional
-        A model put together from your own networks; by default the configuration's.
+        A model put together from your own networks, which has one start; by default the configuration's.
     """
 
     def __init__(self, config: RunConfig, data: Split, device: str = "auto", model: SSVAE | None = None) -> None:
         self.config = config
         self.device = choose_device(device)
-        self.epoch = 0
         labelled, unlabelled = data.labelled, data.unlabelled
-        with seeded(self.device, config.seed, INIT):
-            self.model = (model or build(config.model, labelled.image_shape, labelled.n_classes)).to(self.device)
+        self._shape, self._n_classes = labelled.image_shape, labelled.n_classes
         self._labelled = torch.from_numpy(labelled.images).to(self.device)
-        self._y = self.model.one_hot(torch.from_numpy(labelled.labels).to(self.device))
+        self._y = F.one_hot(torch.from_numpy(labelled.labels), self._n_classes).float().to(self.device)
         self._unlabelled = torch.from_numpy(unlabelled.images).to(self.device)
-        self._standardise()
         self._tracker = Tracker(data.validation, config.training.tracked, config.seed, self.device)
+        judged = config.training.consistency_weight > 0 and len(unlabelled) > 0
+        self._starts = config.training.starts if judged and model is None else 1
+        self._pending: list[Epoch] = []
+        self._begin(0, model)
+
+    def _begin(self, start: int, model: SSVAE | None = None) -> None:
+        """Stand before the first epoch, with initial weights of this start's own."""
+        config = self.config
+        # The first start's weights are those of a run with one start.
+        with seeded(self.device, config.seed, INIT, *([start] if start else [])):
+            self.model = (model or build(config.model, self._shape, self._n_classes)).to(self.device)
+        self.epoch = 0
+        self._standardise()
         self._objective = Objective(self.model, config.training)
         self._optimiser = torch.optim.Adam(self.model.parameters(), lr=config.training.learning_rate, fused=True)
         self._clip = GradientClip(config.training.gradient_clip)
@@ -70,10 +86,41 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether the last epoch is done, or the early stop has struck."""
+        """Whether the last epoch is done and told of, or the early stop has struck."""
         config = self.config.training
+        if self._pending:
+            return False
         stopped = config.early_stop is not None and self._epochs_since_best >= config.early_stop
         return stopped or self.epoch >= config.epochs
+
+    @property
+    def resumable(self) -> bool:
+        """Whether every epoch that is done has been told of, so that :meth:`state_dict` is a state to go on from."""
+        return not self._pending
+
+    def choose_start(self) -> Iterator[tuple[int, int]]:
+        """Make the short starts, if there are several and none was chosen yet; :meth:`fit` does it otherwise.
+
+        Yields
+        ------
+        tuple of int
+            Number of the start and its epoch, both from 1, after each. The caller may stop iterating, for good.
+        """
+        if self._starts == 1 or self.epoch or self._pending:
+            return
+        best: tuple[tuple[float, float], dict[str, Any], list[Epoch]] | None = None
+        for start in range(self._starts):
+            self._begin(start)
+            records = []
+            while not self.finished and self.epoch < self.config.training.start_epochs:
+                records.append(self._train_epoch())
+                yield start + 1, self.epoch
+            sure = records[-1].confident, -records[-1].consistency
+            if best is None or sure > best[0]:
+                best = sure, copy.deepcopy(self.state_dict()), records
+        assert best is not None
+        _, state, self._pending = best
+        self.load_state_dict(state)
 
     def fit(self) -> Iterator[Epoch]:
         """Train epoch by epoch, from wherever the trainer stands.
@@ -81,15 +128,18 @@ class Trainer:
         Yields
         ------
         Epoch
-            One record an epoch. The caller decides what to do with it, and may stop iterating.
+            One record an epoch, after several short starts those of the chosen one first. The caller decides what to do
+            with it, and may stop iterating.
 
         Raises
         ------
         Diverged
             If a loss or a gradient is not finite, or the loss of an epoch is many times the untrained model's.
         """
+        for _ in self.choose_start():
+            pass
         while not self.finished:
-            yield self._train_epoch()
+            yield self._pending.pop(0) if self._pending else self._train_epoch()
 
     def _train_epoch(self) -> Epoch:
         config = self.config.training

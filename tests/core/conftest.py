@@ -17,6 +17,7 @@ TINY = {
     "model.radii": 6,
     "model.angles": 8,
     "training.epochs": 4,
+    "training.starts": 1,
     "training.batch_size": 20,
     "training.labelled_batch_size": 20,
     "training.min_steps": 1,

@@ -37,6 +37,8 @@ OTHER = {
     "training.augmentation": {"rotation": True, "shear": 1, "scale": 0.2, "shift": 0.1, "intensity": 0.2},
     "training.augmentation.rotation": False,
     "training.consistency_threshold": 0.9,
+    "training.starts": 20,  # of fewer, the first may be the best
+    "training.start_epochs": 1,
     "training.classifier_elbo_weight": 0.5,
     "training.beta_start": 3.0,
     "training.beta_end": 2.0,
@@ -74,6 +76,7 @@ VARIANTS = {
         "model.scaling": True,
     },
     "ss-rvae-paper without pose": {"model.rotation": "latent", "model.angle": False},
+    "ss-rvae of several starts": {"training.starts": 4},
     "every label": {"split.labels_per_class": None},
 }
 

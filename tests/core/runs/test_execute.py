@@ -119,6 +119,32 @@ def test_the_same_config_gives_the_same_weights(finished, store):
     assert_same_result(train_run(finished.config, store), finished)
 
 
+def test_a_run_of_several_starts_is_recorded_once_and_can_be_killed_anywhere(tiny_config, store, tmp_path, stop_after):
+    config = tiny_config(training__starts=2)
+    undisturbed = train_run(config, RunStore(tmp_path / "undisturbed"))
+    assert [line["epoch"] for line in undisturbed.metrics()] == [1, 2, 3, 4]
+    assert "start 2 of 2: epoch 2 done" in (undisturbed.path / directory.LOG).read_text()
+    stop_after(1, raising(KeyboardInterrupt))  # the second epoch is done, but not recorded yet
+    with pytest.raises(KeyboardInterrupt):
+        train_run(config, store)
+    assert_same_result(train_run(config, store), undisturbed)
+
+
+def test_a_run_can_be_cancelled_among_its_short_starts(tiny_config, store, monkeypatch):
+    config = tiny_config(training__starts=2)
+    choose = Trainer.choose_start
+
+    def cancelling(self):
+        for start in choose(self):
+            store.get(config.run_id).cancel()
+            yield start
+
+    monkeypatch.setattr(Trainer, "choose_start", cancelling)
+    assert (train_run(config, store).status.state, store.get(config.run_id).status.validation) == ("cancelled", None)
+    monkeypatch.undo()
+    assert train_run(config, store).status.state == "finished"
+
+
 def test_a_cancelled_run_stops_after_the_epoch_and_goes_on_to_the_same_result(finished, store):
     seen = []
 

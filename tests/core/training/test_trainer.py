@@ -63,6 +63,54 @@ def test_a_resumed_run_equals_an_undisturbed_one(make_config, make_split, engine
         assert ends[0][name] == ends[1][name]
 
 
+def short_starts(config, split):
+    """A trainer after its short starts, and the records of each."""
+    trainer, records = Trainer(config, split, "cpu"), []
+    train_epoch = trainer._train_epoch
+
+    def remember():
+        records.append(train_epoch())
+        return records[-1]
+
+    trainer._train_epoch = remember
+    starts = list(trainer.choose_start())
+    size = config.training.start_epochs
+    assert starts == [(s, e) for s in range(1, config.training.starts + 1) for e in range(1, size + 1)]
+    return trainer, [records[i : i + size] for i in range(0, len(records), size)]
+
+
+@pytest.mark.parametrize("engine", ["none", "marginal"])
+def test_of_several_starts_the_one_sure_of_most_unlabelled_images_goes_on(make_config, make_split, engine):
+    config = make_config(engine, epochs=4, starts=3, start_epochs=2, consistency_threshold=0.4, learning_rate=0.02)
+    trainer, starts = short_starts(config, make_split())
+    sure = [records[-1].confident for records in starts]
+    assert len(set(sure)) > 1
+    best = starts[sure.index(max(sure))]
+    told = list(trainer.fit())
+    assert [record.epoch for record in told] == [1, 2, 3, 4]
+    assert all(record is first for record, first in zip(told, best, strict=False))
+    assert equal(weights(trainer), weights(trained(config, make_split())))
+
+
+def test_a_run_resumes_after_its_short_starts_to_the_same_result(make_config, make_split):
+    config, split = make_config(epochs=4, starts=2, start_epochs=2), make_split()
+    stopped = Trainer(config, split, "cpu")
+    for record in stopped.fit():
+        assert stopped.resumable == (record.epoch >= 2)
+        if record.epoch == 3:
+            break
+    resumed = Trainer(config, split, "cpu")
+    resumed.load_state_dict(stopped.state_dict())
+    assert [record.epoch for record in resumed.fit()] == [4]
+    assert equal(weights(resumed), weights(trained(config, split)))
+
+
+@pytest.mark.parametrize(("n_unlabelled", "weight"), [(0, 1.0), (40, 0.0)])
+def test_where_no_unlabelled_image_can_judge_there_is_one_start(make_config, make_split, n_unlabelled, weight):
+    config = make_config(epochs=1, starts=3, consistency_weight=weight)
+    assert list(Trainer(config, make_split(12, n_unlabelled), "cpu").choose_start()) == []
+
+
 def test_the_callers_random_state_is_untouched(make_config, make_split):
     torch.manual_seed(5)
     before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002 (the caller's, not ours)
