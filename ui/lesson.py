@@ -92,7 +92,10 @@ def _at(titles: Sequence[str], seen: Sequence[Turning], truth: int, degrees: int
         f"{title} gives the true class {one.class_prob[at, truth]:.2f}"
         for title, one, at in zip(titles, seen, row, strict=True)
     ]
-    return f"{'; '.join(parts)}. Labelled images look like this one, so it is the easy case."
+    return (
+        f"{'; '.join(parts)}. Labelled images look like this one, so it is the easy case: a model without the invariance "
+        "can be as sure here, or surer."
+    )
 
 
 def _round(titles: Sequence[str], seen: Sequence[Turning], truth: int, name: str, labelled_range: float | None) -> str:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import dask
 from distributed import Client, Future, KilledWorker, get_worker
 from distributed.comm import get_address_host_port
+from distributed.security import Security
 
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.runs import directory
@@ -115,6 +116,16 @@ def _check_address(scheduler: str) -> None:
         host, port, reason = "", 0, error
     if not (host and 0 < port < 2**16):
         raise UserError(f"'{scheduler}' is no address of a Dask scheduler; write it as tcp://host:8786.") from reason
+    if scheduler.startswith("tls://"):
+        try:
+            certified = Security().get_connection_args("client").get("ssl_context") is not None
+        except OSError as error:
+            raise UserError(f"The certificates in Dask's configuration cannot be read ({error}); mend it.") from error
+        if not certified:
+            raise UserError(
+                f"'{scheduler}' needs certificates, and Dask's configuration names none; set distributed.comm.tls there, "
+                "or use tcp:// in a network you trust."
+            )
 
 
 @contextmanager

@@ -85,6 +85,12 @@ def test_a_scheduler_without_an_address_is_a_sentence_at_once(complaint_of, tmp_
     assert not (tmp_path / "runs").exists()
 
 
+def test_an_encrypted_scheduler_without_certificates_is_a_sentence_at_once(complaint_of, tmp_path):
+    command = ("sweep", EXAMPLE, "--scheduler", "tls://127.0.0.1:8786", "--store", tmp_path / "runs")
+    assert "'tls://127.0.0.1:8786' needs certificates" in complaint_of(*command)
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
