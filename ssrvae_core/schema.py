@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Final, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -190,6 +191,30 @@ class TrainingConfig(Frozen):
         return epochs + (self.starts - 1) * min(self.start_epochs, self.epochs) if epochs else 0
 
 
+LATER: Final = {("training", "starts"): 1, ("training", "start_epochs"): 2}
+"""Settings younger than the schema version, and the value that says what was done before they were there: with it they
+are no part of a run's id, so that the runs of a store keep theirs."""
+
+
+def canonical_json(values: Mapping[str, Any]) -> str:
+    """Return a dumped configuration as JSON with sorted keys and no spaces, without what makes no other run.
+
+    That is the path of a file (its content's hash stands for it) and what is in :data:`LATER`.
+    """
+    told = {name: dict(group) if isinstance(group, Mapping) else group for name, group in values.items()}
+    if isinstance(told.get("dataset"), dict):
+        told["dataset"].pop("path", None)
+    for (group, name), before in LATER.items():
+        if isinstance(told.get(group), dict) and told[group].get(name) == before:
+            del told[group][name]
+    return json.dumps(told, sort_keys=True, separators=(",", ":"))
+
+
+def run_id_of(canonical: str) -> str:
+    """Return the first 12 hex digits of the SHA-256 of a canonical JSON."""
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
 class RunConfig(Frozen):
     """Everything that determines a run. Device, store and time limit are not part of it."""
 
@@ -201,11 +226,10 @@ class RunConfig(Frozen):
     seed: int = Field(0, ge=0)
 
     def canonical_json(self) -> str:
-        """JSON with sorted keys and no spaces, without the path of a file (its content's hash stands for it)."""
-        values = self.model_dump(mode="json", exclude={"dataset": {"path"}})
-        return json.dumps(values, sort_keys=True, separators=(",", ":"))
+        """See :func:`canonical_json`."""
+        return canonical_json(self.model_dump(mode="json"))
 
     @property
     def run_id(self) -> str:
         """The first 12 hex digits of the SHA-256 of the canonical JSON."""
-        return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:12]
+        return run_id_of(self.canonical_json())

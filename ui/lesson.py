@@ -93,8 +93,8 @@ def _at(titles: Sequence[str], seen: Sequence[Turning], truth: int, degrees: int
         for title, one, at in zip(titles, seen, row, strict=True)
     ]
     return (
-        f"{'; '.join(parts)}. Labelled images look like this one, so it is the easy case: a model without the invariance "
-        "can be as sure here, or surer."
+        f"{'; '.join(parts)}. Labelled images look like this one, so it is the easy case: a model without the "
+        "invariance can be as sure here, or surer."
     )
 
 

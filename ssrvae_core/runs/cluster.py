@@ -123,8 +123,8 @@ def _check_address(scheduler: str) -> None:
             raise UserError(f"The certificates in Dask's configuration cannot be read ({error}); mend it.") from error
         if not certified:
             raise UserError(
-                f"'{scheduler}' needs certificates, and Dask's configuration names none; set distributed.comm.tls there, "
-                "or use tcp:// in a network you trust."
+                f"'{scheduler}' needs certificates, and Dask's configuration names none; set distributed.comm.tls "
+                "there, or use tcp:// in a network you trust."
             )
 
 

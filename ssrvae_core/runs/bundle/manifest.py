@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator
 from typing import IO, Annotated, Any, Final, Literal
@@ -14,6 +13,7 @@ from ssrvae_core.config import Frozen, describe
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.bundle.archive import MAX_ENTRIES, Archive, Refusal
 from ssrvae_core.runs.bundle.documents import parse_object
+from ssrvae_core.schema import canonical_json, run_id_of
 
 FORMAT: Final = "ssrvae-bundle"
 VERSION = 1
@@ -63,10 +63,7 @@ def config_id(content: bytes) -> str:
         If this is no JSON object.
     """
     values = parse_object(content, directory.CONFIG)
-    if isinstance(values.get("dataset"), dict):
-        values["dataset"].pop("path", None)
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    return run_id_of(canonical_json(values))
 
 
 class Bundle:
