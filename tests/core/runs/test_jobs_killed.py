@@ -17,7 +17,7 @@ from ssrvae_core.runs.execute import train_run
 from ssrvae_core.runs.jobs import JobQueue
 
 PATIENCE = 120.0
-KILLS = {"worker": 16, "dispatcher": 17, "server": 17}
+KILLS = {"worker": 12, "dispatcher": 19, "server": 19}
 COMMANDS = {"worker": "work", "dispatcher": "queue"}
 EPOCHS = 30
 
