@@ -41,7 +41,7 @@ def run(model: str, setting: str, seed: int) -> dict[str, Any]:
     return {
         "accuracy": accuracy_score(predictions.labels, predictions.predicted),
         "seconds": round(seconds, 1),
-        "seconds_an_epoch": round(sum(epoch.seconds for epoch in epochs) / len(epochs), 2),
+        "seconds_an_epoch": round(sum(epoch.seconds for epoch in epochs) / config.training.trained(len(epochs)), 2),
         "peak_memory_mb": round(peak_memory_mb(trainer.device)),
         "confusion": confusion_matrix(predictions.labels, predictions.predicted).tolist(),
     }

@@ -201,9 +201,7 @@ st.caption(about)
 
 can_train = not is_viewer() and (Path(__file__).parent / "train.py").exists()
 with st.container(horizontal=True, vertical_alignment="center"):
-    if st.button(
-        "Train on this", type="primary", icon=":material/model_training:", disabled=not can_train, key=f"{PAGE}-train"
-    ):
+    if can_train and st.button("Train on this", type="primary", icon=":material/model_training:", key=f"{PAGE}-train"):
         datasets.hand_over(datasets.draft(config, rule))
         st.switch_page(TRAIN)
     st.download_button(

@@ -268,7 +268,7 @@ def outlook(config: RunConfig, runs: list[Run]) -> tuple[bool, float]:
         return False, 0.0
     if known is not None and known.state in LIVE:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"{title}: {'waits for its turn' if known.state == 'queued' else 'is under way'}.")
+            st.markdown(f"{title} {'waits for its turn' if known.state == 'queued' else 'is under way'}.")
             watched = config.run_id in st.query_params.get("job", "")
             if not watched and st.button("Watch it", key=f"{PAGE}-watch-{known.id}", icon=":material/visibility:"):
                 watch_only([config.run_id])
@@ -285,7 +285,7 @@ def outlook(config: RunConfig, runs: list[Run]) -> tuple[bool, float]:
         if expected.measured_on
         else "by a benchmark on two cores; no finished run here has this model and size of images"
     )
-    goes_on = f" It goes on after {done} epochs." if done else ""
+    goes_on = f" It goes on after epoch {done}." if done else ""
     st.markdown(
         f"{title}: {len(parts.labelled):,} labelled and {len(parts.unlabelled):,} unlabelled images, "
         f"{config.training.epochs} epochs, about **{duration(seconds)}**, {basis}.{goes_on}"

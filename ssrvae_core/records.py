@@ -94,7 +94,7 @@ class Epoch:
     beta, learning_rate : float
         KL weight and learning rate during the epoch.
     seconds : float
-        Wall time of the epoch's training steps.
+        Wall time of the epoch's training steps; the first one's includes the short starts that did not go on.
     images_per_second : float
         Unlabelled and labelled images processed a second.
     peak_memory_mb : float

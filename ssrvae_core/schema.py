@@ -25,6 +25,11 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+LARGEST_SEED: Final = 2**32 - 1
+"""What every library that is seeded here takes."""
+
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+
 Widths = tuple[Annotated[int, Field(ge=1, le=4096)], ...]
 """Numbers of units, layer by layer."""
 
@@ -67,7 +72,7 @@ class DatasetConfig(Frozen):
         description="raw grey levels that become 0 and 1, for a file; None: integers are divided by their type's"
         " largest value, floats lie in [0, 1] already",
     )
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
     @field_validator("intensity")
     @classmethod
@@ -96,7 +101,7 @@ class SplitConfig(Frozen):
     validation_fraction: float = Field(
         0.25, gt=0, lt=1, description="share held out when the data set brings no validation part of its own"
     )
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _one_rule(self) -> Self:
@@ -223,7 +228,7 @@ class RunConfig(Frozen):
     split: SplitConfig = SplitConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
     def canonical_json(self) -> str:
         """See :func:`canonical_json`."""

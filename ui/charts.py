@@ -14,9 +14,10 @@ from ssrvae_core.figures import theme
 from ui.presentation import enlarged, pixels, presenting
 
 PANEL_HEIGHT = 420
-PICTURE = "picture-format"
 PICTURES = ("SVG", "PNG")
-"""What the camera button saves; the export menu keeps the choice in the session under ``PICTURE``."""
+"""What the camera button saves."""
+_PICTURE, _CHOICE = "picture-format", "picture-format-choice"
+"""Where the session keeps the choice, and the widget that makes it: a widget's own value is gone on the next page."""
 MARGIN = {"l": 60, "r": 16, "t": 84, "b": 50}
 """Streamlit's theme takes the figures' own away; above a title is room for the buttons that appear on hovering."""
 
@@ -85,9 +86,19 @@ def show(
     )
 
 
+def choose_picture(label: str) -> None:
+    """Show the choice of what the camera button saves; it holds on every page."""
+    st.session_state.setdefault(_CHOICE, st.session_state.get(_PICTURE) or PICTURES[0])
+
+    def keep() -> None:
+        st.session_state[_PICTURE] = st.session_state[_CHOICE]
+
+    st.segmented_control(label, PICTURES, key=_CHOICE, required=True, on_change=keep)
+
+
 def camera(file_name: str) -> dict[str, Any]:
     """Return what plotly's camera button saves: a picture of this name, in the chosen format."""
-    picture = st.session_state.get(PICTURE) or PICTURES[0]
+    picture = st.session_state.get(_PICTURE) or PICTURES[0]
     return {"format": picture.lower(), "filename": file_name, "scale": 1 if picture == "SVG" else 3}
 
 

@@ -119,7 +119,9 @@ def examples(config: DatasetConfig, parts: Split) -> tuple[ImageSet, ImageSet]:
 
 
 def _first(images: ImageSet) -> ImageSet:
-    """Take a few images of every class in turn, or of all where they have none."""
+    """Take a few images of every class in turn; where they have none, from all over the set, which may be sorted."""
+    if not (images.labels >= 0).any():
+        return images.take(np.unique(np.linspace(0, len(images) - 1, SHOWN).astype(int)))
     order = np.argsort(images.labels, kind="stable")
     rank = np.empty(len(images), dtype=np.int64)
     for label in np.unique(images.labels):

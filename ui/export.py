@@ -70,10 +70,7 @@ def menu(
                 on_click="ignore",
                 key=f"{name}-html",
             )
-            st.session_state.setdefault(charts.PICTURE, charts.PICTURES[0])
-            st.segmented_control(
-                "The camera above a chart saves it as", charts.PICTURES, key=charts.PICTURE, required=True
-            )
+            charts.choose_picture("The camera above a chart saves it as")
         st.download_button(
             "Data as CSV",
             data=lambda: csv(table()),

@@ -21,12 +21,16 @@ from ssrvae_core.figures.frames import Step, Track
 from ssrvae_core.figures.stage import SIDE
 from ssrvae_core.reports.gather import Film
 from ui import charts, export
+from ui.presentation import SCALE
 from ui.state import harmless
 
 FPS = {"epoch": 8.0, "supervised ratio": 2.0}
 """Frames a second of a film as a file."""
 PAUSE_MS = {"epoch": 100, "supervised ratio": 500}
 """Between two frames of a film that plays on the page."""
+
+DIGITS = 1e-5
+"""Relative difference below which two positions are one: an address has six digits."""
 
 USUAL_WIDTH = 800
 """Pixels for a film in a window 1280 pixels wide, which is taken for granted until the browser says otherwise."""
@@ -72,7 +76,8 @@ class Reel:
         """Return the frame at a position, None where there is none."""
         if position is None:
             return None
-        at = [i for i, step in enumerate(self.steps) if math.isclose(step["position"], position, rel_tol=1e-6)]
+        known = [step["position"] for step in self.steps]
+        at = [i for i, own in enumerate(known) if math.isclose(own, position, rel_tol=DIGITS)]
         return at[0] if at else None
 
     @property
@@ -147,8 +152,12 @@ class Look(TypedDict):
     controls: bool
 
 
-def look_of(width: int, panels: int) -> Look:
-    """Return how a film of this many panels side by side is laid out on a width in pixels, 0 for a phone."""
+def look_of(width: int, panels: int, *, large: bool = False) -> Look:
+    """Return how a film of this many panels side by side is laid out on a width in pixels, 0 for a phone.
+
+    One that is enlarged afterwards is laid out for as much less.
+    """
+    width = round(width / SCALE) if large else width
     side = round(0.85 * (width - 80) / panels)
     return {"columns": 2 if width else 1, "side": min(max(side, 160), SIDE), "controls": False}
 
@@ -186,18 +195,15 @@ def show(
         Called with the position whose button was pressed.
     """
     moved = (st.session_state.get(key) or {}).get("at")
-    asked = st.query_params.get(name)
     above = st.container()  # also where it is empty: a film that changes its place on the page would start anew
-    now = shown.index(asked_position(asked) if moved is None else float(moved))
-    if now is None:
-        now = shown.last
-        if asked is not None:
-            above.warning(
-                f"The address asks for '{harmless(asked)}' as {label.lower()}, which is not to be had here; "
-                f"this is {shown.steps[now]['label']} instead."
-            )
+    now, refused = _stands_at(key, shown, None if moved is None else float(moved), st.query_params.get(name))
+    if refused is not None:
+        above.warning(
+            f"The address asks for '{harmless(refused)}' as {label.lower()}, which is not to be had here; "
+            f"this is {shown.steps[now]['label']} instead."
+        )
     start = f"{key}-start"
-    if st.session_state.get(start, ("", 0))[0] != shown.token:
+    if moved is None or st.session_state.get(start, ("", 0))[0] != shown.token:
         st.session_state[start] = (shown.token, now)
     data = {
         "figure": shown.figure,
@@ -222,6 +228,37 @@ def show(
     if st.query_params.get(name) != position:
         st.query_params[name] = position
     return now
+
+
+def _stands_at(key: str, shown: Reel, moved: float | None, asked: str | None) -> tuple[int, str | None]:
+    """Return the frame a film stands at, and what the address asked for where that was refused.
+
+    Parameters
+    ----------
+    key : str
+        Key of the film in the session, which remembers where it stood and what was refused: the address is mended at
+        once, and the page may be run anew before anybody has read a word of it.
+    shown : Reel
+        The film.
+    moved : float, optional
+        The position its slider was moved to since the page was opened.
+    asked : str, optional
+        The position in the address.
+    """
+    stood, refused = f"{key}-stood", f"{key}-refused"
+    if moved is not None:
+        now = shown.index(moved)
+        st.session_state.pop(refused, None)
+    else:
+        now = shown.index(asked_position(asked) if asked is not None else st.session_state.get(stood))
+        if asked is None:
+            st.session_state.pop(refused, None)
+        elif now is None:
+            st.session_state[refused] = asked
+    if now is None:
+        now = shown.last
+    st.session_state[stood] = shown.steps[now]["position"]
+    return now, st.session_state.get(refused)
 
 
 def _nothing() -> None:
@@ -265,7 +302,6 @@ def menu(
             st.download_button(
                 label, data=make, file_name=f"{name}.{ending}", mime=mime, on_click="ignore", key=f"{name}-{ending}"
             )
+        charts.choose_picture("The camera above the film saves it as")
         advice = "" if with_mp4 else " MP4 needs imageio-ffmpeg on the server: pip install imageio-ffmpeg."
-        st.caption(
-            f"A GIF or MP4 takes some seconds to draw. The camera above the film saves one frame as SVG.{advice}"
-        )
+        st.caption(f"A GIF or MP4 takes some seconds to draw. The camera above the film saves one frame.{advice}")

@@ -76,13 +76,15 @@ def _set(on: bool) -> None:
 
 
 def enlarged(figure: go.Figure, scale: float = SCALE) -> go.Figure:
-    """Return a figure with larger type, markers and margins; the one that was given stays as it is."""
+    """Return a figure with larger type, markers, margins and height; the one that was given stays as it is."""
     content = figure.to_plotly_json()
     data = [_scaled(trace, scale) for trace in content["data"]]
     layout = _scaled(content["layout"] | {"template": None}, scale)
     frames = [_scaled(frame, scale) for frame in content.get("frames", [])]
     large = go.Figure(data=data, layout=layout, frames=frames)
     large.layout.template = figure.layout.template
+    if large.layout.height:
+        large.layout.height = round(scale * large.layout.height)
     # Streamlit's theme has sizes of its own for these, which what a figure itself says goes before.
     font = scale * _PLOTLY_FONT
     large.update_layout(font_size=large.layout.font.size or font)

@@ -69,7 +69,7 @@ def reel_of(family: Family, rivals: Sequence[RivalResult], seed: int, film: Film
 @st.cache_data(max_entries=8, show_spinner="Putting the film together")
 def _reel_of(stamps: tuple[object, ...], width: int, large: bool, _film: Film) -> films.Reel:
     missing = untrained(_film)
-    figure = _film.figure(missing=missing, **films.look_of(width, len(_film.tracks) + 1))
+    figure = _film.figure(missing=missing, **films.look_of(width, len(_film.tracks) + 1, large=large))
     steps = steps_of(_film.tracks, missing)
     return films.reel(enlarged(figure) if large else figure, steps, _film.tracks, width)
 

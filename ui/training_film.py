@@ -89,7 +89,7 @@ def reel_of(runs: Sequence[Run], curve: Curve, film: Film, width: int) -> films.
 
 @st.cache_data(max_entries=8, show_spinner="Putting the film together")
 def _reel_of(stamps: tuple[object, ...], curve: Curve, width: int, large: bool, _film: Film) -> films.Reel:
-    figure = _film.figure(**films.look_of(width, len(_film.tracks) + 1))
+    figure = _film.figure(**films.look_of(width, len(_film.tracks) + 1, large=large))
     return films.reel(enlarged(figure) if large else figure, steps_of(_film.tracks), _film.tracks, width)
 
 

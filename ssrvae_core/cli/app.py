@@ -12,6 +12,7 @@ import typer
 
 from ssrvae_core.cli.console import say
 from ssrvae_core.config import DATASETS, DatasetConfig, UserError
+from ssrvae_core.paths import located
 from ssrvae_core.runs import Run
 
 app = typer.Typer(
@@ -61,8 +62,8 @@ def file_as_seen_by(run: Run, data: str) -> DatasetConfig:
 
 
 def _image_file(data: str) -> Path:
-    path = Path(data).expanduser()
-    if not data.strip() or not path.exists():
+    path = located(data)
+    if path is None:
         raise UserError(f"There is no file '{data}'; the named data sets, for 'train', are {', '.join(DATASETS)}.")
     return path.resolve()
 

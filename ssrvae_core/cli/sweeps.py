@@ -45,7 +45,8 @@ def sweep(
         raise UserError("--workers is for this machine and --scheduler for a cluster; give one of them.")
     done = run_shown(read_spec(spec), RunStore(store), workers=workers, scheduler=scheduler, device=device)
     print_table(summary_table(done))
-    print(f"The sweep {done.id} is {done.summary['state']}; {CSV}, {PARQUET} and {SUMMARY} are in {done.path}.")
+    state = {"failed": "has failed in part"}.get(done.summary["state"], f"is {done.summary['state']}")
+    print(f"The sweep {done.id} {state}; {CSV}, {PARQUET} and {SUMMARY} are in {done.path}.")
     if as_json:
         print_json({"id": done.id, "path": str(done.path), **done.summary, "rows": done.rows})
     complain(done)

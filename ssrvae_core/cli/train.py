@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,7 +58,9 @@ def demo(store: Store = None, device: Device = "auto", as_json: Json = False) ->
     print("The number of training images stays the same: a larger share of labels, which come nearly upright, leaves")
     print("fewer images at other angles. This is one seed.")
     print(f"The {len(done.rows)} runs are in {runs_in.root}. 'make demo' opens the dashboard on them;")
-    print("'python -m ssrvae_core list' lists them, and 'python -m ssrvae_core show RUN' shows one.")
+    python = Path(sys.executable)
+    python = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else Path("python")
+    print(f"'{python} -m ssrvae_core list' lists them, and '{python} -m ssrvae_core show RUN' shows one.")
     if as_json:
         print_json([summary_row(runs_in.get(row["run_id"])) for row in done.rows])
 

@@ -12,6 +12,7 @@ from ssrvae_core.data.dataset import ImageSet
 from ssrvae_core.data.fields import Fields, image_set, intensity_range
 from ssrvae_core.data.formats import read_hdf5, read_npy, read_npz
 from ssrvae_core.data.pictures import read_folder, read_picture, visible_files
+from ssrvae_core.paths import located
 
 Reader = Callable[[Path], Fields]
 
@@ -113,10 +114,10 @@ def read_file(config: DatasetConfig) -> ImageSet:
 
 
 def _existing(path: str | Path) -> Path:
-    path = Path(path).expanduser()
-    if not path.exists():
+    found = located(path)
+    if found is None:
         raise UserError(f"There is no file or folder {path}; check the path.")
-    return path
+    return found
 
 
 def _file_digest(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,6 +16,14 @@ PARTS = {"Labelled": theme.CLASS_COLOURS[0], "Unlabelled": theme.NEUTRAL, "Valid
 _SHAPES = {"Labelled": "", "Unlabelled": "/", "Validation": "."}
 _PATTERN = {"fgcolor": "rgba(0, 0, 0, 0.4)", "fillmode": "overlay"}
 """Hatching beside the colours, for who cannot tell them apart."""
+_LEGEND = {
+    "orientation": "h",
+    "x": 0,
+    "y": 1.03,
+    "yanchor": "bottom",
+    "bgcolor": "rgba(0, 0, 0, 0)",  # it hangs into the frame of a low chart
+    "traceorder": "normal",
+}
 
 
 def class_counts_figure(counts: Mapping[str, Sequence[int]], class_names: Sequence[str]) -> go.Figure:
@@ -31,14 +40,14 @@ def class_counts_figure(counts: Mapping[str, Sequence[int]], class_names: Sequen
         [
             go.Bar(
                 x=list(values),
-                y=short_names(class_names),
+                y=[escape(name, quote=False) for name in short_names(class_names)],  # plotly reads a little HTML
                 name=part,
                 orientation="h",
                 marker={
                     "color": PARTS[part],
                     "pattern": _PATTERN | {"shape": _SHAPES[part]},
                 },
-                customdata=list(class_names),
+                customdata=[escape(name, quote=False) for name in class_names],
                 hovertemplate=f"%{{customdata}}<br>{part.lower()}: %{{x}} images<extra></extra>",
             )
             for part, values in counts.items()
@@ -48,7 +57,14 @@ def class_counts_figure(counts: Mapping[str, Sequence[int]], class_names: Sequen
         template=theme.template(),
         barmode="stack",
         bargap=0.35,
-        legend={"orientation": "h", "x": 0, "y": 1.05, "yanchor": "bottom", "traceorder": "normal"},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.03,
+            "yanchor": "bottom",
+            "bgcolor": "rgba(0, 0, 0, 0)",
+            "traceorder": "normal",
+        },
         xaxis={"title": {"text": "Images"}, "rangemode": "tozero"},
         yaxis={"autorange": "reversed", "type": "category"},
         margin={"l": 90, "r": 24, "t": 50, "b": 50},
@@ -90,7 +106,7 @@ def factor_histogram(title: str, values: Mapping[str, np.ndarray]) -> go.Figure:
     figure.update_layout(
         template=theme.template(),
         showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1.05, "yanchor": "bottom"},
+        legend=_LEGEND,
         xaxis={"title": {"text": title}},
         yaxis={"rangemode": "tozero", "tickformat": ".0%"},
         margin={"l": 50, "r": 16, "t": 44, "b": 50},

@@ -37,6 +37,8 @@ def read_spec(path: Path) -> SweepSpec:
         raise UserError(f"The sweep {path} cannot be opened: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}.") from error
+    except RecursionError as error:
+        raise UserError(f"{path} is no sweep: it is nested too deeply.") from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     if not isinstance(values, dict):
@@ -47,5 +49,5 @@ def read_spec(path: Path) -> SweepSpec:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     here = path.absolute().parent
-    data = [name if name in DATASETS or not name.strip() else str(here / Path(name).expanduser()) for name in spec.data]
+    data = [name if name in DATASETS or not name.strip() or name[0] == "~" else str(here / name) for name in spec.data]
     return spec.model_copy(update={"data": tuple(data)})

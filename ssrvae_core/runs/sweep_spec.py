@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -28,7 +27,9 @@ from ssrvae_core.config import (
     run_config,
     with_settings,
 )
+from ssrvae_core.paths import located
 from ssrvae_core.runs.sweep_task import Task, sweep_id
+from ssrvae_core.schema import LARGEST_SEED
 
 OWN_FIELDS = {
     "seed": "seeds",
@@ -84,7 +85,9 @@ Counts = Annotated[
     _within(lambda number: number >= 1, "is no number of labels; write 1 or more"),
 ]
 Seeds = Annotated[
-    tuple[int, ...], BeforeValidator(_numbers), _within(lambda seed: seed >= 0, "is no seed; write 0 or more")
+    tuple[int, ...],
+    BeforeValidator(_numbers),
+    _within(lambda seed: 0 <= seed <= LARGEST_SEED, f"is no seed; write 0 to {LARGEST_SEED}"),
 ]
 
 
@@ -187,8 +190,8 @@ class SweepSpec(Frozen):
         """Return a data set's name and, for a file, its configuration."""
         if name in DATASETS:
             return name, None
-        path = Path(name).expanduser()
-        if not name.strip() or not path.exists():
+        path = located(name)
+        if path is None:
             raise UserError(f"There is no file '{name}'; the named data sets are {', '.join(DATASETS)}.")
         from ssrvae_core.data.readers import file_dataset
 

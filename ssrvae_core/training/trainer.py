@@ -7,6 +7,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -101,26 +102,42 @@ class Trainer:
     def choose_start(self) -> Iterator[tuple[int, int]]:
         """Make the short starts, if there are several and none was chosen yet; :meth:`fit` does it otherwise.
 
+        One that diverges is left out. The time of all of them counts to the first epoch.
+
         Yields
         ------
         tuple of int
             Number of the start and its epoch, both from 1, after each. The caller may stop iterating, for good.
+
+        Raises
+        ------
+        Diverged
+            If every start does.
         """
         if self._starts == 1 or self.epoch or self._pending:
             return
         best: tuple[tuple[float, float], dict[str, Any], list[Epoch]] | None = None
+        spent, failure = 0.0, None
         for start in range(self._starts):
             self._begin(start)
             records = []
-            while not self.finished and self.epoch < self.config.training.start_epochs:
-                records.append(self._train_epoch())
-                yield start + 1, self.epoch
+            try:
+                while not self.finished and self.epoch < self.config.training.start_epochs:
+                    records.append(self._train_epoch())
+                    spent += records[-1].seconds
+                    yield start + 1, self.epoch
+            except Diverged as error:
+                failure = error
+                continue
             sure = records[-1].confident, -records[-1].consistency
             if best is None or sure > best[0]:
                 best = sure, copy.deepcopy(self.state_dict()), records
-        assert best is not None
-        _, state, self._pending = best
+        if best is None:
+            raise failure or self._diverged("no start came to its end")
+        _, state, (first, *others) = best
         self.load_state_dict(state)
+        first = replace(first, seconds=spent - sum(record.seconds for record in others))
+        self._pending = [first, *others]
 
     def fit(self) -> Iterator[Epoch]:
         """Train epoch by epoch, from wherever the trainer stands.

@@ -105,7 +105,7 @@ def test_the_camera_saves_the_frame_that_is_shown_with_its_points_as_vectors(ope
     shows(page, "5 %")
     page.locator(".film .js-plotly-plot").hover()
     with page.expect_download(timeout=PATIENCE) as download:
-        page.locator('.film .modebar-btn[data-title="Download as SVG"]').click()
+        page.locator('.film .modebar-btn[data-title="Download this frame"]').click()
     picture = Path(download.value.path()).read_text()
     assert download.value.suggested_filename.endswith(".svg")
     assert picture.count('class="point plotly-customdata"') >= 2 * 32

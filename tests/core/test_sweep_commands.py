@@ -85,6 +85,23 @@ def test_a_scheduler_without_an_address_is_a_sentence_at_once(complaint_of, tmp_
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("name", ["~nosuchuser/x.npz", "x" * 300, "a\0b"])
+def test_a_name_no_file_can_have_is_a_sentence(complaint_of, tmp_path, name):
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text(json.dumps({"data": [name]}))
+    for command in (("sweep", spec), ("train", "--data", name)):
+        assert "There is no file" in complaint_of(*command, "--store", tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"), [("seeds: [99999999999999999999999]", "is no seed; write 0 to"), ("[" * 3000, "too deeply")]
+)
+def test_an_exotic_specification_is_a_sentence(complaint_of, tmp_path, text, sentence):
+    (tmp_path / "sweep.yaml").write_text(text)
+    assert sentence in complaint_of("sweep", tmp_path / "sweep.yaml", "--store", tmp_path / "runs")
+
+
 def test_an_encrypted_scheduler_without_certificates_is_a_sentence_at_once(complaint_of, tmp_path):
     command = ("sweep", EXAMPLE, "--scheduler", "tls://127.0.0.1:8786", "--store", tmp_path / "runs")
     assert "'tls://127.0.0.1:8786' needs certificates" in complaint_of(*command)

@@ -105,6 +105,25 @@ def test_the_address_opens_the_film_at_its_ratio_and_keeps_it(store_of):
     assert app.query_params["ratio"] in ("0.05", ["0.05"])
 
 
+def test_a_film_that_is_come_back_to_stands_where_it_was_left_and_so_does_its_address(store_of):
+    store_of(POINTS)
+    app = open_film_page("ratio", ratio="0.05")
+    app.switch_page("pages/overview.py").run()
+    app.query_params.clear()
+    app.switch_page(PAGES["ratio"]).run()
+    data = film_data(app)
+    assert data["steps"][data["start"]]["position"] == 0.05 and not app.warning
+    assert app.query_params["ratio"] in ("0.05", ["0.05"])
+
+
+def test_a_refused_address_is_still_told_of_when_the_page_runs_again(store_of):
+    store_of(POINTS)
+    app = open_film_page("ratio", ratio="2")
+    for _ in range(2):  # the second time because the browser has told its width
+        assert "'2' as supervised ratio" in app.warning[0].value
+        app.run()
+
+
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize(("page", "names"), [("ratio", ("ratio", "seed", "of")), ("film", ("epoch", "left", "curve"))])
 def test_a_hostile_address_falls_back_with_a_sentence(page, names, value, store_of):

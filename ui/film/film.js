@@ -58,9 +58,12 @@ async function run(root, data, tell, ask) {
   const Plotly = await plotly(data.plotly);
   const figure = JSON.parse(data.figure);
   const painter = await Painter.of(figure, data.shapes);
-  if (root.dataset.token !== data.token || !root.isConnected) return;
+  if (root.dataset.token !== data.token || !root.isConnected) return; // another film has begun meanwhile
 
-  let [wanted, playing] = [data.start, false];
+  const current = () => root.dataset.token === data.token && root.isConnected;
+  // A film that takes the place of another one goes on where that one stood.
+  const stood = steps.findIndex(({ position }) => position === root.position);
+  let [wanted, playing] = [stood < 0 ? data.start : stood, false];
   const label = () => {
     const step = steps[wanted];
     slider.value = wanted;
@@ -73,6 +76,7 @@ async function run(root, data, tell, ask) {
   };
   const show = (index) => {
     wanted = index;
+    root.position = steps[index].position;
     label();
     if (!painter.canvas) return;
     painter.paint(wanted);
@@ -87,19 +91,19 @@ async function run(root, data, tell, ask) {
     stop();
     show(index);
     clearTimeout(root.telling);
-    root.telling = setTimeout(() => tell("at", steps[index].position), TELL_MS);
+    root.telling = setTimeout(() => current() && tell("at", steps[index].position), TELL_MS);
   };
   const play = async () => {
     playing = true;
     button.textContent = "Pause";
     find(".told").setAttribute("aria-live", "off");
     if (wanted === steps.length - 1) wanted = -1;
-    while (playing && wanted < steps.length - 1 && root.dataset.token === data.token && root.isConnected) {
+    while (playing && wanted < steps.length - 1 && current()) {
       const began = performance.now();
       show(wanted + 1);
       await new Promise((done) => setTimeout(done, Math.max(0, data.pause - (performance.now() - began))));
     }
-    if (playing) moved(wanted);
+    if (playing && current()) moved(wanted);
   };
 
   find("label").textContent = `${data.label}:`;
@@ -119,17 +123,19 @@ async function run(root, data, tell, ask) {
   const config = {
     ...data.config,
     responsive: false,
+    doubleClick: "reset",
     modeBarButtonsToRemove: [...data.config.modeBarButtonsToRemove, "select2d", "lasso2d", "toImage"],
     modeBarButtonsToAdd: [
       {
         name: "picture",
-        title: `Download as ${data.picture.format.toUpperCase()}`,
+        title: "Download this frame",
         icon: Plotly.Icons.camera,
         click: () => {
           const { width, height, ...now } = graph.layout;
           const whole = painter.whole(wanted);
           const size = { width: graph._fullLayout.width, height: graph._fullLayout.height };
-          Plotly.downloadImage({ ...whole, layout: { ...now, ...whole.layout } }, { ...data.picture, ...size });
+          const paper = { template, paper_bgcolor: "#FFFFFF", plot_bgcolor: "#FFFFFF" }; // on whatever page it was seen
+          Plotly.downloadImage({ ...whole, layout: { ...now, ...paper, ...whole.layout } }, { ...root.picture, ...size });
         },
       },
     ],
@@ -137,6 +143,7 @@ async function run(root, data, tell, ask) {
   await Plotly.newPlot(graph, painter.standing, { ...still, template: themed(template, root) }, config);
   painter.attach(graph, root);
   show(wanted);
+  if (wanted !== data.start) moved(wanted);
   for (const event of ["plotly_afterplot", "plotly_relayouting"]) graph.on(event, () => painter.paint());
   const tip = find(".tip");
   graph.onpointermove = ({ clientX, clientY }) => {
@@ -167,7 +174,7 @@ function widthOf(root) {
 
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".film");
-  root.offers = data.offers;
+  Object.assign(root, { offers: data.offers, picture: data.picture });
   const watch = new ResizeObserver(() => {
     if (root.clientWidth && widthOf(root) !== data.width) setStateValue("width", widthOf(root));
     else root.resized?.();

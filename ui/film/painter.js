@@ -88,7 +88,10 @@ class Painter {
   // All of a step, for a picture that Plotly draws; points as vectors.
   whole(step) {
     const { data, annotations, images } = this.frames[step];
-    const traces = this.fixed.map((trace) => ({ ...trace, type: trace.type === "scattergl" ? "scatter" : trace.type }));
+    const traces = this.fixed.map((trace, i) => {
+      const type = trace.type === "scattergl" ? "scatter" : trace.type;
+      return { ...trace, type, visible: this.graph.data[i].visible ?? true };
+    });
     this.moving.forEach((trace, i) => Object.assign(traces[trace], { ...data[i], type: traces[trace].type }));
     return { data: traces, layout: { annotations, images } };
   }
