@@ -9,7 +9,7 @@ import pytest
 from ssrvae_core.cli import main
 
 CROPS = Path(__file__).parents[2] / "../shared/data/nanoshapes/crops64.npz"
-SHORT = ("--epochs", "4", "--set", "training.min_steps=60", "--set", "training.starts=1")
+SHORT = ("--epochs", "4", "--set", "training.min_steps=80", "--set", "training.starts=1")
 
 pytestmark = pytest.mark.skipif(not CROPS.exists(), reason="needs the TEM crops of ../shared, which are not here")
 
