@@ -46,7 +46,7 @@ def test_play_turns_the_image_until_it_is_stopped(open_page):  # noqa: F811
     page = open_page("learn")
     page.get_by_role("button", name="Play").click()
     expect(page.get_by_text(re.compile("^At 10°"))).to_be_visible(timeout=PATIENCE)
-    page.get_by_role("button", name="Stop").click()
+    page.locator(".turntable").get_by_role("button", name="Stop").click()
     expect(page.get_by_role("button", name="Play")).to_be_visible(timeout=PATIENCE)
 
 
