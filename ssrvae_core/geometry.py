@@ -43,9 +43,9 @@ def transform(
     points: Float[Tensor, "*shape 2"], matrix: Float[Tensor, "batch 2 2"], offset: Float[Tensor, "batch 2"]
 ) -> Float[Tensor, "batch *shape 2"]:
     """Apply ``matrix @ point + offset`` of every batch member to every point."""
-    flat = points.reshape(-1, 2)
-    moved = flat @ matrix.transpose(-1, -2) + offset.unsqueeze(-2)
-    return moved.unflatten(1, points.shape[:-1])
+    # One product for the whole batch, with x and y each in one piece, as sampling reads them fastest.
+    moved = torch.addmm(offset.reshape(-1, 1), matrix.reshape(-1, 2), points.reshape(-1, 2).T)
+    return moved.unflatten(0, (-1, 2)).transpose(1, 2).unflatten(1, points.shape[:-1])
 
 
 def centroid(images: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch 2"]:

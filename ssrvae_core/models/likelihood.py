@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from pyro.distributions import TorchDistribution
 from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.distributions import constraints
 
 from ssrvae_core.config import ModelConfig
@@ -155,6 +157,37 @@ class IndependentPixels(TorchDistribution):
         return self.family.mean(self.eta).expand(torch.Size(sample_shape) + self.eta.shape)
 
 
+class CircularCorrelation(torch.autograd.Function):
+    r"""How well each turn of a template fits: :math:`c(a) = \sum_{p,t} x(p,t)\,\eta(p,t-a)`.
+
+    Correlating is multiplying one spectrum by the other's conjugate, and so is each of its gradients. Torch's own
+    gradient of a real FFT takes a complex one of twice the length.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, x: Float[Tensor, "*batch rings angles"], eta: Float[Tensor, "*batch rings angles"]
+    ) -> Float[Tensor, "*batch angles"]:
+        """Return the fit at every angle; leading dimensions are broadcast."""
+        image, template = torch.fft.rfft(x), torch.fft.rfft(eta)
+        ctx.save_for_backward(image, template)
+        return torch.fft.irfft((image * template.conj()).sum(dim=-2), n=x.shape[-1])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Return the gradients of image and template."""
+        image, template = ctx.saved_tensors
+        n_angles = gradient.shape[-1]
+        spectrum = torch.fft.rfft(gradient).unsqueeze(-2)
+        of_image = of_template = None
+        if ctx.needs_input_grad[0]:
+            of_image = torch.fft.irfft((spectrum * template).sum_to_size(image.shape), n=n_angles)
+        if ctx.needs_input_grad[1]:
+            of_template = torch.fft.irfft((image * spectrum.conj()).sum_to_size(template.shape), n=n_angles)
+        return of_image, of_template
+
+
 class RotationMarginal(TorchDistribution):
     r"""An image on a polar grid, under a template turned by an unknown angle that is summed out exactly.
 
@@ -193,11 +226,7 @@ class RotationMarginal(TorchDistribution):
 
     def joint(self, x: Float[Tensor, "*batch shifts channel radii angles"]) -> Float[Tensor, "*batch shifts angles"]:
         """Return log p(x, shift, angle) for every shift and angle, nats."""
-        n_angles = self.eta.shape[-1]
-        # Parseval: correlating is multiplying one spectrum by the other's conjugate.
-        spectrum = torch.fft.rfft(x * self.weights).flatten(-3, -2)
-        template = torch.fft.rfft(self.eta).flatten(-3, -2).unsqueeze(-3)
-        fit = torch.fft.irfft((spectrum * template.conj()).sum(dim=-2), n=n_angles)
+        fit = CircularCorrelation.apply((x * self.weights).flatten(-3, -2), self.eta.flatten(-3, -2).unsqueeze(-3))
         normaliser = (self.family.log_partition(self.eta) * self.weights).sum(dim=(-3, -2, -1))
         base = (self.family.base_measure(x) * self.weights).sum(dim=(-3, -2, -1))
         prior = self.log_prior - math.log(self.event_shape[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import sys
@@ -13,6 +14,10 @@ import torch
 from ssrvae_core.config import UserError
 
 ENVIRONMENT = "SSRVAE_DEVICE"
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+KEPT, LARGEST_KEPT = 2**30, 2**28
+"""Bytes that a process keeps at most when it has freed them, and of one block."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -47,6 +52,18 @@ def peak_memory_mb(device: torch.device) -> float:
         return torch.cuda.max_memory_allocated(device) / 1e6
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used / 1e6 if sys.platform == "darwin" else used / 1e3  # bytes on macOS, kilobytes on Linux
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what a training step frees for the next step, in this process from now on.
+
+    By itself it gives large blocks back to the system at once, and the kernel hands them out again page by page, which
+    takes a sixth of a step on a CPU. Other C libraries are left as they are.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_TRIM_THRESHOLD, KEPT)
+        mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)
 
 
 @contextmanager

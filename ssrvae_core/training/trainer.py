@@ -18,7 +18,7 @@ from ssrvae_core.data import Split
 from ssrvae_core.models import SSVAE, build
 from ssrvae_core.models.networks import Encoder
 from ssrvae_core.records import Epoch
-from ssrvae_core.training.device import choose_device, peak_memory_mb, seeded
+from ssrvae_core.training.device import choose_device, keep_freed_memory, peak_memory_mb, seeded
 from ssrvae_core.training.objective import Batch, Losses, Objective
 from ssrvae_core.training.snapshots import Tracker
 
@@ -58,6 +58,7 @@ class Trainer:
     """
 
     def __init__(self, config: RunConfig, data: Split, device: str = "auto", model: SSVAE | None = None) -> None:
+        keep_freed_memory()
         self.config = config
         self.device = choose_device(device)
         labelled, unlabelled = data.labelled, data.unlabelled

@@ -130,6 +130,7 @@ def test_gradients_are_those_of_finite_differences(name, output, x):
         return RotationMarginal(pixels, pixels.natural(output), WEIGHTS[:2], prior[:6], shifts=S).log_prob(x)
 
     assert torch.autograd.gradcheck(log_prob, (output, x))
+    assert torch.autograd.gradcheck(log_prob, (torch.stack([output, 2 * output]), x))  # every class, one image
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -1,10 +1,13 @@
 """The device is chosen, or refused with a sentence; randomness is a function of its key."""
 
+import resource
+import sys
+
 import pytest
 import torch
 
 from ssrvae_core.config import UserError
-from ssrvae_core.training.device import ENVIRONMENT, choose_device, peak_memory_mb, seeded
+from ssrvae_core.training.device import ENVIRONMENT, choose_device, keep_freed_memory, peak_memory_mb, seeded
 
 CPU = torch.device("cpu")
 
@@ -34,6 +37,18 @@ def test_a_device_that_is_not_there_gives_a_sentence(monkeypatch, name):
 
 def test_peak_memory_is_in_megabytes():
     assert 50 < peak_memory_mb(CPU) < 1e5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other C libraries are left as they are")
+def test_memory_that_a_step_frees_serves_the_next_step():
+    keep_freed_memory()
+    faults = []
+    for _ in range(2):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(20):
+            torch.zeros(4_000_000)  # 16 MB
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    assert faults[1] < 1000  # 20 times 16 MB in pages of 4 kB are 80 000
 
 
 def test_random_numbers_are_a_function_of_the_key_and_the_callers_state_stays():
