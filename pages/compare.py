@@ -10,7 +10,7 @@ from ssrvae_core.reports import wording
 from ssrvae_core.runs.comparison import list_rivals
 from ui import charts, compare, export
 from ui.entry import through_app
-from ui.runs import data_name, finished, newest_pair, nothing_yet, panels_of, run_label, store
+from ui.runs import finished, newest_pair, nothing_yet, panels_of, run_label, store
 from ui.state import harmless, key
 
 PAGE = "compare"
@@ -97,7 +97,7 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
 st.html(compare.scores_html(scores, columns))
 ids = ", ".join(f"{title}: {run.id}" for title, run in zip(titles, shown, strict=True))
 about = (
-    f"{', '.join(dict.fromkeys(data_name(run) for run in shown))}. Runs {ids}; "
+    f"{', '.join(dict.fromkeys(run.data_name for run in shown))}. Runs {ids}; "
     f"seeds {', '.join(str(run.config.seed) for run in shown)}."
 )
 st.caption(

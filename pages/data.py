@@ -16,12 +16,13 @@ from ssrvae_core.config import (
 )
 from ssrvae_core.figures.dataset import class_counts_figure, factor_histogram
 from ssrvae_core.runs.mode import is_viewer
+from ssrvae_core.runs.uploads import Upload, uploads
 from ui import charts, datasets, export
 from ui.entry import through_app
 from ui.runs import store
 from ui.sliders import number
 from ui.state import key, pick
-from ui.uploads import BEGINNINGS, Upload, keep, uploads
+from ui.uploads import BEGINNINGS, keep
 
 PAGE = "data"
 TRAIN = "pages/train.py"
@@ -143,7 +144,7 @@ def choose_split(config: DatasetConfig, of: str) -> SplitConfig:
 through_app()
 st.title("Data")
 
-files = {file.id: file for file in uploads(store())}
+files = {file.id: file for file in uploads(store().root)}
 options = [*DATASETS, *files]
 left, right = st.columns([1, 1])
 if is_viewer():

@@ -6,12 +6,12 @@ import streamlit as st
 
 from ssrvae_core.reports.gather import same_images
 from ssrvae_core.runs.mode import is_viewer
+from ssrvae_core.runs.uploads import readable
 from ui import export, manage
 from ui.entry import through_app
 from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, stopped_text
 from ui.overview import complaint, runs_table
 from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, store
-from ui.uploads import readable
 
 MOST_WAITING = 5
 MOST_STOPPED = 10
@@ -34,7 +34,7 @@ def under_way() -> None:
     waiting = [one for one in now if one.state == "queued"]
     shown = [one for one in now if one.state != "queued"] + waiting[:MOST_WAITING]
     for one in shown:
-        bar(one, waiting.index(one) if one in waiting else 0, store())
+        bar(one, waiting.index(one) if one in waiting else 0, store().root)
         with st.container(horizontal=True, vertical_alignment="center"):
             buttons(store(), one, "overview")
             st.page_link(TRAIN, label="Watch", icon=":material/visibility:", query_params={"job": one.id})
@@ -53,9 +53,9 @@ def did_not_finish(stopped: list[Work]) -> None:
         for sentence in sentences:
             st.text(sentence)
         for one in stopped[:MOST_STOPPED]:
-            st.text(readable(stopped_text(one), store()))
+            st.text(readable(stopped_text(one), store().root))
             if lines := one.log(LOG_LINES):
-                st.code(readable("\n".join(lines), store()), language=None, wrap_lines=True)
+                st.code(readable("\n".join(lines), store().root), language=None, wrap_lines=True)
             buttons(store(), one, "overview")
         if len(stopped) > MOST_STOPPED:
             st.caption(f"{len(stopped) - MOST_STOPPED} more are in the table; select one there to resume it.")
@@ -88,9 +88,6 @@ if live:
 
 st.subheader("Runs")
 table = runs_table(runs, broken)
-table["Data set"] = table["Data set"].map(
-    {name: readable(name, store()) for name in table["Data set"].dropna().unique()}
-)
 event = st.dataframe(
     table,
     hide_index=True,
@@ -138,7 +135,7 @@ if chosen:
         for one in work:
             if len(chosen) == 1 and one.id == chosen[0].id:
                 buttons(store(), one, "overview-chosen")
-        manage.deleter(chosen, store())
+        manage.deleter(chosen, store().root)
 
 did_not_finish([one for one in work if one.state in STOPPED])
 export.menu("overview", "Runs", "", table=lambda: table)

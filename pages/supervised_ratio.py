@@ -8,7 +8,7 @@ from ssrvae_core.runs.comparison import list_rivals
 from ssrvae_core.runs.mode import is_viewer
 from ui import films, ratio_film, ratios
 from ui.entry import through_app
-from ui.runs import caption, data_name, finished, nothing_yet, store
+from ui.runs import caption, finished, nothing_yet, store
 from ui.state import drop, pick
 
 PAGE = "ratio"
@@ -96,7 +96,7 @@ def show() -> None:
     )
     here = [run for run in family.of_seed(seed) if ratios.ratio_of(run) == reel.steps[now]["position"]]
     here.sort(key=lambda run: family.models.index(run.config.model.name))
-    about = caption(here, here[0].status.validation["n"]) if here else f"{data_name(family.runs[0])}, nothing trained."
+    about = caption(here, here[0].status.validation["n"]) if here else f"{family.runs[0].data_name}, nothing trained."
     st.caption(f"{about} {ALIGNED} {spread()}")
     with st.container(horizontal=True, vertical_alignment="center"):
         films.menu(
@@ -138,7 +138,7 @@ def summary() -> str:
     names = " and ".join(track.name for track in film.tracks)
     ids = ", ".join(run.id for run in sorted(family.of_seed(seed), key=lambda run: ratios.ratio_of(run)))
     return (
-        f"{data_name(first)}, N = {first.status.validation['n']} validation images. {names} at {text} labelled, "
+        f"{first.data_name}, N = {first.status.validation['n']} validation images. {names} at {text} labelled, "
         f"seed {seed}: runs {ids}. {ALIGNED} {spread()}"
     )
 

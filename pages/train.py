@@ -21,6 +21,7 @@ from ssrvae_core.reports.wording import MODEL_TITLES
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer
+from ssrvae_core.runs.uploads import Upload, uploads
 from ui import datasets, forms, training
 from ui.entry import through_app
 from ui.forecast import forecast
@@ -30,7 +31,6 @@ from ui.runs import store
 from ui.sliders import number
 from ui.state import harmless, key, pick
 from ui.training import Choice
-from ui.uploads import Upload, uploads
 from ui.watch import panel
 
 PAGE = "train"
@@ -322,7 +322,7 @@ if is_viewer():
     st.stop()
 
 st.subheader("New training")
-files = {file.id: file for file in uploads(store())}
+files = {file.id: file for file in uploads(store().root)}
 st.session_state.setdefault(f"{PAGE}-changes", {})
 columns = st.columns(2)
 with columns[0]:

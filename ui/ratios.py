@@ -15,7 +15,6 @@ from ssrvae_core.relevance import settle
 from ssrvae_core.reports.wording import MODEL_TITLES, RIVAL_TITLES, model_title, ratio_text
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparison import RivalResult
-from ui.runs import data_name
 
 STANDARD = tuple(sorted({*DEMO_RATIOS, *PAPER_RATIOS}))
 """Ratios that are offered where they are not trained yet."""
@@ -135,7 +134,7 @@ def family_labels(found: Sequence[Family]) -> dict[str, str]:
             if any(other.settings.get(setting) != value for other in rivals)
         ]
         shown = [*differing[:3], *(["..."] if len(differing) > 3 else [])]
-        labels[family.id] = " \u00b7 ".join([data_name(family.runs[0]), *shown])
+        labels[family.id] = " \u00b7 ".join([family.runs[0].data_name, *shown])
     return labels
 
 

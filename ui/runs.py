@@ -14,7 +14,6 @@ from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.wording import labels_text, model_title, titles
 from ssrvae_core.runs import Run, RunStore
 from ui.state import pick
-from ui.uploads import readable
 
 NO_RUN = "none"
 
@@ -27,15 +26,10 @@ def store() -> RunStore:
 # How a run reads.
 
 
-def data_name(run: Run) -> str:
-    """Name of a run's data set; an uploaded file is called as its owner called it."""
-    return readable(run.data_name, store())
-
-
 def run_label(run: Run) -> str:
     """One line that tells a run from others."""
     # A narrow list cuts the end off, and runs that stand beside each other share their data set.
-    parts = (model_title(run), run.id, labels_text(run), f"seed {run.config.seed}", data_name(run))
+    parts = (model_title(run), run.id, labels_text(run), f"seed {run.config.seed}", run.data_name)
     return " \u00b7 ".join(parts)
 
 
@@ -47,7 +41,7 @@ def caption(runs: Sequence[Run], n: int) -> str:
         f"{run.status.epoch} epochs, {datetime.fromtimestamp(run.status.updated):%Y-%m-%d}"
         for run in runs
     )
-    return f"{data_name(first)}, N = {n} validation images. {each}."
+    return f"{first.data_name}, N = {n} validation images. {each}."
 
 
 # Which runs belong together.

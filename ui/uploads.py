@@ -1,10 +1,9 @@
-"""Files that visitors hand in: checked on the server, and kept in the store by the hash of their content."""
+"""Files that visitors hand in are checked on the server before they are kept in the store."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 import shutil
 import stat
@@ -12,7 +11,6 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ssrvae_core.config import UserError
@@ -22,6 +20,7 @@ from ssrvae_core.data.writing import npz_bytes
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.files import atomic_write, write_json
 from ssrvae_core.runs.mode import require_editor
+from ssrvae_core.runs.uploads import FOLDER, Upload, harmless_name, label_path
 
 MAX_BYTES = 200 * 2**20
 """Largest file that is taken; the same as server.maxUploadSize."""
@@ -47,49 +46,6 @@ BEGINNINGS: dict[str, tuple[bytes, ...]] = {
 }
 """What a file of each kind begins with."""
 
-_STORED = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{2,5}")
-_LONGEST_NAME = 80
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file in the store.
-
-    Attributes
-    ----------
-    path : Path
-        ``<store>/uploads/<sha256>.<suffix>``.
-    name : str
-        What the visitor called it, without markup.
-    uploaded : float
-        Unix time.
-    """
-
-    path: Path
-    name: str
-    uploaded: float
-
-    @property
-    def id(self) -> str:
-        """The first 12 hex digits of the content's SHA-256."""
-        return self.path.name[:12]
-
-
-def uploads(store: RunStore) -> list[Upload]:
-    """Return the files kept in a store, the newest first."""
-    folder = store.root / "uploads"
-    paths = [path for path in folder.glob("*.*") if _STORED.fullmatch(path.name) and path.suffix in BEGINNINGS]
-    found = [Upload(path.absolute(), _name(path), path.stat().st_mtime) for path in paths if path.is_file()]
-    return sorted(found, key=lambda upload: (-upload.uploaded, upload.id))
-
-
-def readable(text: str, store: RunStore) -> str:
-    """Return a text with the files that were uploaded called as their owners called them."""
-    if not _STORED.search(text):
-        return text
-    names = {file.path.name: file.name for file in uploads(store)}
-    return _STORED.sub(lambda found: names.get(found[0], found[0]), text)
-
 
 def keep(name: str, content: bytes, store: RunStore) -> Upload:
     """Check a file, and keep it in the store under the hash of its content; a zip of pictures is kept as npz.
@@ -109,10 +65,10 @@ def keep(name: str, content: bytes, store: RunStore) -> Upload:
         If nothing may be changed here, or the file is too large, not what its name says, or holds no usable images.
     """
     require_editor()
-    name = _harmless(name)
+    name = harmless_name(name)
     suffix = PurePosixPath(name).suffix.lower()
     _check_beginning(name, suffix, content)
-    folder = store.root / "uploads"
+    folder = store.root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".checking-", dir=folder) as room:
         path = Path(room) / f"file{suffix}"
@@ -132,26 +88,8 @@ def keep(name: str, content: bytes, store: RunStore) -> Upload:
         raise UserError(f"{name} holds {n:,} images, more than the {MAX_IMAGES:,} that are taken; upload fewer.")
     stored = folder / f"{hashlib.sha256(content).hexdigest()}{suffix}"
     atomic_write(stored, content)
-    write_json(_label(stored), {"name": name})
+    write_json(label_path(stored), {"name": name})
     return Upload(stored.absolute(), name, stored.stat().st_mtime)
-
-
-def _label(path: Path) -> Path:
-    return path.with_name(f"{path.stem}.json")
-
-
-def _name(path: Path) -> str:
-    """Return what an upload was called, or the beginning of its hash where that is not known."""
-    try:
-        return _harmless(json.loads(_label(path).read_text("utf-8"))["name"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"{path.name[:12]}{path.suffix}"
-
-
-def _harmless(name: str) -> str:
-    """Return a file name without folders and markup, cut in its middle where it is long."""
-    plain = re.sub(r"[^\w .+-]", "", PurePosixPath(str(name).replace("\\", "/")).name).strip() or "file"
-    return plain if len(plain) <= _LONGEST_NAME else f"{plain[: _LONGEST_NAME - 12]}..{plain[-10:]}"
 
 
 # Checks before anything is read.
@@ -199,10 +137,11 @@ def _check_hdf5(path: Path) -> None:
     def visit(group: h5py.Group) -> None:
         for key in group:
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-                raise UserError(f"{path} holds a link ('{_harmless(key)}'); store the array itself.")
+                raise UserError(f"{path} holds a link ('{harmless_name(key)}'); store the array itself.")
             item = group[key]
             if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-                raise UserError(f"The field '{_harmless(key)}' of {path} lies in another file; store the array itself.")
+                field = harmless_name(key)
+                raise UserError(f"The field '{field}' of {path} lies in another file; store the array itself.")
             if isinstance(item, h5py.Group) and group.name == "/":
                 visit(item)  # the factors; nothing deeper is read
 

@@ -23,6 +23,7 @@ from ssrvae_core.runs import directory
 from ssrvae_core.runs.directory import Status
 from ssrvae_core.runs.files import atomic_write, locked
 from ssrvae_core.runs.mode import require_editor
+from ssrvae_core.runs.uploads import readable
 
 if TYPE_CHECKING:
     from ssrvae_core.models.ssvae import SSVAE
@@ -65,8 +66,8 @@ class Run:
 
     @property
     def data_name(self) -> str:
-        """Name of the data set, see :func:`ssrvae_core.config.data_name`."""
-        return data_name(self.config.dataset)
+        """Name of the data set, see :func:`ssrvae_core.config.data_name`; an uploaded file's own."""
+        return readable(data_name(self.config.dataset), self.path.parent)
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the lines of ``metrics.jsonl``: the fields of :class:`ssrvae_core.records.Epoch`, an epoch each."""

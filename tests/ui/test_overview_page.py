@@ -17,7 +17,7 @@ from tests.ui.conftest import APP, copy_run, tiny_config
 from tests.ui.test_pages import said
 from ui import manage
 from ui.jobs import all_work, progress_text
-from ui.uploads import keep, readable
+from ui.uploads import keep
 
 
 @pytest.fixture
@@ -158,16 +158,6 @@ def test_make_serve_takes_the_mode_from_its_argument_else_from_the_environment()
     assert "SSRVAE_MODE=editor" in command()
     assert "SSRVAE_MODE=viewer" in command("MODE=viewer")
     assert "SSRVAE_MODE=viewer" in command(mode="viewer")
-
-
-def test_uploads_are_called_as_their_owner_called_them(make_store):
-    store = make_store("empty")
-    folder = store.root / "uploads"
-    folder.mkdir(parents=True)
-    name = f"{'a' * 64}.npz"
-    (folder / name).write_bytes(b"")
-    (folder / f"{'a' * 64}.json").write_text('{"name": "my particles.npz"}')
-    assert readable(f"ss-rvae on {name}", store) == "ss-rvae on my particles.npz"
 
 
 def test_what_runs_stands_before_what_waits_and_what_stopped(make_store, open_overview):

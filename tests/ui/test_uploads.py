@@ -17,6 +17,7 @@ from PIL import Image
 from ssrvae_core.config import UserError
 from ssrvae_core.data import read_images
 from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.uploads import uploads as found
 from ui import uploads
 from ui.uploads import keep
 
@@ -87,7 +88,7 @@ def test_images_are_kept_by_the_hash_of_their_content(name, content, n, store):
     assert kept.path.name == hashlib.sha256(content).hexdigest() + kept.path.suffix
     assert kept.path.read_bytes() == content
     assert len(read_images(kept.path)) == n
-    assert [(upload.id, upload.name) for upload in uploads.uploads(store)] == [(kept.id, name)]
+    assert [(upload.id, upload.name) for upload in found(store.root)] == [(kept.id, name)]
 
 
 def test_hdf5_is_kept(tmp_path, store):
@@ -114,7 +115,7 @@ def test_a_zip_of_class_folders_becomes_labelled_images(top, store):
 
 def test_the_same_content_is_kept_once(store):
     assert keep("a.npy", npy(IMAGES), store).path == keep("b.npy", npy(IMAGES), store).path
-    assert [upload.name for upload in uploads.uploads(store)] == ["b.npy"]
+    assert [upload.name for upload in found(store.root)] == ["b.npy"]
 
 
 def link(name):
@@ -214,4 +215,4 @@ def test_strange_files_among_the_uploads_are_left_alone(store):
     kept = keep("a.npy", npy(IMAGES), store)
     (kept.path.parent / "notes.txt").write_text("hello")
     kept.path.with_suffix(".json").write_text("{")
-    assert [upload.name for upload in uploads.uploads(store)] == [f"{kept.id}.npy"]
+    assert [upload.name for upload in found(store.root)] == [f"{kept.id}.npy"]
