@@ -15,7 +15,7 @@ from ssrvae_core.runs.uploads import FOLDER, readable, uploads
 def upload(store):
     """The path of an uploaded file with a name of its owner's."""
     digits = load(DATASETS["digits"])
-    content = npz_bytes({"images": digits.images[:300], "labels": digits.labels[:300]})
+    content = npz_bytes({"images": digits.images[:300, 0], "labels": digits.labels[:300]})
     folder = store.root / FOLDER
     folder.mkdir(parents=True)
     path = folder / f"{hashlib.sha256(content).hexdigest()}.npz"
@@ -33,7 +33,8 @@ def test_a_text_that_speaks_of_an_upload_calls_it_by_its_name(upload, store):
 
 def test_a_run_and_its_job_call_an_upload_by_its_name(upload, store, run_cli, monkeypatch):
     monkeypatch.setattr(jobs, "ensure_dispatcher", lambda store: None)
-    options = ("--data", upload, "--labels-per-class", 10, "--set", "training.epochs=1", "--store", store.root)
+    options = ("--data", upload, "--labels-per-class", 5, "--store", store.root)
+    options += ("--set", "training.starts=1", "--set", "training.min_steps=1")
     run_cli("train", *options, "--time-limit", 0)
     assert [run.data_name for run in store.runs()] == ["my particles.npz"]
     assert "my particles.npz" in run_cli("train", *options, "--detach")[1]
