@@ -3,8 +3,9 @@
 Usage: ``python benchmarks/dashboard.py --store DIR [--repeats 20] [--visitors 30] [--seconds 180] [--idle 50]``
 
 The store should hold an ss-VAE and an ss-rVAE at several labelled ratios, such as ``make demo`` leaves them. The
-browser measures the first useful paint, a page change, the way from a lasso to its gallery, and the films. Then
-visitors without a browser click through the pages at once; what they meet and how the server's memory goes is told.
+browser measures the first useful paint, beside that of a bare page with two scatters, a page change, the way from a
+lasso to its gallery, and the films. Then visitors without a browser click through the pages at once; what they meet
+and how the server's memory goes is told.
 """
 
 from __future__ import annotations
@@ -115,14 +116,14 @@ def whole(page: Page) -> None:
     expect(page.locator(UNDRAWN)).to_have_count(0, timeout=PATIENCE_MS)
 
 
-def first_paint(browser: Browser, address: str) -> float:
-    """Seconds from asking for the latent space to its two scatters, in a browser that has nothing of it yet."""
+def first_paint(browser: Browser, address: str, page: str = "latent_space") -> float:
+    """Seconds from asking for a page to its two scatters, in a browser that has nothing of it yet."""
     context = browser.new_context(viewport=SIZE)
-    page = context.new_page()
+    tab = context.new_page()
 
     def act() -> None:
-        page.goto(f"{address}/latent_space", wait_until="commit")
-        drawn(page)
+        tab.goto(f"{address}/{page}", wait_until="commit")
+        drawn(tab)
 
     seconds = timed(act)
     context.close()
@@ -287,6 +288,9 @@ def main() -> None:
                     cold.append(first_paint(browser, server.address))
             if cold:
                 tell("first paint, cold", cold)
+            with serve(arguments.store, app="benchmarks/bare_app.py") as server:
+                bare = [first_paint(browser, server.address, page="") for _ in range(arguments.repeats + 1)]
+                tell("bare page: first paint, warm", bare[1:])
             with serve(arguments.store) as server:
                 warm = [first_paint(browser, server.address) for _ in range(arguments.repeats + 1)]
                 tell("first paint, warm", warm[1:])

@@ -30,12 +30,12 @@ class Server:
 
 
 @contextmanager
-def serve(store: Path, mode: str = "viewer") -> Iterator[Server]:
+def serve(store: Path, mode: str = "viewer", app: str = "app.py") -> Iterator[Server]:
     """Start a fresh server for a store, and stop it in the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", app, "--server.port", str(port)]
     environment = os.environ | {"SSRVAE_STORE": str(store.resolve()), "SSRVAE_MODE": mode}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
         address = f"http://127.0.0.1:{port}"

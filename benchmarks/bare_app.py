@@ -1,0 +1,13 @@
+"""The least page of Streamlit with two scatters: what a first paint costs before anything of ours is in it."""
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+POINTS = 400
+
+st.set_page_config(layout="wide")
+rng = np.random.default_rng(0)
+for column in st.columns(2):
+    x, y = rng.normal(size=(2, POINTS))
+    column.plotly_chart(go.Figure(go.Scattergl(x=x, y=y, mode="markers")))
