@@ -7,7 +7,7 @@ The step is the reference's: 50 unlabelled images of 48x48 with four classes, an
 reference implementation (pyroVED 0.3.0) took 3.49 s for it on 2 CPU cores of this kind of machine, measured once; it
 is not run here. ``source`` trains on the ELBO and the auxiliary loss alone, as the reference does; ``default`` is our
 recipe. The best of the repeats is reported beside all of them, since a busy machine only ever adds time. The time to
-0.99 is asked of the default recipe of both engines, within its ten epochs, and the time of the short starts counts.
+0.99 is asked of the default recipe of both engines, within its epochs, and the time of the short starts counts.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ _SOURCE: dict[str, Any] = {
 }
 
 PRESETS: dict[str, Preset] = {
-    "fast": Preset(training=TrainingConfig(epochs=10, starts=3)),
+    "fast": Preset(training=TrainingConfig(epochs=8, starts=3, start_epochs=1)),
     "teaching": Preset(
         training=TrainingConfig(epochs=8, batch_size=64, min_steps=25),
         data="cards-teaching",
@@ -312,15 +312,24 @@ def run_config(
     except ValidationError as error:
         raise UserError(describe(error)) from error
     given = settings or {}
-    config = with_settings(config, {**_angle_prior(dataset), **chosen.settings, **given})
+    asked = {**chosen.settings, **given}
+    config = with_settings(config, {**_declared(with_settings(config, asked)), **asked})
     for name in given:
         if (where := unused(config, name)) is not None:
             raise UserError(f"{name} does nothing {where}; leave it out.")
     return settle(config)
 
 
-def _angle_prior(dataset: DatasetConfig) -> dict[str, Any]:
-    """Labels known to come weakly rotated fix the zero of the angle; of a file nothing is known."""
-    if dataset.source in {"file", "array"} or dataset.labelled.rotation > WEAK_ROTATION:
-        return {}
-    return {"model.angle_prior_labelled": "von_mises"}
+def _declared(config: RunConfig) -> dict[str, Any]:
+    """Return the settings that follow from the disorder a data set is declared to have; of a file nothing is known."""
+    dataset = config.dataset
+    shown: dict[str, Any] = {}
+    if dataset.source in {"file", "array"}:
+        return shown
+    if dataset.labelled.rotation <= WEAK_ROTATION:  # such labels fix the zero of the angle
+        shown["model.angle_prior_labelled"] = "von_mises"
+    # What the labels do not show, the augmentation does.
+    shear = dataset.unlabelled.shear
+    if shear > max(dataset.labelled.shear, config.training.augmentation.shear):
+        shown["training.augmentation.shear"] = shear
+    return shown

@@ -48,6 +48,25 @@ def test_only_labels_known_to_be_upright_fix_the_zero_of_the_angle(dataset, prio
     assert run_config(dataset=dataset).model.angle_prior_labelled == prior
 
 
+def test_a_rotation_of_the_labels_that_is_set_counts_as_declared():
+    assert run_config(settings={"dataset.labelled.rotation": 180}).model.angle_prior_labelled == "uniform"
+
+
+@pytest.mark.parametrize(
+    ("options", "shear"),
+    [
+        ({"data": "cards-b2"}, 20),
+        ({"data": "cards-b1"}, 5),  # sheared less than any image is
+        ({"data": "cards-a"}, 5),  # the labels are sheared as far
+        ({"dataset": DatasetConfig(source="file", path="mine.npz")}, 5),
+        ({"data": "cards-b2", "settings": {"dataset.unlabelled.shear": 30}}, 30),
+        ({"data": "cards-b2", "settings": {"training.augmentation.shear": 10}}, 10),
+    ],
+)
+def test_the_augmentation_shears_as_far_as_the_unlabelled_images_are_declared_to_be(options, shear):
+    assert run_config(**options).training.augmentation.shear == shear
+
+
 def test_the_user_overrules_the_angle_prior():
     assert run_config(settings={"model.angle_prior_labelled": "uniform"}).model.angle_prior_labelled == "uniform"
 
