@@ -1,10 +1,10 @@
 """Measure what several worker processes are worth, how long a sweep takes, and how long it takes when it is cached.
 
-Usage: ``python benchmarks/sweep.py [--only workers full] [--repeats 2]``
+Usage: ``python benchmarks/sweep.py [--only workers full] [--repeats 2] [--store DIR]``
 
 ``workers`` trains the same runs with one worker that has all cores, and with one worker a core. ``full`` is the sweep
-of 8 ratios x 2 models x 3 seeds on the teaching data, and then the same again with every run finished. Seconds are wall
-time and begin before the workers are started.
+of 8 ratios x 2 models x 3 seeds on the teaching data, and then the same again with every run finished; a store that is
+given, and empty, keeps its runs. Seconds are wall time and begin before the workers are started.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from common import machine, report, spread
@@ -53,9 +54,9 @@ def measure_workers(repeats: int) -> None:
     )
 
 
-def measure_full() -> None:
+def measure_full(store: Path | None) -> None:
     """Time the whole sweep, and the same command once more."""
-    with tempfile.TemporaryDirectory() as folder:
+    with nullcontext(str(store)) if store else tempfile.TemporaryDirectory() as folder:
         seconds, sweep = timed(FULL, RunStore(folder), cores())
         for group in sweep.summary["groups"]:
             report(benchmark="full", **group)
@@ -73,12 +74,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", default=["workers", "full"], choices=["workers", "full"])
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--store", type=Path, help="keep the runs of the whole sweep here")
     arguments = parser.parse_args()
     report(benchmark="sweep", machine=machine())
     if "workers" in arguments.only:
         measure_workers(arguments.repeats)
     if "full" in arguments.only:
-        measure_full()
+        measure_full(arguments.store)
 
 
 if __name__ == "__main__":
