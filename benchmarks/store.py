@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import machine, report, spread
+from common import ROOT, machine, report, spread
 
 from ssrvae_core.runs import Run, RunStore, directory
 
@@ -24,7 +24,8 @@ from ssrvae_core.runs import Run, RunStore, directory
 def command(*arguments: object) -> float:
     """Seconds of a command of the package, its start included."""
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "ssrvae_core", *map(str, arguments)], check=True, capture_output=True)
+    call = [sys.executable, "-m", "ssrvae_core", *map(str, arguments)]
+    subprocess.run(call, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
     return time.perf_counter() - began
 
 
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     finished = [run for run in RunStore(arguments.store).runs() if run.status.state == "finished"]
-    if len(finished) < arguments.bundled:
+    if len(finished) < max(arguments.bundled, 1):
         raise SystemExit(f"{arguments.store} has {len(finished)} finished runs, fewer than {arguments.bundled}.")
     report(benchmark="store", machine=machine())
     with tempfile.TemporaryDirectory() as folder:
@@ -56,7 +57,7 @@ def main() -> None:
         report(what="list", runs=len(crowd.runs()), seconds=spread(listing))
 
         bundle, ids = Path(folder) / "bundle.zip", [run.id for run in finished[: arguments.bundled]]
-        exporting = command("export", *ids, "--out", bundle, "--store", arguments.store)
+        exporting = command("export", *ids, "--out", bundle, "--store", arguments.store.resolve())
         report(
             what="export", runs=len(ids), seconds=round(exporting, 3), megabytes=round(bundle.stat().st_size / 1e6, 1)
         )

@@ -144,6 +144,8 @@ RIVAL_VERSIONS: dict[str, int] = {
 
 WEAK_ROTATION = 30.0
 """Largest half-range in degrees at which labelled images count as upright, so that they fix the zero of the angle."""
+WIDEST_SHEAR = 30.0
+"""Widest shear in degrees that a declared disorder gives the augmentation; far wider ones squash the image."""
 
 
 class Preset(Frozen):
@@ -165,7 +167,7 @@ _SOURCE: dict[str, Any] = {
 }
 
 PRESETS: dict[str, Preset] = {
-    "fast": Preset(training=TrainingConfig(epochs=8, starts=3, start_epochs=1)),
+    "fast": Preset(training=TrainingConfig(epochs=8, starts=3)),
     "teaching": Preset(
         training=TrainingConfig(epochs=8, batch_size=64, min_steps=25),
         data="cards-teaching",
@@ -323,13 +325,13 @@ def run_config(
 def _declared(config: RunConfig) -> dict[str, Any]:
     """Return the settings that follow from the disorder a data set is declared to have; of a file nothing is known."""
     dataset = config.dataset
-    shown: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     if dataset.source in {"file", "array"}:
-        return shown
+        return settings
     if dataset.labelled.rotation <= WEAK_ROTATION:  # such labels fix the zero of the angle
-        shown["model.angle_prior_labelled"] = "von_mises"
+        settings["model.angle_prior_labelled"] = "von_mises"
     # What the labels do not show, the augmentation does.
-    shear = dataset.unlabelled.shear
+    shear = min(dataset.unlabelled.shear, WIDEST_SHEAR)
     if shear > max(dataset.labelled.shear, config.training.augmentation.shear):
-        shown["training.augmentation.shear"] = shear
-    return shown
+        settings["training.augmentation.shear"] = shear
+    return settings

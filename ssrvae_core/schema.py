@@ -167,7 +167,7 @@ class TrainingConfig(Frozen):
     starts: int = Field(
         1, ge=1, le=20, description="short starts, of which the one that is sure of most unlabelled images goes on"
     )
-    start_epochs: int = Field(2, ge=1, description="epochs of a short start; the chosen one's are the run's first")
+    start_epochs: int = Field(1, ge=1, description="epochs of a short start; the chosen one's are the run's first")
     batch_size: int = Field(100, ge=1, description="unlabelled images a step")
     labelled_batch_size: int = Field(32, ge=1, description="labelled images a step; the labelled set cycles")
     min_steps: int = Field(100, ge=1, description="fewest steps of an epoch: a small data set is seen several times")
@@ -196,7 +196,7 @@ class TrainingConfig(Frozen):
         return epochs + (self.starts - 1) * min(self.start_epochs, self.epochs) if epochs else 0
 
 
-LATER: Final = {("training", "starts"): 1, ("training", "start_epochs"): 2}
+LATER: Final = {("training", "starts"): 1, ("training", "start_epochs"): 1}
 """Settings younger than the schema version, and the value that says what was done before they were there: with it they
 are no part of a run's id, so that the runs of a store keep theirs."""
 

@@ -134,8 +134,9 @@ def in_words(error: UserError) -> str:
 
 def preset_of(config: RunConfig) -> str:
     """Return the preset a configuration was built from; the first one where its training is none of theirs."""
-    named = [name for name, preset in PRESETS.items() if preset.training == config.training]
-    return next(iter(named), next(iter(PRESETS)))
+    model, dataset = config.model.name, config.dataset
+    named = (n for n in PRESETS if run_config(preset=n, model=model, dataset=dataset).training == config.training)
+    return next(named, next(iter(PRESETS)))
 
 
 def changes_of(config: RunConfig, choice: Choice) -> dict[str, Any]:

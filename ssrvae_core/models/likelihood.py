@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from pyro.distributions import TorchDistribution
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 from torch.distributions import constraints
 
 from ssrvae_core.config import ModelConfig
@@ -160,14 +160,14 @@ class IndependentPixels(TorchDistribution):
 class CircularCorrelation(torch.autograd.Function):
     r"""How well each turn of a template fits: :math:`c(a) = \sum_{p,t} x(p,t)\,\eta(p,t-a)`.
 
-    Correlating is multiplying one spectrum by the other's conjugate, and so is each of its gradients. Torch's own
-    gradient of a real FFT takes a complex one of twice the length.
+    Correlating is multiplying one spectrum by the other's conjugate, and so are its gradients. Torch's own gradient of
+    a real FFT pads the half spectrum and takes a complex FFT of all of it. There is no second derivative.
     """
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, x: Float[Tensor, "*batch rings angles"], eta: Float[Tensor, "*batch rings angles"]
-    ) -> Float[Tensor, "*batch angles"]:
+        ctx: Any, x: Float[Tensor, "*#batch rings angles"], eta: Float[Tensor, "*#batch rings angles"]
+    ) -> Float[Tensor, "*#batch angles"]:
         """Return the fit at every angle; leading dimensions are broadcast."""
         image, template = torch.fft.rfft(x), torch.fft.rfft(eta)
         ctx.save_for_backward(image, template)

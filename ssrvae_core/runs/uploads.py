@@ -49,10 +49,12 @@ def uploads(root: Path) -> list[Upload]:
 
 def readable(text: str, root: Path) -> str:
     """Return a text with the files that were uploaded called as their owners called them."""
-    if not _STORED.search(text):
-        return text
-    names = {file.path.name: file.name for file in uploads(root)}
-    return _STORED.sub(lambda found: names.get(found[0], found[0]), text)
+
+    def named(found: re.Match[str]) -> str:
+        path = root / FOLDER / found[0]
+        return _name(path) if path.exists() else found[0]
+
+    return _STORED.sub(named, text)
 
 
 def label_path(path: Path) -> Path:

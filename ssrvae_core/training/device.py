@@ -16,8 +16,10 @@ from ssrvae_core.config import UserError
 ENVIRONMENT = "SSRVAE_DEVICE"
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-KEPT, LARGEST_KEPT = 2**30, 2**28
-"""Bytes that a process keeps at most when it has freed them, and of one block."""
+KEPT = 2**30
+"""Free bytes at the end of the heap above which they are given back."""
+LARGEST_KEPT = (2**28, 2**25)
+"""Bytes of the largest block that is kept: as asked for, and where that is refused."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -57,13 +59,13 @@ def peak_memory_mb(device: torch.device) -> float:
 def keep_freed_memory() -> None:
     """Have glibc keep what a training step frees for the next step, in this process from now on.
 
-    By itself it gives large blocks back to the system at once, and the kernel hands them out again page by page, which
+    By itself it gives many large blocks back to the system, and the kernel hands them out again page by page, which
     takes a sixth of a step on a CPU. Other C libraries are left as they are.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
+    # It answers 0 to what it refuses; an older one refuses the larger threshold.
+    if mallopt is not None and any(mallopt(M_MMAP_THRESHOLD, size) for size in LARGEST_KEPT):
         mallopt(M_TRIM_THRESHOLD, KEPT)
-        mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)
 
 
 @contextmanager

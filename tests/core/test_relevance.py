@@ -38,7 +38,7 @@ OTHER = {
     "training.augmentation.rotation": False,
     "training.consistency_threshold": 0.9,
     "training.starts": 20,  # of fewer, the first may be the best
-    "training.start_epochs": 1,
+    "training.start_epochs": 2,
     "training.classifier_elbo_weight": 0.5,
     "training.beta_start": 3.0,
     "training.beta_end": 2.0,
