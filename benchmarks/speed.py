@@ -43,18 +43,22 @@ def epoch_seconds(config: RunConfig, repeats: int) -> list[float]:
     return [epoch.seconds for epoch in trainer.fit()][1 : repeats + 1]
 
 
-def step(name: str, steps: int, repeats: int) -> None:
-    """Report a step of 50 images."""
+def engine_step_seconds(engine: dict[str, Any], steps: int, repeats: int) -> list[float]:
+    """Return the seconds of a step of 50 unlabelled and as many labelled images, one value a repeat of ``steps``."""
     batch = {"training.batch_size": 50, "training.labelled_batch_size": 50, "training.min_steps": 1}
     size = {"dataset.train_per_class": 50 * (steps + 1) // CLASSES, "dataset.validation_per_class": 1}
-    engine = ENGINES[name]
     config = run_config(
         model=engine["model"],
         labels_per_class=12,
         settings={**engine.get("settings", {}), **batch, **size, "training.epochs": repeats + 1},
     )
     n_steps = int(np.ceil((CLASSES * size["dataset.train_per_class"] - 12 * CLASSES) / 50))
-    seconds = [value / n_steps for value in epoch_seconds(config, repeats)]
+    return [value / n_steps for value in epoch_seconds(config, repeats)]
+
+
+def step(name: str, steps: int, repeats: int) -> None:
+    """Report a step of 50 images."""
+    seconds = engine_step_seconds(ENGINES[name], steps, repeats)
     report(engine=name, step_seconds=spread(seconds), reference_over_best=round(REFERENCE_STEP / min(seconds), 1))
 
 
@@ -74,6 +78,9 @@ def time_to_accuracy(name: str, seed: int) -> None:
     for record in trainer.fit():
         epochs.append(record)
         at.append(time.perf_counter() - began)
+        report(
+            engine=name, seed=seed, epoch=record.epoch, accuracy=record.validation_accuracy, seconds=round(at[-1], 1)
+        )
     below = [record.epoch for record in epochs if record.validation_accuracy < TARGET]
     first = below[-1] if below else 0
     reached = first < len(epochs)
@@ -83,7 +90,6 @@ def time_to_accuracy(name: str, seed: int) -> None:
         target=TARGET,
         epochs=first + 1 if reached else None,
         seconds=round(at[first], 1) if reached else None,
-        accuracy_by_epoch=[record.validation_accuracy for record in epochs],
         seconds_in_all=round(at[-1], 1),
     )
 
