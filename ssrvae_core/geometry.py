@@ -43,9 +43,11 @@ def transform(
     points: Float[Tensor, "*shape 2"], matrix: Float[Tensor, "batch 2 2"], offset: Float[Tensor, "batch 2"]
 ) -> Float[Tensor, "batch *shape 2"]:
     """Apply ``matrix @ point + offset`` of every batch member to every point."""
-    # One product for the whole batch, with x and y each in one piece, as sampling reads them fastest.
-    moved = torch.addmm(offset.reshape(-1, 1), matrix.reshape(-1, 2), points.reshape(-1, 2).T)
-    return moved.unflatten(0, (-1, 2)).transpose(1, 2).unflatten(1, points.shape[:-1])
+    # Elementwise, so that an image's points are the same in every batch; x and y each in one piece, as sampling reads
+    # them fastest.
+    x, y = points.reshape(-1, 2).unbind(-1)
+    moved = torch.addcmul(torch.addcmul(offset[:, :, None], matrix[:, :, :1], x), matrix[:, :, 1:], y)
+    return moved.transpose(1, 2).unflatten(1, points.shape[:-1])
 
 
 def centroid(images: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch 2"]:

@@ -23,7 +23,7 @@ FLIP_ANGLES_DEG = (45, 90, 135, 180, 225, 270, 315)
 FLIP_SAMPLES = 500
 
 
-def predict(model: SSVAE, images: ImageSet, batch_size: int = 500) -> Predictions:
+def predict(model: SSVAE, images: ImageSet, batch_size: int = 100) -> Predictions:
     """Run a trained model over images.
 
     Parameters
@@ -33,7 +33,8 @@ def predict(model: SSVAE, images: ImageSet, batch_size: int = 500) -> Prediction
     images : ImageSet
         N images of the shape the model was trained on; labels and factors are passed on, not used.
     batch_size : int
-        Images at a time.
+        Images at a time. A last batch of fewer is filled up: other sizes are rounded differently, and what is said of
+        an image should not depend on the images beside it.
 
     Returns
     -------
@@ -52,11 +53,12 @@ def predict(model: SSVAE, images: ImageSet, batch_size: int = 500) -> Prediction
         raise UserError(
             f"The images are {given} (channels x height x width) but the model was trained on {wanted}; resize them."
         )
-    batches = torch.from_numpy(images.images).split(batch_size)
-    encoding = Encoding.join([model.encode(batch) for batch in batches])
+    x = torch.from_numpy(images.images)
+    filled = torch.cat([x, x[:1].expand(-len(x) % batch_size, -1, -1, -1)])
+    encoding = Encoding.join([model.encode(batch) for batch in filled.split(batch_size)])
 
     def array(values: Tensor) -> np.ndarray:
-        return values.cpu().numpy()
+        return values[: len(images)].cpu().numpy()
 
     return Predictions(
         ids=images.ids,

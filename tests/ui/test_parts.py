@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ TWENTY = {"training.epochs": 20}
 
 def a_run(model="ss-rvae", *, ratio=0.05, seed=0, state="finished", data="cards-teaching", **status):
     config = run_config(preset="teaching", data=data, model=model, labelled_ratio=ratio, seed=seed, settings=TWENTY)
-    return Run(config.run_id, SimpleNamespace(), config, Status(state=state, **status))
+    return Run(config.run_id, Path(config.run_id), config, Status(state=state, **status))
 
 
 def test_pages_import_without_torch():
@@ -57,7 +57,7 @@ def test_a_file_split_otherwise_has_other_validation_images():
     base = RunConfig.model_validate({"dataset": {"source": "file", "path": "a.npz", "sha256": "0"}})
     moved = base.model_copy(update={"dataset": base.dataset.model_copy(update={"path": "b.npz"})})
     resplit = base.model_copy(update={"split": SplitConfig(seed=1)})
-    first, second, third = (Run(c.run_id, SimpleNamespace(), c, Status()) for c in (base, moved, resplit))
+    first, second, third = (Run(c.run_id, Path(c.run_id), c, Status()) for c in (base, moved, resplit))
     assert same_images(first, second)
     assert not same_images(first, third)
 
@@ -75,7 +75,7 @@ def test_titles_say_just_enough_to_tell_runs_apart():
 def test_the_table_takes_runs_of_every_kind():
     table = overview.runs_table(
         [a_run(validation={"accuracy": 0.9}, epoch=20, seconds=61), a_run("ss-vae", state="running", epoch=3)],
-        [BrokenRun("0" * 12, SimpleNamespace(), "config.json is missing.")],
+        [BrokenRun("0" * 12, Path("0" * 12), "config.json is missing.")],
     )
     assert table["State"].tolist() == ["finished", "running 3/20", "broken"]
     assert table["Accuracy"].tolist()[0] == 0.9 and table["Accuracy"].isna().tolist()[1:] == [True, True]
@@ -93,7 +93,7 @@ def test_durations_read_as_people_say_them(seconds, text):
 
 
 def test_a_store_of_broken_runs_alone_is_a_table_too():
-    table = overview.runs_table([], [BrokenRun("0123456789ab", SimpleNamespace(), "config.json is missing.")])
+    table = overview.runs_table([], [BrokenRun("0123456789ab", Path("0123456789ab"), "config.json is missing.")])
     assert table["Run"].tolist() == ["0123456789ab"] and table["Accuracy"].isna().all()
 
 

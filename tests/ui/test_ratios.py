@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ssrvae_core.config import run_config
@@ -17,7 +19,7 @@ POINTS = tuple(SOME)
 def made(model, ratio, seed=0, data=None, **settings):
     config = run_config(preset="teaching", data=data, model=model, labelled_ratio=ratio, seed=seed, settings=settings)
     status = Status(state="finished", epoch=16, class_names=("a", "b"), validation={"accuracy": 0.5, "n": 4})
-    return Run(config.run_id, None, config, status)
+    return Run(config.run_id, Path(config.run_id), config, status)
 
 
 def test_both_models_at_all_ratios_and_seeds_are_one_family():
@@ -29,7 +31,7 @@ def test_both_models_at_all_ratios_and_seeds_are_one_family():
 
 def test_runs_without_a_ratio_belong_to_none():
     config = run_config(preset="teaching", labels_per_class=4)
-    assert not ratios.families([Run(config.run_id, None, config, Status(state="finished"))])
+    assert not ratios.families([Run(config.run_id, Path(config.run_id), config, Status(state="finished"))])
 
 
 def test_another_data_set_or_training_is_another_family_and_its_label_says_so():

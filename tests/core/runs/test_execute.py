@@ -120,7 +120,7 @@ def test_the_same_config_gives_the_same_weights(finished, store):
 
 
 def test_a_run_of_several_starts_is_recorded_once_and_can_be_killed_anywhere(tiny_config, store, tmp_path, stop_after):
-    config = tiny_config(training__starts=2)
+    config = tiny_config(training__starts=2, training__start_epochs=2)
     undisturbed = train_run(config, RunStore(tmp_path / "undisturbed"))
     assert [line["epoch"] for line in undisturbed.metrics()] == [1, 2, 3, 4]
     assert "start 2 of 2: epoch 2 done" in (undisturbed.path / directory.LOG).read_text()
