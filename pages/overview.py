@@ -34,7 +34,7 @@ def under_way() -> None:
     waiting = [one for one in now if one.state == "queued"]
     shown = [one for one in now if one.state != "queued"] + waiting[:MOST_WAITING]
     for one in shown:
-        bar(one, waiting.index(one) if one in waiting else 0, store().root)
+        bar(one, waiting.index(one) if one in waiting else 0, store())
         with st.container(horizontal=True, vertical_alignment="center"):
             buttons(store(), one, "overview")
             st.page_link(TRAIN, label="Watch", icon=":material/visibility:", query_params={"job": one.id})
@@ -135,7 +135,7 @@ if chosen:
         for one in work:
             if len(chosen) == 1 and one.id == chosen[0].id:
                 buttons(store(), one, "overview-chosen")
-        manage.deleter(chosen, store().root)
+        manage.deleter(chosen, store())
 
 did_not_finish([one for one in work if one.state in STOPPED])
 export.menu("overview", "Runs", "", table=lambda: table)
