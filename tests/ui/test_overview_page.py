@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ssrvae_core.config import DEMO_MODELS, DEMO_RATIOS, UserError
@@ -117,6 +118,15 @@ def test_deleting_takes_the_run_and_its_job_and_spares_what_is_under_way(make_st
     JobQueue(store).cancel(run.id)
     assert manage.delete([run], store) == "Deleted 1 run."
     assert [left.id for left in store.runs()] == [other.id] and not JobQueue(store).list()
+
+
+def test_a_selected_run_can_be_taken_away_or_deleted(make_store, open_overview, monkeypatch):
+    store = make_store("two")
+    monkeypatch.setattr(st, "dataframe", lambda *_, **__: {"selection": {"rows": [0]}})  # AppTest selects no row
+    app = open_overview()
+    assert not app.exception and "Delete" in labels(app)
+    press(app, "Delete")
+    assert not app.exception and store.runs()[0].id in said(app)
 
 
 def test_a_viewer_has_no_buttons_and_is_refused_without_them(make_store, open_overview, monkeypatch):
