@@ -76,6 +76,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--store", type=Path, help="keep the runs of the whole sweep here")
     arguments = parser.parse_args()
+    if arguments.store and "full" not in arguments.only:
+        parser.error("--store keeps the runs of 'full', which --only leaves out")
+    if arguments.store and arguments.store.exists() and any(arguments.store.iterdir()):
+        parser.error(f"{arguments.store} is not empty: what is finished there would not be trained, and not be timed")
     report(benchmark="sweep", machine=machine())
     if "workers" in arguments.only:
         measure_workers(arguments.repeats)

@@ -114,7 +114,9 @@ def choose_split(config: DatasetConfig, of: str) -> SplitConfig:
     columns = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
     with columns[0]:
         rules = list(RULES) if not datasets.is_generated(config) else ["labels", "ratio"]
-        rule = pick(PAGE, "rule", "Labels", rules, rules[-1] if "all" in rules else "labels", format_func=RULES.get)
+        rule = pick(
+            PAGE, "rule", "Labels", rules, rules[-1] if "all" in rules else "labels", format_func=RULES.__getitem__
+        )
     values: dict[str, float | bool | None] = {}
     with columns[1]:
         if rule == "labels":
@@ -175,7 +177,7 @@ masks = config.source == "particles" or (
     not datasets.is_generated(config) and datasets.contents(config).masks is not None
 )
 if masks:
-    view = pick(PAGE, "view", "Show and train on", list(VIEWS), "image", format_func=VIEWS.get, segmented=True)
+    view = pick(PAGE, "view", "Show and train on", list(VIEWS), "image", format_func=VIEWS.__getitem__, segmented=True)
     config = config.model_copy(update={"view": view})
 
 try:
@@ -236,9 +238,9 @@ factors = datasets.factors(config, parts)
 st.subheader("Factors of variation")
 if not factors:
     st.caption("No factor of variation is known of these images, or none varies.")
-columns = st.columns(3)
+histograms = st.columns(3)
 for index, (title, values) in enumerate(factors.items()):
-    with columns[index % len(columns)]:
+    with histograms[index % len(histograms)]:
         charts.show(
             factor_histogram(title, values),
             key=f"{PAGE}-factor-{title}",

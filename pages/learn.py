@@ -42,7 +42,9 @@ except UserError as error:
 names = {str(label): class_names[label] if label >= 0 else UNKNOWN for label in images.classes()}
 left, right = st.columns([3, 1], vertical_alignment="bottom")
 with left:
-    truth = int(pick(PAGE, "class", "Class", list(names), next(iter(names)), format_func=names.get, segmented=True))
+    truth = int(
+        pick(PAGE, "class", "Class", list(names), next(iter(names)), format_func=names.__getitem__, segmented=True)
+    )
 samples = [str(sample) for sample in images.of_class(truth)]
 with right:
     sample = int(pick(PAGE, "sample", "Image", samples, samples[0], format_func="number {}".format))
@@ -64,7 +66,7 @@ if not shown:
 dataset = runs[0].config.dataset
 known = images.angles is not None and dataset.source != "file"
 labelled_range = dataset.labelled.rotation if known else None
-about = f"Image {sample} ({name}). {caption(shown, shown[0].status.validation['n'])}"
+about = f"Image {sample} ({name}). {caption(shown, shown[0].n_judged)}"
 angle = turntable(
     scene(
         titles,

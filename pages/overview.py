@@ -5,8 +5,9 @@ from zlib import crc32
 import streamlit as st
 
 from ssrvae_core.reports.gather import same_images
+from ssrvae_core.runs import BrokenRun, Run
 from ssrvae_core.runs.mode import is_viewer
-from ssrvae_core.runs.uploads import readable
+from ssrvae_core.runs.uploads import with_owners_names
 from ui import export, manage
 from ui.entry import through_app
 from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, stopped_text
@@ -53,9 +54,9 @@ def did_not_finish(stopped: list[Work]) -> None:
         for sentence in sentences:
             st.text(sentence)
         for one in stopped[:MOST_STOPPED]:
-            st.text(readable(stopped_text(one), store().root))
+            st.text(with_owners_names(stopped_text(one), store().root))
             if lines := one.log(LOG_LINES):
-                st.code(readable("\n".join(lines), store().root), language=None, wrap_lines=True)
+                st.code(with_owners_names("\n".join(lines), store().root), language=None, wrap_lines=True)
             buttons(store(), one, "overview")
         if len(stopped) > MOST_STOPPED:
             st.caption(f"{len(stopped) - MOST_STOPPED} more are in the table; select one there to resume it.")
@@ -108,8 +109,9 @@ event = st.dataframe(
     },
 )
 
-chosen = [([*runs, *broken])[row] for row in event["selection"]["rows"] if row < len(table)]
-whole = [run for run in chosen if run in done]
+listed: list[Run | BrokenRun] = [*runs, *broken]
+chosen = [listed[row] for row in event["selection"]["rows"] if row < len(table)]
+whole = [one for one in chosen if isinstance(one, Run) and one in done]
 if not chosen:
     what = "see or download" if is_viewer() else "see, download or delete"
     st.caption(f"Select rows, by the boxes at their left, to {what} these runs.")

@@ -96,7 +96,7 @@ def show() -> None:
     )
     here = [run for run in family.of_seed(seed) if ratios.ratio_of(run) == reel.steps[now]["position"]]
     here.sort(key=lambda run: family.models.index(run.config.model.name))
-    about = caption(here, here[0].status.validation["n"]) if here else f"{family.runs[0].data_name}, nothing trained."
+    about = caption(here, here[0].n_judged) if here else f"{family.runs[0].data_name}, nothing trained."
     st.caption(f"{about} {ALIGNED} {spread()}")
     with st.container(horizontal=True, vertical_alignment="center"):
         films.menu(
@@ -138,7 +138,7 @@ def summary() -> str:
     names = " and ".join(track.name for track in film.tracks)
     ids = ", ".join(run.id for run in sorted(family.of_seed(seed), key=lambda run: ratios.ratio_of(run)))
     return (
-        f"{first.data_name}, N = {first.status.validation['n']} validation images. {names} at {text} labelled, "
+        f"{first.data_name}, N = {first.n_judged} validation images. {names} at {text} labelled, "
         f"seed {seed}: runs {ids}. {ALIGNED} {spread()}"
     )
 

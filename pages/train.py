@@ -172,19 +172,29 @@ def pick_models(default: str) -> tuple[str, ...]:
             )
         st.session_state[widget] = known or [default]
     chosen = st.multiselect(
-        "Models", list(MODELS), format_func=MODEL_TITLES.get, key=widget, help="Each is a run of its own."
+        "Models", list(MODELS), format_func=MODEL_TITLES.__getitem__, key=widget, help="Each is a run of its own."
     )
     st.session_state[kept] = chosen
     st.query_params["models"] = ",".join(chosen)
     return tuple(name for name in MODELS if name in chosen)
 
 
-def kept_number(name: str, *args: float | str, of: str = "", step: float = 1, format: str | None = None) -> float:
+def kept_number(
+    name: str,
+    label: str,
+    low: float,
+    high: float,
+    default: float,
+    *,
+    of: str = "",
+    step: float = 1,
+    format: str | None = None,
+) -> float:
     """Show a field for a number that outlives a visit to another page."""
     kept, widget = st.session_state.setdefault(f"{PAGE}-numbers", {}), key(PAGE, f"{of}-{name}")
     if widget not in st.session_state and name not in st.query_params and widget in kept:
         st.session_state[widget] = kept[widget]
-    (value,) = number(PAGE, name, *args, of=of, step=step, slider=False, format=format)
+    (value,) = number(PAGE, name, label, low, high, default, of=of, step=step, slider=False, format=format)
     kept[widget] = value
     return value
 
@@ -194,7 +204,7 @@ def pick_labels(of: str, images: ImageSet, generated: bool) -> tuple[int | None,
     columns = st.columns(2, vertical_alignment="bottom")
     rules = ["labels", "ratio"] if generated else list(RULES)
     with columns[0]:
-        rule = pick(PAGE, "rule", "Labels", rules, "labels" if generated else "all", format_func=RULES.get)
+        rule = pick(PAGE, "rule", "Labels", rules, "labels" if generated else "all", format_func=RULES.__getitem__)
     with columns[1]:
         if rule == "labels":
             most = max(int((images.labels >= 0).sum()), 1)
@@ -326,7 +336,7 @@ files = {file.id: file for file in uploads(store().root)}
 st.session_state.setdefault(f"{PAGE}-changes", {})
 columns = st.columns(2)
 with columns[0]:
-    preset = pick(PAGE, "preset", "Preset", list(PRESETS), DEMO_PRESET, format_func=PRESET_TITLES.get)
+    preset = pick(PAGE, "preset", "Preset", list(PRESETS), DEMO_PRESET, format_func=PRESET_TITLES.__getitem__)
 follow_preset(preset)
 with columns[1]:
     names = [*DATASETS, *files, *([DRAFT] if DRAFT in st.session_state else [])]
@@ -342,10 +352,10 @@ except UserError as error:
     st.stop()
 st.page_link("pages/data.py", label="See, change or upload data", icon=":material/folder_open:")
 models = pick_models(PRESETS[preset].model)
-columns = st.columns([2, 1], vertical_alignment="bottom")
-with columns[0]:
+of_labels, of_seed = st.columns([2, 1], vertical_alignment="bottom")
+with of_labels:
     per_class, ratio = pick_labels(chosen, images, datasets.is_generated(dataset))
-with columns[1]:
+with of_seed:
     seed = int(kept_number("seed", "Seed", 0, 2**31, 0))
 choice = Choice(preset, dataset, models, per_class, ratio, seed, st.session_state[f"{PAGE}-changes"])
 

@@ -234,7 +234,8 @@ def with_settings(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
     values = config.model_dump()
     for name, value in settings.items():
         parent, leaf = locate(values, name)
-        parent[leaf] = value
+        both = isinstance(parent[leaf], dict) and isinstance(value, Mapping)  # of a group, what is not named stays
+        parent[leaf] = {**parent[leaf], **value} if both else value
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:

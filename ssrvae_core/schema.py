@@ -151,7 +151,7 @@ class ModelConfig(Frozen):
 
 
 class Augmentation(Frozen):
-    """Nuisances the user declares irrelevant to the class; they move the sampling grid, so they cost nothing."""
+    """Nuisances the user declares irrelevant to the class; but for the intensity they only move the sampling grid."""
 
     rotation: bool = Field(True, description="any rotation (never used by the ss-VAE)")
     shear: float = Field(5.0, ge=0, le=60, description="half-range, degrees")

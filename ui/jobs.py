@@ -13,7 +13,7 @@ from ssrvae_core.runs import Run, RunStore, directory
 from ssrvae_core.runs.job import CANCEL
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
-from ssrvae_core.runs.uploads import readable
+from ssrvae_core.runs.uploads import with_owners_names
 from ui.overview import LIVE, complaint, duration, remaining_seconds
 from ui.runs import run_label
 
@@ -150,7 +150,7 @@ def stopped_text(work: Work) -> str:
 def bar(work: Work, ahead: int, store: RunStore) -> None:
     """Show how far it is."""
     share = min(work.done / work.total, 1.0) if work.total else 0.0
-    st.progress(share, readable(f"{work.title}: {progress_text(work, ahead)}", store.root))
+    st.progress(share, with_owners_names(f"{work.title}: {progress_text(work, ahead)}", store.root))
 
 
 def attempt(action: Callable[[], object]) -> bool:

@@ -13,7 +13,7 @@ from ssrvae_core.reports.wording import ratio_text
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult
 from ssrvae_core.runs.jobs import JobQueue
-from ssrvae_core.runs.uploads import readable
+from ssrvae_core.runs.uploads import with_owners_names
 from ui import films
 from ui.jobs import STOPPED, Work, bar, buttons, reason, work_of
 from ui.presentation import enlarged, presenting
@@ -113,5 +113,5 @@ def show_works(store: RunStore, works: Sequence[Work]) -> None:
                 bar(work, waiting.index(work.id) if work.id in waiting else 0, store)
             else:
                 why = reason(work)
-                st.warning(readable(f"{work.title}: {work.state}. {why}".strip(), store.root))
+                st.warning(with_owners_names(f"{work.title}: {work.state}. {why}".strip(), store.root))
             buttons(store, work, "ratio")

@@ -12,7 +12,7 @@ from ssrvae_core.figures.curves import loss, training_curves
 from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.reports.wording import model_title
 from ssrvae_core.runs import Run, RunStore, directory
-from ssrvae_core.runs.uploads import readable
+from ssrvae_core.runs.uploads import with_owners_names
 from ui import charts, datasets
 from ui.jobs import Work, bar, buttons, reason
 from ui.overview import duration
@@ -24,11 +24,11 @@ HEIGHT = 330
 def panel(store: RunStore, work: Work, ahead: int) -> None:
     """Show a training: how far it is, its curves and latents, the end of its log, and what can be done about it."""
     if work.state == "finished":
-        st.success(readable(f"{work.title}: {ending(work)}", store.root))
+        st.success(with_owners_names(f"{work.title}: {ending(work)}", store.root))
     else:
         bar(work, ahead, store)
     if work.state in {"failed", "interrupted"} and (sentence := reason(work)):
-        st.warning(readable(sentence, store.root))
+        st.warning(with_owners_names(sentence, store.root))
     with st.container(horizontal=True, vertical_alignment="center"):
         buttons(store, work, "train")
         if work.state == "finished" and work.run is not None:
@@ -49,7 +49,7 @@ def panel(store: RunStore, work: Work, ahead: int) -> None:
         _latents(work.run)
     if lines := work.log(LOG_LINES):
         st.caption("The end of the log; times are UTC")
-        st.code(readable("\n".join(lines), store.root), language=None, wrap_lines=True)
+        st.code(with_owners_names("\n".join(lines), store.root), language=None, wrap_lines=True)
 
 
 def ending(work: Work) -> str:

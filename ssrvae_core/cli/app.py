@@ -13,7 +13,7 @@ import typer
 from ssrvae_core.cli.console import say
 from ssrvae_core.config import DATASETS, DatasetConfig, UserError
 from ssrvae_core.paths import located
-from ssrvae_core.runs import Run
+from ssrvae_core.runs import Run, RunStore
 
 app = typer.Typer(
     help="Semi-supervised, rotationally invariant variational autoencoders.",
@@ -66,6 +66,17 @@ def _image_file(data: str) -> Path:
     if path is None:
         raise UserError(f"There is no file '{data}'; the named data sets, for 'train', are {', '.join(DATASETS)}.")
     return path.resolve()
+
+
+def spare(out: Path, store: RunStore, source: str | None = None) -> None:
+    """Refuse to write over a file of the store, or over the images that are read."""
+    path, root = out.expanduser().resolve(), store.root.resolve()
+    if not path.exists():
+        return
+    if path.is_relative_to(root) and path.parent != root:
+        raise UserError(f"{out} is a file of the store {store.root}; choose another name with --out.")
+    if source is not None and path == Path(source).expanduser().resolve():
+        raise UserError(f"{out} holds the images themselves; choose another name with --out.")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ssrvae_core.cli.app import Device, Json, RunId, Store, app, file_as_seen_by
+from ssrvae_core.cli.app import Device, Json, RunId, Store, app, file_as_seen_by, spare
 from ssrvae_core.cli.console import print_evaluation, print_json, say
 from ssrvae_core.config import DATASETS, UserError
 from ssrvae_core.runs import Run, RunStore
@@ -65,7 +65,9 @@ def predict(
     from ssrvae_core.evaluation.evaluate import predict as ask
     from ssrvae_core.runs.tables import write_table
 
-    run = RunStore(store).get(run_id)
+    runs = RunStore(store)
+    run = runs.get(run_id)
+    spare(out, runs, images)
     model = run.model(device)
     chosen = file_as_seen_by(run, images)
     with naming(chosen):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ssrvae_core.cli.app import Device, Json, Store, app, interruptible, setting
+from ssrvae_core.cli.app import Device, Json, Store, app, interruptible, setting, spare
 from ssrvae_core.cli.console import print_json
 from ssrvae_core.config import DATASETS, PAPER_DATA, PAPER_RATIOS, PAPER_SEEDS, PRESETS
 from ssrvae_core.runs import RunStore
@@ -25,7 +25,9 @@ def report(
     """Write a report on runs: one HTML file that any browser opens, without a network."""
     from ssrvae_core.reports.report import write_report
 
-    runs = {run.id: run for run in map(RunStore(store).get, run_ids)}
+    there = RunStore(store)
+    runs = {run.id: run for run in map(there.get, run_ids)}
+    spare(out, there)
     write_report(list(runs.values()), out, title)
     print(f"Wrote a report on {len(runs)} {'run' if len(runs) == 1 else 'runs'} to {out}.")
     if as_json:

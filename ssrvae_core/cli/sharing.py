@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ssrvae_core.cli.app import Json, Store, app
+from ssrvae_core.cli.app import Json, Store, app, spare
 from ssrvae_core.cli.console import print_json
 from ssrvae_core.runs import RunStore
 
@@ -24,7 +24,9 @@ def export(
     """Write runs as one file for others: configuration, weights, metrics and predictions, but no training image."""
     from ssrvae_core.runs.bundle import export_bundle
 
-    runs = [RunStore(store).get(run_id) for run_id in run_ids]
+    there = RunStore(store)
+    runs = [there.get(run_id) for run_id in run_ids]
+    spare(out, there)
     export_bundle(runs, out)
     size = out.stat().st_size
     ids = list(dict.fromkeys(run.id for run in runs))

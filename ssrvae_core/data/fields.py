@@ -73,8 +73,23 @@ def image_set(fields: Mapping[str, np.ndarray], path: Path, intensity: tuple[flo
 
 
 def intensity_range(images: np.ndarray) -> tuple[float, float] | None:
-    """Return the smallest and the largest grey level of floats that leave [0, 1], None where no range is needed."""
-    if images.dtype.kind != "f" or not images.size or not np.isfinite(images).all():
+    """Return the grey levels of black and white that images need, None where their type says it already.
+
+    Floats that leave [0, 1] go from their smallest to their largest value. Unsigned integers whose highest bits are
+    unused, such as a 12-bit camera's in uint16 or a silhouette's in uint8, go from 0 to the largest number of the bits
+    that are used.
+    """
+    if images.dtype.kind == "f":
+        return _float_range(images)
+    if images.dtype not in (np.uint8, np.uint16) or not images.size:
+        return None
+    used = int(images.max()).bit_length()
+    return None if used in (0, images.dtype.itemsize * 8) else (0.0, float(2**used - 1))
+
+
+def _float_range(images: np.ndarray) -> tuple[float, float] | None:
+    """Return the smallest and the largest value of floats that leave [0, 1]."""
+    if not images.size or not np.isfinite(images).all():
         return None
     low, high = float(images.min()), float(images.max())
     return None if low == high or (low >= 0 and high <= 1) else (low, high)
@@ -132,7 +147,7 @@ def _unscaled(images: np.ndarray, path: Path) -> np.ndarray:
             f"The field 'images' of {path} has the type {images.dtype}; store it as uint8, uint16, float or bool, or"
             " say with dataset.intensity which grey levels are black and white."
         )
-    outside = intensity_range(images)
+    outside = _float_range(images)
     if outside is not None:
         raise UserError(
             f"The field 'images' of {path} holds floats from {outside[0]:g} to {outside[1]:g}, but where a run has no"

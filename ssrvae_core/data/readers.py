@@ -66,8 +66,8 @@ def _read_fields(path: Path) -> Fields:
 def file_dataset(path: str | Path, view: Literal["image", "mask", "masked"] = "image") -> DatasetConfig:
     """Return the configuration of an image file or folder, with the fingerprint of its content.
 
-    Where its floats leave [0, 1], their smallest and largest value become the ``intensity``, so that a model trained
-    on this file sees every other file on the same scale.
+    Where the numbers' type does not say what is black and white, the ``intensity`` does (see
+    :func:`ssrvae_core.data.fields.intensity_range`): a model trained on this file sees every other one on its scale.
 
     Raises
     ------

@@ -33,8 +33,8 @@ def ahead(share: float, other: float) -> bool:
 
 
 def plain(text: str) -> str:
-    """Return a text that plotly shows as it is, whatever tags it holds: plotly reads a little HTML in every string."""
-    return escape(text, quote=False)
+    """Return a text that plotly shows as it is: it reads a little HTML in every string, and ``%{}`` when it hovers."""
+    return escape(text, quote=False).replace("%{", "&#37;{")
 
 
 def model_title(run: Run) -> str:

@@ -11,7 +11,6 @@ directory is ``<store>/jobs/<id>/``:
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from dataclasses import dataclass
@@ -25,9 +24,9 @@ from ssrvae_core.runs import directory
 from ssrvae_core.runs.directory import State
 from ssrvae_core.runs.files import atomic_write, held
 from ssrvae_core.runs.store import RunStore
+from ssrvae_core.runs.sweep_table import read_progress
 
 JOBS = "jobs"
-SWEEPS = "sweeps"
 TASK = "task.json"
 STATUS = "status.json"
 LOCK = "lock"
@@ -257,7 +256,7 @@ def _progress(store: RunStore, job_id: str, record: Record) -> dict[str, Any]:
             config = read_task(store.root / JOBS / job_id).config or RunConfig()
             left = seconds / config.training.trained(done) * (total - done) if done else None
         else:
-            values = json.loads((store.root / SWEEPS / job_id / STATUS).read_bytes())
+            values = read_progress(store, job_id)
             done, total, seconds = values["finished"] + values["failed"], values["tasks"], values["seconds"]
             left = values["eta_seconds"] if values["updated"] > (record.started or 0.0) else None
     except (OSError, ValueError, KeyError):  # not begun yet, or deleted; a broken run is the store's to report

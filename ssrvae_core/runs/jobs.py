@@ -29,7 +29,7 @@ from ssrvae_core.runs.mode import is_viewer, require_editor
 from ssrvae_core.runs.store import Run, RunStore
 from ssrvae_core.runs.sweep_spec import SweepSpec
 from ssrvae_core.runs.sweep_task import Task, sweep_id
-from ssrvae_core.runs.uploads import readable
+from ssrvae_core.runs.uploads import with_owners_names
 
 __all__ = ["Job", "JobQueue"]
 
@@ -88,7 +88,7 @@ class JobQueue:
         require_editor()
         if kind == "train" and config is not None and spec is None:
             job_id = config.run_id
-            name = readable(data_name(config.dataset), self.store.root)
+            name = with_owners_names(data_name(config.dataset), self.store.root)
             title = Task(config, name, config.model.name).title
         elif kind == "sweep" and spec is not None and config is None:
             job_id, title = _sweep(spec)

@@ -23,7 +23,7 @@ from ssrvae_core.runs import directory
 from ssrvae_core.runs.directory import Status
 from ssrvae_core.runs.files import atomic_write, locked
 from ssrvae_core.runs.mode import require_editor
-from ssrvae_core.runs.uploads import readable
+from ssrvae_core.runs.uploads import with_owners_names
 
 if TYPE_CHECKING:
     from ssrvae_core.models.ssvae import SSVAE
@@ -65,9 +65,14 @@ class Run:
         return (self.status.validation or {}).get("accuracy")
 
     @property
+    def n_judged(self) -> int:
+        """Number of validation images with a label, which the accuracy is of; 0 before the end."""
+        return (self.status.validation or {}).get("n", 0)
+
+    @property
     def data_name(self) -> str:
         """Name of the data set, see :func:`ssrvae_core.config.data_name`; an uploaded file's own."""
-        return readable(data_name(self.config.dataset), self.path.parent)
+        return with_owners_names(data_name(self.config.dataset), self.path.parent)
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the lines of ``metrics.jsonl``: the fields of :class:`ssrvae_core.records.Epoch`, an epoch each."""

@@ -190,6 +190,12 @@ def write_progress(path: Path, values: Mapping[str, Any]) -> None:
     write_json(path / STATUS, {**values, "updated": time.time()})
 
 
+def read_progress(store: RunStore, sweep_id: str) -> dict[str, Any]:
+    """Return ``status.json`` as it was last written."""
+    values: dict[str, Any] = json.loads((sweep_path(store, sweep_id) / STATUS).read_bytes())
+    return values
+
+
 def read_sweep(store: RunStore, sweep_id: str) -> Sweep:
     """Read a sweep's table and summary as they were last written.
 

@@ -47,7 +47,7 @@ def uploads(root: Path) -> list[Upload]:
     return sorted(found, key=lambda upload: (-upload.uploaded, upload.id))
 
 
-def readable(text: str, root: Path) -> str:
+def with_owners_names(text: str, root: Path) -> str:
     """Return a text with the files that were uploaded called as their owners called them."""
 
     def named(found: re.Match[str]) -> str:

@@ -253,6 +253,17 @@ def test_a_table_that_cannot_be_written_is_a_sentence(finished, complaint_of, in
     assert "cannot be written" in complaint_of("predict", finished.id, image_file(), "--out", missing, *in_store)
 
 
+def test_nothing_is_written_over_a_file_of_the_store_or_over_the_images(
+    finished, complaint_of, in_store, image_file, tmp_path
+):
+    weights, images = finished.path / directory.WEIGHTS, image_file()
+    before = weights.read_bytes(), images.read_bytes()
+    for command in (("predict", finished.id, images), ("export", finished.id), ("report", finished.id)):
+        assert "is a file of the store" in complaint_of(*command, "--out", weights, *in_store)
+    assert "holds the images themselves" in complaint_of("predict", finished.id, images, "--out", images, *in_store)
+    assert (weights.read_bytes(), images.read_bytes()) == before
+
+
 def test_an_unfinished_run_can_be_neither_asked_nor_judged(result_of, complaint_of, tiny_options, image_file, tmp_path):
     store = tmp_path / "runs"
     run_id = result_of("train", *tiny_options, "--time-limit", 0, "--store", store)["id"]

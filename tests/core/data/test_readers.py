@@ -114,9 +114,13 @@ def test_pixel_values_are_scaled_to_the_unit_interval_over_the_whole_set(tmp_pat
         (np.array([-2.0, 0.0, 6.0]), (-2.0, 6.0)),
         (np.array([0.1, 0.2, 0.7]), None),
         (np.array([0, 51, 255], dtype=np.uint8), None),
+        (np.array([0, 1, 1], dtype=np.uint8), (0, 1)),
+        (np.array([7, 90, 3000], dtype=np.uint16), (0, 4095)),
+        (np.array([7, 90, 33000], dtype=np.uint16), None),
+        (np.array([False, True, True]), None),
     ],
 )
-def test_a_data_set_records_the_range_of_floats_that_leave_the_unit_interval(tmp_path, stored, recorded):
+def test_a_data_set_records_the_grey_levels_that_its_type_does_not_tell(tmp_path, stored, recorded):
     np.save(tmp_path / "a.npy", np.broadcast_to(stored[:, None, None], (3, 8, 8)))
     assert file_dataset(tmp_path / "a.npy").intensity == recorded
 

@@ -8,7 +8,7 @@ from ssrvae_core.config import DATASETS
 from ssrvae_core.data import load
 from ssrvae_core.data.writing import npz_bytes
 from ssrvae_core.runs import jobs
-from ssrvae_core.runs.uploads import FOLDER, readable, uploads
+from ssrvae_core.runs.uploads import FOLDER, uploads, with_owners_names
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def upload(store):
 
 
 def test_a_text_that_speaks_of_an_upload_calls_it_by_its_name(upload, store):
-    assert readable(f"ss-rvae on {upload.name}", store.root) == "ss-rvae on my particles.npz"
+    assert with_owners_names(f"ss-rvae on {upload.name}", store.root) == "ss-rvae on my particles.npz"
     unknown = f"{'a' * 64}.npz"
-    assert readable(unknown, store.root) == unknown
+    assert with_owners_names(unknown, store.root) == unknown
     assert [(file.path, file.name) for file in uploads(store.root)] == [(upload.absolute(), "my particles.npz")]
 
 
