@@ -143,7 +143,9 @@ if judged:
     wide = min(A_ROW, len(judged))
     for first in range(0, len(judged), wide):
         for column, (title, names_, matrix) in zip(st.columns(wide), judged[first : first + wide], strict=False):
-            figure = confusion_figure(matrix, names_, title=title, highest=max(one.max() for _, _, one in judged))
+            seen = list(map(wording.plain, names_))
+            highest = max(one.max() for _, _, one in judged)
+            figure = confusion_figure(matrix, seen, title=wording.plain(title), highest=highest)
             charts.make_panel(figure, coloraxis_showscale=False)
             confusions[title] = figure
             with column:

@@ -6,7 +6,7 @@ import streamlit as st
 from ssrvae_core.config import RIVAL_VERSIONS
 from ssrvae_core.figures import accuracy_by_angle_figure, confusion_figure, confusion_figures
 from ssrvae_core.reports.reliability import reliability, reliability_figure
-from ssrvae_core.reports.wording import RIVAL_TITLES, labels_text, settings_text
+from ssrvae_core.reports.wording import RIVAL_TITLES, labels_text, plain, settings_text
 from ui import charts, export, rivals, tables
 from ui.choices import pick_several
 from ui.entry import through_app
@@ -48,6 +48,7 @@ ours = [
 ]
 others = rivals.best_first([rivals.method(fitted[name]) for name in picked])
 methods = [*ours, *others]
+shown_names = [plain(name) for name in class_names]
 told = {method.name: method.panel for method in methods if method.panel is not None}
 ids_of = {method.name: method.id for method in methods}
 counts = {method.title: np.array(method.judged["confusion"]) for method in methods if method.judged.get("confusion")}
@@ -74,7 +75,7 @@ with right, st.container(horizontal=True, vertical_alignment="bottom", horizonta
             "confusion",
             "Confusion",
             about + of_rivals,
-            figure=lambda: confusion_figures(counts, class_names, normalise=shown == "shares"),
+            figure=lambda: confusion_figures(counts, shown_names, normalise=shown == "shares"),
             table=lambda: table(everything, list(told.values()), [ids_of[name] for name in told], class_names),
         )
 
@@ -95,7 +96,7 @@ def show_matrix(method: Method, height: int = charts.PANEL_HEIGHT) -> None:
         st.info(f"No validation image of {method.title} has a label, so there is nothing to confuse.")
         return
     figure = confusion_figure(
-        counts[method.title], class_names, normalise=shown == "shares", title=method.title, highest=highest
+        counts[method.title], shown_names, normalise=shown == "shares", title=method.title, highest=highest
     )
     charts.make_panel(figure, coloraxis_showscale=False)
     charts.show(

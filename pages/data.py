@@ -1,7 +1,6 @@
 """Data: pick or upload a data set, see what is in it, choose its disorder and its split, and go on to training."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import streamlit as st
 
@@ -18,16 +17,16 @@ from ssrvae_core.figures.dataset import class_counts_figure, factor_histogram
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import Upload, uploads
 from ui import charts, datasets, export
+from ui.datasets import RULES
 from ui.entry import through_app
+from ui.jobs import TRAIN
 from ui.runs import store
 from ui.sliders import number
-from ui.state import key, pick
+from ui.state import forget, key, pick
 from ui.uploads import BEGINNINGS, keep
 
 PAGE = "data"
-TRAIN = "pages/train.py"
 HALVES = {"labelled": "Labelled images", "unlabelled": "Unlabelled and validation images"}
-RULES = {"labels": "Labels a class", "ratio": "Supervised ratio", "all": "Every label there is"}
 VIEWS = {"image": "Image", "mask": "Silhouette", "masked": "Inside of the mask"}
 OWN_NUMBERS = ("l-rotation", "l-shear", "l-shift", "l-scale", "u-rotation", "u-shear", "u-shift", "u-scale")
 OF_THE_SET = (*OWN_NUMBERS, "view", "rule", "labels", "ratio", "share", "grey")
@@ -42,15 +41,19 @@ def upload() -> None:
         key=f"{PAGE}-upload",
         help="npz, npy or HDF5 with a field 'images', a TIFF stack, a picture, or a zip of one folder a class.",
     )
-    if given is None or st.session_state.get(f"{PAGE}-taken") == given.file_id:
+    taken, refused = st.session_state.get(f"{PAGE}-taken", ("", ""))
+    if given is None or taken == given.file_id:
+        if given is not None and refused:
+            st.error(refused)
         return
     try:
         with st.spinner("Checking the file"):
             kept = keep(given.name, given.getvalue(), store())
     except UserError as error:
+        st.session_state[f"{PAGE}-taken"] = (given.file_id, str(error))
         st.error(str(error))
         return
-    st.session_state[f"{PAGE}-taken"] = given.file_id
+    st.session_state[f"{PAGE}-taken"] = (given.file_id, "")
     st.session_state[key(PAGE, "data")] = kept.id
     st.rerun()
 
@@ -88,22 +91,23 @@ def disorder(half: str, of: str, default: Disorder) -> Disorder:
 
 
 def chosen_file(file: Upload) -> DatasetConfig:
-    """Return an upload as a data set, with the grey levels the visitor chose where its floats need a range."""
+    """Return an upload as a data set, with the grey levels the visitor chose where its numbers need a range."""
     config = datasets.described(str(file.path), file.uploaded)
     if config.intensity is None:
         return config
     low, high = config.intensity
     margin = high - low
+    darkest = low - margin if low else 0.0  # a camera counts from 0
     grey = number(
         PAGE,
         "grey",
         "Grey levels that become black and white",
-        low - margin,
+        darkest,
         high + margin,
         (low, high),
         of=file.id,
         step=margin / 100,
-        help="The file holds floats beyond 0 to 1; levels outside this range are clipped.",
+        help="The type of the file's numbers does not tell; levels outside this range are clipped.",
     )
     return config if grey[0] == grey[1] else config.model_copy(update={"intensity": (grey[0], grey[1])})
 
@@ -161,8 +165,7 @@ with left:
 if st.session_state.setdefault(f"{PAGE}-shown", chosen) != chosen:
     st.session_state[f"{PAGE}-shown"] = chosen
     for name in OF_THE_SET:  # they were the other set's
-        st.query_params.pop(name, None)
-        st.session_state.pop(key(PAGE, name), None)
+        forget(PAGE, name)
 
 config = chosen_file(files[chosen]) if chosen in files else DATASETS[chosen]
 if datasets.is_generated(config):
@@ -202,9 +205,10 @@ about = (
 )
 st.caption(about)
 
-can_train = not is_viewer() and (Path(__file__).parent / "train.py").exists()
 with st.container(horizontal=True, vertical_alignment="center"):
-    if can_train and st.button("Train on this", type="primary", icon=":material/model_training:", key=f"{PAGE}-train"):
+    if not is_viewer() and st.button(
+        "Train on this", type="primary", icon=":material/model_training:", key=f"{PAGE}-train"
+    ):
         datasets.hand_over(datasets.draft(config, rule))
         st.switch_page(TRAIN)
     st.download_button(

@@ -8,10 +8,12 @@ import streamlit as st
 from ssrvae_core.config import UserError
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import colourings, latent_scatter
-from ssrvae_core.figures.latent import mark, shown
+from ssrvae_core.figures.latent import GROUPS, mark, shown
+from ssrvae_core.figures.values import colour_axis
+from ssrvae_core.reports.wording import plain
 from ui import charts, decoding, export
 from ui.choices import pick_several
-from ui.entry import through_app
+from ui.entry import in_a_sentence, through_app
 from ui.gallery import show_cards, show_gallery
 from ui.images import decimals
 from ui.linking import Linked
@@ -63,7 +65,9 @@ if dims > 2:
 else:
     drop("x", "Across", "z1")
     drop("y", "Up", latents[-1])
-joint = latent_scatter(panels, class_names, colour_by=colour_by, x_dim=x, y_dim=y, classes=visible)
+scatter = partial(
+    latent_scatter, class_names=list(map(plain, class_names)), colour_by=colour_by, x_dim=x, y_dim=y, classes=visible
+)
 in_sight = np.unique(
     np.concatenate([panel.predictions.ids[shown(panel.predictions, colour_by, visible)] for panel in panels])
 )
@@ -72,11 +76,11 @@ with columns[-1]:
         "latent-space",
         "Latent space",
         about,
-        figure=lambda: joint,
+        figure=lambda: scatter(panels),
         table=lambda: table(in_sight, panels, run_ids, class_names),
     )
 
-linked = Linked(PAGE, f"{'-'.join(run_ids)}-{x}-{y}")
+linked = Linked(PAGE, f"{'-'.join(run_ids)}-{x}-{y}", runs[0].config.dataset.model_dump_json(exclude={"path"}))
 keys = [f"{PAGE}-scatter-{side}" for side, _ in zip(("left", "right"), runs, strict=False)]
 
 
@@ -88,14 +92,14 @@ def take_asked() -> None:
     linked.select(ids)
 
 
-figures = []
-for panel in panels:
-    figure = latent_scatter([panel], class_names, colour_by=colour_by, x_dim=x, y_dim=y, classes=visible)
-    charts.make_panel(figure, coloraxis=joint.layout.coloraxis)
-    figures.append(figure)
+figures = [scatter([panel]) for panel in panels]
+one_scale = {} if colour_by in GROUPS else {"coloraxis": colour_axis([p.predictions for p in panels], colour_by)}
+for figure in figures:
+    charts.make_panel(figure, **one_scale)
 
 
 @st.fragment
+@in_a_sentence
 def scatters() -> None:
     """Draw the scatters and the gallery of what is selected in either of them."""
     ids = np.intersect1d(linked.ids, in_sight)
@@ -103,7 +107,7 @@ def scatters() -> None:
     with below:  # first, as a browser takes its time over the charts
         selection(ids)
     with above:
-        st.html(charts.legend(joint))
+        st.html(charts.legend(*figures))
         for column, chart, figure, panel in zip(st.columns(len(panels)), keys, figures, panels, strict=True):
             mark(figure, ids)
             linked.prepare(figure, chart)
@@ -147,6 +151,7 @@ st.subheader("Nearest neighbours")
 
 
 @st.fragment
+@in_a_sentence
 def neighbours() -> None:
     """Show a sample and those whose latents are nearest to it, in one of the models."""
     left, right = st.columns(2, vertical_alignment="bottom")
@@ -181,6 +186,7 @@ st.subheader("What the models draw")
 
 
 @st.fragment
+@in_a_sentence
 def drawings() -> None:
     """Decode the latent plane of one class at one angle, each of its latents, or a point."""
     kind = pick(

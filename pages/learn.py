@@ -12,7 +12,7 @@ from ssrvae_core.reports import wording
 from ui import charts, export, lesson
 from ui.entry import through_app
 from ui.learn import pixel_distance, scene, subjects, turnings, turntable
-from ui.runs import caption, finished, nothing_yet, pick_runs, store
+from ui.runs import caption, finished, n_images, nothing_yet, pick_runs, store
 from ui.state import pick
 
 PAGE = "learn"
@@ -66,7 +66,7 @@ if not shown:
 dataset = runs[0].config.dataset
 known = images.angles is not None and dataset.source != "file"
 labelled_range = dataset.labelled.rotation if known else None
-about = f"Image {sample} ({name}). {caption(shown, shown[0].n_judged)}"
+about = f"Image {sample} ({name}). {caption(shown, n_images(shown[0]))}"
 angle = turntable(
     scene(
         titles,

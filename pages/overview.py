@@ -9,9 +9,9 @@ from ssrvae_core.runs import BrokenRun, Run
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import with_owners_names
 from ui import export, manage
-from ui.entry import through_app
+from ui.entry import in_a_sentence, through_app
 from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, stopped_text
-from ui.overview import complaint, runs_table
+from ui.overview import LIVE, complaint, runs_table
 from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, store
 
 MOST_WAITING = 5
@@ -22,15 +22,18 @@ through_app()
 st.title("Overview")
 manage.news()
 runs, broken = store().scan()
+# Every epoch updates a run: those under way go by their ids, so that the table stands still and keeps what is selected.
+runs.sort(key=lambda run: (run.status.state not in LIVE, run.id if run.status.state in LIVE else ""))
 work = all_work(store(), runs)
-live = [(one.id, one.state) for one in work if one.live]
+live = {(one.id, one.state) for one in work if one.live}
 
 
 @st.fragment(run_every=2 if live else None)
+@in_a_sentence
 def under_way() -> None:
     """Show what is trained and what waits for it, and draw the page anew when that changes."""
     now = [one for one in all_work(store(), store().runs()) if one.live]
-    if [(one.id, one.state) for one in now] != live:
+    if {(one.id, one.state) for one in now} != live:
         st.rerun()
     waiting = [one for one in now if one.state == "queued"]
     shown = [one for one in now if one.state != "queued"] + waiting[:MOST_WAITING]

@@ -7,8 +7,9 @@ from ssrvae_core.reports.gather import ALIGNED
 from ssrvae_core.runs.comparison import list_rivals
 from ssrvae_core.runs.mode import is_viewer
 from ui import films, ratio_film, ratios
-from ui.entry import through_app
-from ui.runs import caption, finished, nothing_yet, store
+from ui.entry import in_a_sentence, through_app
+from ui.overview import complaint
+from ui.runs import caption, finished, n_images, nothing_yet, store
 from ui.state import drop, pick
 
 PAGE = "ratio"
@@ -18,8 +19,8 @@ st.title("Supervised ratio")
 st.markdown("How many labels does a model need? Move the slider; a hollow circle is a ratio that is not trained yet.")
 runs, broken = store().scan()
 trained, complaints = ratio_film.readable_runs([r for r in finished(runs) if r.config.split.labelled_ratio is not None])
-for complaint in complaints:
-    st.error(complaint)
+for sentence in complaints:
+    st.error(sentence)
 found = ratios.families(trained)
 if not found and finished(runs) and not complaints:
     st.info("No run of this store was trained at a supervised ratio. The command below trains both models at four.")
@@ -55,6 +56,10 @@ film = ratio_film.film_of(family, rivals, seed)
 
 untrained = ratio_film.untrained(film)
 lacking = {ratio: ratios.missing(family, ratio, seed) for ratio in {*family.ratios, *untrained}}
+wanted = {config.run_id for configs in lacking.values() for config in configs}
+for lost in broken:
+    if lost.id in wanted:
+        st.warning(complaint(lost))
 asked_for = {ratio: ratio_film.works_of(store(), configs) for ratio, configs in lacking.items()}
 works = [work for of_step in asked_for.values() for work in of_step]
 live = [work.id for work in works if work.live]
@@ -81,6 +86,7 @@ def start_training(ratio: float) -> None:
 
 
 @st.fragment
+@in_a_sentence
 def show() -> None:
     """Show the film; a step of it changes the address and the links below it, nothing else."""
     reel = ratio_film.reel_of(family, rivals, seed, film, films.width_of(PAGE))
@@ -96,7 +102,7 @@ def show() -> None:
     )
     here = [run for run in family.of_seed(seed) if ratios.ratio_of(run) == reel.steps[now]["position"]]
     here.sort(key=lambda run: family.models.index(run.config.model.name))
-    about = caption(here, here[0].n_judged) if here else f"{family.runs[0].data_name}, nothing trained."
+    about = caption(here, n_images(here[0])) if here else f"{family.runs[0].data_name}, nothing trained."
     st.caption(f"{about} {ALIGNED} {spread()}")
     with st.container(horizontal=True, vertical_alignment="center"):
         films.menu(
@@ -138,7 +144,7 @@ def summary() -> str:
     names = " and ".join(track.name for track in film.tracks)
     ids = ", ".join(run.id for run in sorted(family.of_seed(seed), key=lambda run: ratios.ratio_of(run)))
     return (
-        f"{first.data_name}, N = {first.n_judged} validation images. {names} at {text} labelled, "
+        f"{first.data_name}, N = {n_images(first)} validation images. {names} at {text} labelled, "
         f"seed {seed}: runs {ids}. {ALIGNED} {spread()}"
     )
 

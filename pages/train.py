@@ -23,7 +23,8 @@ from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import Upload, uploads
 from ui import datasets, forms, training
-from ui.entry import through_app
+from ui.datasets import RULES
+from ui.entry import in_a_sentence, through_app
 from ui.forecast import forecast
 from ui.jobs import Work, all_work, attempt, work_of
 from ui.overview import LIVE, duration
@@ -35,7 +36,6 @@ from ui.watch import panel
 
 PAGE = "train"
 DRAFT = "draft"
-RULES = {"labels": "Labels a class", "ratio": "Supervised ratio", "all": "Every label there is"}
 PRESET_TITLES = {
     "fast": "Fast: the recipe of ss-VAE and ss-rVAE",
     "teaching": "Teaching: small images, done in a minute or two",
@@ -84,12 +84,13 @@ def watch_only(ids: Sequence[str]) -> None:
 
 def watch(ids: list[str]) -> None:
     """Show trainings, every two seconds anew while one of them lives."""
-    living = [(one.id, one.state) for one in map(look, ids) if one is not None and one.live]
+    living = {(one.id, one.state) for one in map(look, ids) if one is not None and one.live}
 
     @st.fragment(run_every=2 if living else None)
+    @in_a_sentence
     def live() -> None:
         now = [one for one in map(look, ids) if one is not None]
-        if [(one.id, one.state) for one in now if one.live] != living:
+        if {(one.id, one.state) for one in now if one.live} != living:
             st.rerun()
         waiting = [job.id for job in JobQueue(store()).list() if job.state == "queued"]
         columns = st.columns(SIDE_BY_SIDE, gap="large") if len(now) > 1 else [st.container()]
@@ -218,9 +219,11 @@ def pick_labels(of: str, images: ImageSet, generated: bool) -> tuple[int | None,
 
 def settings(choice: Choice, without: list[str]) -> None:
     """Show the settings: a few at once, the others below "All settings"."""
+    if not choice.models:  # each has settings of its own
+        return
     changes: dict[str, object] = st.session_state[f"{PAGE}-changes"]
     names = training.shown_settings(choice, without)
-    bases = training.bases(choice, names) if choice.models else {}
+    bases = training.bases(choice, names)
     rest = [name for name in names if name not in forms.FIRST]
     rows([name for name in forms.FIRST if name in names], bases, changes)
     with st.expander("All settings", icon=":material/tune:"):

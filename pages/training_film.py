@@ -4,7 +4,7 @@ import streamlit as st
 
 from ssrvae_core.reports.gather import ALIGNED
 from ui import films, training_film
-from ui.entry import through_app
+from ui.entry import in_a_sentence, through_app
 from ui.runs import NO_RUN, caption, nothing_yet, run_label, store
 from ui.state import pick
 
@@ -33,7 +33,7 @@ with columns[0]:
     left = shown[pick(PAGE, "left", "Left run", list(shown), first.id, format_func=label)]
 others = [run.id for run in training_film.beside(left, list(shown.values()))]
 with columns[1]:
-    help = "The runs of the same classes as the left one."
+    help = "The runs that are judged on the same images as the left one."
     options = [*others, NO_RUN]
     right = pick(PAGE, "right", "Right run", options, options[0], format_func=label, help=help)
 with columns[2]:
@@ -43,7 +43,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
     if live := training_film.still_training(pair):
         st.info(f"{live}; the film has the epochs so far.")
         st.button("Add the new epochs", icon=":material/refresh:")
-film = training_film.film_of(pair, "loss" if curve == "loss" else "accuracy")
+stamps, quantity = training_film.stamps_of(pair), training_film.CURVES[curve]
+film = training_film.film_of(stamps, quantity, pair)
 n = len(film.tracks[0].frames[0].ids)
 about = f"{caption(pair, n)} {ALIGNED}"
 if len(pair) == 2 and pair[0].config.training.epochs != pair[1].config.training.epochs:
@@ -51,9 +52,10 @@ if len(pair) == 2 and pair[0].config.training.epochs != pair[1].config.training.
 
 
 @st.fragment
+@in_a_sentence
 def show() -> None:
     """Show the film; a step of it changes the address, nothing else."""
-    reel = training_film.reel_of(pair, "loss" if curve == "loss" else "accuracy", film, films.width_of(PAGE))
+    reel = training_film.reel_of(stamps, quantity, film, films.width_of(PAGE))
     name = f"training-film-{'-'.join(run.id for run in pair)}"
     now = films.show(PAGE, "epoch", "Epoch", reel, pause=films.PAUSE_MS[film.axis], file_name=name)
     st.caption(about)

@@ -234,12 +234,18 @@ def with_settings(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
     values = config.model_dump()
     for name, value in settings.items():
         parent, leaf = locate(values, name)
-        both = isinstance(parent[leaf], dict) and isinstance(value, Mapping)  # of a group, what is not named stays
-        parent[leaf] = {**parent[leaf], **value} if both else value
+        parent[leaf] = _within(parent[leaf], value)
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
         raise UserError(describe(error)) from error
+
+
+def _within(group: Any, value: Any) -> Any:
+    """Return a setting's new value; of a group of settings, what is not named stays."""
+    if not isinstance(group, dict) or not isinstance(value, Mapping):
+        return value
+    return group | {name: _within(group.get(name), own) for name, own in value.items()}
 
 
 def describe(error: ValidationError) -> str:

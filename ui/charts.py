@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable
-from html import escape
+from html import escape, unescape
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -119,10 +119,14 @@ def colouring_label(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def legend(figure: go.Figure) -> str:
-    """Return the legend of a scatter as HTML that wraps, in the order of the figure's own."""
-    entries = sorted((trace for trace in figure.data if trace.showlegend is not False), key=lambda t: t.legendrank)
-    shown = "".join(f"<li>{_symbol(trace.marker)}{escape(trace.name)}</li>" for trace in entries)
+def legend(*figures: go.Figure) -> str:
+    """Return the one legend of several scatters as HTML that wraps, in the order of their own.
+
+    A name may be escaped already, as it is for plotly.
+    """
+    entries = {t.name: t for figure in figures for t in figure.data if t.showlegend is not False}
+    ranked = sorted(entries.values(), key=lambda trace: trace.legendrank)
+    shown = "".join(f"<li>{_symbol(trace.marker)}{escape(unescape(trace.name))}</li>" for trace in ranked)
     return f'{_LEGEND_STYLE}<ul class="legend" aria-label="Legend">{shown}</ul>'
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ssrvae_core.figures import Panel, latent_scatter, theme
-from ssrvae_core.figures.curves import curve_traces
+from ssrvae_core.figures.curves import curve_traces, loss
 from ssrvae_core.figures.frames import Curve
 from ssrvae_core.reports import html
 from ssrvae_core.reports.gather import same_images
@@ -248,7 +248,7 @@ def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]], quantity: str
     """Draw the ``loss`` or the ``accuracy`` of several trainings over the epochs, a line a run."""
     figure = go.Figure()
     for index, (title, lines) in enumerate(runs.items()):
-        y = [_loss(line) if quantity == "loss" else line["validation_accuracy"] for line in lines]
+        y = [loss(line) if quantity == "loss" else line["validation_accuracy"] for line in lines]
         x = np.array([line["epoch"] for line in lines], float)
         figure.add_traces(curve_traces(index, Curve(plain(title), x, np.array(y, float))))
     figure.update_layout(
@@ -262,15 +262,9 @@ def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]], quantity: str
     return figure
 
 
-def _loss(line: Mapping[str, Any]) -> float | None:
-    # The first bound is 0 where every image has a label.
-    bound = line["elbo_unlabelled"] or line["elbo_labelled"]
-    return None if bound is None else -bound
-
-
 def latents_figure(panel: Panel, class_names: Sequence[str], uirevision: str) -> go.Figure:
     """Scatter the latents of one run; of more than a thousand images, evenly chosen ones."""
-    figure = latent_scatter([thinned(panel)], class_names, uirevision=uirevision)
+    figure = latent_scatter([thinned(panel)], [plain(name) for name in class_names], uirevision=uirevision)
     p, known = panel.predictions, panel.predictions.labels >= 0
     accuracy = float((p.predicted == p.labels)[known].mean()) if known.any() else None
     figure.layout.annotations[0].text = theme.panel_title(plain(panel.title), accuracy, len(p))

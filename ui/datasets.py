@@ -26,6 +26,8 @@ from ui.images import data_uri, to_pixels
 
 TRAIN_DRAFT = "train-draft"
 """Key of the session state under which the Train page finds the configuration to begin with, as JSON."""
+RULES = {"labels": "Labels a class", "ratio": "Supervised ratio", "all": "Every label there is"}
+"""What decides on the number of labels."""
 
 SHOWN = 12
 """Images in either half of the gallery."""
@@ -120,6 +122,8 @@ def examples(config: DatasetConfig, parts: Split) -> tuple[ImageSet, ImageSet]:
 
 def _first(images: ImageSet) -> ImageSet:
     """Take a few images of every class in turn; where they have none, from all over the set, which may be sorted."""
+    if not len(images):
+        return images
     if not (images.labels >= 0).any():
         return images.take(np.unique(np.linspace(0, len(images) - 1, SHOWN).astype(int)))
     order = np.argsort(images.labels, kind="stable")

@@ -58,7 +58,7 @@ def show(
         picture = images.traversals(run, label, degrees, bounds)
         where = "; ".join(images.span(bounds, d) for d in range(len(bounds))) + ", a row each"
     else:
-        z = _point(page, side, panel, bounds, label, [d for d in dims if d < len(bounds)])
+        z = _point(page, side, run, panel, bounds, label, [d for d in dims if d < len(bounds)])
         picture = images.point(run, label, degrees, z)
         where = ", ".join(f"z{d + 1} = {value:.3g}" for d, value in enumerate(z))
     fixed = "" if run.config.model.rotation != "none" else ", which has no angle to turn"
@@ -79,7 +79,7 @@ def show(
     )
 
 
-def _point(page: str, side: str, panel: Panel, bounds: np.ndarray, label: int, dims: list[int]) -> np.ndarray:
+def _point(page: str, side: str, run: Run, panel: Panel, bounds: np.ndarray, label: int, dims: list[int]) -> np.ndarray:
     """Let a point be chosen: a slider each for two latents, the others in the middle of the class."""
     z = bounds.mean(axis=1)
     means = panel.predictions.z_mean.astype(np.float64)
@@ -94,7 +94,7 @@ def _point(page: str, side: str, panel: Panel, bounds: np.ndarray, label: int, d
             float(low),
             float(high),
             middle,
-            of=f"{panel.title}-{label}",
+            of=f"{run.id}-{label}",
             step=float(10.0 ** -(n + 1)),
             format=f"%.{n + 1}f",
         )

@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+
+from ssrvae_core.config import UserError
+
+P = ParamSpec("P")
+
+
+def in_a_sentence(body: Callable[P, None]) -> Callable[P, None]:
+    """Have the body of a fragment say what is refused; ``app.py``, which does so for a page, is not run with it."""
+
+    @wraps(body)
+    def told(*args: P.args, **options: P.kwargs) -> None:
+        try:
+            body(*args, **options)
+        except UserError as error:
+            st.error(str(error))
+
+    return told
 
 
 def through_app() -> None:

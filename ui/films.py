@@ -35,6 +35,7 @@ DIGITS = 1e-5
 USUAL_WIDTH = 800
 """Pixels for a film in a window 1280 pixels wide, which is taken for granted until the browser says otherwise."""
 
+_WIDTH = "film width"
 _HERE = Path(__file__).parent / "film"
 _film = st.components.v2.component(
     "ssrvae-film",
@@ -141,7 +142,10 @@ def asked_position(asked: str | None) -> float | None:
 def width_of(key: str) -> int:
     """Return the pixels the browser has for a film, 0 on a phone; it says so where they are not the usual."""
     told = (st.session_state.get(key) or {}).get("width")
-    return USUAL_WIDTH if told is None else int(told)
+    if told is not None:
+        st.session_state[_WIDTH] = int(told)  # the next film begins with it
+    width: int = st.session_state.get(_WIDTH, USUAL_WIDTH)
+    return width
 
 
 class Look(TypedDict):

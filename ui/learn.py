@@ -56,8 +56,8 @@ class Subjects:
     angles: np.ndarray | None
 
     def classes(self) -> list[int]:
-        """Classes that have an image."""
-        return sorted(set(self.labels.tolist()))
+        """Classes that have an image; those that are not known stand last."""
+        return sorted(set(self.labels.tolist()), key=lambda label: (label < 0, label))
 
     def of_class(self, label: int) -> list[int]:
         """Ids of the images of a class."""

@@ -34,12 +34,22 @@ class Linked:
         The page.
     view : str
         What the charts' axes are; a zoom into others is forgotten.
+    images : str
+        What the samples are; a selection among others is forgotten.
     """
 
-    def __init__(self, page: str, view: str) -> None:
+    def __init__(self, page: str, view: str, images: str) -> None:
         self._ears = f"{page}-ears"
-        nothing: dict[str, Any] = {"ids": np.empty(0, np.int64), "times": 0, "zooms": {}, "view": view}
+        nothing: dict[str, Any] = {
+            "ids": np.empty(0, np.int64),
+            "times": 0,
+            "zooms": {},
+            "view": view,
+            "images": images,
+        }
         self._state = st.session_state.setdefault(f"{page}-linked", nothing)
+        if self._state["images"] != images:
+            self._state |= {"images": images, "ids": nothing["ids"], "times": self._state["times"] + 1}
         if self._state["view"] != view:
             self._state |= {"view": view, "zooms": {}}
         else:

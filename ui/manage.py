@@ -85,14 +85,16 @@ def delete(runs: Sequence[Run | BrokenRun], store: RunStore) -> str:
         If one of them is being trained or queued, the store cannot be written, or this is a viewer.
     """
     require_editor()
-    for run in runs:
-        job = next((job for job in JobQueue(store).list() if job.id == run.id), None)
+    jobs = {job.id: job for job in JobQueue(store).list()}
+    there = [run for run in runs if store.path(run.id).is_dir()]  # others were deleted meanwhile
+    for run in there:
+        job = jobs.get(run.id)
         if job is not None and job.state in LIVE:
             raise UserError(f"Run {run.id} is {job.state}; cancel it before you delete it.")
         store.delete(run.id)
         if job is not None:
             JobQueue(store).remove(job.id)
-    return f"Deleted {len(runs)} {'run' if len(runs) == 1 else 'runs'}."
+    return f"Deleted {len(there)} {'run' if len(there) == 1 else 'runs'}."
 
 
 # On the page.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import streamlit as st
 
@@ -15,6 +16,7 @@ from ssrvae_core.runs.comparison import RivalResult
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.uploads import with_owners_names
 from ui import films
+from ui.entry import in_a_sentence
 from ui.jobs import STOPPED, Work, bar, buttons, reason, work_of
 from ui.presentation import enlarged, presenting
 from ui.ratios import STANDARD, Family, accuracies
@@ -79,7 +81,10 @@ def _reel_of(stamps: tuple[object, ...], width: int, large: bool, _film: Film) -
 
 def works_of(store: RunStore, configs: Sequence[RunConfig]) -> list[Work]:
     """Return what is under way, or has stopped, of these configurations."""
-    found = [work_of(store, config.run_id) for config in configs]
+    found = []
+    for config in configs:
+        with suppress(UserError):  # a broken run, of which the page tells, or one that is begun at this moment
+            found.append(work_of(store, config.run_id))
     return [work for work in found if work is not None and (work.live or work.state in STOPPED)]
 
 
@@ -96,6 +101,7 @@ def train(store: RunStore, configs: Sequence[RunConfig]) -> None:
 
 
 @st.fragment(run_every=REFRESH)
+@in_a_sentence
 def progress(store: RunStore, configs: Sequence[RunConfig], live: Sequence[str]) -> None:
     """Show how far the trainings are; one that ends brings its ratio to life."""
     works = works_of(store, configs)

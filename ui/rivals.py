@@ -18,8 +18,8 @@ from ssrvae_core.runs.comparison import RivalResult, find_rival
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.sweep_spec import SweepSpec
-
-AT_WORK = ("queued", "running")
+from ui.entry import in_a_sentence
+from ui.overview import LIVE
 
 
 @dataclass(frozen=True)
@@ -209,15 +209,16 @@ def _say_command(config: RunConfig, chosen: Sequence[str]) -> None:
 
 def _watch(store: RunStore, job: Job) -> None:
     """Say how far a job is while it lives, and show the page anew when it ends."""
-    if job.state not in AT_WORK:
+    if job.state not in LIVE:
         if job.state != "finished":
             st.warning(f"Fitting them was {job.state}. {job.error or ''}")
         return
 
     @st.fragment(run_every=2)
+    @in_a_sentence
     def progress() -> None:
         now = JobQueue(store).get(job.id)
-        if now.state not in AT_WORK:
+        if now.state not in LIVE:
             st.rerun()
         st.progress(now.done / max(now.total, 1), f"{now.title}: {now.state}, {now.done} of {now.total} done")
 

@@ -57,7 +57,7 @@ def partner(run: Run, runs: Sequence[Run]) -> Run | None:
 
     The same split and seed come first.
     """
-    others = [other for other in runs if same_images(run, other) and _invariant(other) != _invariant(run)]
+    others = [other for other in runs if _invariant(other) != _invariant(run) and same_images(run, other)]
     alike = [o for o in others if o.config.split == run.config.split and o.config.seed == run.config.seed]
     return next(iter([*alike, *others]), None)
 
@@ -137,6 +137,17 @@ def nothing_yet(unfinished: int = 0) -> None:
 @st.cache_resource(max_entries=16, show_spinner="Reading the predictions")
 def _predictions(path: str, updated: float, _run: Run) -> Predictions:
     return _run.predictions()
+
+
+def n_images(run: Run) -> int:
+    """Return the number of validation images of a finished run.
+
+    Raises
+    ------
+    UserError
+        If its predictions cannot be read.
+    """
+    return len(_predictions(str(run.path.absolute()), run.status.updated, run))
 
 
 def panels_of(runs: Sequence[Run]) -> tuple[list[Run], list[Panel]]:

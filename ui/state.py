@@ -42,9 +42,21 @@ def harmless(text: str) -> str:
     return plain if len(plain) <= _LONGEST_ECHO else plain[:_LONGEST_ECHO] + " ..."
 
 
+def verbatim(text: str) -> str:
+    """Return a text that Markdown shows as it is."""
+    return re.sub(r"([\\`*_{}\[\]()<>#$~:|])", r"\\\1", text)
+
+
 def key(page: str, name: str) -> str:
     """Key of the widget that :func:`pick` makes."""
     return f"{page}-{name}"
+
+
+def forget(page: str, name: str) -> None:
+    """Have a widget begin anew: without its value, its part of the address, and what was chosen last."""
+    st.query_params.pop(name, None)
+    st.session_state.pop(key(page, name), None)
+    st.session_state.get(_MEMORY, {}).pop(name, None)
 
 
 def drop(name: str, label: str, shown: str) -> None:
@@ -101,7 +113,11 @@ def pick(
     elif st.session_state[widget] not in options:
         st.session_state[widget] = default
     if segmented:
-        st.segmented_control(label, options, format_func=format_func, key=widget, help=help, required=True)
+
+        def words(option: str) -> str:
+            return verbatim(format_func(option))  # buttons read Markdown
+
+        st.segmented_control(label, options, format_func=words, key=widget, help=help, required=True)
     else:
         st.selectbox(label, options, format_func=format_func, key=widget, help=help)
     chosen: str = st.session_state[widget]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ssrvae_core.figures import theme
+
 STYLE = """<style>
 .numbers {overflow-x: auto}
 .numbers table {border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; width: 100%}
@@ -46,5 +48,5 @@ def html(columns: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str 
 
 
 def share(value: float | None) -> str:
-    """Write a number from 0 to 1 with three decimals, "n/a" where there is none."""
-    return "n/a" if value is None else f"{value:.3f}"
+    """Write a number from 0 to 1 as figures do, "n/a" where there is none."""
+    return "n/a" if value is None else theme.share(value)

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from ssrvae_core.config import UserError
 from ssrvae_core.figures.frames import steps_of
-from ssrvae_core.reports.gather import Film, judged_truth, training_film
+from ssrvae_core.reports.gather import Film, judged_truth, same_images, training_film
 from ssrvae_core.runs import Run, directory
 from ui import datasets, films
 from ui.overview import LIVE
@@ -18,6 +19,7 @@ from ui.presentation import enlarged, presenting
 from ui.runs import finished, newest_pair, partner, run_label
 
 Curve = Literal["loss", "accuracy"]
+CURVES: dict[str, Curve] = {"loss": "loss", "accuracy": "accuracy"}
 
 
 def filmed(runs: Sequence[Run]) -> list[Run]:
@@ -32,8 +34,8 @@ def left_default(runs: Sequence[Run]) -> Run:
 
 
 def beside(run: Run, runs: Sequence[Run]) -> list[Run]:
-    """Return the runs that can stand beside a run, its partner first: those of the same classes."""
-    others = [other for other in runs if other.id != run.id and other.class_names == run.class_names]
+    """Return the runs that can stand beside a run, its partner first: those on the same images."""
+    others = [other for other in runs if other.id != run.id and same_images(run, other)]
     first = partner(run, others)
     return sorted(others, key=lambda other: first is None or other.id != first.id)
 
@@ -61,7 +63,25 @@ def _from_data(run_id: str, _run: Run) -> tuple[np.ndarray, np.ndarray]:
     return validation.ids, validation.labels
 
 
-def film_of(runs: Sequence[Run], curve: Curve) -> Film:
+Stamps = tuple[tuple[str, int], ...]
+
+
+def stamps_of(runs: Sequence[Run]) -> Stamps:
+    """Tell the state of these runs from an earlier one: a film and all that is made of it go by one look at them.
+
+    Raises
+    ------
+    UserError
+        If one of them was deleted meanwhile.
+    """
+    try:
+        return tuple((str(run.path.absolute()), (run.path / directory.SNAPSHOTS).stat().st_mtime_ns) for run in runs)
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be read ({error.strerror}); reload the page.") from error
+
+
+@st.cache_resource(max_entries=4, show_spinner="Putting the film together")
+def film_of(stamps: Stamps, curve: Curve, _runs: Sequence[Run]) -> Film:
     """Return the film of one run, or of two in step.
 
     Raises
@@ -69,26 +89,16 @@ def film_of(runs: Sequence[Run], curve: Curve) -> Film:
     UserError
         If a file of a run, or the data set of an unfinished one, cannot be read.
     """
-    return _film_of(_stamps(runs), curve, runs)
-
-
-def _stamps(runs: Sequence[Run]) -> tuple[object, ...]:
-    """Tell the state of these runs from an earlier one."""
-    return tuple((str(run.path.absolute()), (run.path / directory.SNAPSHOTS).stat().st_mtime_ns) for run in runs)
-
-
-@st.cache_resource(max_entries=4, show_spinner="Putting the film together")
-def _film_of(stamps: tuple[object, ...], curve: Curve, _runs: Sequence[Run]) -> Film:
     return training_film(_runs, curve=curve, truth=truth)
 
 
-def reel_of(runs: Sequence[Run], curve: Curve, film: Film, width: int) -> films.Reel:
-    """Return the film ready to be shown."""
-    return _reel_of(_stamps(runs), curve, width, presenting(), film)
+def reel_of(stamps: Stamps, curve: Curve, film: Film, width: int) -> films.Reel:
+    """Return the film of these stamps ready to be shown."""
+    return _reel_of(stamps, curve, width, presenting(), film)
 
 
 @st.cache_data(max_entries=8, show_spinner="Putting the film together")
-def _reel_of(stamps: tuple[object, ...], curve: Curve, width: int, large: bool, _film: Film) -> films.Reel:
+def _reel_of(stamps: Stamps, curve: Curve, width: int, large: bool, _film: Film) -> films.Reel:
     figure = _film.figure(**films.look_of(width, len(_film.tracks) + 1, large=large))
     return films.reel(enlarged(figure) if large else figure, steps_of(_film.tracks), _film.tracks, width)
 

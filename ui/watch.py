@@ -10,7 +10,7 @@ from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import Panel, latent_scatter, theme
 from ssrvae_core.figures.curves import loss, training_curves
 from ssrvae_core.records import Predictions, Snapshot
-from ssrvae_core.reports.wording import model_title
+from ssrvae_core.reports.wording import model_title, plain
 from ssrvae_core.runs import Run, RunStore, directory
 from ssrvae_core.runs.uploads import with_owners_names
 from ui import charts, datasets
@@ -57,7 +57,7 @@ def ending(work: Work) -> str:
     if work.run is None:
         return f"finished, {work.done} of {work.total} runs."
     accuracy = work.run.accuracy
-    share = "" if accuracy is None else f", accuracy {accuracy:.3f} on the validation images"
+    share = "" if accuracy is None else f", accuracy {theme.share(accuracy)} on the validation images"
     return f"finished after {work.run.status.epoch} epochs and {duration(work.run.status.seconds)}{share}."
 
 
@@ -95,7 +95,7 @@ def _latents(run: Run) -> None:
         return
     epoch, snapshot = newest
     predictions, colour = latents_of(run, snapshot)
-    figure = latent_scatter([Panel(model_title(run), predictions)], run.class_names, colour_by=colour)
+    figure = latent_scatter([Panel(model_title(run), predictions)], list(map(plain, run.class_names)), colour_by=colour)
     legend = charts.legend(figure)
     charts.make_panel(figure, dragmode="pan", uirevision=run.id)
     by = "their true class" if colour == "class" else "the class the model says"

@@ -1,8 +1,8 @@
 """The command line: ``python -m ssrvae_core``.
 
 Results go to stdout, everything else to stderr. With ``--json`` the last line of stdout is the result as JSON. An error
-the user can mend is one line on stderr and exit code 2. Heavy packages are imported where they are used: ``list``
-needs none of them.
+the user can mend is one sentence on stderr, below the usage where an option is wrong, and exit code 2. Heavy packages
+are imported where they are used: ``list`` needs none of them.
 """
 
 from __future__ import annotations

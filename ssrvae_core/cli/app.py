@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,11 @@ from ssrvae_core.cli.console import say
 from ssrvae_core.config import DATASETS, DatasetConfig, UserError
 from ssrvae_core.paths import located
 from ssrvae_core.runs import Run, RunStore
+from ssrvae_core.runs.comparison import RIVALS_DIRECTORY
+from ssrvae_core.runs.job import JOBS
+from ssrvae_core.runs.store import is_run_id
+from ssrvae_core.runs.sweep_table import SWEEPS
+from ssrvae_core.runs.uploads import FOLDER
 
 app = typer.Typer(
     help="Semi-supervised, rotationally invariant variational autoencoders.",
@@ -31,6 +37,9 @@ View = Literal["image", "mask", "masked"]
 
 RESUMES = "the same command goes on from the last checkpoint"
 """What is true of a training on this machine that is interrupted."""
+
+KEPT = (JOBS, SWEEPS, RIVALS_DIRECTORY, FOLDER)
+"""Folders of a store beside its runs."""
 
 
 def setting(text: str) -> tuple[str, Any]:
@@ -51,14 +60,23 @@ def file_config(data: str, view: View | None) -> DatasetConfig:
     return file_dataset(_image_file(data), **({"view": view} if view else {}))
 
 
+def seen_by(run: Run, data: str) -> DatasetConfig:
+    """Return the configuration of a named data set or an image file to ask a run about, in the run's view."""
+    if data in DATASETS:
+        return DATASETS[data].model_copy(update={"view": run.config.dataset.view})
+    return file_as_seen_by(run, data)
+
+
 def file_as_seen_by(run: Run, data: str) -> DatasetConfig:
-    """Return the configuration of an image file to ask a run about: in the view and on the scale of its own images."""
-    from ssrvae_core.data.readers import fingerprint
+    """Return the configuration of an image file to ask a run about: in the view and on the scale of its own images.
+
+    Generated images have no scale that a file's integers could be on; those are on their own.
+    """
+    from ssrvae_core.data.readers import fingerprint, integer_range
 
     path, own = _image_file(data), run.config.dataset
-    return DatasetConfig(
-        source="file", path=str(path), sha256=fingerprint(path), view=own.view, intensity=own.intensity
-    )
+    intensity = own.intensity if own.source == "file" else integer_range(path)
+    return DatasetConfig(source="file", path=str(path), sha256=fingerprint(path), view=own.view, intensity=intensity)
 
 
 def _image_file(data: str) -> Path:
@@ -69,14 +87,20 @@ def _image_file(data: str) -> Path:
 
 
 def spare(out: Path, store: RunStore, source: str | None = None) -> None:
-    """Refuse to write over a file of the store, or over the images that are read."""
-    path, root = out.expanduser().resolve(), store.root.resolve()
-    if not path.exists():
-        return
-    if path.is_relative_to(root) and path.parent != root:
-        raise UserError(f"{out} is a file of the store {store.root}; choose another name with --out.")
-    if source is not None and path == Path(source).expanduser().resolve():
-        raise UserError(f"{out} holds the images themselves; choose another name with --out.")
+    """Refuse to write among what the store keeps or among the images that are read, and over what is no plain file."""
+    path, root = _real(out), _real(store.root)
+    first, *_ = (*path.relative_to(root).parts, "") if path.is_relative_to(root) else ("",)
+    if first in KEPT or is_run_id(first):
+        raise UserError(f"{out} is in what the store {store.root} keeps; choose another place with --out.")
+    if source is not None and path.is_relative_to(_real(source)):  # also in a folder: a new file there makes it another
+        raise UserError(f"{out} is among the images that are read; choose another place with --out.")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise UserError(f"{out} is there and is no plain file; choose another name with --out.")
+
+
+def _real(path: str | Path) -> Path:
+    """Return a path without links; unlike pathlib's own, it takes every name."""
+    return Path(os.path.realpath(os.path.expanduser(path)))
 
 
 @contextmanager

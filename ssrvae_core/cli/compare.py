@@ -56,7 +56,7 @@ def compare(
     ours = _names(models)
     spec = spec_of(
         {
-            "data": data or (),
+            "data": () if data is None else data,
             "labels_per_class": labels_per_class,
             "labelled_ratios": labelled_ratio,
             "models": ours,

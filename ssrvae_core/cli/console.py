@@ -30,9 +30,14 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
 
+def plain_console(**options: Any) -> Console:
+    """Return a console for which brackets and colons in a name are just that."""
+    return Console(markup=False, emoji=False, **options)
+
+
 def print_table(table: Table) -> None:
     """Print a table, at the terminal's width; into a pipe or a file, as wide as it needs."""
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+    plain_console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 def print_json(value: Any) -> None:
@@ -96,14 +101,14 @@ def epoch_progress() -> Iterator[Progress]:
     """Show a progress bar that counts epochs, with a remaining time and room for ``news``; an error wipes it away."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     progress = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("epochs"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[news]}"),
+        TextColumn("{task.fields[news]}", markup=False),
         console=console,
         disable=not console.is_terminal,  # in a log it would be blank lines
     )

@@ -54,8 +54,9 @@ def jobs(
 def cancel(job_id: JobId, store: Store = None, as_json: Json = False) -> None:
     """Stop a job, or a run that is trained in another terminal; it can be resumed."""
     queue = JobQueue(RunStore(store))
-    ours = [job for job in queue.list() if job.id.startswith(job_id) and job.state in {"queued", "running"}]
-    runs = [run for run in queue.store.runs() if run.id.startswith(job_id) and run.status.state == "running"]
+    jobs, there = queue.list(), queue.store.runs() if job_id else []  # no id is not everybody's beginning
+    ours = [job for job in jobs if job.id.startswith(job_id) and job.state in {"queued", "running"}]
+    runs = [run for run in there if run.id.startswith(job_id) and run.status.state == "running"]
     if not ours and len(runs) == 1:
         require_editor()
         runs[0].cancel()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ssrvae_core.cli.app import Device, Json, RunId, Store, app, file_as_seen_by, spare
+from ssrvae_core.cli.app import Device, Json, RunId, Store, app, file_as_seen_by, seen_by, spare
 from ssrvae_core.cli.console import print_evaluation, print_json, say
-from ssrvae_core.config import DATASETS, UserError
+from ssrvae_core.config import UserError
 from ssrvae_core.runs import Run, RunStore
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def evaluate(
         from ssrvae_core.data import load, naming, split
         from ssrvae_core.evaluation.evaluate import evaluate as judge
 
-        chosen = DATASETS[data] if data in DATASETS else file_as_seen_by(run, data)
+        chosen = seen_by(run, data)
         with naming(chosen):
             images = load(chosen)
             if chosen.sha256 is not None and chosen.sha256 == run.config.dataset.sha256:

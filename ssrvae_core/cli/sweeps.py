@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from ssrvae_core.cli.app import RESUMES, Device, Json, Store, app, interruptible
-from ssrvae_core.cli.console import percent, print_json, print_table, say
+from ssrvae_core.cli.console import percent, plain_console, print_json, print_table, say
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.sweep import Progress, Sweep, SweepSpec, read_spec, run_sweep
@@ -80,7 +80,7 @@ def run_shown(
     In a terminal that is a live table with the remaining time, in a log a line a run.
     """
     view = _View()
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     with interruptible(RESUMES if scheduler is None else ANEW), ExitStack() as stack:
         if console.is_terminal:
             stack.enter_context(Live(view, console=console, refresh_per_second=4, transient=True))

@@ -21,6 +21,9 @@ FIELDS = ("images", "labels", "class_names", "groups", "ids", "split", "masks", 
 FACTOR = "factors/"
 PARTS = ("train", "validation")
 
+DEPTHS = (1, 8, 10, 12, 14, 16)
+"""Bits of a grey level: a silhouette's, a picture's, and those of cameras."""
+
 
 def is_field(name: str) -> bool:
     """Whether an image file's entry of this name is read; all others are left alone."""
@@ -75,16 +78,16 @@ def image_set(fields: Mapping[str, np.ndarray], path: Path, intensity: tuple[flo
 def intensity_range(images: np.ndarray) -> tuple[float, float] | None:
     """Return the grey levels of black and white that images need, None where their type says it already.
 
-    Floats that leave [0, 1] go from their smallest to their largest value. Unsigned integers whose highest bits are
-    unused, such as a 12-bit camera's in uint16 or a silhouette's in uint8, go from 0 to the largest number of the bits
-    that are used.
+    Floats that leave [0, 1] go from their smallest to their largest value. Unsigned integers with room to spare, such
+    as a 12-bit camera's in uint16 or a silhouette's zeros and ones, go from 0 to the white of the fewest bits that
+    hold them; see :data:`DEPTHS`.
     """
     if images.dtype.kind == "f":
         return _float_range(images)
     if images.dtype not in (np.uint8, np.uint16) or not images.size:
         return None
-    used = int(images.max()).bit_length()
-    return None if used in (0, images.dtype.itemsize * 8) else (0.0, float(2**used - 1))
+    depth = next(bits for bits in DEPTHS if int(images.max()) < 2**bits)
+    return None if depth == images.dtype.itemsize * 8 else (0.0, float(2**depth - 1))
 
 
 def _float_range(images: np.ndarray) -> tuple[float, float] | None:

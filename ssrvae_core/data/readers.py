@@ -79,6 +79,18 @@ def file_dataset(path: str | Path, view: Literal["image", "mask", "masked"] = "i
     return DatasetConfig(source="file", path=str(path), sha256=fingerprint(path), view=view, intensity=intensity)
 
 
+def integer_range(path: str | Path) -> tuple[float, float] | None:
+    """Return the grey levels of black and white that a file's integers need, None of floats or where the type says it.
+
+    Raises
+    ------
+    UserError
+        If there is no such file or folder, or it cannot be read.
+    """
+    images = _read_fields(_existing(path)).get("images")
+    return None if images is None or images.dtype.kind == "f" else intensity_range(images)
+
+
 def fingerprint(path: str | Path) -> str:
     """SHA-256 of a file's content, or of the sorted relative paths and contents of a folder's visible files.
 

@@ -1,10 +1,5 @@
 """Evaluation: what a model's predictions are worth.
 
-:mod:`~ssrvae_core.evaluation.metrics` and :mod:`~ssrvae_core.evaluation.angles` work on arrays alone;
-:mod:`~ssrvae_core.evaluation.evaluate`, which runs a model, is imported by name because it needs torch.
+Most modules work on arrays alone; :mod:`~ssrvae_core.evaluation.evaluate`, which runs a model, needs torch, and
+:mod:`~ssrvae_core.evaluation.metrics` scikit-learn. So each is imported by its name, and this package imports none.
 """
-
-from ssrvae_core.evaluation.angles import SYMMETRY_ORDERS, angle_error, angle_report
-from ssrvae_core.evaluation.metrics import summary
-
-__all__ = ["SYMMETRY_ORDERS", "angle_error", "angle_report", "summary"]

@@ -96,7 +96,7 @@ def evaluate(
     Returns
     -------
     dict
-        JSON-ready: what :func:`ssrvae_core.evaluation.summary` gives, and ``flip_rate``.
+        JSON-ready: what :func:`ssrvae_core.evaluation.metrics.summary` gives, and ``flip_rate``.
 
     Raises
     ------

@@ -40,7 +40,7 @@ def summary(predictions: Predictions, class_names: Sequence[str], symmetry: Mapp
     class_names : sequence of str, length K
         Name of class ``k`` at position ``k``.
     symmetry : mapping of str to int
-        Order of rotational symmetry by class name, see :data:`ssrvae_core.evaluation.SYMMETRY_ORDERS`.
+        Order of rotational symmetry by class name, see :data:`ssrvae_core.evaluation.angles.SYMMETRY_ORDERS`.
 
     Returns
     -------

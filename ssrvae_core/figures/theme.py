@@ -27,7 +27,7 @@ OUTLINE = {"width": 0.5, "color": NEUTRAL}
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud", "autoScale2d"]}
 """For whoever shows a figure: without plotly's button that uploads it to plotly's cloud."""
 
-DARK_CELL = 0.6
+DARK_CELL = 0.47
 """Share of the colour scale below which viridis needs white numbers."""
 
 _VIRIDIS = np.array(

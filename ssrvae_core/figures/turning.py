@@ -10,7 +10,6 @@ import plotly.graph_objects as go
 from ssrvae_core.figures import theme
 
 _LINES = ("dash", "solid", "dot", "dashdot")
-_COLOURS = (theme.CLASS_COLOURS[4], theme.CLASS_COLOURS[0], theme.CLASS_COLOURS[2], theme.CLASS_COLOURS[3])
 """The same as of accuracy against the angle, which stands beside it."""
 
 
@@ -42,7 +41,7 @@ def probability_by_angle_figure(
                 y=values,
                 name=title,
                 mode="lines",
-                line={"dash": _LINES[style], "color": _COLOURS[style], "width": 2},
+                line={"dash": _LINES[style], "color": theme.line_colour(index), "width": 2},
                 hovertemplate=f"{title}<br>turned by %{{x}}\u00b0<br>probability %{{y:.2f}}<extra></extra>",
             )
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ssrvae_core.evaluation.outliers import outlier_scores
 from ssrvae_core.figures import theme
 from ssrvae_core.records import Predictions
 
@@ -44,8 +45,6 @@ def point_values(predictions: Predictions, name: str) -> np.ndarray:
     if name == "log-likelihood":
         return predictions.log_likelihood
     if name == OUTLIER:
-        from ssrvae_core.evaluation.outliers import outlier_scores  # its package needs scikit-learn
-
         return outlier_scores(predictions)
     if name == "angle":
         return np.degrees(predictions.angle)

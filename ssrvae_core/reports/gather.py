@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from ssrvae_core.config import MODELS, UserError
 from ssrvae_core.figures.align import align_frames
+from ssrvae_core.figures.curves import loss
 from ssrvae_core.figures.film import describe_film, film
 from ssrvae_core.figures.frames import Curve, Frame, Track
 from ssrvae_core.figures.manifold import manifold_picture
@@ -338,10 +339,7 @@ def _held(snapshots: Sequence[tuple[int, Snapshot]], positions: Sequence[int]) -
 
 def _training_curve(title: str, run: Run, curve: Literal["loss", "accuracy"]) -> Curve:
     lines = run.metrics()
-    # The first bound is 0 where every image has a label.
-    loss = [-(line["elbo_unlabelled"] or line["elbo_labelled"] or math.nan) for line in lines]
-    share = [math.nan if line["validation_accuracy"] is None else line["validation_accuracy"] for line in lines]
-    y = loss if curve == "loss" else share
+    y = [loss(line) if curve == "loss" else line["validation_accuracy"] for line in lines]  # None becomes NaN
     return Curve(name=title, x=np.array([line["epoch"] for line in lines], float), y=np.array(y, float))
 
 

@@ -209,13 +209,15 @@ def _collect(number: int, future: Future, task: Task, store: RunStore, scheduler
             sentence = f"All {error.allowed_failures + 1} workers that took it were lost; their logs may say why."
         return Event(number, "failed", error=sentence)
     state, sentence, files = future.result()
-    if files:
-        place(result_path(task.config, task.model if task.rival else None, store), files)
+    # What failed there is not put in the place of a checkpoint that is here.
+    if state == "finished" and not place(result_path(task.config, task.model if task.rival else None, store), files):
+        busy = "Another process of this machine is at work on it, and its result is kept; the same command goes on."
+        return Event(number, "failed", error=busy)
     return Event(number, state, error=sentence)
 
 
-def place(path: Path, files: Mapping[str, bytes]) -> None:
-    """Put a result's directory in its place, whole; one that another process works on is left to it.
+def place(path: Path, files: Mapping[str, bytes]) -> bool:
+    """Put a result's directory in its place, whole; return False where it is left to another process at work on it.
 
     Raises
     ------
@@ -235,5 +237,7 @@ def place(path: Path, files: Mapping[str, bytes]) -> None:
                 path.rename(condemned)
                 incoming.rename(path)
                 shutil.rmtree(condemned)
+                return True
+        return False
     finally:
         shutil.rmtree(incoming, ignore_errors=True)

@@ -19,6 +19,7 @@ import zipfile
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote, unquote
 
 import numpy as np
 import psutil
@@ -133,14 +134,24 @@ def truncate_metrics(path: Path, epoch: int) -> None:
 def write_predictions(path: Path, predictions: Predictions) -> None:
     """Write ``validation.npz``; factor ``f`` is the array ``factors/f``."""
     rows = {field.name: getattr(predictions, field.name) for field in fields(Predictions) if field.name != "factors"}
-    write_npz(path / VALIDATION, rows | {_FACTOR + name: values for name, values in predictions.factors.items()})
+    write_npz(path / VALIDATION, rows | factor_arrays(predictions))
+
+
+def factor_arrays(predictions: Predictions) -> dict[str, np.ndarray]:
+    """Return the factors under the names that they have in a file: ASCII, other characters as in a web address."""
+    return {
+        _FACTOR + "".join(c if c.isascii() and c != "%" else quote(c) for c in name): values
+        for name, values in predictions.factors.items()
+    }
 
 
 def read_predictions(path: Path) -> Predictions:
     """Read ``validation.npz``."""
     names = [field.name for field in fields(Predictions) if field.name != "factors"]
     arrays = _read_npz(path / VALIDATION, names)
-    factors = {name.removeprefix(_FACTOR): values for name, values in arrays.items() if name.startswith(_FACTOR)}
+    factors = {
+        unquote(name.removeprefix(_FACTOR)): values for name, values in arrays.items() if name.startswith(_FACTOR)
+    }
     return Predictions(**{name: arrays[name] for name in names}, factors=factors)
 
 

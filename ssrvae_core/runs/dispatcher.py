@@ -7,6 +7,7 @@ worker with that. So there is no moment at which one of them could be started tw
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -26,6 +27,7 @@ from ssrvae_core.runs.machine import POLL, cores, cuda_gpus, default_jobs
 from ssrvae_core.runs.store import RunStore
 
 _LIMIT = "limit"
+_OUTER = "SSRVAE_OUTER"  # in a worker's environment: what its dispatcher changed there, as it was before
 _ID = re.compile(r"[0-9a-f]{12}")
 
 
@@ -36,7 +38,7 @@ def ensure_dispatcher(store: RunStore) -> None:
         return
     try:
         with locked(root / files.LOCK, wait=False) as lock:
-            process = _start(["queue"], store, lock, root / files.LOG, dict(os.environ), Path.cwd())
+            process = _start(["queue"], store, lock, root / files.LOG, _outer(), Path.cwd())
     except BlockingIOError:
         return  # somebody else was faster
     threading.Thread(target=process.wait, daemon=True).start()  # else it stays in the process table when it ends
@@ -176,16 +178,26 @@ def _share_out(store: RunStore, task: JobTask, record: Record) -> tuple[dict[str
     if task.config is not None:  # a sweep shares out the cores itself
         environment.setdefault("OMP_NUM_THREADS", str(max(1, cores() // limit(store))))
     gpus = cuda_gpus()
-    if (
-        not gpus
-        or task.device not in {"auto", "cuda"}
-        or environment.get("SSRVAE_DEVICE", "auto") not in {"auto", "cuda"}
-    ):
-        return environment, record
-    records = _records(store)
-    used = Counter(records[job_id].gpu for job_id in _at_work(store) if job_id in records)
-    gpu = min(gpus, key=lambda name: used[name])
-    return environment | {"CUDA_VISIBLE_DEVICES": gpu}, record.model_copy(update={"gpu": gpu})
+    wanted = task.device if task.device != "auto" else environment.get("SSRVAE_DEVICE", "auto")
+    if gpus and wanted in {"auto", "cuda"}:
+        records = _records(store)
+        used = Counter(records[job_id].gpu for job_id in _at_work(store) if job_id in records)
+        gpu = min(gpus, key=lambda name: used[name])
+        environment["CUDA_VISIBLE_DEVICES"] = gpu
+        record = record.model_copy(update={"gpu": gpu})
+    changed = {name: os.environ.get(name) for name, value in environment.items() if os.environ.get(name) != value}
+    return environment | {_OUTER: json.dumps(changed)}, record
+
+
+def _outer() -> dict[str, str]:
+    """Return this process's environment without the share of a worker: the next jobs have shares of their own."""
+    environment = dict(os.environ)
+    for name, value in json.loads(environment.pop(_OUTER, "{}")).items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = value
+    return environment
 
 
 def _start(

@@ -14,7 +14,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ class JobQueue:
         task = JobTask(
             config=config,
             spec=None if spec is None else dict(spec),
-            device=device,
+            device=os.environ.get("SSRVAE_DEVICE", device) if device == "auto" else device,  # the submitter's
             time_limit=time_limit,
             folder=os.getcwd(),
         )
@@ -118,7 +118,8 @@ class JobQueue:
         found = [job for job_id in job_ids(self.store) if (job := read_job(self.store, job_id)) is not None]
         jobs = sorted(found, key=_order)
         if any(job.state == "queued" for job in jobs) and not is_viewer() and os.access(self.root, os.W_OK):
-            ensure_dispatcher(self.store)
+            with suppress(OSError):  # such as another user's queue, which that user's next look sees to
+                ensure_dispatcher(self.store)
         return jobs
 
     def get(self, job_id: str) -> Job:

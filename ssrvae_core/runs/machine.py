@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
+import subprocess
+from functools import cache
 from pathlib import Path
 
 POLL = 0.5
 """Seconds between two looks at what other processes do."""
+
+WSL_ANSWERS = 10.0
+"""Seconds that the list of GPUs may take."""
 
 
 def cores() -> int:
@@ -21,7 +27,21 @@ def cuda_gpus() -> list[str]:
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip() not in {"", "-1"}]
     installed = Path("/proc/driver/nvidia/gpus")
-    return [str(number) for number in range(len(list(installed.iterdir())))] if installed.is_dir() else []
+    number = len(list(installed.iterdir())) if installed.is_dir() else _behind_wsl()
+    return [str(index) for index in range(number)]
+
+
+@cache
+def _behind_wsl() -> int:
+    """Return the number of CUDA devices that Windows lends to Linux, which has no list of them of its own."""
+    tool = shutil.which("nvidia-smi") if os.path.exists("/dev/dxg") else None
+    if tool is None:
+        return 0
+    try:
+        told = subprocess.run([tool, "--list-gpus"], capture_output=True, text=True, timeout=WSL_ANSWERS, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    return len(told.stdout.splitlines())
 
 
 def default_jobs() -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from ssrvae_core.config import UserError
 from ssrvae_core.records import Predictions
 from ssrvae_core.runs import directory
+from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.store import Run
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def manifold(run: Run, device: str = "auto") -> np.ndarray:
         if (kept := directory.read_manifold(run.path)) is not None:
             return kept
     images = decode_manifold(run.model(device), run.predictions())
-    with suppress(OSError):  # a store that may only be read is shown all the same
-        directory.write_manifold(run.path, images)
+    if not is_viewer():
+        with suppress(OSError):  # a store that may only be read is shown all the same
+            directory.write_manifold(run.path, images)
     return images

@@ -20,6 +20,7 @@ from typing import IO
 import psutil
 
 import ssrvae_core
+from ssrvae_core.config import UserError
 from ssrvae_core.runs.machine import POLL, cores, cuda_gpus
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_task import Task
@@ -134,15 +135,20 @@ class _Worker:
     ) -> None:
         self._arguments = (store, device, threads, errors, messages)
         self.task: int | None = None
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "ssrvae_core.runs.pool_worker", str(store.root), device, str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env=_environment(threads),
-            start_new_session=True,  # Ctrl-C is for the parent, which stops its workers itself
-        )
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "ssrvae_core.runs.pool_worker", str(store.root), device, str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=_environment(threads),
+                start_new_session=True,  # Ctrl-C is for the parent, which stops its workers itself
+            )
+        except OSError as error:
+            raise UserError(
+                f"A worker cannot be started ({error.strerror}); try again with fewer --workers."
+            ) from error
         assert self.process.stdin is not None and self.process.stdout is not None
         self._orders = self.process.stdin
         self._listener = threading.Thread(target=self._listen, args=(self.process.stdout, messages), daemon=True)

@@ -21,7 +21,7 @@ from ssrvae_core.config import RunConfig, UserError, data_name, describe
 from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.directory import Status
-from ssrvae_core.runs.files import atomic_write, locked
+from ssrvae_core.runs.files import atomic_write, locked, writing
 from ssrvae_core.runs.mode import require_editor
 from ssrvae_core.runs.uploads import with_owners_names
 
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"[0-9a-f]{12}")
 _PREFIX = re.compile(r"[0-9a-f]{1,12}")
+
+
+def is_run_id(name: str) -> bool:
+    """Whether a name is one that a run's directory has."""
+    return _ID.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,6 @@ class Run:
         return (self.status.validation or {}).get("accuracy")
 
     @property
-    def n_judged(self) -> int:
-        """Number of validation images with a label, which the accuracy is of; 0 before the end."""
-        return (self.status.validation or {}).get("n", 0)
-
-    @property
     def data_name(self) -> str:
         """Name of the data set, see :func:`ssrvae_core.config.data_name`; an uploaded file's own."""
         return with_owners_names(data_name(self.config.dataset), self.path.parent)
@@ -86,8 +86,9 @@ class Run:
         UserError
             If the run has not finished, or its ``validation.npz`` cannot be read.
         """
-        if not (self.path / directory.VALIDATION).exists():
+        if self.status.state != "finished":
             raise UserError(f"Run {self.id} has no predictions: it is {self.status.state}; train it to the end first.")
+        self._check_has(directory.VALIDATION)
         return directory.read_predictions(self.path)
 
     def snapshots(self) -> list[tuple[int, Snapshot]]:
@@ -107,14 +108,20 @@ class Run:
         UserError
             If the run has not finished, or its weights cannot be read.
         """
-        if not (self.path / directory.WEIGHTS).exists():
+        if self.status.state != "finished":
             raise UserError(
                 f"Run {self.id} has no trained model: it is {self.status.state}; train it to the end first."
             )
+        self._check_has(directory.WEIGHTS)
         from ssrvae_core.models.checkpoint import load_model
         from ssrvae_core.training.device import choose_device
 
         return load_model(self.path / directory.WEIGHTS, choose_device(device))
+
+    def _check_has(self, name: str) -> None:
+        """Refuse a finished run that has lost a file."""
+        if not (self.path / name).exists():
+            raise UserError(f"Run {self.id} has lost its {name}; delete the run and train it again.")
 
     def cancel(self) -> None:
         """Ask the process that trains the run to stop after the current epoch.
@@ -127,7 +134,8 @@ class Run:
         require_editor()
         if self.status.state != "running":
             raise UserError(f"Run {self.id} is {self.status.state}, so there is nothing to cancel.")
-        atomic_write(self.path / directory.CANCEL, "")
+        with writing(f"The store {self.path.parent}"):
+            atomic_write(self.path / directory.CANCEL, "")
 
 
 @dataclass(frozen=True)
@@ -149,7 +157,7 @@ class RunStore:
     """
 
     def __init__(self, root: Path | str | None = None) -> None:
-        self.root = Path(root or os.environ.get("SSRVAE_STORE") or "runs").expanduser()
+        self.root = Path(os.path.expanduser(root or os.environ.get("SSRVAE_STORE") or "runs"))  # takes every name
 
     def path(self, run_id: str) -> Path:
         """Return the directory of a run, which need not exist.
@@ -159,7 +167,7 @@ class RunStore:
         UserError
             If ``run_id`` is not 12 hex digits.
         """
-        if not _ID.fullmatch(run_id):
+        if not is_run_id(run_id):
             raise UserError(f"'{run_id}' is no run id: give the 12 hex digits that 'python -m ssrvae_core list' shows.")
         return self.root / run_id
 
@@ -194,7 +202,7 @@ class RunStore:
     def find(self, config: RunConfig) -> Run | None:
         """Return the run of exactly this configuration, or None if it is not in the store or is broken."""
         path = self.path(config.run_id)
-        run = _read(path) if path.is_dir() else None
+        run = _read(path) if os.path.isdir(path) else None  # also where the store may not be looked into
         return run if isinstance(run, Run) and run.config.run_id == config.run_id else None
 
     def delete(self, run_id: str) -> str:

@@ -85,7 +85,7 @@ def _train(store: RunStore, path: Path, config: RunConfig, task: JobTask) -> tup
         accuracy = "" if math.isnan(epoch.validation_accuracy) else f", accuracy {epoch.validation_accuracy:.1%}"
         _say(f"epoch {epoch.epoch}/{config.training.epochs}: loss {-bound:.1f}{accuracy}, {epoch.seconds:.1f} s")
 
-    _say(f"training run {config.run_id}")
+    _say(f"training run {config.run_id} in process {os.getpid()}")
     status = train_run(config, store, device=task.device, time_limit=task.time_limit, on_epoch=tell).status
     return status.state, status.error
 

@@ -1,9 +1,23 @@
-"""What the browser tests share."""
+"""What the browser tests share: a store, a server of the dashboard, and Chromium."""
+
+from __future__ import annotations
 
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.comparison import rival_result
+from ssrvae_core.runs.execute import train_run
+from tests.browser.shared import PATIENCE, RIVAL, ROOT
+from tests.ui.conftest import tiny_config
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +29,84 @@ def chromium_path():
     if path is None:
         pytest.skip("Chromium is not installed; 'apt-get install chromium' lets the browser tests run.")
     return path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """An ss-VAE and an ss-rVAE, trained for one epoch on a few tiny cards, and a rival fitted on the same."""
+    store = RunStore(tmp_path_factory.mktemp("trained"))
+    for model in ("ss-vae", "ss-rvae"):
+        train_run(tiny_config(model), store, device="cpu")
+    rival_result(tiny_config("ss-vae"), RIVAL, store, "cpu")
+    return store
+
+
+@pytest.fixture(scope="module")
+def store(trained, tmp_path_factory):
+    """The store the server looks at; a module may have one of its own."""
+    root = tmp_path_factory.mktemp("browser") / "store"
+    shutil.copytree(trained.root, root)
+    return RunStore(root)
+
+
+@pytest.fixture(scope="module")
+def server(store):
+    """A fresh server on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    environment = os.environ | {"SSRVAE_STORE": str(store.root), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
+        address = f"http://127.0.0.1:{port}"
+        try:
+            _wait_until_healthy(address, process)
+            yield address
+        finally:
+            process.terminate()
+
+
+def _wait_until_healthy(address, process):
+    deadline = time.monotonic() + PATIENCE / 1000
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health") as answer:
+                if answer.read() == b"ok":
+                    return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail("the server did not start")
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def context(browser):
+    """One visitor of the server, whose browser loads the dashboard's scripts once."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_page(context, server):
+    """Open an address of the dashboard in a tab of its own, 1280 pixels wide unless told otherwise."""
+
+    def go(path, width=1280):
+        page = context.new_page()
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{server}/{path}")
+        expect(page.locator("h1")).to_be_visible(timeout=PATIENCE)
+        return page
+
+    yield go
+    for page in context.pages:
+        page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        page.close()

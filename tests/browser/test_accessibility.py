@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.test_dashboard import PATIENCE, ROOT, browser, server, store  # noqa: F401 (fixtures)
+from tests.browser.shared import PATIENCE, ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
@@ -47,51 +47,40 @@ def severe(page):
     return found
 
 
-@pytest.fixture
-def open_in(browser, server):  # noqa: F811
-    """Open an address in a theme."""
-    contexts = []
+def opened(open_page, path):
+    page = open_page(path)
+    settle(page)
+    return page
 
-    def go(path, theme="light"):
-        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme))
-        page = contexts[-1].new_page()
-        page.goto(f"{server}/{path}")
-        expect(page.locator("h1")).to_be_visible(timeout=PATIENCE)
-        settle(page)
-        return page
 
-    yield go
-    for context in contexts:
-        context.close()
+def severe_in_both_themes(page):
+    found = severe(page)
+    page.emulate_media(color_scheme="dark")
+    expect(page.get_by_test_id("stApp")).to_have_css("color-scheme", "dark", timeout=PATIENCE)
+    settle(page)
+    return found + [f"dark: {line}" for line in severe(page)]
 
 
 def test_the_pages_are_those_of_the_dashboard():
     assert {"overview", "latent_space", "learn"} <= set(PAGES)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_serious(name, theme, open_in):
-    page = open_in("" if name == "overview" else name, theme)
-    assert not severe(page)
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_in_the_gallery_and_in_a_presentation(theme, open_in):
-    page = open_in("confusion?present=1&true=0", theme)
-    expect(page.locator(".gallery figure").first).to_be_visible(timeout=PATIENCE)
-    assert not severe(page)
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_every_chart_and_image_says_what_it_shows(name, open_in):
-    page = open_in("" if name == "overview" else name)
+def test_axe_finds_nothing_serious_and_every_chart_and_image_says_what_it_shows(name, open_page):
+    page = opened(open_page, "" if name == "overview" else name)
     assert page.locator(".stPlotlyChart:not([aria-label])").count() == 0
     assert page.locator("img:not([alt])").count() == 0
+    assert not severe_in_both_themes(page)
 
 
-def test_the_presentation_is_entered_left_and_kept_by_keyboard(open_in):
-    page = open_in("learn")
+def test_axe_finds_nothing_serious_in_the_gallery_and_in_a_presentation(open_page):
+    page = opened(open_page, "confusion?present=1&true=0")
+    expect(page.locator(".gallery figure").first).to_be_visible(timeout=PATIENCE)
+    assert not severe_in_both_themes(page)
+
+
+def test_the_presentation_is_entered_left_and_kept_by_keyboard(open_page):
+    page = opened(open_page, "learn")
     size = "getComputedStyle(document.documentElement).fontSize"
     before = float(page.evaluate(size).removesuffix("px"))
     page.get_by_role("switch", name="Presentation").focus()
@@ -107,7 +96,7 @@ def test_the_presentation_is_entered_left_and_kept_by_keyboard(open_in):
     expect(page.locator("h1")).to_have_text("Confusion", timeout=PATIENCE)
     page.wait_for_url(re.compile("confusion.*present=1"), timeout=PATIENCE)
 
-    again = open_in(page.url.split("/", 3)[3])
+    again = opened(open_page, page.url.split("/", 3)[3])
     again.get_by_role("button", name="Leave the presentation").press("Enter")
     expect(again.get_by_test_id("stSidebar")).to_be_visible(timeout=PATIENCE)
     expect(again.get_by_role("button", name="Leave the presentation")).to_have_count(0, timeout=PATIENCE)

@@ -2,94 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from ssrvae_core.data import read_images
-from ssrvae_core.runs import RunStore
-from ssrvae_core.runs.comparison import find_rival, rival_result
-from ssrvae_core.runs.execute import train_run
+from ssrvae_core.runs.comparison import find_rival
+from tests.browser.shared import PATIENCE, RIVAL
 from tests.ui.conftest import tiny_config
 
-ROOT = Path(__file__).parents[2]
-PATIENCE = 60_000
-RIVAL = "decision-tree"
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    """An ss-VAE and an ss-rVAE, trained for one epoch on a few tiny cards, and a rival fitted on the same."""
-    store = RunStore(tmp_path_factory.mktemp("browser"))
-    for model in ("ss-vae", "ss-rvae"):
-        train_run(tiny_config(model), store, device="cpu")
-    rival_result(tiny_config("ss-vae"), RIVAL, store, "cpu")
-    return store
-
-
-@pytest.fixture(scope="module")
-def server(store):
-    """A fresh server on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    environment = os.environ | {"SSRVAE_STORE": str(store.root), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
-        address = f"http://127.0.0.1:{port}"
-        try:
-            _wait_until_healthy(address, process)
-            yield address
-        finally:
-            process.terminate()
-
-
-def _wait_until_healthy(address, process):
-    deadline = time.monotonic() + PATIENCE / 1000
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health") as answer:
-                if answer.read() == b"ok":
-                    return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail("the server did not start")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser, server):
-    """Open an address of the dashboard, 1280 pixels wide unless told otherwise."""
-    contexts = []
-
-    def go(path, width=1280):
-        context = browser.new_context(viewport={"width": width, "height": 900})
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        page.goto(f"{server}/{path}")
-        expect(page.locator("h1")).to_be_visible(timeout=PATIENCE)
-        return page
-
-    yield go
-    for context in contexts:
-        context.close()
 
 
 def _drawn_area(page, chart):

@@ -12,11 +12,10 @@ from playwright.sync_api import expect
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.execute import train_run
 from ssrvae_core.runs.jobs import JobQueue
-from tests.browser.test_dashboard import PATIENCE, browser, open_page, server
+from tests.browser.shared import PATIENCE
 from tests.ui.conftest import tiny_config
 from tests.ui.ratio_stores import make_ratio_store
 
-__all__ = ["browser", "open_page", "server"]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 POINTS = [(model, ratio, 0) for model in ("ss-vae", "ss-rvae") for ratio in (0.05, 0.1, 0.5)]
 FILM = ".film[data-shown]"

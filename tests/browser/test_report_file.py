@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from ssrvae_core.reports.report import write_report
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.execute import train_run
+from tests.browser.shared import PATIENCE
 from tests.ui.conftest import tiny_config
 
-PATIENCE = 60_000
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 SHOWN = "() => document.querySelectorAll('.chart .main-svg').length"
@@ -27,14 +26,6 @@ def report(tmp_path_factory):
     ]
     write_report(runs, folder / "report.html")
     return folder / "report.html"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import JobQueue
-from tests.browser.test_dashboard import PATIENCE, browser, open_page, server  # noqa: F401 (fixtures)
+from tests.browser.shared import PATIENCE
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
@@ -46,7 +46,7 @@ def epoch_of(page):
     return int(re.search(r"epoch (\d+) of", bar.inner_text())[1])
 
 
-def test_a_training_is_started_watched_left_found_again_cancelled_and_resumed(open_page, store):  # noqa: F811
+def test_a_training_is_started_watched_left_found_again_cancelled_and_resumed(open_page, store):
     page = open_page("train")
     page.get_by_text("All settings").click()
     for label, value in TINY.items():
@@ -60,7 +60,7 @@ def test_a_training_is_started_watched_left_found_again_cancelled_and_resumed(op
     expect(page.get_by_text(re.compile("Latents of 32 validation images after epoch"))).to_be_visible()
     expect(page.get_by_text(re.compile(rf"epoch \d+/{EPOCHS}: loss")).first).to_be_visible()
     expect(page.get_by_text(f"epoch {first} of {EPOCHS}")).to_have_count(0, timeout=LONG)  # it goes on by itself
-    page.context.close()
+    page.close()
 
     page = open_page("train")  # another tab, without the address
     left = epoch_of(page)
@@ -84,7 +84,7 @@ def test_a_training_is_started_watched_left_found_again_cancelled_and_resumed(op
     assert store.get(job.id).status.epoch >= stopped
 
 
-def test_a_wrong_value_is_a_sentence_and_the_others_stay(open_page):  # noqa: F811
+def test_a_wrong_value_is_a_sentence_and_the_others_stay(open_page):
     page = open_page("train")
     page.get_by_text("All settings").click()
     fill(page, "Epochs", 5)
@@ -99,7 +99,7 @@ def test_a_wrong_value_is_a_sentence_and_the_others_stay(open_page):  # noqa: F8
     expect(page.get_by_text(re.compile("5 epochs, about"))).to_be_visible(timeout=PATIENCE)
 
 
-def test_a_phone_needs_no_sideways_scrolling(open_page):  # noqa: F811
+def test_a_phone_needs_no_sideways_scrolling(open_page):
     page = open_page("train", width=390)
     expect(page.get_by_role("button", name=re.compile("^Start"))).to_be_visible(timeout=PATIENCE)
     assert page.get_by_test_id("stMain").evaluate("element => element.scrollWidth <= element.clientWidth")

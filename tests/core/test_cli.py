@@ -10,6 +10,7 @@ import rich.console
 import ssrvae_core
 from ssrvae_core.cli import console
 from ssrvae_core.cli import train as cli
+from ssrvae_core.config import DATASETS
 from ssrvae_core.runs import RunStore, directory
 from ssrvae_core.runs.sweep_spec import SweepSpec
 
@@ -163,6 +164,38 @@ def test_evaluate_judges_other_images_by_the_name_of_their_class(finished, resul
     assert dict(zip(finished.class_names, rows, strict=True)) == {"hearts": 4, "spades": 0, "diamonds": 0, "clubs": 4}
 
 
+def test_evaluate_sees_a_named_data_set_as_the_run_sees_its_own(result_of, tiny_options, monkeypatch, tmp_path):
+    small = DATASETS["particles"].model_copy(update={"size": 16, "validation_per_class": 4, "train_per_class": 8})
+    monkeypatch.setitem(DATASETS, "particles", small)
+    settings = [option for option in tiny_options if option.startswith(("model.", "training."))]
+    options = [part for setting in settings for part in ("--set", setting)]
+    store = ("--store", tmp_path / "runs")
+    trained = result_of("train", "--data", "particles", "--view", "mask", *options, "--labels-per-class", 4, *store)
+    judged = result_of("evaluate", trained["id"], "--data", "particles", *store)
+    run = RunStore(tmp_path / "runs").get(trained["id"])
+    assert judged["nll"] == pytest.approx(run.status.validation["nll"], rel=1e-4)
+
+
+def test_names_with_brackets_are_shown_as_they_are(result_of, run_cli, image_file, tiny_options, tmp_path):
+    settings = [option for option in tiny_options if option.startswith(("model.", "training."))]
+    options = [part for setting in settings for part in ("--set", setting)]
+    store = ("--store", tmp_path / "runs")
+    path = image_file("data[new].npz", class_names=np.array(["[/x]", ":gear:"]))
+    trained = result_of("train", "--data", path, *options, *store)
+    code, out, _ = run_cli("show", trained["id"], *store)
+    assert code == 0 and "[/x]" in out and ":gear:" in out
+    assert "data[new].npz" in run_cli("list", *store)[1]
+
+
+def test_integers_for_a_run_on_drawn_images_have_the_scale_of_their_own_bits(finished, result_of, in_store, image_file):
+    levels = np.random.default_rng(0).integers(0, 256, (8, 16, 16)).astype(np.uint16)
+    same = [
+        result_of("evaluate", finished.id, "--data", image_file(name, images=images), *in_store)["nll"]
+        for name, images in (("8.npz", levels.astype(np.uint8)), ("16.npz", levels))
+    ]
+    assert same[0] == pytest.approx(same[1], rel=1e-4)
+
+
 def test_evaluate_uses_the_validation_part_where_there_is_one(finished, result_of, in_store, image_file):
     parts = np.array(["train"] * 5 + ["validation"] * 3)
     assert result_of("evaluate", finished.id, "--data", image_file(split=parts), *in_store)["n"] == 3
@@ -259,8 +292,11 @@ def test_nothing_is_written_over_a_file_of_the_store_or_over_the_images(
     weights, images = finished.path / directory.WEIGHTS, image_file()
     before = weights.read_bytes(), images.read_bytes()
     for command in (("predict", finished.id, images), ("export", finished.id), ("report", finished.id)):
-        assert "is a file of the store" in complaint_of(*command, "--out", weights, *in_store)
-    assert "holds the images themselves" in complaint_of("predict", finished.id, images, "--out", images, *in_store)
+        assert "is in what the store" in complaint_of(*command, "--out", weights, *in_store)
+        assert "is no plain file" in complaint_of(*command, "--out", tmp_path, *in_store)
+    folder = images.parent
+    for source, out in ((images, images), (folder, folder / "labels.csv")):
+        assert "among the images that are read" in complaint_of("predict", finished.id, source, "--out", out, *in_store)
     assert (weights.read_bytes(), images.read_bytes()) == before
 
 

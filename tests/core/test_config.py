@@ -71,6 +71,8 @@ def test_the_augmentation_shears_as_far_as_the_unlabelled_images_are_declared_to
 def test_of_a_group_of_settings_what_is_not_named_stays():
     augmentation = run_config(data="cards-b2", settings={"training.augmentation": {"scale": 0}}).training.augmentation
     assert (augmentation.scale, augmentation.shear) == (0, 20)
+    nested = run_config(data="cards-b2", settings={"training": {"augmentation": {"scale": 0}}}).training
+    assert nested.augmentation == augmentation and nested.epochs == run_config(data="cards-b2").training.epochs
 
 
 def test_the_user_overrules_the_angle_prior():

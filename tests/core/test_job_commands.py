@@ -100,6 +100,16 @@ def test_what_cannot_be_cancelled_or_resumed_is_a_sentence(command):
         assert missing in err and len(err.splitlines()) == 1
 
 
+def test_no_id_at_all_cancels_nothing(command, finished, store):
+    path = store.path(finished.id)
+    path.mkdir(parents=True)
+    (path / directory.CONFIG).write_text(finished.config.model_dump_json())
+    directory.write_status(path, directory.Status(state="running"))
+    code, _, err = command("cancel", "")
+    assert code == 2 and "is no job id" in err
+    assert not (path / directory.CANCEL).exists()
+
+
 def test_a_viewer_submits_nothing(command, tiny_options, store, monkeypatch):
     monkeypatch.setenv("SSRVAE_MODE", "viewer")
     code, _, err = command("train", *tiny_options, "--detach")

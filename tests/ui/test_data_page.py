@@ -193,6 +193,15 @@ def test_an_upload_is_taken_shown_and_split_by_group(open_data, store):
     assert len(list((store.root / "uploads").glob("*.npz"))) == 1
 
 
+def test_a_file_whose_every_image_has_a_label_is_taken_with_all_of_them(open_data, store):
+    kept = keep("mine.npz", some_images(labels=np.arange(24) % 3), store)
+    app = open_data(rule="labels")
+    app.selectbox(key="data-data").set_value(kept.id).run()
+    assert not app.exception and not app.error
+    assert app.selectbox(key="data-rule").value == "all"  # and not what the set before it was left at
+    assert "0 unlabelled" in said(app)
+
+
 def test_the_views_of_a_file_with_masks_can_be_looked_at(open_data, store):
     kept = keep("a.npz", some_images(masks=np.ones((24, 10, 10), bool)), store)
     app = open_data(data=kept.id, view="mask")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
+from ssrvae_core.config import UserError
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import JobQueue
 from tests.ui.conftest import copy_run, tiny_config
@@ -18,7 +20,7 @@ from tests.ui.ratio_stores import (
     open_film_page,
     ratio_config,
 )
-from ui import ratio_film
+from ui import ratio_film, training_film
 
 HOSTILE = ["<script>alert(1)</script>", "../../../etc/passwd", "0" * 5000 + "x", "", "__proto__", "nan", "-1e999"]
 POINTS = tuple((model, ratio, 0) for model in ("ss-vae", "ss-rvae") for ratio in (0.05, 0.1))
@@ -169,6 +171,34 @@ def test_predictions_that_cannot_be_read_cost_their_own_frame_alone(store_of):
     assert not app.exception
     assert broken.id in app.error[0].value
     assert len(film_data(app)["steps"]) == 6
+
+
+def test_a_broken_run_costs_its_own_frame_alone(store_of):
+    store = store_of(POINTS)
+    broken = store.find(ratio_config(*POINTS[0]))
+    (broken.path / "config.json").write_text("{")
+    app = open_film_page("ratio")
+    assert not app.exception and not app.error
+    assert f"Run {broken.id} cannot be read" in said(app)
+    assert len(film_data(app)["steps"]) > 2
+
+
+def test_a_film_in_which_a_run_was_deleted_is_a_sentence(trained, tmp_path, monkeypatch):
+    store = RunStore(tmp_path / "store")
+    shutil.copytree(trained.root, store.root)
+    monkeypatch.setenv("SSRVAE_STORE", str(store.root))
+    runs = store.runs()
+    shutil.rmtree(runs[0].path)
+    with pytest.raises(UserError, match="reload the page"):
+        training_film.stamps_of(runs)
+
+
+def test_only_runs_on_the_same_images_stand_beside_each_other(trained, tmp_path):
+    first, *others = trained.runs()
+    store = RunStore(tmp_path)
+    moved = first.config.dataset.model_copy(update={"seed": 99})
+    elsewhere = copy_run(store, first, first.config.model_copy(update={"dataset": moved}))
+    assert training_film.beside(first, [first, *others, elsewhere]) == others
 
 
 def test_training_what_is_missing_queues_a_job_for_each_model_and_the_page_shows_them(store_of, monkeypatch):

@@ -13,9 +13,10 @@ from ssrvae_core.figures import Panel
 from ssrvae_core.runs.execute import train_run
 from tests.ui.conftest import TINY, TINY_POLAR
 from tests.ui.test_pages import said
+from ui import linking
 from ui.choices import resolve_several
 from ui.export import selection_fields
-from ui.linking import sound_zooms
+from ui.linking import Linked, sound_zooms
 from ui.selection import asked_ids, nearest
 
 
@@ -86,6 +87,15 @@ def test_several_names_come_from_the_address_in_their_own_order_and_strangers_fa
 def test_a_zoom_that_is_none_is_not_drawn(told):
     assert sound_zooms(told) == {}
     assert sound_zooms({"a": [[0, 1], [2.5, 3]], "b": [[float("nan"), 1], [0, 1]]}) == {"a": [[0, 1], [2.5, 3]]}
+
+
+def test_a_selection_is_of_its_own_images_and_forgotten_among_others(monkeypatch):
+    monkeypatch.setattr(linking.st, "session_state", {})
+    for view, images, left in (("a", "cards", [3]), ("b", "cards", [3]), ("b", "others", [])):
+        linked = Linked("page", view, images)
+        if view == "a":
+            linked.select(np.array([3]))
+        assert linked.ids.tolist() == left
 
 
 def test_typed_samples_are_selected_and_cleared_by_the_keyboard(make_store, open_page):

@@ -83,6 +83,19 @@ def test_two_hundred_runs_and_their_jobs_are_shown(make_store, open_overview):
     assert "5 more wait for their turn" in said(app) and "10 more are in the table" in said(app)
 
 
+def test_the_table_stands_still_while_runs_are_trained(make_store, open_overview):
+    store = make_store("two")
+    live = [
+        copy_run(store, store.runs()[0], tiny_config("ss-rvae", seed), state="running", validation=None)
+        for seed in (50, 51)
+    ]
+    seen = []
+    for one in live:  # each in turn ends an epoch
+        directory.write_status(one.path, one.status)
+        seen.append(open_overview().dataframe[0].value["Run"].tolist())
+    assert seen[0] == seen[1]
+
+
 def test_a_broken_job_is_a_sentence(make_store, open_overview):
     store = make_store("two")
     folder = store.root / "jobs" / "0123456789ab"
@@ -118,6 +131,7 @@ def test_deleting_takes_the_run_and_its_job_and_spares_what_is_under_way(make_st
     JobQueue(store).cancel(run.id)
     assert manage.delete([run], store) == "Deleted 1 run."
     assert [left.id for left in store.runs()] == [other.id] and not JobQueue(store).list()
+    assert manage.delete([run, other], store) == "Deleted 1 run."  # somebody else had deleted the first
 
 
 def test_a_selected_run_can_be_taken_away_or_deleted(make_store, open_overview, monkeypatch):

@@ -257,6 +257,16 @@ def test_no_model_is_a_sentence(make_store, open_train):
     assert not app.exception and "No model is chosen" in app.error[0].value
 
 
+def test_without_a_model_a_changed_setting_is_kept_for_the_next(make_store, open_train):
+    make_store("empty")
+    app = open_train()
+    next(field for field in app.number_input if field.label == "Epochs").set_value(5).run()
+    app.multiselect[0].set_value([]).run()
+    assert not app.exception and "No model is chosen" in app.error[0].value
+    app.multiselect[0].set_value(["ss-rvae"]).run()
+    assert next(field for field in app.number_input if field.label == "Epochs").value == 5
+
+
 def test_another_preset_takes_its_data_and_settings_along(make_store, open_train):
     make_store("empty")
     app = open_train()

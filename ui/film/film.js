@@ -175,10 +175,11 @@ function widthOf(root) {
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".film");
   Object.assign(root, { offers: data.offers, picture: data.picture });
-  const watch = new ResizeObserver(() => {
+  root.watch?.disconnect(); // this is called again whenever the data change, and what it returns only at the very end
+  const watch = (root.watch = new ResizeObserver(() => {
     if (root.clientWidth && widthOf(root) !== data.width) setStateValue("width", widthOf(root));
     else root.resized?.();
-  });
+  }));
   watch.observe(root);
   const fits = !root.clientWidth || widthOf(root) === data.width;
   if (fits && root.dataset.token !== data.token) {

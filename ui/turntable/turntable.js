@@ -190,6 +190,7 @@ export default function ({ parentElement, data, setStateValue }) {
     clearInterval(root.playing);
     root.playing = null;
     button.textContent = "Play";
+    find(".verdict").setAttribute("aria-live", "polite");
   };
   stop();
   button.onclick = () => {
@@ -199,6 +200,7 @@ export default function ({ parentElement, data, setStateValue }) {
       return;
     }
     button.textContent = "Stop";
+    find(".verdict").setAttribute("aria-live", "off"); // it would be read ten times a second
     root.playing = setInterval(() => {
       if (!root.isConnected) return stop();
       slider.value = slider.value === slider.max ? slider.min : Number(slider.value) + step;

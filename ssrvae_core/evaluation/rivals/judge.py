@@ -27,7 +27,7 @@ class Judged:
     predictions : Predictions
         Of the validation images; without latents, angles and likelihoods, which a rival does not have.
     validation : dict
-        JSON-ready: what :func:`ssrvae_core.evaluation.summary` gives, and ``flip_rate``.
+        JSON-ready: what :func:`ssrvae_core.evaluation.metrics.summary` gives, and ``flip_rate``.
     parameters : dict
         What the rival chose, and how.
     fit_seconds, predict_seconds : float
@@ -57,7 +57,7 @@ def judge(
     device : str
         See :func:`ssrvae_core.training.device.choose_device`; for the networks.
     symmetry : mapping of str to int
-        Order of rotational symmetry by class name, see :data:`ssrvae_core.evaluation.SYMMETRY_ORDERS`.
+        Order of rotational symmetry by class name, see :data:`ssrvae_core.evaluation.angles.SYMMETRY_ORDERS`.
     """
     began = time.perf_counter()
     fitted = rival(data, seed, device)

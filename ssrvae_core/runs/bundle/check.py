@@ -40,6 +40,9 @@ LARGEST: dict[str, int] = {
 }
 """The files of a run that is shared, and the most bytes of each."""
 
+SCORES = ("n", "accuracy", "balanced_accuracy", "ece", "nll", "silhouette", "flip_rate")
+"""The evaluation's plain numbers."""
+
 OPTIONAL = {directory.SNAPSHOTS, directory.MANIFOLD}
 
 MAX_LAYERS = 32
@@ -160,13 +163,13 @@ def _check_evaluation(
     what, k = f"the evaluation in {directory.STATUS}", len(names)
     if values is None:
         raise Refusal(f"{what} is missing")
-    for name in ("accuracy", "balanced_accuracy", "ece", "nll", "silhouette", "flip_rate"):
-        if values.get(name) is not None and not is_number(values[name]):
-            raise Refusal(f"{what} has a '{name}' that is no number")
     labels = predictions["labels"]
     known = labels >= 0
+    _check_scores(values, judged=bool(known.any()), what=what)
+    if values["n"] != known.sum():
+        raise Refusal(f"{what} is of another number of images than have a label")
     support = np.bincount(labels[known], minlength=k)
-    accuracy, confusion, per_class = (values.get(name) for name in ("accuracy", "confusion", "per_class"))
+    accuracy, confusion, per_class = (values[name] for name in ("accuracy", "confusion", "per_class"))
     if not known.any():
         if accuracy is not None or confusion is not None or per_class is not None:
             raise Refusal(f"{what} judges images that have no label")
@@ -183,6 +186,30 @@ def _check_evaluation(
     )
     if not agree:
         raise Refusal(f"the accuracy of {what} is not that of the run's predictions")
+
+
+def _check_scores(values: Mapping[str, Any], *, judged: bool, what: str) -> None:
+    """Check that every score is there, and of the kind that tables and figures take."""
+    lists = ("confusion", "per_class", "accuracy_by_angle", "angle", "probe_r2")
+    if missing := [name for name in (*SCORES, *lists) if name not in values]:
+        raise Refusal(f"{what} lacks '{missing[0]}'")
+    may_be_none = {"silhouette"} if judged else {"silhouette", "accuracy", "balanced_accuracy", "ece", "nll"}
+    for name in SCORES:
+        if not is_number(values[name]) and not (values[name] is None and name in may_be_none):
+            raise Refusal(f"{what} has a '{name}' that is no number")
+    bins = values["accuracy_by_angle"]
+    if bins is not None and not (isinstance(bins, list) and all(_is_bin(row) for row in bins)):
+        raise Refusal(f"the accuracy by angle of {what} is no list of bins")
+    for name in ("angle", "probe_r2"):
+        if values[name] is not None and not isinstance(values[name], dict):
+            raise Refusal(f"'{name}' of {what} is no set of numbers")
+
+
+def _is_bin(row: Any) -> bool:
+    """Whether this is an accuracy in a bin of the angle; that of an empty bin is None."""
+    if not isinstance(row, dict) or row.keys() != {"low_deg", "high_deg", "n", "accuracy"}:
+        return False
+    return all(is_number(value) or (value is None and name == "accuracy") for name, value in row.items())
 
 
 def _counts(confusion: Any, k: int) -> bool:

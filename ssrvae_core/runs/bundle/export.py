@@ -15,8 +15,8 @@ import numpy as np
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.bundle import manifest
-from ssrvae_core.runs.bundle.archive import Refusal, write
-from ssrvae_core.runs.bundle.arrays import FACTOR, pack
+from ssrvae_core.runs.bundle.archive import MAX_BYTES, Refusal, write
+from ssrvae_core.runs.bundle.arrays import pack
 from ssrvae_core.runs.bundle.check import LICENCE, check_run, names_a_path
 from ssrvae_core.runs.bundle.documents import MAX_PATH, parse_object
 from ssrvae_core.runs.bundle.manifest import MANIFEST, MAX_RUNS, Files, Listed, Manifest, config_id
@@ -25,6 +25,8 @@ from ssrvae_core.runs.files import replacing, whole_lines
 from ssrvae_core.runs.store import Run
 
 _SPOOL = 2**26
+MANIFEST_ROOM = 2**24
+"""Bytes left for the manifest."""
 
 _DATA_LICENCES = {
     "cards": "The images are drawn by the program, under the MIT licence as the program itself.",
@@ -85,8 +87,12 @@ def export_bundle(runs: Sequence[Run], out: Path | BinaryIO) -> None:
 def _members(runs: dict[str, Run]) -> Iterator[tuple[str, bytes]]:
     """Yield the files of a bundle, the manifest last."""
     files: dict[str, Listed] = {}
+    room = MAX_BYTES - MANIFEST_ROOM
     for _, run in sorted(runs.items()):
         for name, content in sorted(_shared(run).items()):
+            room -= len(content)
+            if room < 0:
+                raise UserError(f"The bundle would hold more than {MAX_BYTES >> 20} MB; export fewer runs at a time.")
             files[f"{run.id}/{name}"] = manifest.listed(content)
             yield f"{run.id}/{name}", content
     yield MANIFEST, (Manifest(version=manifest.VERSION, files=files).model_dump_json(indent=2) + "\n").encode()
@@ -149,9 +155,9 @@ def _without_place(config: Any) -> Any:
 
 
 def _predictions(run: Run) -> dict[str, np.ndarray]:
-    values = dict(vars(run.predictions()))
-    factors = values.pop("factors")
-    return values | {FACTOR + name: array for name, array in factors.items()}
+    predictions = run.predictions()
+    rows = {name: array for name, array in vars(predictions).items() if name != "factors"}
+    return rows | directory.factor_arrays(predictions)
 
 
 def _without_paths(value: Any) -> Any:
@@ -166,6 +172,10 @@ def _without_paths(value: Any) -> Any:
 def _note(run: Run) -> bytes:
     """Return the note a run came with, else one that says what follows from its data."""
     if (run.path / LICENCE).exists():
-        return (run.path / LICENCE).read_bytes()
+        try:
+            text = (run.path / LICENCE).read_text("utf-8-sig")  # with any system's line ends
+        except UnicodeDecodeError as error:
+            raise Refusal(f"its {LICENCE} is not UTF-8 text; save it as such") from error
+        return text.expandtabs().encode()
     data = _DATA_LICENCES.get(run.config.dataset.source, _OTHER_DATA)
     return _NOTE.format(id=run.id, data=data).encode()

@@ -85,7 +85,7 @@ def _opened(bundle: Path | bytes) -> Iterator[tuple[IO[bytes], str]]:
     if isinstance(bundle, bytes):
         yield io.BytesIO(bundle), "the bundle"
         return
-    if not bundle.is_file():
+    if not os.path.isfile(bundle):
         raise UserError(f"There is no bundle '{bundle}'; give a file that 'export' has written.")
     try:
         file = bundle.open("rb")

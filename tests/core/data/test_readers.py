@@ -116,7 +116,8 @@ def test_pixel_values_are_scaled_to_the_unit_interval_over_the_whole_set(tmp_pat
         (np.array([0, 51, 255], dtype=np.uint8), None),
         (np.array([0, 1, 1], dtype=np.uint8), (0, 1)),
         (np.array([7, 90, 3000], dtype=np.uint16), (0, 4095)),
-        (np.array([7, 90, 33000], dtype=np.uint16), None),
+        (np.array([7, 90, 30000], dtype=np.uint16), None),
+        (np.array([7, 90, 100], dtype=np.uint8), None),
         (np.array([False, True, True]), None),
     ],
 )

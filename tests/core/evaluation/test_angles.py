@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssrvae_core.evaluation import SYMMETRY_ORDERS, angle_error, angle_report
+from ssrvae_core.evaluation.angles import SYMMETRY_ORDERS, angle_error, angle_report
 
 TRUE = np.random.default_rng(0).uniform(-np.pi, np.pi, 50)
 

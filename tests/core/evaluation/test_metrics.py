@@ -7,8 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from ssrvae_core.evaluation import summary
-from ssrvae_core.evaluation.metrics import expected_calibration_error, probe_r2, silhouette
+from ssrvae_core.evaluation.metrics import expected_calibration_error, probe_r2, silhouette, summary
 
 NAMES = ("a", "b", "c")
 

@@ -58,6 +58,6 @@ def test_an_empty_matrix_is_drawn():
 
 
 def test_figures_drawn_apart_can_share_one_colour_scale():
-    figure = confusion_figure(COUNTS, NAMES, highest=2000)
-    assert figure.layout.coloraxis.cmax == 2000
+    figure = confusion_figure(COUNTS, NAMES, highest=4000)
+    assert figure.layout.coloraxis.cmax == 4000
     assert np.reshape(_numbers(figure).textfont.color, (3, 3))[0, 0] == "#FFFFFF"

@@ -5,34 +5,10 @@ import pytest
 
 from ssrvae_core.figures.curves import LOGARITHMIC, curve_at, position_axis, training_curves
 from ssrvae_core.figures.frames import Curve
-from ssrvae_core.figures.manifold import SEPARATOR, manifold_figure, manifold_picture, traversal_figure
-from ssrvae_core.figures.ratio import accuracy_against_ratio
+from ssrvae_core.figures.manifold import SEPARATOR, manifold_picture
 
 RATIOS = np.array([0.005, 0.05, 0.5])
 OURS = Curve("ss-rVAE", RATIOS, np.array([0.7, np.nan, 0.9]), np.array([0.6, np.nan, 0.8]), np.array([0.8, np.nan, 1]))
-FOREST = Curve("forest", RATIOS, np.array([0.3, 0.5, 0.8]), dashed=True)
-
-
-def test_a_clicked_point_tells_its_ratio_and_its_runs():
-    figure = accuracy_against_ratio([OURS, FOREST], run_ids={"ss-rVAE": [["a", "b"], [], ["c"]]}, untrained=[0.1])
-    lines = {trace.name: trace for trace in figure.data if trace.customdata is not None}
-    assert [list(point) for point in lines["ss-rVAE"].customdata] == [[0.005, "a b"], [0.05, ""], [0.5, "c"]]
-    assert "2 runs" in lines["ss-rVAE"].text[0] and "0.600 to 0.800" in lines["ss-rVAE"].text[0]
-    hollow = lines["Not trained yet"]
-    assert hollow.marker.symbol == "circle-open" and list(hollow.x) == [0.1]
-    assert hollow.y[0] == figure.layout.yaxis.range[0]
-
-
-def test_ratios_are_spread_by_their_logarithm_and_rivals_are_dashed():
-    figure = accuracy_against_ratio([OURS, FOREST])
-    assert figure.layout.xaxis.type == "log"
-    assert 10 ** figure.layout.xaxis.range[0] < 0.005 and 10 ** figure.layout.xaxis.range[1] > 0.5
-    assert {t.name: t.line.dash for t in figure.data if t.name} == {"ss-rVAE": "solid", "forest": "dash"}
-    assert "ss-rVAE from 0.700 at 0.005 to 0.900 at 0.5" in figure.layout.meta["alt"]
-
-
-def test_the_figure_is_drawn_before_anything_is_trained():
-    assert "no run yet" in accuracy_against_ratio([], untrained=[0.01, 0.1]).layout.meta["alt"]
 
 
 def test_a_curve_is_followed_between_its_points_and_not_beyond():
@@ -69,17 +45,3 @@ def test_a_manifold_is_laid_out_row_by_row_with_thin_lines_between(channels, las
     assert (picture[5:, 12:] == 255).all() and (picture[:4, :5] == 0).all()
     assert (picture[4] == SEPARATOR).all() and (picture[:, 5] == SEPARATOR).all()
     np.testing.assert_array_equal(manifold_picture(np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)), picture)
-
-
-def test_the_outer_images_of_a_manifold_have_their_middles_at_the_bounds():
-    figure = manifold_figure(np.zeros((2, 3, 3, 1, 4, 4)), ("a", "b"), [((-2, 2), (-1, 3)), ((0, 1), (0, 1))])
-    assert figure.layout.xaxis.range == (-3, 3) and figure.layout.yaxis.range == (-2, 4)
-    assert figure.layout.images[0].y == 4 and figure.layout.images[0].sizex == 6
-    assert [a.text for a in figure.layout.annotations] == ["<b>a</b>", "<b>b</b>"]
-
-
-def test_a_traversal_names_its_classes_and_steps():
-    figure = traversal_figure(np.zeros((2, 5, 1, 4, 4)), ("a", "b"), extent=2, dim=1)
-    assert figure.layout.yaxis.ticktext == ("a", "b")
-    assert figure.layout.xaxis.ticktext == ("-2", "-1", "0", "1", "2")
-    assert figure.layout.xaxis.title.text == "z2"

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 
 from ssrvae_core.figures import confusion_figure
-from ssrvae_core.figures.manifold import manifold_figure
 from ssrvae_core.figures.names import BESIDE_CELLS, LONGEST, short_names
 
 LONG = ("x" * 110, "hearts")
@@ -31,5 +30,3 @@ def test_a_figure_shows_short_names_and_says_whole_ones_on_hovering():
     confusion = confusion_figure(np.eye(2, dtype=int), LONG)
     assert max(map(len, confusion.layout.xaxis.ticktext)) == BESIDE_CELLS
     assert LONG[0] in confusion.data[1].hovertext[0]
-    title = manifold_figure(np.zeros((2, 3, 3, 1, 4, 4)), LONG, [((0, 1), (0, 1))] * 2).layout.annotations[0]
-    assert len(title.text) < 30 and title.hovertext == LONG[0]

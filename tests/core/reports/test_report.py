@@ -71,7 +71,7 @@ def test_accuracy_against_rotation_is_shown_where_angles_are_known(own, finished
 def test_a_run_without_predictions_is_refused(finished, tmp_path):
     shutil.copytree(finished.path, tmp_path / finished.id)
     (tmp_path / finished.id / directory.VALIDATION).unlink()
-    with pytest.raises(UserError, match="has no predictions"):
+    with pytest.raises(UserError, match=r"has lost its validation.npz"):
         write_report([RunStore(tmp_path).get(finished.id)], tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
 

@@ -15,7 +15,7 @@ from ssrvae_core.cli import app
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.data.readers import file_dataset
 from ssrvae_core.runs import RunStore, Status, directory
-from ssrvae_core.runs.bundle import ImportReport, export_bundle, import_bundle, install
+from ssrvae_core.runs.bundle import ImportReport, export, export_bundle, import_bundle, install
 from ssrvae_core.runs.execute import train_run
 
 GOLDEN = Path(__file__).parents[2] / "data" / "bundle_v1.zip"
@@ -112,6 +112,30 @@ def test_the_note_its_sender_wrote_stays_with_a_run(own_images, store):
     (own_images.path / "licence-note.txt").write_text("CC BY 4.0, A. Author\n")
     import_bundle(exported(own_images), store)
     assert "A. Author" in contents(exported(store.get(own_images.id)))[f"{own_images.id}/licence-note.txt"].decode()
+
+
+def test_a_note_that_another_system_saved_is_shared_as_plain_lines(own_images):
+    note = own_images.path / "licence-note.txt"
+    note.write_bytes("\ufeffCC BY 4.0\r\n\tA. Author\r\n".encode())
+    shared = contents(exported(own_images))[f"{own_images.id}/licence-note.txt"]
+    assert [line.strip() for line in shared.decode().splitlines()] == ["CC BY 4.0", "A. Author"]
+    note.write_bytes("von Gr\xf6\xdfe".encode("latin-1"))
+    with pytest.raises(UserError, match=r"licence-note.txt is not UTF-8 text; save it as such"):
+        exported(own_images)
+
+
+def test_factors_of_any_name_come_through(own_images, store):
+    said = own_images.predictions()
+    factors = {name: np.arange(len(said), dtype=np.float32) for name in ("größe", "θ", "50%", "a/b")}
+    directory.write_predictions(own_images.path, replace(said, factors=factors))
+    import_bundle(exported(own_images), store)
+    assert store.get(own_images.id).predictions().factors.keys() == factors.keys()
+
+
+def test_what_no_import_would_take_for_its_size_is_not_exported(finished, monkeypatch):
+    monkeypatch.setattr(export, "MAX_BYTES", export.MANIFEST_ROOM + 1000)
+    with pytest.raises(UserError, match="export fewer runs at a time"):
+        exported(finished)
 
 
 def test_a_run_that_is_there_is_left_alone_and_reported(finished, store):

@@ -208,6 +208,26 @@ CONTENT = {
         with_json(STATUS, validation=json.loads(FILES[STATUS])["validation"] | {"confusion": [[1], [2, 3]]}),
         "does not count",
     ),
+    **{
+        f"status: evaluation with {change}": (
+            with_json(STATUS, validation=json.loads(FILES[STATUS])["validation"] | change),
+            reason,
+        )
+        for change, reason in (
+            ({"accuracy_by_angle": 5}, "no list of bins"),
+            ({"accuracy_by_angle": [{"low_deg": 0, "high_deg": 15, "n": 1}]}, "no list of bins"),
+            ({"flip_rate": None}, "'flip_rate' that is no number"),
+            ({"n": 3}, "another number of images"),
+            ({"probe_r2": [1]}, "no set of numbers"),
+        )
+    },
+    "status: half an evaluation": (
+        with_json(
+            STATUS,
+            validation={n: v for n, v in json.loads(FILES[STATUS])["validation"].items() if n != "nll"},
+        ),
+        "lacks 'nll'",
+    ),
     "status: text for a number": (
         with_json(STATUS, validation=json.loads(FILES[STATUS])["validation"] | {"ece": "0.1"}),
         "no number",

@@ -13,9 +13,10 @@ import pytest
 
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import directory
-from ssrvae_core.runs.cluster import place
+from ssrvae_core.runs.cluster import _collect, place
 from ssrvae_core.runs.files import locked
 from ssrvae_core.runs.sweep import SweepSpec, run_sweep, sweeps
+from ssrvae_core.runs.sweep_task import Task
 
 ROOT = Path(__file__).parents[3]
 
@@ -158,6 +159,38 @@ def test_a_result_is_placed_whole_and_replaces_what_was_begun(tmp_path):
 def test_a_run_that_is_trained_here_as_well_is_left_alone(tmp_path):
     path = tmp_path / "run"
     with locked(path / directory.LOCK, wait=False):
-        place(path, {directory.CONFIG: b"{}"})
+        assert not place(path, {directory.CONFIG: b"{}"})
     assert [file.name for file in path.iterdir()] == [directory.LOCK]
     assert list(tmp_path.iterdir()) == [path]
+
+
+class Returned:
+    """A future whose worker has answered."""
+
+    status = "finished"
+
+    def __init__(self, *answer):
+        self.answer = answer
+
+    def cancelled(self):
+        return False
+
+    def result(self):
+        return self.answer
+
+
+def test_what_failed_on_a_worker_leaves_the_checkpoint_that_is_here(store, tiny_config):
+    task = Task(tiny_config(), "cards", "ss-rvae")
+    path = store.path(task.id)
+    path.mkdir(parents=True)
+    (path / directory.CHECKPOINT).write_bytes(b"900 epochs")
+    event = _collect(0, Returned("failed", "It diverged.", {directory.CONFIG: b"{}"}), task, store, "tcp://there")
+    assert (event.state, event.error) == ("failed", "It diverged.")
+    assert (path / directory.CHECKPOINT).read_bytes() == b"900 epochs"
+
+
+def test_a_result_for_which_there_is_no_place_has_not_finished(store, tiny_config):
+    task = Task(tiny_config(), "cards", "ss-rvae")
+    with locked(store.path(task.id) / directory.LOCK, wait=False):
+        event = _collect(0, Returned("finished", None, {directory.CONFIG: b"{}"}), task, store, "tcp://there")
+    assert event.state == "failed" and "at work on it" in event.error

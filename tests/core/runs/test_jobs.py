@@ -475,6 +475,19 @@ def test_jobs_share_out_the_cores_and_take_turns_on_the_gpus(queue, tiny_config,
     environments = [environment for _, environment, _ in started]
     assert [environment["OMP_NUM_THREADS"] for environment in environments] == ["2"] * 4
     assert [environment["CUDA_VISIBLE_DEVICES"] for environment in environments] == ["4", "5", "4,5", "4"]
+    # A worker that starts the next dispatcher, as the last one was lost, does not hand its share on.
+    with monkeypatch.context() as worker:
+        for name, value in environments[0].items():
+            worker.setenv(name, value)
+        passed_on = dispatcher._outer()
+    assert passed_on["CUDA_VISIBLE_DEVICES"] == "4,5" and "OMP_NUM_THREADS" not in passed_on
+
+
+def test_a_job_computes_where_its_submitter_would(queue, tiny_config, monkeypatch):
+    for wish, device, expected in (("cpu", "auto", "cpu"), ("cpu", "mps", "mps"), ("auto", "auto", "auto")):
+        monkeypatch.setenv("SSRVAE_DEVICE", wish)
+        job = queue.submit(config=tiny_config(seed=len(queue.list())), device=device)
+        assert files.read_task(job.path).device == expected
 
 
 # Sweeps.

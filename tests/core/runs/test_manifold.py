@@ -37,5 +37,5 @@ def test_a_missing_or_damaged_manifold_is_made_again(own, finished, damage):
 def test_a_run_without_a_model_says_so(own):
     for name in (directory.MANIFOLD, directory.WEIGHTS):
         (own.path / name).unlink()
-    with pytest.raises(UserError, match="no trained model"):
+    with pytest.raises(UserError, match=r"has lost its model.safetensors"):
         manifold(own)

@@ -185,7 +185,7 @@ def test_metrics_skip_the_line_being_written_and_truncate_to_an_epoch(store, add
 
 def test_predictions_and_snapshots_read_back_equal(store, add_run):
     rng = np.random.default_rng(0)
-    path = add_run()
+    path = add_run(state="finished")
     rows = [rng.random(shape, dtype=np.float32) for shape in [(5, 3), (5, 2), (5, 2), (5,), (5,), (5,)]]
     said = Predictions(np.arange(5), np.zeros(5, int), *rows, factors={"angle": rng.random(5, dtype=np.float32)})
     directory.write_predictions(path, said)
@@ -210,6 +210,11 @@ def test_an_unfinished_run_says_that_it_has_no_predictions_and_no_model(store, a
         run.predictions()
     with pytest.raises(UserError, match="no trained model: it is interrupted"):
         run.model()
+    for name in (directory.VALIDATION, directory.WEIGHTS):  # which come before the evaluation
+        (path / name).touch()
+    for ask in (run.predictions, run.model):
+        with pytest.raises(UserError, match="it is interrupted"):
+            ask()
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 torn"])
