@@ -1,4 +1,4 @@
-"""Measure the seconds of listing a store of many runs, and of exporting and importing a bundle.
+"""Measure the seconds of reading and listing a store of many runs, and of exporting and importing a bundle.
 
 Usage: ``python benchmarks/store.py --store DIR [--runs 1000] [--bundled 16] [--repeats 5]``
 
@@ -29,6 +29,13 @@ def command(*arguments: object) -> float:
     return time.perf_counter() - began
 
 
+def reads(store: RunStore) -> float:
+    """Seconds of reading every run of a store, as the dashboard and the commands do."""
+    began = time.perf_counter()
+    store.runs()
+    return time.perf_counter() - began
+
+
 def many(run: Run, count: int, store: RunStore) -> None:
     """Fill a store with copies of a run under other seeds."""
     for seed in range(count):
@@ -53,8 +60,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         crowd = RunStore(Path(folder) / "crowd")
         many(finished[0], arguments.runs, crowd)
+        reading = [reads(crowd) for _ in range(arguments.repeats)]
+        report(what="read", runs=len(crowd.runs()), seconds=spread(reading))
         listing = [command("list", "--store", crowd.root) for _ in range(arguments.repeats)]
-        report(what="list", runs=len(crowd.runs()), seconds=spread(listing))
+        report(what="list, with start-up and table", runs=arguments.runs, seconds=spread(listing))
 
         bundle, ids = Path(folder) / "bundle.zip", [run.id for run in finished[: arguments.bundled]]
         exporting = command("export", *ids, "--out", bundle, "--store", arguments.store.resolve())

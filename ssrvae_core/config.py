@@ -169,7 +169,7 @@ _SOURCE: dict[str, Any] = {
 PRESETS: dict[str, Preset] = {
     "fast": Preset(training=TrainingConfig(epochs=8, starts=3)),
     "teaching": Preset(
-        training=TrainingConfig(epochs=8, batch_size=64, min_steps=25),
+        training=TrainingConfig(epochs=6, batch_size=32, min_steps=50, learning_rate=3e-3),
         data="cards-teaching",
         settings={"model.radii": 14, "model.angles": 48},
     ),

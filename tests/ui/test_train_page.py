@@ -160,7 +160,7 @@ def test_the_form_says_how_long_it_will_take_and_on_what_ground(make_store, open
     make_store("empty")
     app = open_train()
     assert not app.exception and not app.error
-    assert "160 labelled and 1,440 unlabelled images, 8 epochs, about" in said(app)
+    assert "160 labelled and 1,440 unlabelled images, 6 epochs, about" in said(app)
     assert "by a benchmark on two cores" in said(app)
 
 
