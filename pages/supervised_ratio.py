@@ -57,13 +57,13 @@ film = ratio_film.film_of(family, rivals, seed)
 untrained = ratio_film.untrained(film)
 lacking = {ratio: ratios.missing(family, ratio, seed) for ratio in {*family.ratios, *untrained}}
 wanted = {config.run_id for configs in lacking.values() for config in configs}
-for lost in broken:
-    if lost.id in wanted:
-        st.warning(complaint(lost))
 asked_for = {ratio: ratio_film.works_of(store(), configs) for ratio, configs in lacking.items()}
 works = [work for of_step in asked_for.values() for work in of_step]
 live = [work.id for work in works if work.live]
 with st.container():  # also where it is empty: a film that changes its place on the page would start anew
+    for lost in broken:
+        if lost.id in wanted:
+            st.warning(complaint(lost))
     if live:
         ratio_film.progress(store(), [config for configs in lacking.values() for config in configs], live)
     else:

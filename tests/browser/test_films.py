@@ -16,7 +16,7 @@ from tests.browser.shared import PATIENCE
 from tests.ui.conftest import tiny_config
 from tests.ui.ratio_stores import make_ratio_store
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("another browser")]
 POINTS = [(model, ratio, 0) for model in ("ss-vae", "ss-rvae") for ratio in (0.05, 0.1, 0.5)]
 FILM = ".film[data-shown]"
 CONTENT = """() => {
