@@ -14,11 +14,12 @@ help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/installed  ## train a small sweep (the first time only), print a table, start the dashboard
+	@$(BIN)/python -m ui.serve $(ADDRESS) $(PORT) --check
 	@$(BIN)/python -m ssrvae_core demo
 	@$(MAKE) --no-print-directory serve
 
 serve: .venv/installed  ## start the dashboard; MODE=viewer lets visitors look and change nothing
-	@SSRVAE_MODE=$(MODE) $(BIN)/python -m streamlit run app.py --server.address $(ADDRESS) --server.port $(PORT)
+	@SSRVAE_MODE=$(MODE) $(BIN)/python -m ui.serve $(ADDRESS) $(PORT)
 
 # One thread a worker, as workers with all cores each would get in each other's way; and three of them also on two cores,
 # as half of the time of browsers and jobs is waiting.

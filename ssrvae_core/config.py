@@ -253,7 +253,9 @@ def describe(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "the configuration"
     what = first["msg"].removeprefix("Value error, ")
-    return f"{where} is not valid: {what[:1].lower() + what[1:]} (got {first['input']!r})."
+    given = first["input"]
+    got = "" if isinstance(given, dict | bytes) else f" (got {given!r})"  # a whole part of it says nothing
+    return f"{where} is not valid: {what[:1].lower() + what[1:]}{got}."
 
 
 def choose(kind: str, registry: Mapping[str, T], name: str) -> T:

@@ -82,7 +82,10 @@ def file_as_seen_by(run: Run, data: str) -> DatasetConfig:
 def _image_file(data: str) -> Path:
     path = located(data)
     if path is None:
-        raise UserError(f"There is no file '{data}'; the named data sets, for 'train', are {', '.join(DATASETS)}.")
+        named = ", ".join(DATASETS)
+        raise UserError(
+            f"There is no file '{data}'; give a file or a folder, or where a data set is taken, one of {named}."
+        )
     return path.resolve()
 
 

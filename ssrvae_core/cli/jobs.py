@@ -34,7 +34,7 @@ def jobs(
     queue = JobQueue(RunStore(store))
     if limit is not None:
         queue.set_limit(limit or None)
-        say(f"At most {queue.limit} jobs run at a time.")
+        say(f"At most {queue.limit} {'job runs' if queue.limit == 1 else 'jobs run'} at a time.")
     if job_id is not None:
         _show(queue.get(job_id), as_json)
         return

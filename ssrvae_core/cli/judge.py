@@ -74,7 +74,8 @@ def predict(
         image_set = load(chosen)
         predictions = ask(model, image_set)
     write_table(out, predictions, run.class_names, image_set.names)
-    print(f"Wrote the predictions of {len(image_set)} images to {out}.")
+    n = len(image_set)
+    print(f"Wrote the predictions of {n} {'image' if n == 1 else 'images'} to {out}.")
     if as_json:
         print_json({"id": run.id, "images": len(image_set), "out": str(out)})
 
@@ -87,6 +88,12 @@ def _as_the_run_labels(images: ImageSet, run: Run, data: str) -> ImageSet:
     if not chosen.any():
         raise UserError(f"No image of {data} has a label to judge by; use 'predict' for images without labels.")
     images = images.take(np.flatnonzero(chosen))
+    unnamed = images.class_names == tuple(map(str, range(images.n_classes)))
+    if unnamed and not set(images.class_names) & set(run.class_names) and images.n_classes <= len(run.class_names):
+        say(
+            f"{data} does not name its classes; they are taken in the order of the run's: {', '.join(run.class_names)}."
+        )
+        return replace(images, class_names=run.class_names)
     if unknown := [name for name in images.class_names if name not in run.class_names]:
         raise UserError(
             f"{data} has the class '{unknown[0]}', which run {run.id} does not know; "

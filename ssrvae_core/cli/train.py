@@ -20,6 +20,7 @@ from ssrvae_core.cli.console import (
     print_json,
     print_submitted,
     print_table,
+    say,
     summary_row,
 )
 from ssrvae_core.cli.sweeps import complain, run_shown
@@ -113,7 +114,8 @@ def train(
         task = progress.add_task(config.model.name, total=config.training.epochs, news="")
         run = _train(config, RunStore(store), device, time_limit, progress, task)
     status = run.status
-    print(f"Run {run.id} is {status.state} after {status.epoch} epochs and {status.seconds:.0f} s, in {run.path}.")
+    done = f"{status.epoch} {'epoch' if status.epoch == 1 else 'epochs'}"
+    print(f"Run {run.id} is {status.state} after {done} and {status.seconds:.0f} s, in {run.path}.")
     if status.validation is not None:
         print_evaluation(status.validation, run.class_names)
     elif status.state != "finished":
@@ -138,5 +140,7 @@ def _train(
         bound = epoch.elbo_unlabelled or epoch.elbo_labelled  # the first is 0 where every image has a label
         news = f"loss {-bound:.1f}  accuracy {accuracy}"
         progress.update(task, completed=epoch.epoch, news=news)
+        if progress.disable:  # into a log, a line an epoch
+            say(f"epoch {epoch.epoch}/{config.training.epochs}  {news}")
 
     return train_run(config, store, device=device, time_limit=time_limit, on_epoch=advance)

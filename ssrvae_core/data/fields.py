@@ -212,8 +212,11 @@ def _integers(fields: Mapping[str, np.ndarray], name: str, n: int, path: Path) -
         return None
     values = fields[name]
     _check_length(name, values, n, path)
+    if values.dtype.kind == "f" and np.isfinite(values).all() and (values == np.round(values)).all():
+        values = values.astype(np.int64)  # as other programs save whole numbers
     if values.dtype.kind not in "iu":
-        raise UserError(f"The field '{name}' of {path} has the type {values.dtype}; store it as integers.")
+        names = ", and the names of the classes as 'class_names'" if name == "labels" else ""
+        raise UserError(f"The field '{name}' of {path} has the type {values.dtype}; store it as integers{names}.")
     return values.astype(np.int64)
 
 

@@ -97,7 +97,10 @@ def _table_labels(table: Path, files: Sequence[Path]) -> list[str]:
     with readable(table, "a table of labels", csv.Error), table.open(newline="", encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
     if not rows or not {"file", "label"} <= rows[0].keys():
-        raise UserError(f"{table} needs a first line 'file,label' and a line for every labelled picture.")
+        found = f"'{','.join(rows[0])}'" if rows else "no second line"
+        raise UserError(
+            f"{table} needs a first line 'file,label' and a line for every labelled picture, but has {found}."
+        )
     labels: dict[Path, str] = {}
     known = set(files)
     for line, row in enumerate(rows, start=2):

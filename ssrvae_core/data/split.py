@@ -63,10 +63,15 @@ def split(images: ImageSet, config: SplitConfig) -> Split:
 
 
 def _check_labels(images: ImageSet) -> None:
+    if not images.n_classes:
+        raise UserError(
+            "No image of the data set has a label; store labels of at least two classes, as 'labels' beside the images"
+            " (npz, HDF5), in a labels.csv beside the pictures, or as one folder a class."
+        )
     if images.n_classes < 2:
         names = f" ('{images.class_names[0]}')" if images.class_names else ""
         raise UserError(
-            f"The data set's labels have {images.n_classes or 'no'} class{names}, but a classifier needs at least two;"
+            f"The data set's labels have {images.n_classes} class{names}, but a classifier needs at least two;"
             " label images of another class."
         )
     wrong = np.flatnonzero((images.labels < UNLABELLED) | (images.labels >= images.n_classes))

@@ -174,7 +174,7 @@ class JobQueue:
         Raises
         ------
         UserError
-            If it is finished, there is no such job or run, or this is a viewer.
+            If it is finished or still stopping, there is no such job or run, or this is a viewer.
         """
         require_editor()
         job_id, run = self._job_or_run(job_id)
@@ -184,6 +184,8 @@ class JobQueue:
             return self.submit(config=run.config)
         path = self.root / job_id
         with self._writing(), _unless_at_work(path) as (idle, record):
+            if not idle and (path / files.CANCEL).exists():
+                raise UserError(f"Job {job_id} is still stopping; resume it when 'jobs' shows it as cancelled.")
             if idle and record is not None and record.state == "finished":
                 raise UserError(f"Job {job_id} is finished, so there is nothing to resume.")
             if idle and record is not None and record.state != "queued":

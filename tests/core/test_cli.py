@@ -26,8 +26,8 @@ def image_file(tmp_path):
 
     def write(name="images.npz", side=16, class_names=("clubs", "hearts"), **arrays):
         images = np.random.default_rng(0).random((8, side, side))
-        values = {"images": images, "labels": np.arange(8) % 2, "class_names": np.array(class_names)} | arrays
-        np.savez(tmp_path / name, **values)
+        values = {"images": images, "labels": np.arange(8) % 2} | arrays
+        np.savez(tmp_path / name, **values | ({} if class_names is None else {"class_names": np.array(class_names)}))
         return tmp_path / name
 
     return write
@@ -48,7 +48,7 @@ def test_train_returns_a_finished_run_at_once(finished, result_of, tiny_options,
 def test_a_time_limit_is_no_error_and_says_how_to_go_on(run_cli, tiny_options, tmp_path):
     code, out, _ = run_cli("train", *tiny_options, "--time-limit", 0, "--store", tmp_path)
     assert code == 0
-    assert "is interrupted after 1 epochs" in out
+    assert "is interrupted after 1 epoch and" in out
     assert "goes on" in out
 
 
@@ -162,6 +162,15 @@ def test_evaluate_judges_other_images_by_the_name_of_their_class(finished, resul
     result = result_of("evaluate", finished.id, "--data", image_file(), *in_store)
     rows = [sum(row) for row in result["confusion"]]
     assert dict(zip(finished.class_names, rows, strict=True)) == {"hearts": 4, "spades": 0, "diamonds": 0, "clubs": 4}
+
+
+def test_a_file_that_does_not_name_its_classes_has_the_run_s(finished, run_cli, result_of, in_store, image_file):
+    path = image_file("full.npz", class_names=None)
+    said = run_cli("evaluate", finished.id, "--data", path, *in_store)
+    assert said[0] == 0 and "does not name its classes" in said[2]
+    named = image_file("named.npz", class_names=finished.class_names)
+    same = [result_of("evaluate", finished.id, "--data", file, *in_store)["nll"] for file in (path, named)]
+    assert same[0] == same[1]
 
 
 def test_evaluate_sees_a_named_data_set_as_the_run_sees_its_own(result_of, tiny_options, monkeypatch, tmp_path):

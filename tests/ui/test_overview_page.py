@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -16,7 +18,7 @@ from ssrvae_core.runs import jobs as job_files
 from ssrvae_core.runs.jobs import JobQueue
 from tests.ui.conftest import APP, copy_run, tiny_config
 from tests.ui.test_pages import said
-from ui import manage
+from ui import manage, serve
 from ui.jobs import all_work, progress_text
 from ui.uploads import keep
 
@@ -182,6 +184,24 @@ def test_make_serve_takes_the_mode_from_its_argument_else_from_the_environment()
     assert "SSRVAE_MODE=editor" in command()
     assert "SSRVAE_MODE=viewer" in command("MODE=viewer")
     assert "SSRVAE_MODE=viewer" in command(mode="viewer")
+
+
+@pytest.mark.parametrize(
+    ("port", "mode", "sentence"),
+    [
+        ("70000", "editor", "PORT is '70000'; give a number from 1 to 65535"),
+        ("web", "editor", "PORT is 'web'; give a number"),
+        ("8502", "vewer", "SSRVAE_MODE is 'vewer'"),
+        ("taken", "editor", "name another port, such as PORT="),
+    ],
+)
+def test_a_server_that_could_not_be_reached_is_not_started(port, mode, sentence, monkeypatch):
+    monkeypatch.setenv("SSRVAE_MODE", mode)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(UserError, match=re.escape(sentence)):
+            serve.check("127.0.0.1", str(taken.getsockname()[1]) if port == "taken" else port)
 
 
 def test_what_runs_stands_before_what_waits_and_what_stopped(make_store, open_overview):

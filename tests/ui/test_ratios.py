@@ -40,7 +40,7 @@ def test_another_data_set_or_training_is_another_family_and_its_label_says_so():
     )
     assert len(found) == 3
     labels = list(ratios.family_labels(found).values())
-    assert labels == ["cards-teaching \u00b7 epochs 8", "cards-teaching \u00b7 epochs 3", "digits"]
+    assert labels == ["cards-teaching \u00b7 epochs 6", "cards-teaching \u00b7 epochs 3", "digits"]
 
 
 def test_of_a_model_with_two_settings_of_its_own_the_more_frequent_stays():

@@ -50,7 +50,7 @@ def refused(path, *words):
         ({"labels": np.array([0, 1, 0, 1, 2, 1])}, ["'labels'", "label 2", "image 4"]),
         ({"labels": np.array([0, 1, -2, 1, 0, 1])}, ["'labels'", "label -2", "image 2"]),
         ({"labels": np.zeros(5, int)}, ["'labels'", "(5,)", "6 images"]),
-        ({"labels": np.zeros(6)}, ["'labels'", "float64", "integers"]),
+        ({"labels": np.full(6, 0.5)}, ["'labels'", "float64", "integers"]),
         ({"labels": np.array([0, 1, None] * 2, dtype=object)}, ["'labels'", "Python objects"]),
         ({"class_names": np.array(["a", "a"])}, ["'class_names'", "twice"]),
         ({"class_names": np.array(["a", "b" * 101])}, ["'class_names'", "class 1", "bbb...", "101", "1 to 100"]),

@@ -283,3 +283,8 @@ def test_a_view_without_masks_or_with_an_empty_one_is_one_sentence(tmp_path, fie
     del fields["masks"]
     with pytest.raises(UserError, match=f"has no masks, so it has no view '{view}'"):
         load(file_dataset(write(tmp_path / "a.npz", fields), view))
+
+
+def test_whole_numbers_that_were_saved_as_floats_are_labels(tmp_path, fields):
+    path = write(tmp_path / "a.npz", fields | {"labels": fields["labels"].astype(float)})
+    assert read_images(path).labels.tolist() == fields["labels"].tolist()

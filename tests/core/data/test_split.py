@@ -143,7 +143,11 @@ def test_the_tem_particles_split_by_micrograph(view):
     ("images", "config", "sentence"),
     [
         (image_set([0] * 8), {}, "labels have 1 class"),
-        (ImageSet(np.zeros((4, 1, 8, 8)), np.full(4, -1), np.arange(4), ()), {}, "labels have no class"),
+        (
+            ImageSet(np.zeros((4, 1, 8, 8)), np.full(4, -1), np.arange(4), ()),
+            {},
+            "No image of the data set has a label; store labels",
+        ),
         (image_set([0] * 8 + [2] * 8), {}, "Class 'b' has no labelled image"),
         (image_set([0] * 8 + [1]), {}, "Class 'b' has 1 labelled image,"),
         (image_set([0, 1] * 8), {"labels_per_class": 7}, "7 labels a class are asked for, but class 'a' has 6"),

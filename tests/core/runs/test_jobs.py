@@ -281,6 +281,15 @@ def test_a_run_that_was_no_job_is_resumed_as_one(queue, finished):
         queue.resume(run.id)
 
 
+def test_a_job_that_is_still_stopping_is_not_resumed(queue, tiny_config):
+    job = queue.submit(config=tiny_config())
+    with locked(job.path / files.LOCK, wait=False):  # a worker has it in hand
+        files.write_record(job.path, files.read_record(job.path).model_copy(update={"state": "running"}))
+        queue.cancel(job.id)
+        with pytest.raises(UserError, match="is still stopping; resume it when"):
+            queue.resume(job.id)
+
+
 def test_a_removed_job_leaves_its_run(queue, finished):
     job = do(queue, queue.submit(config=finished.config))
     with locked(lock_of(job), wait=False):

@@ -1,0 +1,58 @@
+"""Start the dashboard: ``python -m ui.serve ADDRESS PORT [--check]``; what does not fit is said before it starts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+from ssrvae_core.config import UserError
+from ssrvae_core.runs.mode import is_viewer
+
+APP = Path(__file__).parents[1] / "app.py"
+LAST_PORT = 65535
+
+
+def check(address: str, port: str) -> None:
+    """Refuse a mode, an address or a port that the dashboard cannot be served with.
+
+    Raises
+    ------
+    UserError
+        In a sentence that names the argument of ``make``.
+    """
+    is_viewer()
+    if not port.isdecimal() or not 0 < int(port) <= LAST_PORT:
+        raise UserError(f"PORT is '{port}'; give a number from 1 to {LAST_PORT}, such as PORT=8502.")
+    try:
+        family, *_, place = socket.getaddrinfo(address, int(port), type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was just left is free
+            probe.bind(place)
+    except OSError as error:
+        raise UserError(
+            f"The dashboard cannot listen on {address}, port {port} ({error.strerror}); name another port, such as "
+            f"PORT={int(port) % LAST_PORT + 1}, or another ADDRESS."
+        ) from error
+
+
+def main() -> None:
+    """Check, and become the server."""
+    parser = argparse.ArgumentParser(description="Start the dashboard.")
+    parser.add_argument("address")
+    parser.add_argument("port")
+    parser.add_argument("--check", action="store_true", help="only say whether it could be started")
+    arguments = parser.parse_args()
+    try:
+        check(arguments.address, arguments.port)
+    except UserError as error:
+        sys.exit(f"Error: {error}")
+    if not arguments.check:
+        options = ["--server.address", arguments.address, "--server.port", arguments.port]
+        os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(APP), *options])
+
+
+if __name__ == "__main__":
+    main()
