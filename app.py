@@ -42,7 +42,7 @@ try:
     login.show_visitor()
     if not presentation.presenting():  # a sidebar with nothing in it is not there
         st.sidebar.caption("Runs are read from")
-        st.sidebar.code(str(store().root), language=None, wrap_lines=True)
+        st.sidebar.text(str(store().root))  # a code block would load 1.5 MB of highlighting into every page
     page.run()
 except UserError as error:
     st.error(str(error))
