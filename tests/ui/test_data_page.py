@@ -231,7 +231,7 @@ def test_a_file_without_labels_says_what_is_missing(open_data, store):
     kept = keep("a.npz", npz(images=np.random.default_rng(0).random((5, 10, 10))), store)
     app = open_data(data=kept.id)
     assert not app.exception
-    assert "a classifier needs at least two" in app.error[0].value
+    assert "No image of the data set has a label" in app.error[0].value
     assert "a.npz" in app.error[0].value and str(store.root) not in app.error[0].value
 
 
