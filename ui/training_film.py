@@ -54,7 +54,7 @@ def truth(run: Run) -> tuple[np.ndarray, np.ndarray]:
     UserError
         If neither can be read.
     """
-    return judged_truth(run) if (run.path / directory.VALIDATION).exists() else _from_data(run.id, run)
+    return judged_truth(run) if run.status.state == "finished" else _from_data(run.id, run)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the classes of the images")
