@@ -26,6 +26,7 @@ def settle(page):
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
     expect(page.locator(".stPlotlyChart:not(:has(.main-svg))")).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator(".film:not([data-shown])")).to_have_count(0, timeout=PATIENCE)
     page.wait_for_timeout(1000)  # a chart grows into its place
 
 
