@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
@@ -177,19 +178,41 @@ def cancel(store: RunStore, work: Work) -> None:
         store.get(work.id).cancel()
 
 
+def act(refused: str, action: Callable[[], object]) -> None:
+    """Do what a button asks for, as its ``on_click``; where it is refused, keep the sentence in the session.
+
+    A page that finds something changed is drawn anew before it comes to its buttons, and forgets who was clicked; a
+    callback comes before all that.
+    """
+    st.session_state.pop(refused, None)
+    try:
+        action()
+    except UserError as error:
+        st.session_state[refused] = str(error)
+
+
 def buttons(store: RunStore, work: Work, page: str) -> None:
     """Show the button that suits its state: to cancel what is under way, to resume what stopped."""
     if is_viewer():
         return
+    refused = f"{page}-refused-{work.id}-{work.state}"
     if work.live:
-        label = "Stopping" if work.stopping else "Cancel"
-        if st.button(
-            label, key=f"{page}-cancel-{work.id}", icon=":material/stop_circle:", disabled=work.stopping
-        ) and attempt(lambda: cancel(store, work)):
-            st.rerun()
-    elif (
-        work.state in STOPPED
-        and st.button("Resume", key=f"{page}-resume-{work.id}", icon=":material/resume:", type="primary")
-        and attempt(lambda: JobQueue(store).resume(work.id))
-    ):
-        st.rerun()
+        st.button(
+            "Stopping" if work.stopping else "Cancel",
+            key=f"{page}-cancel-{work.id}",
+            icon=":material/stop_circle:",
+            disabled=work.stopping,
+            on_click=act,
+            args=(refused, partial(cancel, store, work)),
+        )
+    elif work.state in STOPPED:
+        st.button(
+            "Resume",
+            key=f"{page}-resume-{work.id}",
+            icon=":material/resume:",
+            type="primary",
+            on_click=act,
+            args=(refused, partial(JobQueue(store).resume, work.id)),
+        )
+    if sentence := st.session_state.get(refused):
+        st.error(sentence)

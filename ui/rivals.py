@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -19,6 +20,7 @@ from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.sweep_spec import SweepSpec
 from ui.entry import in_a_sentence
+from ui.jobs import act
 from ui.overview import LIVE
 
 
@@ -178,25 +180,18 @@ def offer(page: str, run: Run, store: RunStore, missing: Sequence[str]) -> None:
         if chosen and spec is None:
             _say_command(run.config, chosen)
             return
+        fit = None if spec is None else spec.model_dump(mode="json")
         st.button(
             "Fit the rivals",
             disabled=spec is None,
             icon=":material/play_arrow:",
-            on_click=_submit,
-            args=(store, spec, f"{page}-refused"),
+            on_click=act,
+            args=(f"{page}-refused", partial(JobQueue(store).submit, "sweep", spec=fit)),
         )
         if refused := st.session_state.pop(f"{page}-refused", None):
             st.error(refused)
     if spec is not None and (job := job_of(spec, store)) is not None:
         _watch(store, job)
-
-
-def _submit(store: RunStore, spec: SweepSpec, refused: str) -> None:
-    """Queue a sweep; where that is refused, keep the sentence for the page."""
-    try:
-        JobQueue(store).submit("sweep", spec=spec.model_dump(mode="json"))
-    except UserError as error:
-        st.session_state[refused] = str(error)
 
 
 def _say_command(config: RunConfig, chosen: Sequence[str]) -> None:

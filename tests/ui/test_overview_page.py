@@ -60,6 +60,27 @@ def test_what_waits_is_cancelled_and_what_was_cancelled_resumed(make_store, open
     assert JobQueue(store).get(job.id).state == "queued"
 
 
+def test_a_click_counts_on_a_page_that_is_drawn_anew_before_it_comes_to_its_buttons(make_store, open_overview):
+    def page():
+        import streamlit as st
+
+        from ui.jobs import all_work, buttons
+        from ui.runs import store
+
+        if st.session_state.pop("something changed", False):
+            st.rerun()
+        for work in all_work(store(), store().runs()):
+            if work.live:
+                buttons(store(), work, "test")
+
+    store = make_store("empty")
+    job = JobQueue(store).submit(config=tiny_config("ss-rvae", 9))
+    app = AppTest.from_function(page, default_timeout=60).run()
+    app.session_state["something changed"] = True
+    press(app, "Cancel")
+    assert JobQueue(store).get(job.id).state == "cancelled"
+
+
 def test_a_run_whose_terminal_is_gone_is_resumed_as_a_job_and_its_log_is_shown(make_store, open_overview):
     store = make_store("two")
     run = copy_run(store, store.runs()[0], tiny_config("ss-rvae", 9), state="interrupted", validation=None)
