@@ -109,7 +109,7 @@ def page_of(figure: go.Figure, *, dark: bool = False) -> str:
 
 def painted(figure: go.Figure) -> str:
     """Return a page that shows the film as the dashboard's pages do."""
-    scripts = (get_plotlyjs(), (ROOT / "ui/film/painter.js").read_text())
+    scripts = (get_plotlyjs(), (ROOT / "ui/markers.js").read_text(), (ROOT / "ui/film/painter.js").read_text())
     start = PAINTED.replace("FIGURE", figure.to_json()).replace("SHAPES", json.dumps(SHAPES))
     style = "<style>.painted {position: absolute; inset: 0; pointer-events: none}</style>"
     loaded = "".join(f"<script>{script}</script>" for script in scripts)

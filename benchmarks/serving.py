@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import ROOT
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_playwright
 
 PATIENCE = 60.0
 """Seconds a server may take to start, or a page to be whole."""
@@ -58,13 +59,31 @@ def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
     raise SystemExit("the dashboard's server did not start")
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the system's Chromium without a window."""
+CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu")
+
+
+def _chromium_path() -> str:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         raise SystemExit("this needs Chromium: apt-get install chromium")
+    return path
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start the system's Chromium without a window; its contexts begin with nothing and keep nothing."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=_chromium_path(), args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
+
+
+@contextmanager
+def visitor(size: ViewportSize) -> Iterator[BrowserContext]:
+    """Start the system's Chromium as somebody's own, which has nothing yet and keeps what it fetched."""
+    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=_chromium_path(), args=CHROMIUM_ARGUMENTS, viewport=size
+        )
+        yield context
+        context.close()

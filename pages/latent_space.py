@@ -8,7 +8,7 @@ import streamlit as st
 from ssrvae_core.config import UserError
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import colourings, latent_scatter
-from ssrvae_core.figures.latent import GROUPS, mark, shown
+from ssrvae_core.figures.latent import GROUPS, shown
 from ssrvae_core.figures.values import colour_axis
 from ssrvae_core.reports.wording import plain
 from ui import charts, decoding, export
@@ -109,19 +109,18 @@ def scatters() -> None:
     with above:
         st.html(charts.legend(*figures))
         for column, chart, figure, panel in zip(st.columns(len(panels)), keys, figures, panels, strict=True):
-            mark(figure, ids)
             linked.prepare(figure, chart)
             with column:
                 charts.show(
                     figure,
                     key=chart,
                     alt=f"Scatter of the latent variables of {panel.title}, {len(panel.predictions)} images, "
-                    f"coloured by {colour_by}, {len(ids)} selected.",
+                    f"coloured by {colour_by}.",
                     file_name=f"latent-{panel.title}",
                     on_select=partial(linked.take, chart),
                     selection_mode=("box", "lasso"),
                 )
-        linked.listen(keys)
+        linked.show(ids, keys)
         st.caption(about)
 
 

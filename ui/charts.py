@@ -70,6 +70,10 @@ def show(
     """
     if presenting():
         figure = enlarged(figure)
+    # Streamlit hands a figure to plotly twice, as two objects with the same content: nothing to be drawn anew.
+    figure.update_layout(datarevision=key)
+    if on_select != "ignore":  # what Streamlit would set, in a third time
+        figure.update_layout(clickmode="event", hovermode="closest")
     config = {
         **theme.CONFIG,
         "responsive": True,

@@ -41,7 +41,7 @@ _film = st.components.v2.component(
     "ssrvae-film",
     html=(_HERE / "film.html").read_text("utf-8"),
     css=(_HERE / "film.css").read_text("utf-8"),
-    js="\n".join((_HERE / name).read_text("utf-8") for name in ("painter.js", "film.js")),
+    js="\n".join((_HERE / name).read_text("utf-8") for name in ("../markers.js", "painter.js", "film.js")),
     isolate_styles=False,  # plotly puts its own styles into the page
 )
 # Only to have plotly.js served beside the page, in the version that plotly.py and the saved figures have.

@@ -1,7 +1,7 @@
 """One selection for scatters that stand side by side: sample ids in the session, whichever scatter they come from.
 
-Streamlit forgets a chart's own selection and zoom whenever its figure changes, and a figure changes with what is
-selected. So neither is ever read back from a chart: a callback takes the ids over, and the figures are drawn from them.
+The figures know nothing of it, as drawing them anew takes a browser long: what is selected is painted over them there,
+at once (``linking.js``), while a callback takes the ids over for everything else on the page.
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from ssrvae_core.figures.latent import FADED
+from ui.charts import SHAPES
 from ui.selection import selected_ids
 
+_HERE = Path(__file__).parent
 _ears = st.components.v2.component(
-    "ssrvae-linking", html="<span></span>", js=(Path(__file__).parent / "linking.js").read_text("utf-8")
+    "ssrvae-linking",
+    html="<span></span>",
+    js="\n".join((_HERE / name).read_text("utf-8") for name in ("markers.js", "linking.js")),
 )
 
 
@@ -40,16 +45,11 @@ class Linked:
 
     def __init__(self, page: str, view: str, images: str) -> None:
         self._ears = f"{page}-ears"
-        nothing: dict[str, Any] = {
-            "ids": np.empty(0, np.int64),
-            "times": 0,
-            "zooms": {},
-            "view": view,
-            "images": images,
-        }
-        self._state = st.session_state.setdefault(f"{page}-linked", nothing)
+        nothing: dict[str, Any] = {"ids": np.empty(0, np.int64), "source": None}
+        start = nothing | {"zooms": {}, "view": view, "images": images}
+        self._state = st.session_state.setdefault(f"{page}-linked", start)
         if self._state["images"] != images:
-            self._state |= {"images": images, "ids": nothing["ids"], "times": self._state["times"] + 1}
+            self._state |= nothing | {"images": images}
         if self._state["view"] != view:
             self._state |= {"view": view, "zooms": {}}
         else:
@@ -61,30 +61,39 @@ class Linked:
         ids: np.ndarray = self._state["ids"]
         return ids
 
-    def select(self, ids: np.ndarray) -> None:
-        """Select these samples and no others."""
-        if len(ids) or len(self.ids):
-            self._state |= {"ids": ids, "times": self._state["times"] + 1}
-            self._keep_zooms()
+    def select(self, ids: np.ndarray, source: str | None = None) -> None:
+        """Select these samples and no others; ``source`` is the chart they were lassoed in."""
+        self._state |= {"ids": ids, "source": source if len(ids) else None}
 
     def take(self, chart: str) -> None:
         """Take over what was selected in the chart of this key."""
-        self.select(selected_ids(st.session_state[chart]))
+        self.select(selected_ids(st.session_state[chart]), chart)
 
     def clear(self) -> None:
         """Select nothing."""
         self.select(np.empty(0, np.int64))
 
     def prepare(self, figure: go.Figure, chart: str) -> None:
-        """Zoom a figure of one panel, which the chart of this key is to show, as the reader had."""
-        # A figure that was shown before would come back with the lasso that was drawn in it then.
-        figure.update_layout(meta={"times": self._state["times"]})
+        """Zoom a figure of one panel, which the chart of this key is to show, as the reader had.
+
+        Its points look the same to plotly whether they are selected or not.
+        """
+        for trace in figure.data:
+            if trace.customdata is not None:
+                trace.selected = trace.unselected = {"marker": {"opacity": trace.marker.opacity}}
         if zoom := self._state["zooms"].get(chart):
             figure.update_layout(xaxis_range=zoom[0], yaxis_range=zoom[1])
 
-    def listen(self, charts: Sequence[str]) -> None:
-        """Hear double clicks, which select nothing, and zooms in the charts of these keys."""
-        data = {"charts": list(charts), "view": self._state["view"]}
+    def show(self, ids: np.ndarray, charts: Sequence[str]) -> None:
+        """Paint these samples in the charts of these keys, and hear what is lassoed, cleared and zoomed there."""
+        data = {
+            "charts": list(charts),
+            "view": self._state["view"],
+            "ids": ids.tolist(),
+            "source": self._state["source"],
+            "shapes": SHAPES,
+            "faded": FADED,
+        }
         _ears(key=self._ears, data=data, on_cleared_change=self.clear, on_zooms_change=lambda: None)
 
     def _keep_zooms(self) -> None:

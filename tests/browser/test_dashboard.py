@@ -39,12 +39,17 @@ def _lasso(page, chart, right=0.98):
 
 
 def _lit(page):
-    """Ids of the samples that stand out in each chart, None where all points are alike."""
+    """Ids of the samples that are painted over each chart, None where all points are alike."""
     return page.locator(".js-plotly-plot").evaluate_all(
         """charts => charts.map(chart => {
-             const points = (chart._fullData || []).filter(trace => trace.customdata);  // none while it is drawn anew
-             if (points.every(trace => !trace.selectedpoints)) return null;
-             return points.flatMap(trace => trace.selectedpoints.map(at => trace.customdata[at])).sort((a, b) => a - b);
+             const marks = chart.querySelector('.marks');
+             if (!marks) return null;  // not drawn yet
+             const { data } = marks.getContext('2d').getImageData(0, 0, marks.width, marks.height);
+             const points = chart.querySelector('.scatterlayer').style.opacity;
+             const painted = data.some(value => value > 0), faded = points !== '' && Number(points) < 0.1;
+             const ids = [...chart.heard.ids()].sort((a, b) => a - b);
+             if (painted !== faded || painted !== ids.length > 0) return 'half';
+             return painted ? ids : null;
            })"""
     )
 
@@ -118,6 +123,27 @@ def test_a_zoom_outlives_a_selection(open_page):
     _lasso(page, 1)
     _wait_until_lit(page, lambda lit: len(lit) == 2 and None not in lit)
     assert chart.evaluate("chart => [...chart._fullLayout.xaxis.range]") == pytest.approx(zoomed)
+
+
+@pytest.mark.parametrize("colour", ["class", "confidence"])
+def test_a_saved_picture_shows_what_is_selected_and_the_page_forgets_it_again(colour, open_page, store):
+    ids = store.runs()[0].predictions().ids[:3]
+    page = open_page(f"latent_space?colour={colour}")
+    field = page.get_by_label("Select by sample id")
+    field.fill(", ".join(map(str, ids)))
+    field.press("Enter")
+    _wait_until_lit(page, lambda lit: lit == [sorted(ids.tolist())] * 2)
+    chart = page.locator(".js-plotly-plot").nth(1)
+    chart.scroll_into_view_if_needed()
+    chart.hover()
+    with page.expect_download() as download:
+        chart.locator('[data-title^="Download plot"]').click()
+    points = re.findall(r'<path class="point[^>]*?opacity: ([\d.]+)', Path(download.value.path()).read_text("utf-8"))
+    assert sorted(map(float, points)) == [pytest.approx(0.06)] * 29 + [1.0] * 3
+    page.wait_for_timeout(500)
+    assert chart.evaluate("chart => chart.data.every(trace => !trace.selectedpoints?.length)")
+    page.get_by_role("button", name="Clear the selection").click()
+    _wait_until_lit(page, lambda lit: lit == [None, None])
 
 
 def test_samples_are_selected_by_the_keyboard_alone_and_saved_as_images(open_page, store, tmp_path):

@@ -35,12 +35,6 @@ async function pictureOf(source) {
   return picture;
 }
 
-// Pixels of a number along an axis that is not logarithmic, as factor and offset; from the top for a vertical one.
-function along({ _id, _offset, _length, range: [from, to] }) {
-  const factor = _length / (to - from);
-  return _id.startsWith("y") ? [-factor, _offset + _length + factor * from] : [factor, _offset - factor * from];
-}
-
 function inside({ xaxis, yaxis }, x, y) {
   const holds = ({ _offset, _length }, at) => at >= _offset && at <= _offset + _length;
   return holds(xaxis, x) && holds(yaxis, y);
@@ -61,7 +55,7 @@ class Painter {
   static async of(figure, shapes) {
     const painter = new Painter();
     const { traces } = figure.frames[0];
-    painter.outlines = Object.fromEntries(Object.entries(shapes).map(([name, path]) => [name, new Path2D(path)]));
+    painter.stamps = new Stamps(shapes);
     painter.moving = traces;
     painter.fixed = figure.data.map(unpack);
     const nothing = { annotations: [], images: [] }; // which plotly.py leaves out where there are none
@@ -70,7 +64,6 @@ class Painter {
     const wanted = [...new Set(sources.filter(Boolean))];
     const pictures = await Promise.all(wanted.map(pictureOf));
     painter.pictures = new Map(wanted.map((source, i) => [source, pictures[i]]));
-    painter.stamps = new Map();
     painter.read = new Map();
     return painter;
   }
@@ -111,21 +104,13 @@ class Painter {
   paint(step = this.step) {
     this.step = step;
     const { graph, brush, canvas } = this;
-    const { width, height, _size: area, font } = graph._fullLayout;
-    const ratio = (this.ratio = window.devicePixelRatio || 1);
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-      Object.assign(canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
-      Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
-    }
+    const { _size: area, font } = graph._fullLayout;
+    this.ratio = fit(canvas, graph._fullLayout);
     const { color, fontFamily } = getComputedStyle(this.style);
     this.type = { color, family: fontFamily, size: font.size };
-    brush.setTransform(1, 0, 0, 1, 0, 0);
-    brush.clearRect(0, 0, canvas.width, canvas.height);
     for (const { trace, axes } of this.panels()) {
-      brush.save();
-      brush.beginPath();
-      brush.rect(...[axes.xaxis._offset, axes.yaxis._offset, axes.xaxis._length, axes.yaxis._length].map((n) => n * ratio));
-      if (trace.type !== "scatter" || trace.mode === "text") brush.clip();
+      if (trace.type !== "scatter" || trace.mode === "text") clipTo(brush, axes, this.ratio);
+      else brush.save();
       if (trace.type === "scattergl") this.points(trace, axes);
       else if (trace.type === "image") this.cells(trace, axes);
       else if (trace.mode === "text") this.numbers(trace, axes);
@@ -151,13 +136,9 @@ class Painter {
     }
   }
 
-  points({ x, y, marker }, { xaxis, yaxis }) {
-    const stamp = this.stamp(marker.symbol, marker.color, marker.size, marker.opacity, marker.line);
-    const [[fx, ox], [fy, oy], half] = [along(xaxis), along(yaxis), stamp.width / 2];
-    for (let i = 0; i < x.length; i += 1) {
-      if (x[i] === null) continue;
-      this.brush.drawImage(stamp, Math.round((fx * x[i] + ox) * this.ratio - half), Math.round((fy * y[i] + oy) * this.ratio - half));
-    }
+  points(trace, axes) {
+    const stamp = this.stamps.of(trace.marker, this.ratio);
+    stampPoints(this.brush, this.ratio, trace, axes, () => stamp);
   }
 
   cells({ source }, { xaxis, yaxis }) {
@@ -184,7 +165,8 @@ class Painter {
     this.brush.stroke();
     for (let i = 0; i < y.length; i += 1) {
       if (!marker.size[i] || y[i] === null) continue;
-      const stamp = this.stamp(marker.symbol[i], marker.color[i], marker.size[i], marker.opacity, marker.line);
+      const own = { symbol: marker.symbol[i], color: marker.color[i], size: marker.size[i] };
+      const stamp = this.stamps.of({ ...marker, ...own }, this.ratio);
       const [left, top] = at(i);
       this.brush.drawImage(stamp, left - stamp.width / 2, top - stamp.height / 2);
     }
@@ -220,28 +202,6 @@ class Painter {
 
   font(size, bold = false) {
     return `${bold ? "bold " : ""}${size * this.ratio}px ${this.type.family}`;
-  }
-
-  // A marker, drawn once and then only copied.
-  stamp(symbol, color, size, opacity, line) {
-    const key = [symbol, color, size, this.ratio].join();
-    if (!this.stamps.has(key)) {
-      const scale = (this.ratio * size) / 11;
-      const [canvas, side] = [document.createElement("canvas"), 2 * Math.ceil(8 * scale + this.ratio)];
-      Object.assign(canvas, { width: side, height: side });
-      const brush = canvas.getContext("2d");
-      brush.globalAlpha = opacity;
-      brush.translate(side / 2, side / 2);
-      brush.scale(scale, scale);
-      brush.translate(-8, -8);
-      const [outline, hollow] = [this.outlines[symbol.replace("-open", "")], symbol.endsWith("-open")];
-      Object.assign(brush, { fillStyle: color, strokeStyle: hollow ? color : line.color });
-      brush.lineWidth = ((hollow ? 1 : line.width) * this.ratio) / scale;
-      if (!hollow) brush.fill(outline);
-      brush.stroke(outline);
-      this.stamps.set(key, canvas);
-    }
-    return this.stamps.get(key);
   }
 
   // What is to be said of the place of the pointer, null where there is nothing.

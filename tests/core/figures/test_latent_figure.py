@@ -8,7 +8,6 @@ import pytest
 
 from ssrvae_core.config import UserError
 from ssrvae_core.figures import Panel, colourings, latent_scatter, theme
-from ssrvae_core.figures.latent import mark
 
 NAMES = ("hearts", "spades", "diamonds")
 
@@ -163,15 +162,3 @@ def test_only_the_classes_asked_for_are_drawn_and_the_axes_stay(panels, colour_b
     ids = np.concatenate([panel.predictions.ids for panel in panels])
     assert set(drawn) == set(ids[np.isin(np.concatenate(classes), [0, -1])])
     assert some.layout.xaxis.range == whole.layout.xaxis.range
-
-
-def test_selected_samples_stand_out_in_every_panel_and_without_any_all_points_are_alike(panels):
-    twins = [Panel(title, panels[1].predictions) for title in ("ss-VAE", "ss-rVAE")]
-    ids = panels[1].predictions.ids[[1, 4, 8]]
-    figure = latent_scatter(twins, NAMES)
-    mark(figure, ids)
-    traces = _points(figure)
-    lit = [int(sample) for trace in traces for sample in trace.customdata[list(trace.selectedpoints)]]
-    assert sorted(lit) == sorted([*ids, *ids])
-    mark(figure, ids[:0])
-    assert all(trace.selectedpoints is None for trace in _points(figure))
