@@ -11,10 +11,11 @@ from ssrvae_core.runs.comparison import list_rivals
 from ui import charts, compare, export
 from ui.entry import through_app
 from ui.runs import finished, newest_pair, nothing_yet, panels_of, run_label, store
-from ui.state import harmless, key
+from ui.state import harmless, key, pick
 
 PAGE = "compare"
 A_ROW = 3
+SETTINGS = {"different": "Those that differ", "all": "Every setting"}
 HEIGHTS = {1: 420, 2: 420, 3: 330}  # pixels of a panel, by how many stand in a row
 
 through_app()
@@ -105,8 +106,11 @@ st.caption(
     "calibration error and time."
 )
 
-st.subheader("What was set differently")
-everything = st.toggle("Show every setting", key=key(PAGE, "everything"))
+st.subheader("What was set")
+which = pick(
+    PAGE, "settings", "Settings", list(SETTINGS), "different", format_func=SETTINGS.__getitem__, segmented=True
+)
+everything = which == "all"
 settings = compare.settings_table(shown, titles, everything=everything)
 if len(settings):
     st.html(compare.settings_html(settings))

@@ -1,6 +1,6 @@
 """Train: a form made from the configuration, what it will take, and the trainings that are under way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -22,7 +22,7 @@ from ssrvae_core.runs import Run
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import Upload, uploads
-from ui import datasets, forms, training
+from ui import datasets, export, forms, training
 from ui.datasets import RULES
 from ui.entry import in_a_sentence, through_app
 from ui.forecast import forecast
@@ -32,7 +32,7 @@ from ui.runs import store
 from ui.sliders import number
 from ui.state import harmless, key, pick
 from ui.training import Choice
-from ui.watch import panel
+from ui.watch import curves_of, epochs_of, panel
 
 PAGE = "train"
 DRAFT = "draft"
@@ -133,6 +133,30 @@ def take_over() -> None:
     for name, of in (("labels", named), ("ratio", named), ("seed", "")):
         if numbers[name] is not None:
             st.session_state[key(PAGE, f"{of}-{name}")] = numbers[name]
+
+
+def changes_asked_for() -> dict[str, object]:
+    """Return the settings the address changes, as ``set=NAME=VALUE``; complain about those that cannot be had."""
+    changes: dict[str, object] = {}
+    for asked in st.query_params.get_all("set"):
+        name, _, text = asked.partition("=")
+        try:
+            changes[name] = forms.read(forms.SETTINGS[name], text)
+        except (KeyError, ValueError):
+            st.warning(
+                f"The address asks for '{harmless(asked)}' as a setting, which is not to be had here; it stays as the "
+                "preset has it."
+            )
+    return changes
+
+
+def keep_changes_in_address(changes: Mapping[str, object]) -> None:
+    """Put the changed settings into the address."""
+    wanted = [f"{name}={forms.written(value)}" for name, value in changes.items()]
+    if wanted != st.query_params.get_all("set"):
+        st.query_params["set"] = wanted
+    if not wanted:
+        st.query_params.pop("set", None)
 
 
 def follow_preset(preset: str) -> None:
@@ -327,7 +351,16 @@ if not ids:
         watch_only(ids)
 if ids:
     watch(ids)
-    st.button("Close this view", icon=":material/close:", on_click=close, type="tertiary")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        watched = [run for run in runs if run.id in ids]
+        export.menu(
+            "training",
+            "Training",
+            f"Run{'s' if len(watched) > 1 else ''} {', '.join(run.id for run in watched)}.",
+            figure=lambda: curves_of(store(), ids),
+            table=lambda: epochs_of(store(), ids),
+        )
+        st.button("Close this view", icon=":material/close:", on_click=close, type="tertiary")
     st.divider()
 
 if is_viewer():
@@ -336,7 +369,8 @@ if is_viewer():
 
 st.subheader("New training")
 files = {file.id: file for file in uploads(store().root)}
-st.session_state.setdefault(f"{PAGE}-changes", {})
+if f"{PAGE}-changes" not in st.session_state:
+    st.session_state[f"{PAGE}-changes"] = changes_asked_for()
 columns = st.columns(2)
 with columns[0]:
     preset = pick(PAGE, "preset", "Preset", list(PRESETS), DEMO_PRESET, format_func=PRESET_TITLES.__getitem__)
@@ -365,6 +399,7 @@ choice = Choice(preset, dataset, models, per_class, ratio, seed, st.session_stat
 without = [] if dataset.source == "particles" or images.masks is not None else ["dataset.view"]
 without += [] if images.groups is not None else ["split.by_group"]
 settings(choice, without)
+keep_changes_in_address(choice.changes)
 
 ready: list[RunConfig] = []
 try:

@@ -132,6 +132,41 @@ def _numbers(setting: Setting, text: str) -> tuple[float, ...] | None:
     return tuple(int(number) if number.is_integer() else number for number in numbers)
 
 
+LARGEST = 2**53 - 1
+"""Whole number that a browser still knows from its neighbours."""
+
+
+def written(value: Any) -> str:
+    """Return a widget's value as it stands in an address; :func:`read` takes it back."""
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def read(setting: Setting, text: str) -> Any:
+    """Return the value of a setting's widget that an address asks for.
+
+    Raises
+    ------
+    ValueError
+        If the widget cannot have it.
+    """
+    if setting.optional and not text:
+        return "" if setting.kind == "list" else None
+    if setting.kind == "list":
+        parsed({setting.name: text})
+        return text
+    if setting.kind in ("switch", "choice"):
+        options = {"true": True, "false": False} if setting.kind == "switch" else {o: o for o in setting.options}
+        if text not in options:
+            raise UserError(f"{setting.label} is one of {', '.join(options)}.")
+        return options[text]
+    value = int(text) if setting.kind == "whole" else float(text)
+    low = -LARGEST if setting.low is None else setting.low
+    high = LARGEST if setting.high is None else setting.high
+    if not low <= value <= high:
+        raise UserError(f"{setting.label} lies between {low:g} and {high:g}.")
+    return value
+
+
 def field(setting: Setting, base: Any, changes: MutableMapping[str, Any], key: str) -> None:
     """Show a setting's widget, and keep what the visitor changed.
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from ssrvae_core.config import MODELS, RunConfig, UserError
@@ -50,6 +55,25 @@ def panel(store: RunStore, work: Work, ahead: int) -> None:
     if lines := work.log(LOG_LINES):
         st.caption("The end of the log; times are UTC")
         st.code(with_owners_names("\n".join(lines), store.root), language=None, wrap_lines=True)
+
+
+def _metrics(store: RunStore, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return what is known of every epoch by now, of those of these trainings that are runs."""
+    runs = [run for run in store.runs() if run.id in ids]
+    titles = [model_title(run) for run in runs]
+    told = titles if len(set(titles)) == len(runs) else [f"{t}, {run.id}" for t, run in zip(titles, runs, strict=True)]
+    return {title: run.metrics() for title, run in zip(told, runs, strict=True)}
+
+
+def curves_of(store: RunStore, ids: Sequence[str]) -> go.Figure:
+    """Draw the trainings of these ids as far as they have come."""
+    return training_curves(_metrics(store, ids))
+
+
+def epochs_of(store: RunStore, ids: Sequence[str]) -> pd.DataFrame:
+    """Return the metrics of every epoch of these trainings, a row each."""
+    rows = [{"training": title} | line for title, lines in _metrics(store, ids).items() for line in lines]
+    return pd.json_normalize(rows)
 
 
 def ending(work: Work) -> str:

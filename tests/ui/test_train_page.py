@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from ssrvae_core.config import DATASETS, PRESETS, RunConfig, UserError, run_config
 from ssrvae_core.records import Snapshot
+from ssrvae_core.reports.wording import model_title
 from ssrvae_core.runs import Run, Status
 from ssrvae_core.runs import jobs as job_files
 from ssrvae_core.runs.jobs import JobQueue
@@ -19,7 +20,7 @@ from ui import datasets, forms, training
 from ui.forecast import forecast, images_an_epoch
 from ui.jobs import work_of
 from ui.training import Choice
-from ui.watch import latents_of
+from ui.watch import curves_of, epochs_of, latents_of
 
 TEACHING = DATASETS["cards-teaching"]
 
@@ -55,6 +56,56 @@ def press(app, label):
 
 
 # The form.
+
+
+@pytest.mark.parametrize("name", list(forms.SETTINGS))
+def test_what_a_field_can_show_comes_back_from_an_address(name):
+    values = {forms.value_of(run_config(model=model, labels_per_class=4), name) for model in ("ss-vae", "ss-rvae")}
+    for value in values:
+        assert forms.read(forms.SETTINGS[name], forms.written(value)) == value
+
+
+def test_changed_settings_are_in_the_address_and_come_back_from_it(make_store, open_train):
+    make_store("empty")
+    app = open_train(preset="teaching", data="cards-teaching")
+    assert "set" not in app.query_params
+    next(field for field in app.number_input if field.label == "Epochs").set_value(3)
+    next(field for field in app.text_input if field.label == "Channels").set_value("4, 8")
+    app.run()
+    link = {"preset": "teaching", "data": "cards-teaching", "set": app.query_params["set"]}
+    assert sorted(link["set"]) == ["model.channels=4, 8", "training.epochs=3"]
+    again = open_train(**link)
+    assert "2 settings differ from the preset." in said(again) and ", 3 epochs, " in said(again)
+    assert sorted(again.query_params["set"]) == sorted(link["set"])
+    press(again, "Back to the preset")
+    assert "set" not in again.query_params
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("training.epochs=0", "training.epochs=many", "training.epochs=", "training.epochs", "training.epochs=1e999"),
+        *("training.learning_rate=nan", "model.channels=a", "training.epochs=99999999999999999999"),
+        *("seed=3", "dataset.path=/etc/passwd", "=", "<script>=1", "model.likelihood=none"),
+    ],
+)
+def test_settings_an_address_cannot_have_fall_back_with_a_sentence(asked, make_store, open_train):
+    make_store("empty")
+    app = open_train(set=[asked, "training.batch_size=16"])
+    assert not app.exception and not app.error
+    assert any("as a setting, which is not to be had here" in warning.value for warning in app.warning)
+    assert np.atleast_1d(app.query_params["set"]).tolist() == ["training.batch_size=16"]
+
+
+def test_what_is_watched_can_be_taken_away(make_store, open_train):
+    store = make_store("two")
+    runs = store.runs()
+    app = open_train(job=",".join(run.id for run in runs))
+    assert "Data as CSV" in [button.label for button in app.get("download_button")]
+    table = epochs_of(store, [run.id for run in runs])
+    assert list(table["epoch"]) == [1, 1] and table["training"].nunique() == 2
+    assert {trace.name for trace in curves_of(store, [runs[0].id]).data} == {model_title(runs[0])}
+    assert epochs_of(store, []).empty
 
 
 def test_every_setting_of_a_run_is_in_the_form_or_asked_for_otherwise():
