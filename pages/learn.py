@@ -10,7 +10,7 @@ from ssrvae_core.figures import accuracy_by_angle_figure
 from ssrvae_core.figures.turning import probability_by_angle_figure
 from ssrvae_core.reports import wording
 from ui import charts, export, lesson
-from ui.entry import through_app
+from ui.entry import in_a_sentence, through_app
 from ui.learn import pixel_distance, scene, subjects, turnings, turntable
 from ui.runs import caption, finished, n_images, nothing_yet, pick_runs, store
 from ui.state import pick
@@ -67,19 +67,28 @@ dataset = runs[0].config.dataset
 known = images.angles is not None and dataset.source != "file"
 labelled_range = dataset.labelled.rotation if known else None
 about = f"Image {sample} ({name}). {caption(shown, n_images(shown[0]))}"
-angle = turntable(
-    scene(
-        titles,
-        seen,
-        upright,
-        class_names=class_names,
-        truth=truth,
-        caption=f"Image {sample}: {name}",
-        labelled_range=labelled_range,
-    ),
-    key=f"{PAGE}-turntable",
+content = scene(
+    titles,
+    seen,
+    upright,
+    class_names=class_names,
+    truth=truth,
+    caption=f"Image {sample}: {name}",
+    labelled_range=labelled_range,
 )
-st.caption(about)
+
+
+@st.fragment
+@in_a_sentence
+def on_the_turntable() -> None:
+    """Show the image and what the models say of it; where the turntable stops, its numbers are explained."""
+    angle = turntable(content, key=f"{PAGE}-turntable")
+    st.caption(about)
+    with st.expander("The three numbers under each model"):
+        st.markdown(lesson.terms(titles, seen, truth, angle))
+
+
+on_the_turntable()
 
 # Guess first, then look.
 
@@ -148,10 +157,7 @@ export.menu(
     table=one_image,
 )
 
-# What the numbers are.
-
-st.subheader("The three numbers under each model")
-st.markdown(lesson.terms(titles, seen, truth, angle))
+# The words.
 
 st.subheader("The words")
 quarter = turned(upright, np.array([90]))[0]
