@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from html import escape, unescape
 from typing import Any, Literal
 
@@ -49,7 +49,7 @@ def show(
     file_name: str,
     height: int = PANEL_HEIGHT,
     on_select: Callable[[], None] | Literal["rerun", "ignore"] = "ignore",
-    selection_mode: Iterable[Literal["points", "box", "lasso"]] = ("points", "box", "lasso"),
+    selection_mode: Sequence[Literal["points", "box", "lasso"]] = ("points", "box", "lasso"),
 ) -> Any:
     """Show a figure over the width of its column; its camera button saves it as a picture.
 
@@ -72,8 +72,8 @@ def show(
         figure = enlarged(figure)
     # Streamlit hands a figure to plotly twice, as two objects with the same content: nothing to be drawn anew.
     figure.update_layout(datarevision=key)
-    if on_select != "ignore":  # what Streamlit would set, in a third time
-        figure.update_layout(clickmode="event", hovermode="closest")
+    if on_select != "ignore":  # what Streamlit would set while the figure is being drawn
+        figure.update_layout(clickmode="event+select" if "points" in selection_mode else "event", hovermode="closest")
     config = {
         **theme.CONFIG,
         "responsive": True,

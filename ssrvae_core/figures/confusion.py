@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,6 +10,9 @@ from plotly.subplots import make_subplots
 
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.names import BESIDE_CELLS, short_names
+
+MANY = 6
+"""Classes above which the numbers are small."""
 
 
 def confusion_figure(
@@ -60,7 +63,8 @@ def confusion_figures(
         figure.add_trace(cells, row=1, col=index + 1)
         text = [_share(value) for value in shares.flat] if normalise else [str(value) for value in matrix.flat]
         colours = _text_colours(shown / highest)
-        figure.add_trace(_numbers(index, matrix, text, colours, class_names), row=1, col=index + 1)
+        for numbers in _numbers(index, matrix, np.array(text), colours, class_names):
+            figure.add_trace(numbers, row=1, col=index + 1)
         _lay_out_matrix(figure, index, title, matrix, class_names)
     figure.update_layout(
         template=theme.template(),
@@ -101,28 +105,41 @@ def _text_colours(height: np.ndarray) -> np.ndarray:
 
 
 def _numbers(
-    index: int, matrix: np.ndarray, text: Sequence[str], colours: np.ndarray, class_names: Sequence[str]
-) -> go.Scatter:
-    """Print the numbers over invisible markers: a heatmap cannot be selected, points can."""
+    index: int, matrix: np.ndarray, text: np.ndarray, colours: np.ndarray, class_names: Sequence[str]
+) -> Iterator[go.Scatter]:
+    """Print the numbers over markers: a heatmap cannot be selected, points can, and the one that is has a frame.
+
+    A trace a colour: a selection would fade the others, unless their trace has one colour for what is selected.
+    """
     true, predicted = (axis.ravel() for axis in np.indices(matrix.shape))
     names = np.array(class_names, dtype=object)
     hover = [
         f"True {t}<br>Predicted {p}<br>{n} images"
         for t, p, n in zip(names[true], names[predicted], matrix.flat, strict=True)
     ]
-    return go.Scatter(
-        x=predicted,
-        y=true,
-        mode="markers+text",
-        text=text,
-        textfont={"color": colours, "size": 14 if len(matrix) <= 6 else 11},
-        marker={"symbol": "square", "size": 24, "opacity": 0},
-        customdata=np.stack([np.full_like(true, index), true, predicted], axis=1),
-        hovertext=hover,
-        hovertemplate="%{hovertext}<extra></extra>",
-        selected={"marker": {"opacity": 0}},
-        unselected={"marker": {"opacity": 0}},
-    )
+    customdata = np.stack([np.full_like(true, index), true, predicted], axis=1)
+    many = len(matrix) > MANY
+    for colour in np.unique(colours):
+        rows = np.flatnonzero(colours == colour)
+        yield go.Scatter(
+            x=predicted[rows],
+            y=true[rows],
+            mode="markers+text",
+            text=text[rows],
+            textfont={"color": colour, "size": 11 if many else 14},
+            marker={
+                "symbol": "square-open",
+                "size": 22 if many else 32,
+                "color": colour,
+                "line": {"width": 2},
+                "opacity": 0,
+            },
+            customdata=customdata[rows],
+            hovertext=np.array(hover, dtype=object)[rows],
+            hovertemplate="%{hovertext}<extra></extra>",
+            selected={"marker": {"opacity": 1}, "textfont": {"color": colour}},
+            unselected={"marker": {"opacity": 0}},
+        )
 
 
 def _lay_out_matrix(figure: go.Figure, index: int, title: str, matrix: np.ndarray, class_names: Sequence[str]) -> None:

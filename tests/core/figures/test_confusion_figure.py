@@ -9,7 +9,18 @@ COUNTS = np.array([[999, 1, 0], [250, 750, 0], [0, 0, 0]])
 
 
 def _numbers(figure, matrix=0):
-    return figure.data[2 * matrix + 1]
+    """Text, colour and customdata of the cells, by (true, predicted)."""
+    return {
+        (int(y), int(x)): (text, trace.textfont.color, tuple(map(int, cell)))
+        for trace in figure.data
+        if trace.type == "scatter"
+        for x, y, text, cell in zip(trace.x, trace.y, trace.text, trace.customdata, strict=True)
+        if cell[0] == matrix
+    }
+
+
+def _matrices(figure):
+    return [trace for trace in figure.data if trace.type == "heatmap"]
 
 
 def test_rows_are_true_classes_with_the_first_on_top():
@@ -18,35 +29,39 @@ def test_rows_are_true_classes_with_the_first_on_top():
     assert figure.layout.yaxis.title.text == "True class"
     assert figure.layout.xaxis.title.text == "Predicted class"
     assert tuple(figure.layout.xaxis.ticktext) == tuple(figure.layout.yaxis.ticktext) == NAMES
-    cells = {(y, x): text for x, y, text in zip(*(_numbers(figure)[k] for k in ("x", "y", "text")), strict=True)}
-    assert cells[1, 0] == "250" and cells[0, 1] == "1"
+    cells = _numbers(figure)
+    assert len(cells) == 9 and cells[1, 0][0] == "250" and cells[0, 1][0] == "1"
     assert figure.data[0].z[1][0] == 250
 
 
 def test_shares_never_round_a_few_errors_away():
-    text = np.reshape(_numbers(confusion_figure(COUNTS, NAMES, normalise=True)).text, (3, 3))
-    assert text[0].tolist() == [">0.99", "<0.01", "0"]
-    assert text[1].tolist() == ["0.25", "0.75", "0"]
-    assert text[2].tolist() == ["n/a"] * 3
+    cells = _numbers(confusion_figure(COUNTS, NAMES, normalise=True))
+    shown = [[cells[row, column][0] for column in range(3)] for row in range(3)]
+    assert shown == [[">0.99", "<0.01", "0"], ["0.25", "0.75", "0"], ["n/a"] * 3]
 
 
 def test_numbers_are_light_on_dark_cells_and_dark_on_light_ones():
-    colours = np.reshape(_numbers(confusion_figure(COUNTS, NAMES, normalise=True)).textfont.color, (3, 3))
-    assert colours[0, 0] == "#1A1A1A" and colours[0, 2] == "#FFFFFF"
-    assert colours[2, 0] == theme.NEUTRAL
+    cells = _numbers(confusion_figure(COUNTS, NAMES, normalise=True))
+    assert cells[0, 0][1] == "#1A1A1A" and cells[0, 2][1] == "#FFFFFF"
+    assert cells[2, 0][1] == theme.NEUTRAL
+
+
+def test_a_selected_cell_has_a_frame_and_the_other_numbers_stay():
+    for trace in confusion_figure(COUNTS, NAMES).data[1:]:
+        assert trace.selected.textfont.color == trace.textfont.color  # else plotly fades those that are not
+        assert (trace.selected.marker.opacity, trace.unselected.marker.opacity) == (1, 0)
 
 
 def test_a_clicked_cell_says_which_matrix_and_which_classes():
     figure = confusion_figures({"ss-VAE": COUNTS, "ss-rVAE": COUNTS.T}, NAMES)
     for matrix in (0, 1):
-        numbers = _numbers(figure, matrix)
-        for (index, true, predicted), x, y in zip(numbers.customdata, numbers.x, numbers.y, strict=True):
-            assert (index, true, predicted) == (matrix, y, x)
+        for (true, predicted), (_, _, cell) in _numbers(figure, matrix).items():
+            assert cell == (matrix, true, predicted)
 
 
 def test_matrices_side_by_side_share_one_colour_scale():
     figure = confusion_figures({"ss-VAE": COUNTS, "ss-rVAE": 2 * COUNTS}, NAMES)
-    assert {figure.data[0].coloraxis, figure.data[2].coloraxis} == {"coloraxis"}
+    assert [matrix.coloraxis for matrix in _matrices(figure)] == ["coloraxis"] * 2
     assert figure.layout.coloraxis.cmax == 1998
     titles = [annotation.text for annotation in figure.layout.annotations]
     assert "ss-VAE" in titles[0] and "accuracy 0.875" in titles[0] and "N = 2000" in titles[0]
@@ -60,4 +75,4 @@ def test_an_empty_matrix_is_drawn():
 def test_figures_drawn_apart_can_share_one_colour_scale():
     figure = confusion_figure(COUNTS, NAMES, highest=4000)
     assert figure.layout.coloraxis.cmax == 4000
-    assert np.reshape(_numbers(figure).textfont.color, (3, 3))[0, 0] == "#FFFFFF"
+    assert _numbers(figure)[0, 0][1] == "#FFFFFF"
