@@ -222,6 +222,6 @@ with place, st.popover("Export", icon=":material/download:"):
         file_name="settings.csv",
         mime="text/csv",
         on_click="ignore",
-        key=f"{PAGE}-settings",
+        key=f"{PAGE}-settings-csv",
     )
     st.caption("The camera above a chart saves that chart.")

@@ -18,7 +18,7 @@ PICTURES = ("SVG", "PNG")
 """What the camera button saves."""
 _PICTURE, _CHOICE = "picture-format", "picture-format-choice"
 """Where the session keeps the choice, and the widget that makes it: a widget's own value is gone on the next page."""
-MARGIN = {"l": 60, "r": 16, "t": 84, "b": 50}
+MARGIN = {"l": 70, "r": 16, "t": 84, "b": 50}
 """Streamlit's theme takes the figures' own away; above a title is room for the buttons that appear on hovering."""
 
 SHAPES = {
@@ -108,14 +108,15 @@ def camera(file_name: str) -> dict[str, Any]:
 
 def make_panel(figure: go.Figure, **layout: Any) -> None:
     """Fit a figure of one panel into a column: no legend, and the margins that Streamlit's theme takes away."""
-    figure.update_layout(showlegend=False, margin=MARGIN, **layout)
+    left = max(MARGIN["l"], figure.layout.margin.l or 0)  # beside a matrix its names may need more
+    figure.update_layout(showlegend=False, margin=MARGIN | {"l": left}, **layout)
     figure.update_annotations(yshift=10)
 
 
 def with_legend_below(figure: go.Figure) -> go.Figure:
     """Return a figure of lines with its legend under the axes, where it may take as many rows as it needs."""
     legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
-    return figure.update_layout(margin={"l": 60, "r": 16, "t": 40, "b": 110}, legend=legend)
+    return figure.update_layout(margin={"l": 70, "r": 16, "t": 40, "b": 110}, legend=legend)
 
 
 def colouring_label(name: str) -> str:

@@ -257,7 +257,7 @@ def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]], quantity: str
         xaxis={"title": {"text": "Epoch"}},
         yaxis={"title": {"text": "Loss (nats an image)" if quantity == "loss" else "Accuracy, tracked images"}},
         dragmode="pan",
-        margin={"l": 60, "r": 16, "t": 40, "b": 50},
+        margin={"l": 70, "r": 16, "t": 40, "b": 50},
     )
     return figure
 

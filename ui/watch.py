@@ -98,7 +98,7 @@ def _curves(run: Run) -> None:
     )
     colour = {"color": theme.line_colour(list(MODELS).index(run.config.model.name))}
     figure.update_traces(line=colour, marker=colour)
-    figure.update_layout(margin={"l": 60, "r": 16, "t": 40, "b": 50})
+    figure.update_layout(margin={"l": 70, "r": 16, "t": 40, "b": 50})
     last = lines[-1]
     lost = loss(last)
     accuracy = "" if last["validation_accuracy"] is None else f", accuracy {last['validation_accuracy']:.3f}"

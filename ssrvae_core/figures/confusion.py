@@ -9,10 +9,16 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ssrvae_core.figures import theme
-from ssrvae_core.figures.names import BESIDE_CELLS, short_names
+from ssrvae_core.figures.names import BESIDE_CELLS, short_names, width
 
 MANY = 6
 """Classes above which the numbers are small."""
+
+NARROW = 260
+"""Pixels of a matrix that is drawn small; names that have no room below it are turned."""
+
+BESIDE = 42
+"""Pixels left of a matrix for its title and ticks."""
 
 
 def confusion_figure(
@@ -148,16 +154,23 @@ def _lay_out_matrix(figure: go.Figure, index: int, title: str, matrix: np.ndarra
     accuracy = float(matrix.trace() / n) if n else None
     figure.add_annotation(theme.title_annotation(theme.panel_title(title, accuracy, n), number))
     k = len(class_names)
+    names = short_names(class_names, BESIDE_CELLS)
+    longest = max(map(width, names), default=0.0)
     ticks = {
         "tickvals": list(range(k)),
-        "ticktext": short_names(class_names, BESIDE_CELLS),
+        "ticktext": names,
         "ticklabeloverflow": "allow",  # plotly leaves the last name out where it is wider than its cell
         "constrain": "domain",
         "showgrid": False,
     }
     figure.update_layout(
         {
-            f"xaxis{number}": {**ticks, "range": [-0.5, k - 0.5], "title": {"text": "Predicted class"}},
+            f"xaxis{number}": {
+                **ticks,
+                "range": [-0.5, k - 0.5],
+                "title": {"text": "Predicted class"},
+                "automargin": k * longest > NARROW,
+            },
             f"yaxis{number}": {
                 **ticks,
                 "range": [k - 0.5, -0.5],
@@ -168,3 +181,4 @@ def _lay_out_matrix(figure: go.Figure, index: int, title: str, matrix: np.ndarra
             },
         }
     )
+    figure.update_layout(margin_l=BESIDE + longest)

@@ -66,7 +66,7 @@ def class_counts_figure(counts: Mapping[str, Sequence[int]], class_names: Sequen
             "traceorder": "normal",
         },
         xaxis={"title": {"text": "Images"}, "rangemode": "tozero"},
-        yaxis={"autorange": "reversed", "type": "category"},
+        yaxis={"autorange": "reversed", "type": "category", "automargin": True},
         margin={"l": 90, "r": 24, "t": 50, "b": 50},
     )
     return figure

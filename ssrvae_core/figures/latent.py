@@ -244,9 +244,8 @@ def _lay_out_panel(
     accuracy = float((predictions.predicted == predictions.labels)[known].mean()) if known.any() else None
     title = theme.panel_title(panel.title, accuracy, len(predictions))
     figure.add_annotation(theme.title_annotation(title, number))
-    # Margins that fit the labels by themselves have every point drawn twice.
-    x_axis: dict[str, Any] = {"title": {"text": labels[0]}, "automargin": False}
-    y_axis: dict[str, Any] = {"title": {"text": labels[1]}, "automargin": False}
+    x_axis: dict[str, Any] = {"title": {"text": labels[0]}}
+    y_axis: dict[str, Any] = {"title": {"text": labels[1]}}
     if predictions.z_mean.shape[1] > 1:
         half = 0.53 * max(np.ptp(values) for values in (x, y)) if len(x) else 1.0
         middle = [float(values.max() + values.min()) / 2 if len(x) else 0.0 for values in (x, y)]

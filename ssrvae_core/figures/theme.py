@@ -71,7 +71,11 @@ def viridis(height: float) -> tuple[int, int, int]:
 
 
 def template(*, dark: bool = False) -> go.layout.Template:
-    """Template with a transparent background; ``dark`` sets the colour of text and lines for a dark page."""
+    """Template with a transparent background; ``dark`` sets the colour of text and lines for a dark page.
+
+    Its margins hold numbers and a title beside an axis, and names need their own: margins that fit themselves
+    (``automargin``) have plotly draw everything twice.
+    """
     text, line = ("#FAFAFA", "#6B6F7B") if dark else ("#31333F", "#A3A8B4")
     axis = {
         "showline": True,
@@ -81,7 +85,6 @@ def template(*, dark: bool = False) -> go.layout.Template:
         "tickcolor": line,
         "gridcolor": "rgba(138, 138, 138, 0.2)",
         "zeroline": False,
-        "automargin": True,
         "title": {"standoff": 8},
     }
     return go.layout.Template(
@@ -96,7 +99,7 @@ def template(*, dark: bool = False) -> go.layout.Template:
             "hoverlabel": {"align": "left"},
             "modebar": {"bgcolor": "rgba(0, 0, 0, 0)", "color": NEUTRAL, "activecolor": text},
             "legend": {"itemsizing": "constant", "title": {"text": ""}},
-            "margin": {"l": 60, "r": 20, "t": 60, "b": 50},
+            "margin": {"l": 70, "r": 20, "t": 60, "b": 50},
         }
     )
 

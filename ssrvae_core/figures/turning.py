@@ -55,7 +55,7 @@ def probability_by_angle_figure(
         )
     figure.update_layout(
         template=theme.template(),
-        margin={"l": 60, "r": 24, "t": 50, "b": 50},
+        margin={"l": 70, "r": 24, "t": 50, "b": 50},
         legend={"orientation": "h", "x": 0, "y": 1.05, "yanchor": "bottom"},
         xaxis={
             "title": {"text": "Rotation angle (degrees)"},

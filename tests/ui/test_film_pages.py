@@ -255,7 +255,7 @@ def test_a_comparison_has_results_differences_and_rivals(store_of):
     pages = "\n".join(element.proto.body for element in app.get("html"))
     assert "k nearest neighbours" in pages and "0.987" in pages
     assert "model.rotation" in pages and "training.epochs" not in pages
-    app.toggle(key="compare-everything").set_value(True).run()
+    app = open_film_page("compare", runs=",".join(run.id for run in pair), settings="all")
     assert "training.epochs" in "\n".join(element.proto.body for element in app.get("html"))
 
 
