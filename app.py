@@ -6,6 +6,7 @@ import streamlit as st
 
 from ssrvae_core.config import UserError
 from ui import login, look, presentation
+from ui.markdown import verbatim
 from ui.runs import store
 
 # A picture of our own: the browser would fetch an icon named ":material/..." from the network.
@@ -45,4 +46,4 @@ try:
         st.sidebar.text(str(store().root))  # a code block would load 1.5 MB of highlighting into every page
     page.run()
 except UserError as error:
-    st.error(str(error))
+    st.error(verbatim(str(error)))

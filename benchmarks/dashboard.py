@@ -3,9 +3,9 @@
 Usage: ``python benchmarks/dashboard.py --store DIR [--repeats 20] [--visitors 30] [--seconds 180] [--idle 50]``
 
 The store should hold an ss-VAE and an ss-rVAE at several labelled ratios, such as ``make demo`` leaves them. The
-browser measures the first useful paint, beside that of a bare page with two scatters, a page change, the way from a
-lasso to its gallery, and the films. Then visitors without a browser click through the pages at once; what they meet
-and how the server's memory goes is told.
+browser measures the first useful paint, beside that of a bare page with two scatters, an answer of such a page, a page
+change, the way from a lasso to its gallery, and the films. Then visitors without a browser click through the pages at
+once; what they meet and how the server's memory goes is told.
 """
 
 from __future__ import annotations
@@ -162,6 +162,21 @@ def first_paints(store: Path, repeats: int, cold: int) -> None:
                 tell(f"a new visitor's first paint: {name}", times)
 
 
+def round_trips(store: Path, repeats: int) -> None:
+    """Click a checkbox whose fragment has nothing but a line of text: what any answer of the server costs at least."""
+    with chromium() as browser, serve(store, app="benchmarks/bare_app.py") as server:
+        page = browser.new_context(viewport=SIZE).new_page()
+        page.goto(server.address)
+        drawn(page)
+        page.wait_for_timeout(1000)
+        times = []
+        for index in range(repeats + 1):
+            there = f"document.body.innerText.includes('It is {'off' if index % 2 else 'on'}')"
+            times.append(until(page, "click", there, page.get_by_text("Switch").click))
+            page.wait_for_timeout(300)
+        tell("bare page: round trip", times[1:])
+
+
 def page_changes(page: Page, repeats: int) -> None:
     """Go round the pages by the links of the sidebar."""
     times: dict[str, list[float]] = {}
@@ -304,6 +319,7 @@ def main() -> None:
     report(benchmark="dashboard", machine=machine(), runs=len(run_ids))
     if arguments.repeats:
         first_paints(arguments.store, arguments.repeats, arguments.cold)
+        round_trips(arguments.store, arguments.repeats)
         with chromium() as browser, serve(arguments.store) as server:
             page = browser.new_context(viewport=SIZE).new_page()
             page.goto(server.address)

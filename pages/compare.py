@@ -10,6 +10,7 @@ from ssrvae_core.reports import wording
 from ssrvae_core.runs.comparison import list_rivals
 from ui import charts, compare, export
 from ui.entry import through_app
+from ui.markdown import note, verbatim
 from ui.runs import finished, newest_pair, nothing_yet, panels_of, run_label, store
 from ui.state import harmless, key, pick
 
@@ -80,13 +81,11 @@ if apart := compare.judged_apart(shown):
         "better; compare runs on one data set (of a file also with one seed)."
     )
 if unfinished := [run for run in shown if run.status.state != "finished"]:
-    st.info(
-        "; ".join(
-            f"{run_label(run)} is {run.status.state} at epoch {run.status.epoch} of {run.config.training.epochs}"
-            for run in unfinished
-        )
-        + ". It has no results yet."
+    at = "; ".join(
+        f"{run_label(run)} is {run.status.state} at epoch {run.status.epoch} of {run.config.training.epochs}"
+        for run in unfinished
     )
+    st.info(verbatim(f"{at}. It has no results yet."))
 
 # What was set, and what came of it.
 
@@ -101,7 +100,7 @@ about = (
     f"{', '.join(dict.fromkeys(run.data_name for run in shown))}. Runs {ids}; "
     f"seeds {', '.join(str(run.config.seed) for run in shown)}."
 )
-st.caption(
+note(
     f"{about} A star marks the best of a row: the highest accuracy and F1, the lowest log-likelihood loss, "
     "calibration error and time."
 )
@@ -186,7 +185,7 @@ if done:
                     file_name=f"latent-{run.id}",
                     height=HEIGHTS[wide],
                 )
-    st.caption(about)
+    note(about)
 
 
 def page() -> str:

@@ -11,6 +11,7 @@ from ui import charts, export, rivals, tables
 from ui.choices import pick_several
 from ui.entry import through_app
 from ui.gallery import show_gallery
+from ui.markdown import note
 from ui.rivals import Method
 from ui.runs import caption, panels_of, pick_runs, store
 from ui.selection import cell_ids, selected_cell, table
@@ -118,7 +119,7 @@ for start in range(0, len(others), ABREAST):
     for column, method in zip(st.columns(ABREAST), others[start : start + ABREAST], strict=False):
         with column:
             show_matrix(method, height=340)
-st.caption(about + of_rivals)
+note(about + of_rivals)
 
 # The images of a cell.
 
@@ -201,7 +202,7 @@ with right:
         )
     else:
         st.caption("No validation image has a label, so calibration cannot be shown.")
-st.caption(
+note(
     "On the dotted diagonal of the calibration a model is right as often as it says; above it, it is too modest, "
     f"below it, too sure. {about}{of_rivals}"
 )

@@ -20,6 +20,7 @@ from ui import charts, datasets, export
 from ui.datasets import RULES
 from ui.entry import through_app
 from ui.jobs import TRAIN
+from ui.markdown import note, verbatim
 from ui.runs import store
 from ui.sliders import number
 from ui.state import forget, key, pick
@@ -51,7 +52,7 @@ def upload() -> None:
             kept = keep(given.name, given.getvalue(), store())
     except UserError as error:
         st.session_state[f"{PAGE}-taken"] = (given.file_id, str(error))
-        st.error(str(error))
+        st.error(verbatim(str(error)))
         return
     st.session_state[f"{PAGE}-taken"] = (given.file_id, "")
     st.session_state[key(PAGE, "data")] = kept.id
@@ -188,7 +189,7 @@ try:
     parts = datasets.parts_of(config, rule)
     labelled, unlabelled = datasets.examples(config, parts)
 except UserError as error:
-    st.error(str(error).replace(config.path or chosen, label(files, chosen)))
+    st.error(verbatim(str(error).replace(config.path or chosen, label(files, chosen))))
     st.stop()
 
 for column, title, images in zip(st.columns(2, gap="large"), HALVES.values(), (labelled, unlabelled), strict=True):
@@ -203,7 +204,7 @@ about = (
     f"{name}{' (changed)' if chosen in DATASETS and config != DATASETS[chosen] else ''}: {datasets.parts_text(table)}; "
     f"{size} pixels, {parts.labelled.n_classes} classes, seed {rule.seed}."
 )
-st.caption(about)
+note(about)
 
 with st.container(horizontal=True, vertical_alignment="center"):
     if not is_viewer() and st.button(

@@ -17,6 +17,7 @@ from ui.entry import in_a_sentence, through_app
 from ui.gallery import show_cards, show_gallery
 from ui.images import decimals
 from ui.linking import Linked
+from ui.markdown import note, verbatim
 from ui.runs import caption, panels_of, pick_runs
 from ui.selection import asked_ids, nearest, rows_of, table
 from ui.sliders import number
@@ -121,7 +122,7 @@ def scatters() -> None:
                     selection_mode=("box", "lasso"),
                 )
         linked.show(ids, keys)
-        st.caption(about)
+        note(about)
 
 
 def selection(ids: np.ndarray) -> None:
@@ -174,7 +175,7 @@ def neighbours() -> None:
         panels,
         ["the chosen one", *(f"distance {distance:.{n}f}" for distance in distances)],
     )
-    st.caption(f"Distance of the latent means of {panel.title}, in all its latents. {about}")
+    note(f"Distance of the latent means of {panel.title}, in all its latents. {about}")
 
 
 neighbours()
@@ -203,8 +204,8 @@ def drawings() -> None:
             try:
                 decoding.show(PAGE, side, kind, run, panel, label, int(turn), (x, y))
             except UserError as error:
-                st.error(str(error))
-    st.caption(f"{decoding.explain(kind, dims)} {about}")
+                st.error(verbatim(str(error)))
+    note(f"{decoding.explain(kind, dims)} {about}")
 
 
 drawings()

@@ -12,6 +12,7 @@ from ssrvae_core.reports import wording
 from ui import charts, export, lesson
 from ui.entry import in_a_sentence, through_app
 from ui.learn import pixel_distance, scene, subjects, turnings, turntable
+from ui.markdown import note
 from ui.runs import caption, finished, n_images, nothing_yet, pick_runs, store
 from ui.state import pick
 
@@ -83,7 +84,7 @@ content = scene(
 def on_the_turntable() -> None:
     """Show the image and what the models say of it; where the turntable stops, its numbers are explained."""
     angle = turntable(content, key=f"{PAGE}-turntable")
-    st.caption(about)
+    note(about)
     with st.expander("The three numbers under each model"):
         st.markdown(lesson.terms(titles, seen, truth, angle))
 
@@ -148,7 +149,7 @@ if bins:
             height=340,
         )
 shade = f" Grey: the labelled images are turned by no more than {labelled_range:g}°." if labelled_range else ""
-st.caption(f"{about}{shade if curves else ''}")
+note(f"{about}{shade if curves else ''}")
 export.menu(
     "learn",
     "One image at every angle",

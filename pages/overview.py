@@ -11,6 +11,7 @@ from ssrvae_core.runs.uploads import with_owners_names
 from ui import export, manage
 from ui.entry import in_a_sentence, through_app
 from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, stopped_text
+from ui.markdown import verbatim
 from ui.overview import LIVE, complaint, runs_table
 from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, store
 
@@ -120,9 +121,10 @@ if not chosen:
     st.caption(f"Select rows, by the boxes at their left, to {what} these runs.")
 elif len(chosen) == 1:
     if whole:
-        st.markdown(f"**{run_label(whole[0])}**")
+        st.markdown(f"**{verbatim(run_label(whole[0]))}**")
     else:
-        st.info(complaint(chosen[0]) or f"Run {chosen[0].id} has not finished yet; its figures come with its end.")
+        why = complaint(chosen[0]) or f"Run {chosen[0].id} has not finished yet; its figures come with its end."
+        st.info(verbatim(why))
 else:
     rest = f", {len(chosen) - len(whole)} of them not finished" if len(whole) < len(chosen) else ""
     st.markdown(f"**{len(chosen)} runs selected**{rest}")

@@ -8,6 +8,7 @@ from ssrvae_core.runs.comparison import list_rivals
 from ssrvae_core.runs.mode import is_viewer
 from ui import films, ratio_film, ratios
 from ui.entry import in_a_sentence, through_app
+from ui.markdown import note, verbatim
 from ui.overview import complaint
 from ui.runs import caption, finished, n_images, nothing_yet, store
 from ui.state import drop, pick
@@ -20,7 +21,7 @@ st.markdown("How many labels does a model need? Move the slider; a hollow circle
 runs, broken = store().scan()
 trained, complaints = ratio_film.readable_runs([r for r in finished(runs) if r.config.split.labelled_ratio is not None])
 for sentence in complaints:
-    st.error(sentence)
+    st.error(verbatim(sentence))
 found = ratios.families(trained)
 if not found and finished(runs) and not complaints:
     st.info("No run of this store was trained at a supervised ratio. The command below trains both models at four.")
@@ -63,7 +64,7 @@ live = [work.id for work in works if work.live]
 with st.container():  # also where it is empty: a film that changes its place on the page would start anew
     for lost in broken:
         if lost.id in wanted:
-            st.warning(complaint(lost))
+            st.warning(verbatim(complaint(lost) or lost.id))
     if live:
         ratio_film.progress(store(), [config for configs in lacking.values() for config in configs], live)
     else:
@@ -80,7 +81,7 @@ def start_training(ratio: float) -> None:
     try:
         ratio_film.train(store(), lacking[ratio])
     except UserError as error:
-        st.error(str(error))
+        st.error(verbatim(str(error)))
     else:
         st.rerun()
 
@@ -103,7 +104,7 @@ def show() -> None:
     here = [run for run in family.of_seed(seed) if ratios.ratio_of(run) == reel.steps[now]["position"]]
     here.sort(key=lambda run: family.models.index(run.config.model.name))
     about = caption(here, n_images(here[0])) if here else f"{family.runs[0].data_name}, nothing trained."
-    st.caption(f"{about} {ALIGNED} {spread()}")
+    note(f"{about} {ALIGNED} {spread()}")
     with st.container(horizontal=True, vertical_alignment="center"):
         films.menu(
             f"supervised-ratio-{family.id}",

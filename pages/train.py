@@ -27,6 +27,7 @@ from ui.datasets import RULES
 from ui.entry import in_a_sentence, through_app
 from ui.forecast import forecast
 from ui.jobs import Work, all_work, attempt, work_of
+from ui.markdown import verbatim
 from ui.overview import LIVE, duration
 from ui.runs import store
 from ui.sliders import number
@@ -69,7 +70,7 @@ def look(part: str) -> Work | None:
     try:
         return work_of(store(), part)
     except UserError as error:
-        st.error(str(error))
+        st.error(verbatim(str(error)))
         return None
 
 
@@ -385,7 +386,7 @@ try:
         dataset = st.session_state[DRAFT] if chosen == DRAFT else DATASETS[chosen]
     images = datasets.contents(dataset)
 except UserError as error:
-    st.error(str(error))
+    st.error(verbatim(str(error)))
     st.stop()
 st.page_link("pages/data.py", label="See, change or upload data", icon=":material/folder_open:")
 models = pick_models(PRESETS[preset].model)

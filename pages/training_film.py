@@ -5,6 +5,7 @@ import streamlit as st
 from ssrvae_core.reports.gather import ALIGNED
 from ui import films, training_film
 from ui.entry import in_a_sentence, through_app
+from ui.markdown import note
 from ui.runs import NO_RUN, caption, nothing_yet, run_label, store
 from ui.state import pick
 
@@ -58,7 +59,7 @@ def show() -> None:
     reel = training_film.reel_of(stamps, quantity, film, films.width_of(PAGE))
     name = f"training-film-{'-'.join(run.id for run in pair)}"
     now = films.show(PAGE, "epoch", "Epoch", reel, pause=films.PAUSE_MS[film.axis], file_name=name)
-    st.caption(about)
+    note(about)
     films.menu(
         name,
         "Training film",

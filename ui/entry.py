@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from ssrvae_core.config import UserError
+from ui.markdown import verbatim
 
 P = ParamSpec("P")
 
@@ -22,7 +23,7 @@ def in_a_sentence(body: Callable[P, None]) -> Callable[P, None]:
         try:
             body(*args, **options)
         except UserError as error:
-            st.error(str(error))
+            st.error(verbatim(str(error)))
 
     return told
 

@@ -15,6 +15,7 @@ from ssrvae_core.runs.job import CANCEL
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import with_owners_names
+from ui.markdown import verbatim
 from ui.overview import LIVE, complaint, duration, remaining_seconds
 from ui.runs import run_label
 
@@ -151,7 +152,7 @@ def stopped_text(work: Work) -> str:
 def bar(work: Work, ahead: int, store: RunStore) -> None:
     """Show how far it is."""
     share = min(work.done / work.total, 1.0) if work.total else 0.0
-    st.progress(share, with_owners_names(f"{work.title}: {progress_text(work, ahead)}", store.root))
+    st.progress(share, verbatim(with_owners_names(f"{work.title}: {progress_text(work, ahead)}", store.root)))
 
 
 def attempt(action: Callable[[], object]) -> bool:
@@ -159,7 +160,7 @@ def attempt(action: Callable[[], object]) -> bool:
     try:
         action()
     except UserError as error:
-        st.error(str(error))
+        st.error(verbatim(str(error)))
         return False
     return True
 
@@ -215,4 +216,4 @@ def buttons(store: RunStore, work: Work, page: str) -> None:
             args=(refused, partial(JobQueue(store).resume, work.id)),
         )
     if sentence := st.session_state.get(refused):
-        st.error(sentence)
+        st.error(verbatim(sentence))

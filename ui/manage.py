@@ -13,6 +13,7 @@ from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer, require_editor
 from ssrvae_core.runs.sweep_spec import DEMO
 from ui.jobs import attempt
+from ui.markdown import verbatim
 from ui.overview import LIVE
 
 NEWS = "overview-news"
@@ -122,7 +123,7 @@ def importer(store: RunStore) -> None:
         with st.spinner("Checking the bundle"):
             st.session_state[NEWS] = take_in(given.getvalue(), store)
     except UserError as error:
-        st.error(str(error))
+        st.error(verbatim(str(error)))
         return
     st.rerun()
 

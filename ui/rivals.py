@@ -21,6 +21,7 @@ from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.sweep_spec import SweepSpec
 from ui.entry import in_a_sentence
 from ui.jobs import act
+from ui.markdown import verbatim
 from ui.overview import LIVE
 
 
@@ -64,7 +65,7 @@ def method(result: RivalResult) -> Method:
     try:
         panel = Panel(title, _predictions(str(result.path.absolute()), result.updated, result))
     except UserError as error:
-        st.warning(f"The images of {title} cannot be shown: {error}")
+        st.warning(verbatim(f"The images of {title} cannot be shown: {error}"))
         panel = None
     return Method(result.rival, title, result.id, result.validation, panel, result.fit_seconds)
 
@@ -206,7 +207,7 @@ def _watch(store: RunStore, job: Job) -> None:
     """Say how far a job is while it lives, and show the page anew when it ends."""
     if job.state not in LIVE:
         if job.state != "finished":
-            st.warning(f"Fitting them was {job.state}. {job.error or ''}")
+            st.warning(verbatim(f"Fitting them was {job.state}. {job.error or ''}"))
         return
 
     @st.fragment(run_every=2)
@@ -215,6 +216,6 @@ def _watch(store: RunStore, job: Job) -> None:
         now = JobQueue(store).get(job.id)
         if now.state not in LIVE:
             st.rerun()
-        st.progress(now.done / max(now.total, 1), f"{now.title}: {now.state}, {now.done} of {now.total} done")
+        st.progress(now.done / max(now.total, 1), verbatim(f"{now.title}: {now.state}, {now.done} of {now.total} done"))
 
     progress()

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from ui.markdown import verbatim
+
 _MEMORY = "last chosen"
 _LONGEST_ECHO = 40
 
@@ -40,11 +42,6 @@ def harmless(text: str) -> str:
     """Return a piece of an address fit to be repeated on a page: short, and without markup."""
     plain = re.sub(r"[^\w .,:-]", "", text)
     return plain if len(plain) <= _LONGEST_ECHO else plain[:_LONGEST_ECHO] + " ..."
-
-
-def verbatim(text: str) -> str:
-    """Return a text that Markdown shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]()<>#$~:|])", r"\\\1", text)
 
 
 def key(page: str, name: str) -> str:

@@ -20,6 +20,7 @@ from ssrvae_core.runs import Run, RunStore, directory
 from ssrvae_core.runs.uploads import with_owners_names
 from ui import charts, datasets
 from ui.jobs import Work, bar, buttons, reason
+from ui.markdown import verbatim
 from ui.overview import duration
 
 LOG_LINES = 5
@@ -29,11 +30,11 @@ HEIGHT = 330
 def panel(store: RunStore, work: Work, ahead: int) -> None:
     """Show a training: how far it is, its curves and latents, the end of its log, and what can be done about it."""
     if work.state == "finished":
-        st.success(with_owners_names(f"{work.title}: {ending(work)}", store.root))
+        st.success(verbatim(with_owners_names(f"{work.title}: {ending(work)}", store.root)))
     else:
         bar(work, ahead, store)
     if work.state in {"failed", "interrupted"} and (sentence := reason(work)):
-        st.warning(with_owners_names(sentence, store.root))
+        st.warning(verbatim(with_owners_names(sentence, store.root)))
     with st.container(horizontal=True, vertical_alignment="center"):
         buttons(store, work, "train")
         if work.state == "finished" and work.run is not None:
