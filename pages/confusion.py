@@ -91,13 +91,18 @@ def choose_cell(name: str) -> None:
         st.session_state[key(PAGE, "true")], st.session_state[key(PAGE, "predicted")] = map(str, cell)
 
 
-def show_matrix(method: Method, height: int = charts.PANEL_HEIGHT) -> None:
-    """Show the confusion matrix of one method."""
+def show_matrix(method: Method, framed: tuple[int, int] | None, height: int = charts.PANEL_HEIGHT) -> None:
+    """Show the confusion matrix of one method, with a frame around the cell whose images are shown."""
     if method.title not in counts:
         st.info(f"No validation image of {method.title} has a label, so there is nothing to confuse.")
         return
     figure = confusion_figure(
-        counts[method.title], shown_names, normalise=shown == "shares", title=method.title, highest=highest
+        counts[method.title],
+        shown_names,
+        normalise=shown == "shares",
+        title=method.title,
+        highest=highest,
+        framed=framed,
     )
     charts.make_panel(figure, coloraxis_showscale=False)
     charts.show(
@@ -112,13 +117,7 @@ def show_matrix(method: Method, height: int = charts.PANEL_HEIGHT) -> None:
 
 
 highest = max((matrix.max() for matrix in counts.values()), default=1)
-for column, method in zip(st.columns(len(ours)), ours, strict=True):
-    with column:
-        show_matrix(method)
-for start in range(0, len(others), ABREAST):
-    for column, method in zip(st.columns(ABREAST), others[start : start + ABREAST], strict=False):
-        with column:
-            show_matrix(method, height=340)
+matrices = st.container()  # filled once it is known which cell has the frame
 note(about + of_rivals)
 
 # The images of a cell.
@@ -133,6 +132,15 @@ with columns[1]:
     true = pick(PAGE, "true", "True class", list(classes), ANY, format_func=classes.__getitem__)
 with columns[2]:
     predicted = pick(PAGE, "predicted", "Predicted class", list(classes), ANY, format_func=classes.__getitem__)
+cell = None if ANY in (true, predicted) else (int(true), int(predicted))
+with matrices:
+    for column, method in zip(st.columns(len(ours)), ours, strict=True):
+        with column:
+            show_matrix(method, cell if method.name == asked else None)
+    for start in range(0, len(others), ABREAST):
+        for column, method in zip(st.columns(ABREAST), others[start : start + ABREAST], strict=False):
+            with column:
+                show_matrix(method, cell if method.name == asked else None, height=340)
 by = told[asked]
 behind = {method.name: told[method.name] for method in ours} | {asked: by}
 ids = cell_ids(by.predictions, *(None if chosen == ANY else int(chosen) for chosen in (true, predicted)))

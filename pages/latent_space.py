@@ -42,7 +42,7 @@ latents = [f"z{d}" for d in range(1, dims + 1)]
 classes = {str(index): name for index, name in enumerate(class_names)}
 if any((panel.predictions.labels == UNLABELLED).any() for panel in panels):
     classes[str(UNLABELLED)] = "Unlabelled"
-columns = st.columns([2, 3, 1, 1, 1] if dims > 2 else [2, 4, 1], vertical_alignment="bottom")
+columns = st.columns([2, 3, 1, 1, 1] if dims > 2 else [2, 3, 1], vertical_alignment="bottom")
 with columns[0]:
     colour_by = pick(PAGE, "colour", "Colour by", colourings(panels), "class", format_func=charts.colouring_label)
 with columns[1]:

@@ -138,7 +138,7 @@ bins = {
 }
 if bins:
     everything = accuracy_by_angle_figure(bins, chance=1 / len(class_names))
-    everything.update_layout(margin={"l": 70, "r": 24, "t": 50, "b": 50}, legend_y=1.05)
+    everything.update_layout(margin=charts.MARGIN | {"t": 50}, legend_y=1.05)
     with right:
         st.markdown("**All validation images**: share whose class is predicted right")
         charts.show(

@@ -29,7 +29,7 @@ from ui.forecast import forecast
 from ui.jobs import Work, all_work, attempt, work_of
 from ui.markdown import verbatim
 from ui.overview import LIVE, duration
-from ui.runs import store
+from ui.runs import run_label, store
 from ui.sliders import number
 from ui.state import harmless, key, pick
 from ui.training import Choice
@@ -45,6 +45,7 @@ PRESET_TITLES = {
     "notebook-b": "Notebook B: as published, on cards-b2",
 }
 SIDE_BY_SIDE = 2
+MOST_TOLD = 5
 IN_A_ROW = 4
 
 
@@ -139,16 +140,26 @@ def take_over() -> None:
 def changes_asked_for() -> dict[str, object]:
     """Return the settings the address changes, as ``set=NAME=VALUE``; complain about those that cannot be had."""
     changes: dict[str, object] = {}
+    refused = []
     for asked in st.query_params.get_all("set"):
         name, _, text = asked.partition("=")
         try:
             changes[name] = forms.read(forms.SETTINGS[name], text)
         except (KeyError, ValueError):
-            st.warning(
-                f"The address asks for '{harmless(asked)}' as a setting, which is not to be had here; it stays as the "
-                "preset has it."
-            )
+            refused.append(f"'{harmless(asked)}'")
+    if refused:
+        st.warning(
+            f"The address asks for {', '.join(refused[:MOST_TOLD])}{' and others' if len(refused) > MOST_TOLD else ''} "
+            "as settings, which are not to be had here; they stay as the preset has them."
+        )
     return changes
+
+
+def drop_useless(changes: dict[str, object], without: Sequence[str]) -> None:
+    """Put back changed settings that these data have no use for, which the form does not show."""
+    if gone := [name for name in without if changes.pop(name, None) is not None]:
+        labels = ", ".join(forms.SETTINGS[name].label for name in gone)
+        st.warning(f"These images have no use for another value of: {labels}. It is as the preset has it.")
 
 
 def keep_changes_in_address(changes: Mapping[str, object]) -> None:
@@ -353,14 +364,15 @@ if not ids:
 if ids:
     watch(ids)
     with st.container(horizontal=True, vertical_alignment="center"):
-        watched = [run for run in runs if run.id in ids]
-        export.menu(
-            "training",
-            "Training",
-            f"Run{'s' if len(watched) > 1 else ''} {', '.join(run.id for run in watched)}.",
-            figure=lambda: curves_of(store(), ids),
-            table=lambda: epochs_of(store(), ids),
-        )
+        known = {run.id: run for run in runs}
+        if watched := [known[one] for one in ids if one in known]:
+            export.menu(
+                "training",
+                "Training",
+                f"{'; '.join(map(run_label, watched))}.",
+                figure=lambda: curves_of(watched),
+                table=lambda: epochs_of(watched),
+            )
         st.button("Close this view", icon=":material/close:", on_click=close, type="tertiary")
     st.divider()
 
@@ -395,10 +407,10 @@ with of_labels:
     per_class, ratio = pick_labels(chosen, images, datasets.is_generated(dataset))
 with of_seed:
     seed = int(kept_number("seed", "Seed", 0, 2**31, 0))
-choice = Choice(preset, dataset, models, per_class, ratio, seed, st.session_state[f"{PAGE}-changes"])
-
 without = [] if dataset.source == "particles" or images.masks is not None else ["dataset.view"]
 without += [] if images.groups is not None else ["split.by_group"]
+drop_useless(st.session_state[f"{PAGE}-changes"], without)
+choice = Choice(preset, dataset, models, per_class, ratio, seed, st.session_state[f"{PAGE}-changes"])
 settings(choice, without)
 keep_changes_in_address(choice.changes)
 

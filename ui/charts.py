@@ -116,7 +116,7 @@ def make_panel(figure: go.Figure, **layout: Any) -> None:
 def with_legend_below(figure: go.Figure) -> go.Figure:
     """Return a figure of lines with its legend under the axes, where it may take as many rows as it needs."""
     legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
-    return figure.update_layout(margin={"l": 70, "r": 16, "t": 40, "b": 110}, legend=legend)
+    return figure.update_layout(margin=MARGIN | {"t": 40, "b": 110}, legend=legend)
 
 
 def colouring_label(name: str) -> str:

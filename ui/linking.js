@@ -1,10 +1,12 @@
 // Charts that stand side by side share one selection. What is lassoed in one is painted at once in all of them, on a canvas
 // above their points, which fade: Plotly would draw every chart anew for it. And Streamlit keeps two things of a chart from
-// the page, a double click in it and how far it is zoomed in.
+// the page, a double click in it and how far it is zoomed in. What begins with an underscore is Plotly's own business, in
+// the version that Streamlit 1.67 brings along; the tests in a browser tell when that changes.
 
 const ZOOM = /^[xy]axis\.(range|autorange)/;
 const CAMERA = '.modebar-btn[data-title^="Download plot"]';
 const LEVELS = 256; // of a colour scale
+const FADED_LAYER = 0.2; // all points as one picture, so that less than this would hide where the cloud is
 const zooms = {}; // of every view, by chart
 
 const chartOf = (name) => document.querySelector(`.st-key-${name} .js-plotly-plot`);
@@ -33,10 +35,10 @@ function colouring({ marker }, layout) {
   return (i) => colours[Math.round(share(marker.color[i]) * (LEVELS - 1))];
 }
 
-function paint(chart, ids, stamps, faded) {
+function paint(chart, ids, stamps) {
   const layout = chart._fullLayout;
   const traces = chart._fullData.filter(({ customdata, visible }) => customdata && visible === true);
-  for (const points of chart.querySelectorAll(".scatterlayer, .gl-canvas")) points.style.opacity = ids.size ? faded : "";
+  for (const points of chart.querySelectorAll(".scatterlayer, .gl-canvas")) points.style.opacity = ids.size ? FADED_LAYER : "";
   let canvas = chart.querySelector(".marks");
   if (!canvas) {
     canvas = Object.assign(document.createElement("canvas"), { className: "marks" });
@@ -63,6 +65,17 @@ function forgetOutline(chart) {
   chart._fullLayout._deactivateSelection?.(chart); // else it would swallow the next click
   chart.layout.selections = chart._fullLayout.selections = [];
   for (const outline of chart.querySelectorAll(".selectionlayer > *, .zoomlayer .select-outline")) outline.remove();
+  chart.duties.deaf = true;
+  chart.emit("plotly_deselect"); // Streamlit would not tell the same lasso a second time
+  chart.duties.deaf = false;
+}
+
+// Let the button that resets the axes find the whole plane where a chart was drawn zoomed; Plotly forgets it at times.
+function rememberWhole(chart, whole) {
+  if (!whole) return;
+  for (const [axis, [from, to]] of [["xaxis", whole[0]], ["yaxis", whole[1]]]) {
+    Object.assign(chart._fullLayout[axis], { _rangeInitial0: from, _rangeInitial1: to });
+  }
 }
 
 // Dress the points as a picture should have them, for as long as Plotly takes to copy them.
@@ -80,56 +93,66 @@ function dress(chart, ids, faded) {
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   const ofView = (zooms[data.view] ??= {});
   const stamps = new Stamps(data.shapes);
-  const shared = (parentElement.shared ??= {});
+  const selection = (parentElement.selection ??= {});
 
-  // What is to be done in a chart, for whichever view it shows.
-  const heard = (name, chart) => ({
-    ids: () => shared.ids,
-    paint: () => paint(chart, shared.ids, stamps, data.faded),
-    dress: () => dress(chart, shared.ids, data.faded),
-    lassoed: (points) => select(idsOf(points ?? []), name),
-    cleared: () => {
+  const charts = () => data.charts.map(chartOf).filter((chart) => chart?.duties);
+
+  function mark(ids) {
+    selection.ids = ids;
+    for (const chart of charts()) chart.duties.paint();
+  }
+
+  function select(ids, source) {
+    selection.source = source;
+    mark(ids);
+    for (const chart of charts()) if (chart.duties.name !== source) forgetOutline(chart);
+  }
+
+  // What a chart has to do, for the data of this call.
+  const dutiesOf = (name, chart) => ({
+    name,
+    data,
+    ids: () => selection.ids,
+    paint() {
+      rememberWhole(chart, data.whole[name]);
+      paint(chart, selection.ids, stamps);
+    },
+    dress: () => dress(chart, selection.ids, data.faded),
+    lassoing: (points) => mark(idsOf(points)),
+    lassoed: (points) => select(idsOf(points), name),
+    cleared() {
+      if (this.deaf) return;
       select(new Set(), null);
       setTriggerValue("cleared", true);
     },
-    zoomed: () => {
+    zoomed() {
       const { xaxis, yaxis } = chart._fullLayout;
       ofView[name] = [[...xaxis.range], [...yaxis.range]];
       setStateValue("zooms", { view: data.view, charts: { ...ofView } });
     },
   });
 
-  function select(ids, source) {
-    Object.assign(shared, { ids, source });
-    for (const name of data.charts) {
-      const chart = chartOf(name);
-      if (!chart?.heard) continue;
-      if (name !== source) forgetOutline(chart);
-      chart.heard.paint();
-    }
-  }
-
-  // A chart is listened to once, however often it is drawn.
+  // A chart is listened to once, however often it is drawn and this is called.
   function listen(name) {
     const chart = chartOf(name);
-    if (!chart?.on || !chart._fullLayout?._plots || chart.heard?.of === data) return;
-    const known = chart.heard !== undefined;
-    chart.heard = { of: data, ...heard(name, chart) };
-    if (name !== shared.source) forgetOutline(chart);
-    chart.heard.paint();
+    if (!chart?.on || !chart._fullLayout?._plots || chart.duties?.data === data) return;
+    const known = chart.duties !== undefined;
+    chart.duties = dutiesOf(name, chart);
+    if (name !== selection.source) forgetOutline(chart);
+    chart.duties.paint();
     if (known) return;
-    chart.on("plotly_selecting", (event) => event?.points?.length && chart.heard.lassoed(event.points));
-    chart.on("plotly_selected", (event) => event && chart.heard.lassoed(event.points));
-    chart.on("plotly_deselect", () => chart.heard.cleared());
-    chart.on("plotly_doubleclick", () => chart.heard.cleared());
+    chart.on("plotly_selecting", (event) => event?.points?.length && chart.duties.lassoing(event.points));
+    chart.on("plotly_selected", (event) => event && chart.duties.lassoed(event.points ?? []));
+    chart.on("plotly_deselect", () => chart.duties.cleared());
+    chart.on("plotly_doubleclick", () => chart.duties.cleared());
     chart.on("plotly_relayout", (change) => {
-      if (Object.keys(change).some((key) => ZOOM.test(key))) chart.heard.zoomed();
+      if (Object.keys(change).some((key) => ZOOM.test(key))) chart.duties.zoomed();
     });
-    for (const event of ["plotly_afterplot", "plotly_relayouting"]) chart.on(event, () => chart.heard.paint());
-    chart.addEventListener("click", ({ target }) => target.closest(CAMERA) && chart.heard.dress(), true);
+    for (const event of ["plotly_afterplot", "plotly_relayouting"]) chart.on(event, () => chart.duties.paint());
+    chart.addEventListener("click", ({ target }) => target.closest(CAMERA) && chart.duties.dress(), true);
   }
 
-  Object.assign(shared, { ids: new Set(data.ids), source: data.source });
+  Object.assign(selection, { ids: new Set(data.ids), source: data.source });
   const listenToAll = () => data.charts.forEach(listen);
   // Streamlit calls this again whenever the data change, and what it returns only at the very end.
   parentElement.observer?.disconnect();

@@ -17,7 +17,7 @@ import streamlit as st
 
 from ssrvae_core.figures.latent import FADED
 from ui.charts import SHAPES
-from ui.selection import selected_ids
+from ui.selection import is_drawn, selected_ids
 
 _HERE = Path(__file__).parent
 _ears = st.components.v2.component(
@@ -46,14 +46,15 @@ class Linked:
     def __init__(self, page: str, view: str, images: str) -> None:
         self._ears = f"{page}-ears"
         nothing: dict[str, Any] = {"ids": np.empty(0, np.int64), "source": None}
-        start = nothing | {"zooms": {}, "view": view, "images": images}
+        start = nothing | {"zooms": {}, "view": view, "views": 0, "images": images}
         self._state = st.session_state.setdefault(f"{page}-linked", start)
         if self._state["images"] != images:
             self._state |= nothing | {"images": images}
         if self._state["view"] != view:
-            self._state |= {"view": view, "zooms": {}}
+            self._state |= {"view": view, "views": self._state["views"] + 1, "zooms": {}}
         else:
             self._keep_zooms()
+        self._whole: dict[str, list[list[float]]] = {}
 
     @property
     def ids(self) -> np.ndarray:
@@ -66,8 +67,13 @@ class Linked:
         self._state |= {"ids": ids, "source": source if len(ids) else None}
 
     def take(self, chart: str) -> None:
-        """Take over what was selected in the chart of this key."""
-        self.select(selected_ids(st.session_state[chart]), chart)
+        """Take over what was lassoed in the chart of this key, or that it was cleared.
+
+        A chart whose lasso gave way to another selection forgets it, which clears nothing.
+        """
+        event = st.session_state[chart]
+        if is_drawn(event) or chart == self._state["source"]:
+            self.select(selected_ids(event), chart)
 
     def clear(self) -> None:
         """Select nothing."""
@@ -82,23 +88,32 @@ class Linked:
             if trace.customdata is not None:
                 trace.selected = trace.unselected = {"marker": {"opacity": trace.marker.opacity}}
         if zoom := self._state["zooms"].get(chart):
+            if figure.layout.xaxis.range and figure.layout.yaxis.range:
+                self._whole[chart] = [list(figure.layout.xaxis.range), list(figure.layout.yaxis.range)]
             figure.update_layout(xaxis_range=zoom[0], yaxis_range=zoom[1])
 
     def show(self, ids: np.ndarray, charts: Sequence[str]) -> None:
         """Paint these samples in the charts of these keys, and hear what is lassoed, cleared and zoomed there."""
         data = {
             "charts": list(charts),
-            "view": self._state["view"],
+            "view": self._view,
+            "whole": self._whole,
             "ids": ids.tolist(),
             "source": self._state["source"],
             "shapes": SHAPES,
             "faded": FADED,
         }
+        # What is zoomed is only read on the next run of the page, which a value needs a callback for.
         _ears(key=self._ears, data=data, on_cleared_change=self.clear, on_zooms_change=lambda: None)
+
+    @property
+    def _view(self) -> str:
+        """The view as this visit to it: a browser may still tell the zooms of the last one."""
+        return f"{self._state['view']}/{self._state['views']}"
 
     def _keep_zooms(self) -> None:
         told = (st.session_state.get(self._ears) or {}).get("zooms") or {}
-        if told.get("view") == self._state["view"]:
+        if told.get("view") == self._view:
             self._state["zooms"] = sound_zooms(told.get("charts"))
 
 

@@ -34,7 +34,7 @@ class Stamps {
   }
 
   of({ symbol, color, size, opacity, line }, ratio) {
-    const key = [symbol, color, size, opacity, ratio].join();
+    const key = [symbol, color, size, opacity, line.color, line.width, ratio].join();
     if (!this.drawn.has(key)) {
       const scale = (ratio * size) / 11;
       const [canvas, side] = [document.createElement("canvas"), 2 * Math.ceil(8 * scale + ratio)];

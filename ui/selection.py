@@ -28,6 +28,12 @@ def selected_ids(*events: Mapping[str, Any] | None) -> np.ndarray:
     return np.array(sorted({data[0] for data in _customdata(*events)}), dtype=np.int64)
 
 
+def is_drawn(event: Mapping[str, Any] | None) -> bool:
+    """Whether a lasso or a box is there, be it around nothing; a chart that forgot its selection has none."""
+    selection = (event or {}).get("selection") or {}
+    return bool(selection.get("lasso") or selection.get("box"))
+
+
 def selected_cell(event: Mapping[str, Any] | None) -> tuple[int, int] | None:
     """Return (true class, predicted class) of the cell clicked in a confusion matrix, None where none is."""
     cells = _customdata(event)

@@ -40,7 +40,7 @@ def resolve(asked: str | None, remembered: str | None, options: Sequence[str], d
 
 def harmless(text: str) -> str:
     """Return a piece of an address fit to be repeated on a page: short, and without markup."""
-    plain = re.sub(r"[^\w .,:-]", "", text)
+    plain = re.sub(r"[^\w .,:=-]", "", text)
     return plain if len(plain) <= _LONGEST_ECHO else plain[:_LONGEST_ECHO] + " ..."
 
 

@@ -15,7 +15,7 @@ from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import Panel, latent_scatter, theme
 from ssrvae_core.figures.curves import loss, training_curves
 from ssrvae_core.records import Predictions, Snapshot
-from ssrvae_core.reports.wording import model_title, plain
+from ssrvae_core.reports.wording import model_title, plain, titles
 from ssrvae_core.runs import Run, RunStore, directory
 from ssrvae_core.runs.uploads import with_owners_names
 from ui import charts, datasets
@@ -58,23 +58,30 @@ def panel(store: RunStore, work: Work, ahead: int) -> None:
         st.code(with_owners_names("\n".join(lines), store.root), language=None, wrap_lines=True)
 
 
-def _metrics(store: RunStore, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return what is known of every epoch by now, of those of these trainings that are runs."""
-    runs = [run for run in store.runs() if run.id in ids]
-    titles = [model_title(run) for run in runs]
-    told = titles if len(set(titles)) == len(runs) else [f"{t}, {run.id}" for t, run in zip(titles, runs, strict=True)]
-    return {title: run.metrics() for title, run in zip(told, runs, strict=True)}
+def _colour(run: Run) -> dict[str, Any]:
+    """Colour of a run's line: its model's."""
+    colour = {"color": theme.line_colour(list(MODELS).index(run.config.model.name))}
+    return {"line": colour, "marker": colour}
 
 
-def curves_of(store: RunStore, ids: Sequence[str]) -> go.Figure:
-    """Draw the trainings of these ids as far as they have come."""
-    return training_curves(_metrics(store, ids))
+def curves_of(runs: Sequence[Run]) -> go.Figure:
+    """Draw trainings as far as they have come; where all are of one model, a colour a run."""
+    names = titles(runs)
+    figure = training_curves({name: run.metrics() for name, run in zip(names, runs, strict=True)})
+    if len({run.config.model.name for run in runs}) == len(runs):
+        for name, run in zip(names, runs, strict=True):
+            figure.update_traces(**_colour(run), selector={"name": name})
+    return figure
 
 
-def epochs_of(store: RunStore, ids: Sequence[str]) -> pd.DataFrame:
-    """Return the metrics of every epoch of these trainings, a row each."""
-    rows = [{"training": title} | line for title, lines in _metrics(store, ids).items() for line in lines]
-    return pd.json_normalize(rows)
+def epochs_of(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return the metrics of every epoch of some trainings, a row each."""
+    known = [
+        {"run": run.id, "model": run.config.model.name, "seed": run.config.seed} | line
+        for run in runs
+        for line in run.metrics()
+    ]
+    return pd.DataFrame(known)
 
 
 def ending(work: Work) -> str:
@@ -95,11 +102,10 @@ def _curves(run: Run) -> None:
     figure.update_layout(showlegend=False, dragmode="pan", uirevision=run.id)
     # In half a page: room between the two, and a title no longer than its axis.
     figure.update_layout(
-        xaxis={"domain": [0, 0.39]}, xaxis2={"domain": [0.61, 1]}, yaxis2={"title": {"text": "Accuracy"}}
+        xaxis={"domain": [0, 0.34]}, xaxis2={"domain": [0.66, 1]}, yaxis2={"title": {"text": "Accuracy"}}
     )
-    colour = {"color": theme.line_colour(list(MODELS).index(run.config.model.name))}
-    figure.update_traces(line=colour, marker=colour)
-    figure.update_layout(margin={"l": 70, "r": 16, "t": 40, "b": 50})
+    figure.update_traces(**_colour(run))
+    figure.update_layout(margin=charts.MARGIN | {"t": 40})
     last = lines[-1]
     lost = loss(last)
     accuracy = "" if last["validation_accuracy"] is None else f", accuracy {last['validation_accuracy']:.3f}"

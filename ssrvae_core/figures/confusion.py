@@ -28,9 +28,13 @@ def confusion_figure(
     normalise: bool = False,
     title: str = "",
     highest: float | None = None,
+    framed: tuple[int, int] | None = None,
 ) -> go.Figure:
-    """Draw one confusion matrix; see :func:`confusion_figures`."""
-    return confusion_figures({title: counts}, class_names, normalise=normalise, highest=highest)
+    """Draw one confusion matrix, see :func:`confusion_figures`; the cell ``framed`` (true, predicted) has a frame."""
+    figure = confusion_figures({title: counts}, class_names, normalise=normalise, highest=highest)
+    if framed is not None:
+        figure.add_traces(_frame(framed))
+    return figure
 
 
 def confusion_figures(
@@ -113,7 +117,7 @@ def _text_colours(height: np.ndarray) -> np.ndarray:
 def _numbers(
     index: int, matrix: np.ndarray, text: np.ndarray, colours: np.ndarray, class_names: Sequence[str]
 ) -> Iterator[go.Scatter]:
-    """Print the numbers over markers: a heatmap cannot be selected, points can, and the one that is has a frame.
+    """Print the numbers over invisible markers: a heatmap cannot be selected, points can.
 
     A trace a colour: a selection would fade the others, unless their trace has one colour for what is selected.
     """
@@ -124,7 +128,6 @@ def _numbers(
         for t, p, n in zip(names[true], names[predicted], matrix.flat, strict=True)
     ]
     customdata = np.stack([np.full_like(true, index), true, predicted], axis=1)
-    many = len(matrix) > MANY
     for colour in np.unique(colours):
         rows = np.flatnonzero(colours == colour)
         yield go.Scatter(
@@ -132,20 +135,24 @@ def _numbers(
             y=true[rows],
             mode="markers+text",
             text=text[rows],
-            textfont={"color": colour, "size": 11 if many else 14},
-            marker={
-                "symbol": "square-open",
-                "size": 22 if many else 32,
-                "color": colour,
-                "line": {"width": 2},
-                "opacity": 0,
-            },
+            textfont={"color": colour, "size": 11 if len(matrix) > MANY else 14},
+            marker={"symbol": "square", "size": 24, "opacity": 0},
             customdata=customdata[rows],
             hovertext=np.array(hover, dtype=object)[rows],
             hovertemplate="%{hovertext}<extra></extra>",
-            selected={"marker": {"opacity": 1}, "textfont": {"color": colour}},
+            selected={"marker": {"opacity": 0}, "textfont": {"color": colour}},
             unselected={"marker": {"opacity": 0}},
         )
+
+
+def _frame(cell: tuple[int, int]) -> list[go.Scatter]:
+    """Draw a frame just inside the borders of a cell, light upon dark, so that it is seen on every colour."""
+    true, predicted = cell
+    half = 0.44
+    across, down = [-half, half, half, -half, -half], [-half, -half, half, half, -half]
+    x, y = [predicted + step for step in across], [true + step for step in down]
+    lines = ({"color": "#1A1A1A", "width": 5}, {"color": "#FFFFFF", "width": 2})
+    return [go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip") for line in lines]
 
 
 def _lay_out_matrix(figure: go.Figure, index: int, title: str, matrix: np.ndarray, class_names: Sequence[str]) -> None:

@@ -231,7 +231,7 @@ def _confusion(
     common |= {"ticklabeloverflow": "allow"}
     x = {"range": [-0.5, k - 0.5], "title": {"text": "Predicted class"}, **common}
     y = {"range": [k - 0.5, -0.5], "title": {"text": "True class" if with_label else ""}, **common}
-    y |= {"scaleanchor": f"x{number}", "constraintoward": "top", "showticklabels": with_label}
+    y |= {"automargin": True, "scaleanchor": f"x{number}", "constraintoward": "top", "showticklabels": with_label}
     _finish(panels, number, x, y)
     if title:
         panels.titles.append(lambda step: theme.title_annotation(f"<b>{title}</b>", number))

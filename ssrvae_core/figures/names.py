@@ -40,7 +40,7 @@ def short_names(names: Sequence[str], longest: int = LONGEST) -> tuple[str, ...]
 
 
 def width(name: str) -> float:
-    """Pixels that a name takes beside an axis at most, or a few more than that."""
+    """Pixels that a name takes beside an axis, by a guess for each character that is wide for most type."""
     wide, capital, other = 13.0, 9.5, 7.0
     return sum(
         wide if east_asian_width(one) in "WF" else capital if one.isupper() or one in "mw@%" else other

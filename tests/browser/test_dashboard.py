@@ -21,7 +21,7 @@ def _drawn_area(page, chart):
     """Bounding box of the axes of a chart on the page, counted from 0."""
     area = page.locator(".js-plotly-plot").nth(chart).locator(".nsewdrag").first
     expect(area).to_be_attached(timeout=PATIENCE)
-    area.scroll_into_view_if_needed()
+    area.evaluate("area => area.scrollIntoView({block: 'center'})")  # not below the page's header
     page.wait_for_timeout(500)
     return area.bounding_box()
 
@@ -39,17 +39,29 @@ def _lasso(page, chart, right=0.98):
 
 
 def _lit(page):
-    """Ids of the samples that are painted over each chart, None where all points are alike."""
+    """Ids of the samples that are painted over each chart, None where all points are alike, else what is wrong."""
     return page.locator(".js-plotly-plot").evaluate_all(
         """charts => charts.map(chart => {
              const marks = chart.querySelector('.marks');
              if (!marks) return null;  // not drawn yet
-             const { data } = marks.getContext('2d').getImageData(0, 0, marks.width, marks.height);
-             const points = chart.querySelector('.scatterlayer').style.opacity;
-             const painted = data.some(value => value > 0), faded = points !== '' && Number(points) < 0.1;
-             const ids = [...chart.heard.ids()].sort((a, b) => a - b);
-             if (painted !== faded || painted !== ids.length > 0) return 'half';
-             return painted ? ids : null;
+             const ids = chart.duties.ids(), brush = marks.getContext('2d'), ratio = devicePixelRatio;
+             const faded = chart.querySelector('.scatterlayer').style.opacity !== '';
+             if (faded !== ids.size > 0) return 'faded without reason, or not';
+             const { xaxis, yaxis } = chart._fullLayout;
+             const painted = [];
+             for (const { customdata, x, y } of chart._fullData) {
+               for (let i = 0; i < (customdata?.length ?? 0); i += 1) {
+                 if (!ids.has(customdata[i])) continue;
+                 painted.push(customdata[i]);
+                 const [across, down] = [xaxis.d2p(x[i]), yaxis.d2p(y[i])];
+                 if (across < 0 || across > xaxis._length || down < 0 || down > yaxis._length) continue;  // zoomed away
+                 const at = [across + xaxis._offset, down + yaxis._offset].map(pixels => Math.round(pixels * ratio));
+                 if (brush.getImageData(...at, 1, 1).data[3] !== 255) return `${customdata[i]} is not where it belongs`;
+               }
+             }
+             const left = brush.getImageData(0, 0, marks.width, marks.height).data;
+             if (!ids.size && left.some(Boolean)) return 'something is left';
+             return ids.size ? painted.sort((a, b) => a - b) : null;
            })"""
     )
 
@@ -107,6 +119,47 @@ def test_points_lassoed_in_either_scatter_light_up_in_the_other_until_a_double_c
     page.mouse.dblclick(box["x"] + 3, box["y"] + 3)
     _wait_until_lit(page, lambda lit: lit == [None, None])
     expect(page.get_by_text("0 selected", exact=True)).to_be_visible(timeout=PATIENCE)
+
+
+def test_the_same_lasso_counts_again_after_another_selection(open_page):
+    page = open_page("latent_space")
+    expect(page.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=PATIENCE)
+    _lasso(page, 0, right=0.5)
+    first, _ = _wait_until_lit(page, lambda lit: lit[0] is not None and lit[0] == lit[1])
+    expect(page.get_by_text(f"{len(first)} selected", exact=True)).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Clear the selection").click()
+    expect(page.get_by_text("0 selected", exact=True)).to_be_visible(timeout=PATIENCE)
+    _wait_until_lit(page, lambda lit: lit == [None, None])
+    page.wait_for_timeout(1500)
+    _lasso(page, 0, right=0.5)
+    expect(page.get_by_text(f"{len(first)} selected", exact=True)).to_be_visible(timeout=PATIENCE)
+    assert _wait_until_lit(page, lambda lit: lit[0] is not None)[0] == first
+
+
+def _range(chart):
+    return chart.evaluate("chart => [...chart._fullLayout.xaxis.range]")
+
+
+def test_a_zoom_outlives_another_colour_and_the_whole_plane_is_found_again(open_page):
+    page = open_page("latent_space")
+    expect(page.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
+    chart = page.locator(".js-plotly-plot").first
+    _drawn_area(page, 0)
+    whole = _range(chart)
+    chart.hover()
+    chart.locator('[data-title="Zoom in"]').click()
+    page.wait_for_timeout(1000)
+    zoomed = _range(chart)
+    page.get_by_role("combobox", name="Colour by").click()
+    page.get_by_role("option", name="Confidence").click()
+    expect(chart).to_contain_text("Confidence", timeout=PATIENCE)
+    page.wait_for_timeout(1000)
+    assert _range(chart) == pytest.approx(zoomed)
+    chart.hover()
+    chart.locator('[data-title="Reset axes"]').click()
+    page.wait_for_timeout(1000)
+    assert _range(chart) == pytest.approx(whole)
 
 
 def test_a_zoom_outlives_a_selection(open_page):

@@ -93,7 +93,7 @@ def test_settings_an_address_cannot_have_fall_back_with_a_sentence(asked, make_s
     make_store("empty")
     app = open_train(set=[asked, "training.batch_size=16"])
     assert not app.exception and not app.error
-    assert any("as a setting, which is not to be had here" in warning.value for warning in app.warning)
+    assert any("as settings, which are not to be had here" in warning.value for warning in app.warning)
     assert np.atleast_1d(app.query_params["set"]).tolist() == ["training.batch_size=16"]
 
 
@@ -102,10 +102,18 @@ def test_what_is_watched_can_be_taken_away(make_store, open_train):
     runs = store.runs()
     app = open_train(job=",".join(run.id for run in runs))
     assert "Data as CSV" in [button.label for button in app.get("download_button")]
-    table = epochs_of(store, [run.id for run in runs])
-    assert list(table["epoch"]) == [1, 1] and table["training"].nunique() == 2
-    assert {trace.name for trace in curves_of(store, [runs[0].id]).data} == {model_title(runs[0])}
-    assert epochs_of(store, []).empty
+    table = epochs_of(runs)
+    assert list(table["epoch"]) == [1, 1] and list(table["run"]) == [run.id for run in runs]
+    colours = [{t.name: t.line.color for t in curves_of(some).data} for some in (runs, runs[::-1], runs[:1])]
+    assert colours[0] == colours[1] and colours[2].items() <= colours[0].items()
+    assert set(colours[0]) == {model_title(run) for run in runs}
+
+
+def test_a_setting_the_images_have_no_use_for_is_put_back_with_a_sentence(make_store, open_train):
+    make_store("empty")
+    app = open_train(data="cards-teaching", set=["split.by_group=true", "training.epochs=3"])
+    assert not app.error and any("no use for another value of" in warning.value for warning in app.warning)
+    assert np.atleast_1d(app.query_params["set"]).tolist() == ["training.epochs=3"]
 
 
 def test_every_setting_of_a_run_is_in_the_form_or_asked_for_otherwise():

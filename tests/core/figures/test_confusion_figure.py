@@ -13,7 +13,7 @@ def _numbers(figure, matrix=0):
     return {
         (int(y), int(x)): (text, trace.textfont.color, tuple(map(int, cell)))
         for trace in figure.data
-        if trace.type == "scatter"
+        if trace.type == "scatter" and trace.customdata is not None
         for x, y, text, cell in zip(trace.x, trace.y, trace.text, trace.customdata, strict=True)
         if cell[0] == matrix
     }
@@ -46,10 +46,14 @@ def test_numbers_are_light_on_dark_cells_and_dark_on_light_ones():
     assert cells[2, 0][1] == theme.NEUTRAL
 
 
-def test_a_selected_cell_has_a_frame_and_the_other_numbers_stay():
-    for trace in confusion_figure(COUNTS, NAMES).data[1:]:
+def test_a_click_changes_nothing_and_the_frame_lies_around_its_cell():
+    figure = confusion_figure(COUNTS, NAMES, framed=(0, 2))
+    assert len(_numbers(figure)) == 9
+    for trace in figure.data[1:-2]:
         assert trace.selected.textfont.color == trace.textfont.color  # else plotly fades those that are not
-        assert (trace.selected.marker.opacity, trace.unselected.marker.opacity) == (1, 0)
+        assert (trace.selected.marker.opacity, trace.unselected.marker.opacity) == (0, 0)
+    assert 1.5 < min(figure.data[-1].x) < max(figure.data[-1].x) < 2.5
+    assert -0.5 < min(figure.data[-1].y) < max(figure.data[-1].y) < 0.5
 
 
 def test_a_clicked_cell_says_which_matrix_and_which_classes():
