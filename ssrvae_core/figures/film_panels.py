@@ -82,8 +82,9 @@ def build(
 
 
 def _finish(panels: Panels, number: str, x: dict[str, Any], y: dict[str, Any]) -> None:
-    panels.axes[f"xaxis{number}"] |= x
-    panels.axes[f"yaxis{number}"] |= y
+    # What moves is painted over the axes, so that these are drawn once and may measure their labels.
+    panels.axes[f"xaxis{number}"] |= x | {"automargin": True}
+    panels.axes[f"yaxis{number}"] |= y | {"automargin": True}
 
 
 def _latent(
@@ -231,7 +232,7 @@ def _confusion(
     common |= {"ticklabeloverflow": "allow"}
     x = {"range": [-0.5, k - 0.5], "title": {"text": "Predicted class"}, **common}
     y = {"range": [k - 0.5, -0.5], "title": {"text": "True class" if with_label else ""}, **common}
-    y |= {"automargin": True, "scaleanchor": f"x{number}", "constraintoward": "top", "showticklabels": with_label}
+    y |= {"scaleanchor": f"x{number}", "constraintoward": "top", "showticklabels": with_label}
     _finish(panels, number, x, y)
     if title:
         panels.titles.append(lambda step: theme.title_annotation(f"<b>{title}</b>", number))
