@@ -88,7 +88,8 @@ class Linked:
             if trace.customdata is not None:
                 trace.selected = trace.unselected = {"marker": {"opacity": trace.marker.opacity}}
         if zoom := self._state["zooms"].get(chart):
-            if figure.layout.xaxis.range and figure.layout.yaxis.range:
+            # A fragment that runs again prepares the same figure, which is zoomed by then.
+            if chart not in self._whole and figure.layout.xaxis.range and figure.layout.yaxis.range:
                 self._whole[chart] = [list(figure.layout.xaxis.range), list(figure.layout.yaxis.range)]
             figure.update_layout(xaxis_range=zoom[0], yaxis_range=zoom[1])
 

@@ -65,7 +65,7 @@ def _colour(run: Run) -> dict[str, Any]:
 
 
 def curves_of(runs: Sequence[Run]) -> go.Figure:
-    """Draw trainings as far as they have come; where all are of one model, a colour a run."""
+    """Draw trainings as far as they have come: a colour a model, or a run where one model comes twice."""
     names = titles(runs)
     figure = training_curves({name: run.metrics() for name, run in zip(names, runs, strict=True)})
     if len({run.config.model.name for run in runs}) == len(runs):

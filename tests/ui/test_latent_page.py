@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from ssrvae_core.config import run_config
@@ -96,6 +97,22 @@ def test_a_selection_is_of_its_own_images_and_forgotten_among_others(monkeypatch
         if view == "a":
             linked.select(np.array([3]))
         assert linked.ids.tolist() == left
+
+
+def test_the_whole_plane_is_known_however_often_a_zoomed_figure_is_prepared(monkeypatch):
+    told = {}
+    monkeypatch.setattr(linking.st, "session_state", {})
+    monkeypatch.setattr(linking, "_ears", lambda **arguments: told.update(arguments["data"]))
+    Linked("page", "a", "cards").show(np.array([], int), [])
+    zoom = {"view": told["view"], "charts": {"left": [[1, 2], [3, 4]]}}
+    linking.st.session_state["page-ears"] = {"zooms": zoom}
+    linked = Linked("page", "a", "cards")
+    figure = go.Figure(go.Scatter(x=[0], y=[0], customdata=[1]), {"xaxis_range": [0, 9], "yaxis_range": [0, 9]})
+    for _ in range(2):
+        linked.prepare(figure, "left")
+        linked.show(np.array([1]), ["left"])
+        assert figure.layout.xaxis.range == (1, 2)
+        assert told["whole"] == {"left": [[0, 9], [0, 9]]}
 
 
 def test_typed_samples_are_selected_and_cleared_by_the_keyboard(make_store, open_page):
