@@ -45,11 +45,11 @@ class Linked:
 
     def __init__(self, page: str, view: str, images: str) -> None:
         self._ears = f"{page}-ears"
-        nothing: dict[str, Any] = {"ids": np.empty(0, np.int64), "source": None}
-        start = nothing | {"zooms": {}, "view": view, "views": 0, "images": images}
+        start: dict[str, Any] = {"selections": 0, "zooms": {}, "view": view, "views": 0, "images": None}
         self._state = st.session_state.setdefault(f"{page}-linked", start)
         if self._state["images"] != images:
-            self._state |= nothing | {"images": images}
+            self.clear()
+            self._state["images"] = images
         if self._state["view"] != view:
             self._state |= {"view": view, "views": self._state["views"] + 1, "zooms": {}}
         else:
@@ -64,7 +64,7 @@ class Linked:
 
     def select(self, ids: np.ndarray, source: str | None = None) -> None:
         """Select these samples and no others; ``source`` is the chart they were lassoed in."""
-        self._state |= {"ids": ids, "source": source if len(ids) else None}
+        self._state |= {"ids": ids, "source": source if len(ids) else None, "selections": self._state["selections"] + 1}
 
     def take(self, chart: str) -> None:
         """Take over what was lassoed in the chart of this key, or that it was cleared.
@@ -101,6 +101,8 @@ class Linked:
             "whole": self._whole,
             "ids": ids.tolist(),
             "source": self._state["source"],
+            # A lasso that is undone before this was told of it leaves all else as it was, but paint in the browser.
+            "selections": self._state["selections"],
             "shapes": SHAPES,
             "faded": FADED,
         }

@@ -99,6 +99,19 @@ def test_a_selection_is_of_its_own_images_and_forgotten_among_others(monkeypatch
         assert linked.ids.tolist() == left
 
 
+def test_a_lasso_undone_before_the_browser_was_told_of_it_is_still_news_there(monkeypatch):
+    told = []
+    monkeypatch.setattr(linking.st, "session_state", {})
+    monkeypatch.setattr(linking, "_ears", lambda **arguments: told.append(arguments["data"]))
+    linked = Linked("page", "a", "cards")
+    linked.show(linked.ids, ["left"])
+    linked.show(linked.ids, ["left"])
+    linked.select(np.array([3]), "left")  # its run of the page is cut short by the click that clears it
+    linked.clear()
+    linked.show(linked.ids, ["left"])
+    assert told[1] == told[0] != told[2]  # streamlit hands on what differs
+
+
 def test_the_whole_plane_is_known_however_often_a_zoomed_figure_is_prepared(monkeypatch):
     told = {}
     monkeypatch.setattr(linking.st, "session_state", {})
