@@ -17,6 +17,9 @@ from ssrvae_core.config import (
 )
 from ui.forms import SETTINGS, parsed, value_of
 
+PAGE = "train"
+"""The Train page, as the keys of its widgets and of its session state begin."""
+
 
 @dataclass(frozen=True)
 class Choice:

@@ -22,6 +22,7 @@ from ui import charts, datasets
 from ui.jobs import Work, bar, buttons, reason
 from ui.markdown import verbatim
 from ui.overview import duration
+from ui.training import PAGE
 
 LOG_LINES = 5
 HEIGHT = 330
@@ -36,7 +37,7 @@ def panel(store: RunStore, work: Work, ahead: int) -> None:
     if work.state in {"failed", "interrupted"} and (sentence := reason(work)):
         st.warning(verbatim(with_owners_names(sentence, store.root)))
     with st.container(horizontal=True, vertical_alignment="center"):
-        buttons(store, work, "train")
+        buttons(store, work, PAGE)
         if work.state == "finished" and work.run is not None:
             st.page_link(
                 "pages/latent_space.py",

@@ -1,0 +1,106 @@
+"""What a new training will take: what is there of it already, how long the rest will take, and its start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ssrvae_core.config import RunConfig
+from ssrvae_core.reports.wording import MODEL_TITLES
+from ssrvae_core.runs import Run
+from ssrvae_core.runs.jobs import JobQueue
+from ui import datasets
+from ui.forecast import forecast
+from ui.jobs import Work, work_of
+from ui.overview import duration
+from ui.runs import store
+from ui.training import PAGE
+from ui.watching import watch_only
+
+
+def outlook(config: RunConfig, runs: Sequence[Run]) -> float | None:
+    """Say what is there of a run already and how long it will take.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run.
+    runs : sequence of Run
+        The store's, the latest first, to take the time from.
+
+    Returns
+    -------
+    float or None
+        Expected seconds; None where there is nothing to start.
+
+    Raises
+    ------
+    UserError
+        If its images cannot be used or split, or what is there of it cannot be read.
+    """
+    title = f"**{MODEL_TITLES[config.model.name]}**, run {config.run_id}"
+    there = store().find(config)
+    known = work_of(store(), config.run_id)
+    if there is not None and there.status.state == "finished":
+        _finished(title, there)
+        return None
+    if known is not None and known.live:
+        _live(title, known)
+        return None
+    return _to_train(title, config, runs, there.status.epoch if there is not None else 0)
+
+
+def _finished(title: str, run: Run) -> None:
+    accuracy = run.accuracy
+    share = "" if accuracy is None else f", with an accuracy of {accuracy:.3f}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{title}: finished already{share}.")
+        st.page_link(
+            "pages/latent_space.py",
+            label="Open it",
+            icon=":material/scatter_plot:",
+            query_params={"left": run.id},
+        )
+
+
+def _live(title: str, work: Work) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{title} {'waits for its turn' if work.state == 'queued' else 'is under way'}.")
+        watched = work.id in st.query_params.get("job", "")
+        if not watched and st.button("Watch it", key=f"{PAGE}-watch-{work.id}", icon=":material/visibility:"):
+            watch_only([work.id])
+            st.rerun()
+
+
+def _to_train(title: str, config: RunConfig, runs: Sequence[Run], done: int) -> float:
+    parts = datasets.parts_of(config.dataset, config.split)
+    shape = (config.dataset.size,) * 2 if datasets.is_generated(config.dataset) else parts.labelled.image_shape[-2:]
+    expected = forecast(config, len(parts.labelled), len(parts.unlabelled), shape, runs)
+    seconds = expected.seconds * (1 - done / config.training.epochs)
+    basis = (
+        f"as {len(expected.measured_on)} finished {'run' if len(expected.measured_on) == 1 else 'runs'} of this model "
+        f"on images of {shape[0]} x {shape[1]} pixels took"
+        if expected.measured_on
+        else "by a benchmark on two cores; no finished run here has this model and size of images"
+    )
+    goes_on = f" It goes on after epoch {done}." if done else ""
+    st.markdown(
+        f"{title}: {len(parts.labelled):,} labelled and {len(parts.unlabelled):,} unlabelled images, "
+        f"{config.training.epochs} epochs, about **{duration(seconds)}**, {basis}.{goes_on}"
+    )
+    return seconds
+
+
+def start(configs: Sequence[RunConfig]) -> None:
+    """Hand runs to the queue, and watch them.
+
+    Raises
+    ------
+    UserError
+        If the queue refuses one.
+    """
+    queue = JobQueue(store())
+    for config in configs:
+        queue.submit(config=config)
+    watch_only([config.run_id for config in configs])

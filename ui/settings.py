@@ -1,0 +1,110 @@
+"""The settings of a new training: their form on the Train page, and in its address those that were changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from ssrvae_core.reports.wording import MODEL_TITLES
+from ui import forms, training
+from ui.state import harmless
+from ui.training import PAGE, Choice
+
+CHANGES = f"{PAGE}-changes"
+"""Key of the session state that holds the changed settings, by dotted name, as their widgets have them."""
+
+MOST_TOLD = 5
+IN_A_ROW = 4
+_TURN = f"{PAGE}-turn"
+
+
+# In the address.
+
+
+def changes_asked_for() -> dict[str, Any]:
+    """Return the settings the address changes, as ``set=NAME=VALUE``; complain about those that cannot be had."""
+    changes: dict[str, Any] = {}
+    refused = []
+    for asked in st.query_params.get_all("set"):
+        name, _, text = asked.partition("=")
+        try:
+            changes[name] = forms.read(forms.SETTINGS[name], text)
+        except (KeyError, ValueError):
+            refused.append(f"'{harmless(asked)}'")
+    if refused:
+        st.warning(
+            f"The address asks for {', '.join(refused[:MOST_TOLD])}{' and others' if len(refused) > MOST_TOLD else ''} "
+            "as settings, which are not to be had here; they stay as the preset has them."
+        )
+    return changes
+
+
+def keep_changes_in_address(changes: Mapping[str, Any]) -> None:
+    """Put the changed settings into the address."""
+    wanted = [f"{name}={forms.written(value)}" for name, value in changes.items()]
+    if wanted != st.query_params.get_all("set"):
+        st.query_params["set"] = wanted
+    if not wanted:
+        st.query_params.pop("set", None)
+
+
+# On the page.
+
+
+def drop_useless(changes: MutableMapping[str, Any], without: Sequence[str]) -> None:
+    """Put back changed settings that these data have no use for, which the form does not show."""
+    if gone := [name for name in without if changes.pop(name, None) is not None]:
+        labels = ", ".join(forms.SETTINGS[name].label for name in gone)
+        st.warning(f"These images have no use for another value of: {labels}. It is as the preset has it.")
+
+
+def form(choice: Choice, without: Sequence[str]) -> None:
+    """Show the settings: a few at once, the others below "All settings".
+
+    Parameters
+    ----------
+    choice : Choice
+        What is chosen otherwise.
+    without : sequence of str
+        Settings the data have no use for.
+    """
+    if not choice.models:  # each has settings of its own
+        return
+    changes: dict[str, Any] = st.session_state[CHANGES]
+    names = training.shown_settings(choice, without)
+    bases = training.bases(choice, names)
+    _rows([name for name in forms.FIRST if name in names], bases, changes)
+    with st.expander("All settings", icon=":material/tune:"):
+        if own := training.own_values(choice, names):
+            said = "; ".join(
+                f"{forms.SETTINGS[name].label.lower()}: "
+                + ", ".join(f"{MODEL_TITLES[model]} {value}" for model, value in values.items())
+                for name, values in own
+            )
+            st.caption(f"The models differ in these, as long as they are left as they are here: {said}.")
+        rest = [name for name in names if name not in forms.FIRST]
+        for group in forms.GROUPS.values():
+            if members := [name for name in rest if forms.SETTINGS[name].group == group]:
+                st.markdown(f"**{group}**")
+                _rows(members, bases, changes)
+    if changes:
+        count = f"{len(changes)} {'setting differs' if len(changes) == 1 else 'settings differ'} from the preset."
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(count)
+            if st.button("Back to the preset", icon=":material/undo:", type="tertiary"):
+                changes.clear()
+                st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
+                st.rerun()
+    if training.shown_settings(choice, without) != names:
+        st.rerun()  # a setting that was just changed decides about others
+
+
+def _rows(names: Sequence[str], bases: Mapping[str, Any], changes: MutableMapping[str, Any]) -> None:
+    """Show settings in rows, so that they keep their order on a narrow page."""
+    turn = st.session_state.get(_TURN, 0)
+    for start in range(0, len(names), IN_A_ROW):
+        for column, name in zip(st.columns(IN_A_ROW, vertical_alignment="bottom"), names[start:], strict=False):
+            with column:
+                forms.field(forms.SETTINGS[name], bases[name], changes, f"{PAGE}-{turn}")
