@@ -31,12 +31,13 @@ class Server:
 
 
 @contextmanager
-def serve(store: Path, mode: str = "viewer", app: str = "app.py") -> Iterator[Server]:
-    """Start a fresh server for a store, and stop it in the end."""
+def serve(store: Path, mode: str = "viewer", app: str | None = None) -> Iterator[Server]:
+    """Start a fresh server for a store, or for an app of its own, and stop it in the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", app, "--server.port", str(port)]
+    run = ["ui.serve", "127.0.0.1", str(port)] if app is None else ["streamlit", "run", app, "--server.port", str(port)]
+    command = [sys.executable, "-m", *run]
     environment = os.environ | {"SSRVAE_STORE": str(store.resolve()), "SSRVAE_MODE": mode}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
         address = f"http://127.0.0.1:{port}"

@@ -11,7 +11,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from ssrvae_core.figures import theme
-from ui.presentation import enlarged, pixels, presenting
+from ui import preview
+from ui.markers import SHAPES
+from ui.presentation import SCALE, enlarged, pixels, presenting
 
 PANEL_HEIGHT = 420
 PICTURES = ("SVG", "PNG")
@@ -20,19 +22,6 @@ _PICTURE, _CHOICE = "picture-format", "picture-format-choice"
 """Where the session keeps the choice, and the widget that makes it: a widget's own value is gone on the next page."""
 MARGIN = {"l": 70, "r": 16, "t": 84, "b": 50}
 """Streamlit's theme takes the figures' own away; above a title is room for the buttons that appear on hovering."""
-
-SHAPES = {
-    "circle": "M8 2.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 1 1 0-11Z",
-    "square": "M3 3h10v10H3Z",
-    "diamond": "M8 1.5 14.5 8 8 14.5 1.5 8Z",
-    "triangle-up": "M8 2 14.5 13.5H1.5Z",
-    "cross": "M6 2h4v4h4v4h-4v4H6v-4H2V6h4Z",
-    "x": "M4.5 2 8 5.5 11.5 2 14 4.5 10.5 8 14 11.5 11.5 14 8 10.5 4.5 14 2 11.5 5.5 8 2 4.5Z",
-    "triangle-down": "M8 14 1.5 2.5h13Z",
-    "star": "M8 1.2 10 6h5l-4 3.1 1.5 5L8 11.2 3.5 14.1 5 9.1 1 6h5Z",
-    "pentagon": "M8 1.5 14.6 6.3 12.1 14H3.9L1.4 6.3Z",
-}
-"""Outlines of plotly's marker shapes in a box of 16 x 16, as SVG paths."""
 
 _LEGEND_STYLE = """<style>
 ul.legend {display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 0.9rem; margin: 2px 0; padding: 0;
@@ -50,6 +39,7 @@ def show(
     height: int = PANEL_HEIGHT,
     on_select: Callable[[], None] | Literal["rerun", "ignore"] = "ignore",
     selection_mode: Sequence[Literal["points", "box", "lasso"]] = ("points", "box", "lasso"),
+    previewed: bool = False,
 ) -> Any:
     """Show a figure over the width of its column; its camera button saves it as a picture.
 
@@ -67,9 +57,16 @@ def show(
         Pixels.
     on_select, selection_mode
         As for ``st.plotly_chart``.
+    previewed : bool
+        Whether a picture stands in for it until the browser has loaded Plotly; only for the figures that
+        :func:`ui.preview.style` takes.
     """
+    if previewed and (picture := preview.style(figure, key, pixels(height), SCALE if presenting() else 1)):
+        st.html(picture)
     if presenting():
         figure = enlarged(figure)
+    for axis in [*figure.select_xaxes(), *figure.select_yaxes()]:
+        axis.automargin = bool(axis.automargin)  # Streamlit's theme would have every axis fit its margins
     # Streamlit hands a figure to plotly twice, as two objects with the same content: nothing to be drawn anew.
     figure.update_layout(datarevision=key)
     if on_select != "ignore":  # what Streamlit would set while the figure is being drawn

@@ -20,7 +20,7 @@ from ssrvae_core.figures import theme
 from ssrvae_core.figures.frames import Step, Track
 from ssrvae_core.figures.stage import SIDE
 from ssrvae_core.reports.gather import Film
-from ui import charts, export
+from ui import charts, export, markers
 from ui.presentation import SCALE
 from ui.state import harmless
 
@@ -221,7 +221,7 @@ def show(
         "pause": pause,
         "config": theme.CONFIG,
         "picture": charts.camera(file_name),
-        "shapes": charts.SHAPES,
+        "shapes": markers.SHAPES,
         "plotly": _PLOTLY,
     }
     state = _film(key=key, data=data, on_at_change=_nothing, on_width_change=_nothing, on_train_change=_nothing)

@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from ssrvae_core.figures.latent import FADED
-from ui.charts import SHAPES
+from ui.markers import SHAPES
 from ui.selection import is_drawn, selected_ids
 
 _HERE = Path(__file__).parent

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
+import importlib
 import socket
 import sys
 from pathlib import Path
+
+from streamlit.web import cli
 
 from ssrvae_core.config import UserError
 from ssrvae_core.runs.mode import is_viewer
 
 APP = Path(__file__).parents[1] / "app.py"
 LAST_PORT = 65535
+SLOW = ("ssrvae_core.figures", "ssrvae_core.runs.comparison")
+"""What takes long to import for every page, with pandas and plotly."""
 
 
 def check(address: str, port: str) -> None:
@@ -39,7 +43,7 @@ def check(address: str, port: str) -> None:
 
 
 def main() -> None:
-    """Check, and become the server."""
+    """Check, and serve."""
     parser = argparse.ArgumentParser(description="Start the dashboard.")
     parser.add_argument("address")
     parser.add_argument("port")
@@ -50,8 +54,9 @@ def main() -> None:
     except UserError as error:
         sys.exit(f"Error: {error}")
     if not arguments.check:
-        options = ["--server.address", arguments.address, "--server.port", arguments.port]
-        os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(APP), *options])
+        for name in SLOW:  # or the first visitor would wait for it
+            importlib.import_module(name)
+        cli.main(["run", str(APP), "--server.address", arguments.address, "--server.port", arguments.port])
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def server(store):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "ui.serve", "127.0.0.1", str(port)]
     environment = os.environ | {"SSRVAE_STORE": str(store.root), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
         address = f"http://127.0.0.1:{port}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from ssrvae_core.data import read_images
@@ -81,6 +84,36 @@ def test_a_permalink_is_the_first_thing_a_fresh_server_is_asked_for(open_page, s
     expect(page.get_by_text("8 selected")).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_text("Share of the true class")).to_have_count(0)
     assert f"left={run.id}" in page.url and "cells=shares" in page.url and "true=2" in page.url
+
+
+def _coloured(page):
+    """Where the left scatter's container has colour, as it is on the screen."""
+    png = page.locator(".st-key-latent-scatter-left").screenshot()
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), dtype=int)
+    return np.ptp(pixels, axis=2) > 60
+
+
+def test_a_picture_stands_where_the_points_will_be_until_plotly_is_there(open_page, context):
+    held = []
+    context.route("**/PlotlyChart*.js", lambda route: held.append(route))
+    try:
+        page = open_page("latent_space")
+        expect(page.locator(".st-key-latent-scatter-right")).to_be_visible(timeout=PATIENCE)
+        page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
+        page.wait_for_timeout(500)
+        assert page.locator(".js-plotly-plot").count() == 0
+        before = _coloured(page)
+    finally:
+        for route in held:
+            route.continue_()
+        context.unroute("**/PlotlyChart*.js")
+    expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=PATIENCE)
+    _wait_until_lit(page, lambda lit: lit == [None, None])
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(500)
+    after = _coloured(page)
+    assert before.shape == after.shape and after.sum() > 200
+    assert (before & after).sum() > 0.6 * (before | after).sum()  # one pixel to the side it would be less
 
 
 def test_a_lasso_shows_the_images_of_the_points_in_it(open_page):

@@ -14,7 +14,7 @@ from ssrvae_core.figures import theme
 from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.wording import titles
 from ssrvae_core.runs import BrokenRun, Run, Status
-from ui import charts, gallery, images, overview, runs, state
+from ui import gallery, images, markers, overview, runs, state
 
 TWENTY = {"training.epochs": 20}
 
@@ -136,4 +136,4 @@ def test_a_model_without_rotation_states_no_angle():
 
 def test_the_legend_can_draw_every_marker():
     for symbol in (*theme.CLASS_SYMBOLS, "circle-open", "diamond-open"):
-        assert symbol.removesuffix("-open") in charts.SHAPES
+        assert symbol.removesuffix("-open") in markers.SHAPES
