@@ -144,7 +144,7 @@ def selection(ids: np.ndarray) -> None:
         )
 
 
-scatters()
+place = st.container()
 
 # What is near a sample.
 
@@ -210,3 +210,5 @@ def drawings() -> None:
 
 
 drawings()
+with place:  # last, as a browser takes its time over the charts
+    scatters()

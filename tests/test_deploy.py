@@ -66,7 +66,7 @@ def test_the_health_check_asks_the_address_the_server_answers_at(prefix, monkeyp
     exec(json.loads(command)[2], {})
     (port,) = instructions("EXPOSE")
     started = json.loads(instructions("CMD")[-1])
-    assert started[started.index("--server.port") + 1] == port
+    assert started == ["python", "-m", "ui.serve", "0.0.0.0", port]
     assert asked == [f"http://127.0.0.1:{port}{'/ssrvae' if prefix else ''}{HEALTH}"]
     assert HEALTH in GUIDE
 
