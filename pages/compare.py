@@ -8,7 +8,7 @@ import streamlit as st
 from ssrvae_core.figures import Panel, confusion_figure
 from ssrvae_core.reports import wording
 from ssrvae_core.runs.comparison import list_rivals
-from ui import charts, compare, export
+from ui import charts, compare, export, squares
 from ui.entry import through_app
 from ui.markdown import note, verbatim
 from ui.runs import finished, newest_pair, nothing_yet, panels_of, run_label, store
@@ -224,3 +224,4 @@ with place, st.popover("Export", icon=":material/download:"):
         key=f"{PAGE}-settings-csv",
     )
     st.caption("The camera above a chart saves that chart.")
+squares.keep(PAGE)

@@ -7,7 +7,7 @@ from ssrvae_core.config import RIVAL_VERSIONS
 from ssrvae_core.figures import accuracy_by_angle_figure, confusion_figure, confusion_figures
 from ssrvae_core.reports.reliability import reliability, reliability_figure
 from ssrvae_core.reports.wording import RIVAL_TITLES, labels_text, plain, settings_text
-from ui import charts, export, rivals, tables
+from ui import charts, export, rivals, squares, tables
 from ui.choices import pick_several
 from ui.entry import through_app
 from ui.gallery import show_gallery
@@ -229,3 +229,4 @@ for start in range(0, len(methods), ABREAST):
 
 with gallery:
     show_gallery(PAGE, ids, runs, list(behind.values()), by=by)
+squares.keep(PAGE)

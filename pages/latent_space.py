@@ -11,7 +11,7 @@ from ssrvae_core.figures import colourings, latent_scatter
 from ssrvae_core.figures.latent import GROUPS, shown
 from ssrvae_core.figures.values import colour_axis
 from ssrvae_core.reports.wording import plain
-from ui import charts, decoding, export
+from ui import charts, decoding, export, squares
 from ui.choices import pick_several
 from ui.entry import in_a_sentence, through_app
 from ui.gallery import show_cards, show_gallery
@@ -212,3 +212,4 @@ def drawings() -> None:
 drawings()
 with place:  # last, as a browser takes its time over the charts
     scatters()
+squares.keep(PAGE)

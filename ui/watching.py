@@ -9,7 +9,7 @@ import streamlit as st
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.jobs import JobQueue
-from ui import export
+from ui import export, squares
 from ui.entry import in_a_sentence
 from ui.jobs import Work, all_work, work_of
 from ui.markdown import verbatim
@@ -49,6 +49,7 @@ def section(runs: Sequence[Run]) -> None:
                 table=lambda: epochs_of(watched),
             )
         st.button("Close this view", icon=":material/close:", on_click=close, type="tertiary")
+    squares.keep(PAGE)
     st.divider()
 
 

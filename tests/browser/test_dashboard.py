@@ -170,6 +170,22 @@ def test_the_same_lasso_counts_again_after_another_selection(open_page):
     assert _wait_until_lit(page, lambda lit: lit[0] is not None)[0] == first
 
 
+@pytest.mark.parametrize("path", ["latent_space", "confusion"])
+def test_a_chart_is_as_large_after_the_full_screen_as_before_it(open_page, path):
+    page = open_page(path)
+    expect(page.locator(".js-plotly-plot").nth(1)).to_be_visible(timeout=PATIENCE)
+    chart = page.locator(".js-plotly-plot").first
+    area = _drawn_area(page, 0)
+    chart.hover()
+    page.get_by_role("button", name="Fullscreen").first.click()
+    page.wait_for_function("document.querySelector('.js-plotly-plot')._fullLayout.width > 1000")
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.querySelector('.js-plotly-plot')._fullLayout.width < 600")
+    page.wait_for_timeout(1000)
+    after = _drawn_area(page, 0)
+    assert (after["width"], after["height"]) == pytest.approx((area["width"], area["height"]), abs=1)
+
+
 def _range(chart):
     return chart.evaluate("chart => [...chart._fullLayout.xaxis.range]")
 
