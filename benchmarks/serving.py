@@ -38,7 +38,9 @@ def serve(store: Path, mode: str = "viewer", app: str | None = None) -> Iterator
         port = free.getsockname()[1]
     run = ["ui.serve", "127.0.0.1", str(port)] if app is None else ["streamlit", "run", app, "--server.port", str(port)]
     command = [sys.executable, "-m", *run]
-    environment = os.environ | {"SSRVAE_STORE": str(store.resolve()), "SSRVAE_MODE": mode}
+    here = store.resolve()
+    shown = here.relative_to(ROOT) if here.is_relative_to(ROOT) else here  # the pages tell where they read
+    environment = os.environ | {"SSRVAE_STORE": str(shown), "SSRVAE_MODE": mode}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
         address = f"http://127.0.0.1:{port}"
         try:
