@@ -120,7 +120,7 @@ def scatters() -> None:
                     file_name=f"latent-{panel.title}",
                     on_select=partial(linked.take, chart),
                     selection_mode=("box", "lasso"),
-                    previewed=colour_by in GROUPS,
+                    previewed=True,
                 )
         linked.show(ids, keys)
         note(about)

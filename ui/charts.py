@@ -21,7 +21,12 @@ PICTURES = ("SVG", "PNG")
 _PICTURE, _CHOICE = "picture-format", "picture-format-choice"
 """Where the session keeps the choice, and the widget that makes it: a widget's own value is gone on the next page."""
 MARGIN = {"l": 70, "r": 16, "t": 84, "b": 50}
-"""Streamlit's theme takes the figures' own away; above a title is room for the buttons that appear on hovering."""
+"""Streamlit's theme takes the figures' own away; above a title is room for the buttons that appear on hovering.
+
+Axes have to fit into them: only one that asks for ``automargin`` makes them wider.
+"""
+_BAR = 132
+"""Pixels of a colour bar with its numbers and its title."""
 
 _LEGEND_STYLE = """<style>
 ul.legend {display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 0.9rem; margin: 2px 0; padding: 0;
@@ -60,9 +65,14 @@ def show(
     previewed : bool
         Whether a picture stands in for it until the browser has loaded Plotly; only for the figures that
         :func:`ui.preview.style` takes.
+
+    Returns
+    -------
+    Any
+        What ``st.plotly_chart`` returns.
     """
-    if previewed and (picture := preview.style(figure, key, pixels(height), SCALE if presenting() else 1)):
-        st.html(picture)
+    if previewed:
+        st.html(preview.style(figure, key, pixels(height), SCALE if presenting() else 1))
     if presenting():
         figure = enlarged(figure)
     for axis in [*figure.select_xaxes(), *figure.select_yaxes()]:
@@ -104,9 +114,13 @@ def camera(file_name: str) -> dict[str, Any]:
 
 
 def make_panel(figure: go.Figure, **layout: Any) -> None:
-    """Fit a figure of one panel into a column: no legend, and the margins that Streamlit's theme takes away."""
+    """Fit a figure of one panel into a column: no legend, and the margins that Streamlit's theme takes away.
+
+    A panel with a colour axis has room for its bar also where no point needs it, to be as large as one beside it.
+    """
     left = max(MARGIN["l"], figure.layout.margin.l or 0)  # beside a matrix its names may need more
-    figure.update_layout(showlegend=False, margin=MARGIN | {"l": left}, **layout)
+    right = _BAR if "coloraxis" in layout else MARGIN["r"]
+    figure.update_layout(showlegend=False, margin=MARGIN | {"l": left, "r": right}, **layout)
     figure.update_annotations(yshift=10)
 
 

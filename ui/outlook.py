@@ -67,7 +67,7 @@ def _finished(title: str, run: Run) -> None:
 def _live(title: str, work: Work) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"{title} {'waits for its turn' if work.state == 'queued' else 'is under way'}.")
-        watched = work.id in st.query_params.get("job", "")
+        watched = work.id in st.query_params.get("job", "").split(",")
         if not watched and st.button("Watch it", key=f"{PAGE}-watch-{work.id}", icon=":material/visibility:"):
             watch_only([work.id])
             st.rerun()

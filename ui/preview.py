@@ -29,7 +29,7 @@ def style(figure: go.Figure, chart: str, height: int, scale: float = 1) -> str:
     Parameters
     ----------
     figure : go.Figure
-        One panel of :func:`ssrvae_core.figures.latent_scatter`, a colour a trace, with all four margins.
+        One panel of :func:`ssrvae_core.figures.latent_scatter`, with its title of two lines and all four margins.
     chart : str
         Key of the chart.
     height : int
@@ -40,21 +40,27 @@ def style(figure: go.Figure, chart: str, height: int, scale: float = 1) -> str:
     Returns
     -------
     str
-        HTML, empty for a figure whose axes find their ranges in the browser.
+        HTML; it only keeps the place where colour stands for values or the axes find their ranges in the browser.
     """
-    if figure.layout.xaxis.range is None or figure.layout.yaxis.range is None:
-        return ""
-    left, right, top, bottom = (round(scale * figure.layout.margin[side]) for side in "lrtb")
     waiting = f".st-key-{chart}:not(:has(.main-svg))"
-    width, side = f"calc(100% - {left + right - 2 * _PAD}px)", height - top - bottom + 2 * _PAD
-    # The plane is square, centred below the upper margin as Plotly's will be; its title is at the end of that margin.
-    pictures = (
-        f"{_url(_plane(figure, side))} {left - _PAD}px {top - _PAD}px / {width} {side}px no-repeat",
-        f"{_url(_title(figure, top, scale))} {left - _PAD}px 0 / {width} {top}px no-repeat",
-    )
     return (
-        f"<style>{waiting} {{min-height: {height}px; background: {', '.join(pictures)}}}"
+        f"<style>{waiting} {{min-height: {height}px; background: {_background(figure, height, scale)}}}"
         f"{waiting} [data-testid=stSkeleton] {{visibility: hidden}}</style>"
+    )
+
+
+def _background(figure: go.Figure, height: int, scale: float) -> str:
+    """Return the pictures of the plane and of its title, where Plotly will have them, as CSS."""
+    axes = figure.layout
+    if axes.coloraxis.cmin is not None or axes.xaxis.range is None or axes.yaxis.range is None:
+        return "none"
+    left, right, top, bottom = (round(scale * figure.layout.margin[side]) for side in "lrtb")
+    pad = round(scale * _PAD)
+    width, side = f"calc(100% - {left + right - 2 * pad}px)", height - top - bottom + 2 * pad
+    # The plane is square, centred below the upper margin as Plotly's will be; its title is at the end of that margin.
+    return (
+        f"{_url(_plane(figure, side, pad))} {left - pad}px {top - pad}px / {width} {side}px no-repeat, "
+        f"{_url(_title(figure, top, scale))} {left - pad}px 0 / {width} {top}px no-repeat"
     )
 
 
@@ -63,14 +69,14 @@ def _url(content: str) -> str:
     return f"url(data:image/svg+xml;base64,{b64encode(picture.encode()).decode()})"
 
 
-def _plane(figure: go.Figure, side: int) -> str:
-    """Draw the points, in a frame that is so many pixels high and as wide."""
-    traces = [trace for trace in figure.data if trace.customdata is not None]
+def _plane(figure: go.Figure, side: int, pad: int) -> str:
+    """Draw the points, in a frame that is so many pixels high and as wide, and so many away from the axes' ends."""
+    traces = [trace for trace in figure.data if trace.customdata is not None]  # the others are the legend's
     every = max(1, sum(len(trace.x) for trace in traces) // _MOST)
-    pad = round(_SIDE * _PAD / (side - 2 * _PAD))
-    box = f"{-pad} {-pad} {_SIDE + 2 * pad} {_SIDE + 2 * pad}"
+    edge = round(_SIDE * pad / (side - 2 * pad))
+    box = f"{-edge} {-edge} {_SIDE + 2 * edge} {_SIDE + 2 * edge}"
     return (
-        f'viewBox="{box}" preserveAspectRatio="xMidYMin"><rect x="{-pad}" y="{-pad}" width="100%" height="100%" '
+        f'viewBox="{box}" preserveAspectRatio="xMidYMin"><rect x="{-edge}" y="{-edge}" width="100%" height="100%" '
         f'fill="none" stroke="{theme.NEUTRAL}" stroke-width="2" vector-effect="non-scaling-stroke"/>'
         f"{''.join(_points(trace, figure.layout, every, f'm{index}') for index, trace in enumerate(traces))}"
     )
@@ -100,7 +106,7 @@ def _title(figure: go.Figure, height: int, scale: float) -> str:
     (note,) = figure.layout.annotations
     lines = [escape(unescape(_TAG.sub("", line))) for line in note.text.split("<br>")]
     texts = (
-        f'<text x="50%" y="{height - 15 - scale * 17 * below:g}" text-anchor="middle" font-family="sans-serif" '
+        f'<text x="50%" y="{height - scale * (15 + 17 * below):g}" text-anchor="middle" font-family="sans-serif" '
         f'font-weight="{weight}" font-size="{scale * size:g}" fill="{theme.NEUTRAL}">{line}</text>'
         for line, below, weight, size in zip(lines, (1, 0), ("bold", "normal"), (13, 12), strict=True)
     )

@@ -35,6 +35,8 @@ def check(address: str, port: str) -> None:
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was just left is free
             probe.bind(place)
+    except UnicodeError as error:
+        raise UserError(f"ADDRESS is '{address}', which is no address; give one such as ADDRESS=127.0.0.1.") from error
     except OSError as error:
         raise UserError(
             f"The dashboard cannot listen on {address}, port {port} ({error.strerror}); name another port, such as "

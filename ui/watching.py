@@ -57,7 +57,7 @@ def asked_for() -> list[str]:
     """Return the ids the address asks for; complain about those that are none of this store."""
     text = ",".join(st.query_params.get(name, "") for name in ("job", "run"))
     wanted = list(dict.fromkeys(part for part in text.split(",") if part))
-    found = [part for part in wanted if look(part) is not None]
+    found = [part for part in wanted if find(part) is not None]
     if strangers := [part for part in wanted if part not in found]:
         st.warning(
             f"The address asks for '{harmless(strangers[0])}', which is no training of this store that can be shown; "
@@ -67,7 +67,7 @@ def asked_for() -> list[str]:
     return found
 
 
-def look(part: str) -> Work | None:
+def find(part: str) -> Work | None:
     """Return what has an id, None where nothing has; what cannot be read is a sentence on the page."""
     try:
         return work_of(store(), part)
@@ -87,12 +87,12 @@ def watch_only(ids: Sequence[str]) -> None:
 
 def watch(ids: Sequence[str]) -> None:
     """Show trainings, every two seconds anew while one of them lives."""
-    living = {(one.id, one.state) for one in map(look, ids) if one is not None and one.live}
+    living = {(one.id, one.state) for one in map(find, ids) if one is not None and one.live}
 
     @st.fragment(run_every=2 if living else None)
     @in_a_sentence
     def live() -> None:
-        now = [one for one in map(look, ids) if one is not None]
+        now = [one for one in map(find, ids) if one is not None]
         if {(one.id, one.state) for one in now if one.live} != living:
             st.rerun()
         waiting = [job.id for job in JobQueue(store()).list() if job.state == "queued"]
@@ -105,6 +105,7 @@ def watch(ids: Sequence[str]) -> None:
 
 
 def close() -> None:
-    """Stop watching; what is under way goes on, and is not shown again by itself."""
-    st.session_state[_CLOSED] = set(st.query_params.get("job", "").split(","))
+    """Stop watching; whatever is under way goes on, and is not shown again by itself."""
+    living = {one.id for one in all_work(store(), store().runs()) if one.live}
+    st.session_state[_CLOSED] = st.session_state.get(_CLOSED, set()) | living
     watch_only([])

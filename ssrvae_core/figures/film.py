@@ -131,8 +131,7 @@ def _lay_out(
     figure: go.Figure, stage: Stage, class_names: Sequence[str], columns: int, dark: bool, controls: int
 ) -> None:
     """Place the legend above the panels, leave room for the controls over it, and fit the height."""
-    per_line = 1000 if columns == 2 else 310
-    legend_height = _LEGEND_LINE * -(-sum(55 + 8 * len(name) for name in short_names(class_names)) // per_line)
+    legend_height = _LEGEND_LINE * _legend_rows(class_names, 1000 if columns == 2 else 310)
     margin = {"l": 64, "r": 16, "t": controls + legend_height, "b": 64, "pad": 0}
     figure.update_layout(
         template=theme.template(dark=dark),
@@ -151,6 +150,13 @@ def _lay_out(
         hovermode="closest",
         uirevision="film",
     )
+
+
+def _legend_rows(class_names: Sequence[str], width: int) -> int:
+    """Rows of a legend so many pixels wide; in more than one, plotly gives all entries the room of the longest."""
+    entries = [55 + 8 * len(name) for name in short_names(class_names)]
+    in_a_row = len(entries) if sum(entries) <= width else max(width // max(entries), 1)
+    return -(-len(entries) // in_a_row)
 
 
 def _switch(duration: float) -> dict[str, Any]:

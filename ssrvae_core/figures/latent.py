@@ -246,7 +246,9 @@ def _lay_out_panel(
     figure.add_annotation(theme.title_annotation(title, number))
     x_axis: dict[str, Any] = {"title": {"text": labels[0]}}
     y_axis: dict[str, Any] = {"title": {"text": labels[1]}}
-    if predictions.z_mean.shape[1] > 1:
+    if predictions.z_mean.shape[1] == 1:
+        y_axis["automargin"] = True  # a standard deviation may have many digits
+    else:
         half = 0.53 * max(np.ptp(values) for values in (x, y)) if len(x) else 1.0
         middle = [float(values.max() + values.min()) / 2 if len(x) else 0.0 for values in (x, y)]
         x_axis |= {"range": [middle[0] - half, middle[0] + half], "constrain": "domain"}

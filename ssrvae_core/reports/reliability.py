@@ -52,6 +52,7 @@ def reliability_figure(curves: Mapping[str, np.ndarray]) -> go.Figure:
                 mode="lines+markers",
                 line={"dash": _DASHES[index % len(_DASHES)], "color": theme.line_colour(index)},
                 marker={"symbol": theme.class_symbol(index), "size": 8},
+                cliponaxis=False,
                 customdata=bins[:, 2],
                 hovertemplate=(
                     f"{title}<br>confidence %{{x:.3f}}, accuracy %{{y:.3f}}<br>%{{customdata}} images<extra></extra>"

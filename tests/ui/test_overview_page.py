@@ -225,6 +225,11 @@ def test_a_server_that_could_not_be_reached_is_not_started(port, mode, sentence,
             serve.check("127.0.0.1", str(taken.getsockname()[1]) if port == "taken" else port)
 
 
+def test_an_address_that_is_none_is_named_in_a_sentence():
+    with pytest.raises(UserError, match=re.escape("ADDRESS is 'a..b', which is no address")):
+        serve.check("a..b", "8502")
+
+
 def test_what_runs_stands_before_what_waits_and_what_stopped(make_store, open_overview):
     store = make_store("two")
     run = store.runs()[0]

@@ -66,5 +66,9 @@ def test_the_title_is_in_it_whatever_is_in_a_name():
     assert [text.text for text in title] == ["A < B & C", "accuracy 1.000, N = 30"]
 
 
-def test_axes_that_find_their_ranges_in_the_browser_have_no_picture():
-    assert preview.style(panel(predictions(30, latents=1)), "left", 420) == ""
+def test_where_there_is_no_picture_the_place_is_kept():
+    by_value = latent_scatter([Panel("ss-rVAE", predictions(30))], ["a", "b", "c"], colour_by="confidence")
+    charts.make_panel(by_value)
+    for figure in (panel(predictions(30, latents=1)), by_value):
+        assert pictures(figure) == []
+        assert "min-height: 420px" in preview.style(figure, "left", 420)

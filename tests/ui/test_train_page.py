@@ -259,6 +259,16 @@ def test_what_is_under_way_is_found_without_an_address(make_store, open_train, q
     assert "job" not in app.query_params and not app.get("progress")
 
 
+def test_more_trainings_than_are_shown_at_once_are_closed_together(make_store, open_train, queue_only):
+    store = make_store("empty")
+    for seed in range(3):
+        JobQueue(store).submit(config=tiny_config("ss-rvae", seed=seed))
+    app = open_train()
+    assert len(app.get("progress")) == 2
+    app = press(app, "Close this view").run()
+    assert "job" not in app.query_params and not app.get("progress")
+
+
 @pytest.mark.parametrize("name", ["job", "run"])
 def test_a_permalink_shows_a_run_with_its_curves_and_latents(name, make_store, open_train):
     store = make_store("two")

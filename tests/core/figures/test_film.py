@@ -263,3 +263,10 @@ def test_films_need_neither_torch_nor_streamlit():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_narrow_film_has_room_for_a_row_for_each_long_name(tracks):
+    def above(names):
+        return film(tracks, names, axis="epoch", columns=1).layout.margin.t
+
+    assert above([f"a long name, no {i}" for i in range(3)]) - above(["a", "b", "c"]) == 2 * 22
