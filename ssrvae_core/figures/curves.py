@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from ssrvae_core.figures.frames import Curve
 
 LOGARITHMIC = "supervised ratio"
 """The axis on which positions are spread by their logarithm."""
+_MOST_TICKS = 6
 
 
 def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figure:
@@ -131,7 +133,9 @@ def position_axis(positions: Sequence[float], axis: str) -> dict[str, Any]:
     seen = sorted(set(positions))
     if axis != LOGARITHMIC:
         pad = 0.03 * (seen[-1] - seen[0] or 1)
-        return {"range": [seen[0] - pad, seen[-1] + pad], "nticks": 6}
+        few = seen[-1] - seen[0] < _MOST_TICKS  # else there would be ticks at halves of an epoch
+        whole = {"tickvals": list(range(math.ceil(seen[0]), math.floor(seen[-1]) + 1))} if few else {}
+        return {"range": [seen[0] - pad, seen[-1] + pad], "nticks": _MOST_TICKS, **whole}
     low, high = np.log10(seen[0]), np.log10(seen[-1])
     pad = 0.06 * (high - low or 1)
     marks = [p for p in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if 10 ** (low - pad) <= p]

@@ -19,6 +19,8 @@ def test_a_curve_is_followed_between_its_points_and_not_beyond():
     assert curve_at(OURS, 0.001, LOGARITHMIC) is None
     assert curve_at(Curve("none", RATIOS, np.full(3, np.nan)), 0.05, LOGARITHMIC) is None
     assert position_axis([3], "epoch")["range"][0] < 3 < position_axis([3], "epoch")["range"][1]
+    assert position_axis([1, 2, 3], "epoch")["tickvals"] == [1, 2, 3]
+    assert "tickvals" not in position_axis([0, 1000], "epoch")
 
 
 def test_trainings_are_drawn_in_both_panels_under_one_legend():
