@@ -164,6 +164,7 @@ def first_paints(store: Path, repeats: int, cold: int) -> None:
     visits += [
         (None, "latent_space", CHART, "latent_space, charts"),
         ("benchmarks/bare_app.py", "", CHART, "bare page"),
+        ("benchmarks/bare_text.py", "", '[data-testid="stText"]', "a line of text"),
     ]
     for app, page, what, name in visits:
         times = []
