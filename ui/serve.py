@@ -15,8 +15,14 @@ from ssrvae_core.runs.mode import is_viewer
 
 APP = Path(__file__).parents[1] / "app.py"
 LAST_PORT = 65535
-SLOW = ("ssrvae_core.figures", "ssrvae_core.runs.comparison")
-"""What takes long to import for every page, with pandas and plotly."""
+SLOW = (
+    "pandas",
+    "ssrvae_core.figures",
+    "ssrvae_core.reports.gather",
+    "ssrvae_core.runs.comparison",
+    "ssrvae_core.runs.jobs",
+)
+"""What every page needs and takes long to import, with plotly among it."""
 
 
 def check(address: str, port: str) -> None:
