@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import socket
 import sys
 from pathlib import Path
 
+import uvicorn
 from streamlit.web import cli
 
 from ssrvae_core.config import UserError
@@ -23,6 +25,8 @@ SLOW = (
     "ssrvae_core.runs.jobs",
 )
 """What every page needs and takes long to import, with plotly among it."""
+GRACE = 3
+"""Seconds in which answers on their way may still arrive when the server is told to stop."""
 
 
 def check(address: str, port: str) -> None:
@@ -64,6 +68,8 @@ def main() -> None:
     if not arguments.check:
         for name in SLOW:  # or the first visitor would wait for it
             importlib.import_module(name)
+        # A browser may open a connection in the moment of the end and say nothing on it: Streamlit would wait forever.
+        uvicorn.Config = functools.partial(uvicorn.Config, timeout_graceful_shutdown=GRACE)  # type: ignore[misc, assignment]
         cli.main(["run", str(APP), "--server.address", arguments.address, "--server.port", arguments.port])
 
 

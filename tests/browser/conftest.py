@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -16,7 +11,8 @@ from playwright.sync_api import expect, sync_playwright
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.comparison import rival_result
 from ssrvae_core.runs.execute import train_run
-from tests.browser.shared import PATIENCE, RIVAL, ROOT
+from tests.browser.shared import PATIENCE, RIVAL
+from tests.serving import serving
 from tests.ui.conftest import tiny_config
 
 
@@ -51,31 +47,9 @@ def store(trained, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(store):
-    """A fresh server on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "ui.serve", "127.0.0.1", str(port)]
-    environment = os.environ | {"SSRVAE_STORE": str(store.root), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
-        address = f"http://127.0.0.1:{port}"
-        try:
-            _wait_until_healthy(address, process)
-            yield address
-        finally:
-            process.terminate()
-
-
-def _wait_until_healthy(address, process):
-    deadline = time.monotonic() + PATIENCE / 1000
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health") as answer:
-                if answer.read() == b"ok":
-                    return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail("the server did not start")
+    """Address of a fresh server on a free port."""
+    with serving(store.root) as (_, port):
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")

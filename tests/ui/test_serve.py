@@ -1,0 +1,34 @@
+"""The server ends when it is told to."""
+
+import socket
+import threading
+
+import pytest
+
+from tests.serving import END, serving
+
+
+@pytest.mark.slow
+def test_the_server_ends_while_browsers_open_connections_and_say_nothing(tmp_path):
+    """Chromium opens some ahead of what it may ask; those of the very last moment are no longer told to close."""
+    knocked = []
+    with serving(tmp_path / "runs") as (process, port):
+
+        def knock():
+            try:
+                while True:
+                    knocked.append(socket.create_connection(("127.0.0.1", port)))
+            except OSError:
+                pass  # nobody listens any more
+
+        visitors = threading.Thread(target=knock)
+        visitors.start()
+        while len(knocked) < 10:
+            visitors.join(0.01)
+        process.terminate()
+        visitors.join()
+        try:
+            assert process.wait(END) == 0
+        finally:
+            for connection in knocked:
+                connection.close()
