@@ -180,7 +180,11 @@ def test_a_signal_stops_the_workers_too(tiny_settings, tmp_path, number):
     path.write_text(json.dumps(spec))
     store = RunStore(tmp_path / "runs")
     command = [sys.executable, "-m", "ssrvae_core", "sweep", str(path), "--store", str(store.root)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+
+    def listen():
+        signal.signal(number, signal.SIG_DFL)  # a shell that starts the tests in the background has them ignore SIGINT
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=listen) as process:
         while not (store.runs() and store.runs()[0].status.epoch):
             assert process.poll() is None
             time.sleep(0.1)
