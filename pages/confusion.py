@@ -6,7 +6,7 @@ import streamlit as st
 from ssrvae_core.config import RIVAL_VERSIONS
 from ssrvae_core.figures import accuracy_by_angle_figure, confusion_figure, confusion_figures
 from ssrvae_core.reports.reliability import reliability, reliability_figure
-from ssrvae_core.reports.wording import RIVAL_TITLES, labels_text, plain, settings_text
+from ssrvae_core.reports.wording import RIVAL_TITLES, plain, settings_text
 from ui import charts, export, rivals, squares, tables
 from ui.choices import pick_several
 from ui.entry import through_app
@@ -54,7 +54,7 @@ told = {method.name: method.panel for method in methods if method.panel is not N
 ids_of = {method.name: method.id for method in methods}
 counts = {method.title: np.array(method.judged["confusion"]) for method in methods if method.judged.get("confusion")}
 of_rivals = (
-    f" Rivals: {', '.join(f'{method.title} {method.id}' for method in others)}, {labels_text(runs[0])}, "
+    f" Rivals: {', '.join(f'{method.title} {method.id}' for method in others)}, {runs[0].config.split.in_words}, "
     f"seed {runs[0].config.seed}."
     if others
     else ""

@@ -24,6 +24,7 @@ from ssrvae_core.schema import (
     TrainingConfig,
     UserError,
     Widths,
+    ratio_text,
 )
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "choose",
     "data_name",
     "describe",
+    "ratio_text",
     "run_config",
     "with_settings",
 ]

@@ -88,6 +88,11 @@ class DatasetConfig(Frozen):
         return self
 
 
+def ratio_text(ratio: float) -> str:
+    """Return a supervised ratio in percent."""
+    return f"{100 * ratio:g} %"
+
+
 class SplitConfig(Frozen):
     """Which training images carry labels, and which images are held out.
 
@@ -108,6 +113,13 @@ class SplitConfig(Frozen):
         if self.labels_per_class is not None and self.labelled_ratio is not None:
             raise ValueError("set labels_per_class or labelled_ratio, not both")
         return self
+
+    @property
+    def in_words(self) -> str:
+        """How many labels there are."""
+        if self.labelled_ratio is not None:
+            return f"{ratio_text(self.labelled_ratio)} labelled"
+        return "all labels" if self.labels_per_class is None else f"{self.labels_per_class} labels a class"
 
 
 class ModelConfig(Frozen):

@@ -116,14 +116,8 @@ def rival_titles(results: Sequence[RivalResult]) -> list[str]:
     names = [RIVAL_TITLES[result.rival] for result in results]
     if len(set(names)) == len(names):
         return names
-    told = [f"{name}, {_labels(result)}, seed {result.seed}" for name, result in zip(names, results, strict=True)]
+    told = [f"{name}, {result.split.in_words}, seed {result.seed}" for name, result in zip(names, results, strict=True)]
     return told if len(set(told)) == len(told) else [f"{t}, {r.id}" for t, r in zip(told, results, strict=True)]
-
-
-def _labels(result: RivalResult) -> str:
-    if result.split.labelled_ratio is not None:
-        return f"{100 * result.split.labelled_ratio:g} %"
-    return f"{result.split.labels_per_class or 'all'} labels"
 
 
 # What was set.

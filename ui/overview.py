@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from ssrvae_core.reports.wording import labels_text, model_title
+from ssrvae_core.reports.wording import model_title
 from ssrvae_core.runs import BrokenRun, Run
 
 LIVE = ("running", "queued")
@@ -23,7 +23,7 @@ def runs_table(runs: Sequence[Run], broken: Sequence[BrokenRun]) -> pd.DataFrame
         {
             "Data set": run.data_name,
             "Model": model_title(run),
-            "Labels": labels_text(run),
+            "Labels": run.config.split.in_words,
             "Ratio": run.config.split.labelled_ratio,
             "Seed": run.config.seed,
             "Accuracy": run.accuracy,

@@ -7,10 +7,9 @@ from contextlib import suppress
 
 import streamlit as st
 
-from ssrvae_core.config import RunConfig, UserError
+from ssrvae_core.config import RunConfig, UserError, ratio_text
 from ssrvae_core.figures.frames import steps_of
 from ssrvae_core.reports.gather import Film, ratio_film
-from ssrvae_core.reports.wording import ratio_text
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult
 from ssrvae_core.runs.jobs import JobQueue

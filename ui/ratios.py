@@ -10,9 +10,19 @@ from typing import Any
 
 import pandas as pd
 
-from ssrvae_core.config import DEMO_MODELS, DEMO_RATIOS, MODELS, PAPER_RATIOS, PRESETS, RunConfig, UserError, run_config
+from ssrvae_core.config import (
+    DEMO_MODELS,
+    DEMO_RATIOS,
+    MODELS,
+    PAPER_RATIOS,
+    PRESETS,
+    RunConfig,
+    UserError,
+    ratio_text,
+    run_config,
+)
 from ssrvae_core.relevance import settle
-from ssrvae_core.reports.wording import MODEL_TITLES, RIVAL_TITLES, model_title, ratio_text
+from ssrvae_core.reports.wording import MODEL_TITLES, RIVAL_TITLES, model_title
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparison import RivalResult
 

@@ -11,7 +11,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.figures import Panel
 from ssrvae_core.records import Predictions
 from ssrvae_core.reports.gather import same_images
-from ssrvae_core.reports.wording import labels_text, model_title, titles
+from ssrvae_core.reports.wording import model_title, titles
 from ssrvae_core.runs import Run, RunStore
 from ui.markdown import verbatim
 from ui.state import pick
@@ -30,7 +30,7 @@ def store() -> RunStore:
 def run_label(run: Run) -> str:
     """One line that tells a run from others."""
     # A narrow list cuts the end off, and runs that stand beside each other share their data set.
-    parts = (model_title(run), run.id, labels_text(run), f"seed {run.config.seed}", run.data_name)
+    parts = (model_title(run), run.id, run.config.split.in_words, f"seed {run.config.seed}", run.data_name)
     return " \u00b7 ".join(parts)
 
 
@@ -38,7 +38,7 @@ def caption(runs: Sequence[Run], n: int) -> str:
     """Say what a figure of these runs shows: data, number of images, labels, seeds and run ids."""
     first = runs[0]
     each = "; ".join(
-        f"{model_title(run)}: run {run.id}, {labels_text(run)}, seed {run.config.seed}, "
+        f"{model_title(run)}: run {run.id}, {run.config.split.in_words}, seed {run.config.seed}, "
         f"{run.status.epoch} epochs, {datetime.fromtimestamp(run.status.updated):%Y-%m-%d}"
         for run in runs
     )

@@ -17,7 +17,7 @@ from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.mode import require_editor
 from ssrvae_core.runs.sweep_spec import spec_of
 from ssrvae_core.runs.sweep_table import row_of
-from ssrvae_core.runs.sweep_task import Task, labels_in_words
+from ssrvae_core.runs.sweep_task import Task
 from ssrvae_core.runs.sweep_work import cached_load, check_data
 
 UNEVEN = 1.5
@@ -181,7 +181,7 @@ def _over_seeds(values: Sequence[float]) -> dict[str, Any]:
 
 def _table(rows: Sequence[dict[str, Any]], task: Task) -> Table:
     n_seeds = len(rows[0]["ids"])
-    title = f"{task.data}, {labels_in_words(task.config)}, {n_seeds} seed{'s' if n_seeds > 1 else ''}"
+    title = f"{task.data}, {task.config.split.in_words}, {n_seeds} seed{'s' if n_seeds > 1 else ''}"
     caption = (
         "Means over the seeds. Balanced accuracy is the mean recall of the classes. Training seconds are those of the "
         "epochs of our models, and those a rival is fitted in, its search for settings included; to load the data and "

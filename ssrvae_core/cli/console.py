@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from ssrvae_core.config import SplitConfig
 from ssrvae_core.runs import Run
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ def print_json(value: Any) -> None:
 def percent(share: float | None) -> str:
     """Format a share in [0, 1]; a dash where there is none."""
     return "-" if share is None else f"{share:.1%}"
+
+
+def labels(row: dict[str, Any]) -> str:
+    """Say how many labels a row's run sees."""
+    return SplitConfig(labels_per_class=row["labels_per_class"], labelled_ratio=row["labelled_ratio"]).in_words
 
 
 def summary_row(run: Run) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from rich.table import Table
 
 from ssrvae_core.cli.app import Json, RunId, Store, app
-from ssrvae_core.cli.console import percent, print_evaluation, print_json, print_table, say, summary_row
+from ssrvae_core.cli.console import labels, percent, print_evaluation, print_json, print_table, say, summary_row
 from ssrvae_core.runs import RunStore
 
 
@@ -18,9 +18,8 @@ def list_runs(store: Store = None, as_json: Json = False) -> None:
     rows = [summary_row(run) for run in runs]
     table = Table("id", "model", "data", "labels", "seed", "state", "epochs", "accuracy")
     for row in rows:
-        labels = row["labels_per_class"] or row["labelled_ratio"] or "all"
         epochs = f"{row['epoch']}/{row['epochs']}"
-        columns = (row["id"], row["model"], row["data"], labels, row["seed"], row["state"], epochs)
+        columns = (row["id"], row["model"], row["data"], labels(row), row["seed"], row["state"], epochs)
         table.add_row(*map(str, columns), percent(row["accuracy"]))
     for lost in broken:
         table.add_row(lost.id, "", "", "", "", "broken")

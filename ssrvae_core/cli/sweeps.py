@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ssrvae_core.cli.app import RESUMES, Device, Json, Store, app, interruptible
-from ssrvae_core.cli.console import percent, plain_console, print_json, print_table, say
+from ssrvae_core.cli.console import labels, percent, plain_console, print_json, print_table, say
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.sweep import Progress, Sweep, SweepSpec, read_spec, run_sweep
@@ -115,7 +115,7 @@ def summary_table(done: Sweep) -> Table:
         table.add_row(
             group["data"],
             group["model"],
-            _labels(group),
+            labels(group),
             f"{len(group['seeds'])}{failed}",
             percent(accuracy.get("mean")),
             percent(accuracy.get("sd")),
@@ -169,18 +169,12 @@ def _live_row(progress: Progress, members: Sequence[int]) -> list[str]:
     return [
         rows[0]["data"],
         rows[0]["model"],
-        _labels(rows[0]),
+        labels(rows[0]),
         f"{ended}/{len(rows)}",
         "  ".join(f"{progress.epochs[i]}/{progress.total(i)}" for i in running),
         percent(sum(finished) / len(finished) if finished else None),
         percent(min(finished, default=None)),
     ]
-
-
-def _labels(row: dict[str, Any]) -> str:
-    if row["labelled_ratio"] is not None:
-        return f"{row['labelled_ratio']:.3g}"
-    return f"{row['labels_per_class']} a class" if row["labels_per_class"] is not None else "all"
 
 
 def _remaining(progress: Progress) -> str:

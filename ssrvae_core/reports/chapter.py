@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ssrvae_core.config import PAPER_MODELS, UserError
+from ssrvae_core.config import PAPER_MODELS, UserError, ratio_text
 from ssrvae_core.reports import html, panels
 from ssrvae_core.reports.gather import ALIGNED, Film, ratio_film, training_film
 from ssrvae_core.reports.report import save
@@ -21,7 +21,6 @@ from ssrvae_core.reports.wording import (
     conditions,
     duration_text,
     model_title,
-    ratio_text,
     seeds_text,
     spread_text,
     verdict,

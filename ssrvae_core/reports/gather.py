@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from ssrvae_core.config import MODELS, UserError
+from ssrvae_core.config import MODELS, UserError, ratio_text
 from ssrvae_core.figures.align import align_frames
 from ssrvae_core.figures.curves import loss
 from ssrvae_core.figures.film import describe_film, film
@@ -18,7 +18,7 @@ from ssrvae_core.figures.frames import Curve, Frame, Track
 from ssrvae_core.figures.manifold import manifold_picture
 from ssrvae_core.figures.stage import SIDE
 from ssrvae_core.records import Predictions, Snapshot
-from ssrvae_core.reports.wording import MODEL_TITLES, plain, ratio_text, titles
+from ssrvae_core.reports.wording import MODEL_TITLES, plain, titles
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.manifold import manifold
 

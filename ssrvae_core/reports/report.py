@@ -13,7 +13,7 @@ from ssrvae_core.records import Predictions
 from ssrvae_core.reports import html, panels
 from ssrvae_core.reports.gather import ALIGNED, by_images, training_film
 from ssrvae_core.reports.settings import differ, settings_of
-from ssrvae_core.reports.wording import accuracy_text, conditions, duration_text, labels_text, model_title
+from ssrvae_core.reports.wording import accuracy_text, conditions, duration_text, model_title
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.files import atomic_write
 
@@ -74,7 +74,7 @@ def _summary(runs: Sequence[Run], predictions: dict[str, Predictions]) -> str:
             run.id,
             model_title(run),
             run.data_name,
-            labels_text(run),
+            run.config.split.in_words,
             str(run.config.seed),
             str(len(predictions[run.id])),
             accuracy_text(run.accuracy),

@@ -42,25 +42,12 @@ def model_title(run: Run) -> str:
     return MODEL_TITLES[run.config.model.name]
 
 
-def labels_text(run: Run) -> str:
-    """Say how many labels a run sees."""
-    split = run.config.split
-    if split.labels_per_class is not None:
-        return f"{split.labels_per_class} labels a class"
-    return "all labels" if split.labelled_ratio is None else f"{ratio_text(split.labelled_ratio)} labelled"
-
-
-def ratio_text(ratio: float) -> str:
-    """Return a supervised ratio in percent."""
-    return f"{100 * ratio:g} %"
-
-
 def titles(runs: Sequence[Run]) -> list[str]:
     """Return titles that tell these runs apart: the model's name, and no more than it takes beside it."""
     for words in (
         [model_title(run) for run in runs],
-        [f"{model_title(run)}, {labels_text(run)}" for run in runs],
-        [f"{model_title(run)}, {labels_text(run)}, seed {run.config.seed}" for run in runs],
+        [f"{model_title(run)}, {run.config.split.in_words}" for run in runs],
+        [f"{model_title(run)}, {run.config.split.in_words}, seed {run.config.seed}" for run in runs],
     ):
         if len(set(words)) == len(runs):
             return words
@@ -148,7 +135,7 @@ def conditions(runs: Sequence[Run], n: int) -> str:
     first = runs[0]
     disorder = disorder_text(first.config.dataset)
     each = "; ".join(
-        f"{model_title(run)} (run {run.id}): {labels_text(run)}, seed {run.config.seed}, "
+        f"{model_title(run)} (run {run.id}): {run.config.split.in_words}, seed {run.config.seed}, "
         f"accuracy {accuracy_text(run.accuracy)}, {run.status.epoch} epochs in "
         f"{duration_text(run.status.seconds)} on {run.status.device}"
         for run in runs

@@ -28,7 +28,7 @@ from distributed.security import Security
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.directory import State
-from ssrvae_core.runs.files import atomic_write, locked, writing
+from ssrvae_core.runs.files import atomic_write, locked, remove_directory, writing
 from ssrvae_core.runs.machine import POLL
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_task import Task
@@ -233,10 +233,7 @@ def place(path: Path, files: Mapping[str, bytes]) -> bool:
             for name, content in files.items():
                 atomic_write(incoming / name, content)
             with suppress(BlockingIOError), locked(path / directory.LOCK, wait=False):
-                condemned = path.with_name(f".deleted-{path.name}-{time.time_ns()}")
-                path.rename(condemned)
-                incoming.rename(path)
-                shutil.rmtree(condemned)
+                remove_directory(path, incoming)
                 return True
         return False
     finally:

@@ -153,14 +153,14 @@ def rival_result(
     from ssrvae_core.training.device import choose_device
 
     used, data = str(choose_device(device)), _split(config, loader)
-    path = _path(config, rival, store)
+    path = rival_path(config, rival, store)
     with writing(f"The store {store.root}"), locked(path / directory.LOCK, wait=True):
         return find_rival(config, rival, store) or _fit(config, rival, data, used, path)
 
 
 def find_rival(config: RunConfig, rival: str, store: RunStore) -> RivalResult | None:
     """Return a rival's result on a run's data, split and seed, or None where it has not been fitted."""
-    return _read(_path(config, rival, store))
+    return _read(rival_path(config, rival, store))
 
 
 def list_rivals(store: RunStore) -> list[RivalResult]:
@@ -184,7 +184,8 @@ def rival_id(config: RunConfig, rival: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _path(config: RunConfig, rival: str, store: RunStore) -> Path:
+def rival_path(config: RunConfig, rival: str, store: RunStore) -> Path:
+    """Return the directory of a rival's result, whether there is one or not."""
     return store.root / RIVALS_DIRECTORY / rival_id(config, rival)
 
 

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -62,6 +63,25 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     atomic_write(path, buffer.getvalue())
+
+
+def remove_directory(path: Path, successor: Path | None = None) -> None:
+    """Remove a directory whole, and what a killed process left of others that it removed beside it.
+
+    Parameters
+    ----------
+    path : Path
+        It is renamed first, so that half of it is never taken for a run, a job or a rival.
+    successor : Path, optional
+        Directory beside it that takes its place at once.
+    """
+    condemned = path.with_name(f".deleted-{path.name}-{time.time_ns()}")
+    path.rename(condemned)
+    if successor is not None:
+        successor.rename(path)
+    shutil.rmtree(condemned)
+    for left in path.parent.glob(".deleted-*"):
+        shutil.rmtree(left, ignore_errors=True)  # its own process may be at it
 
 
 def append_line(path: Path, line: str) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -23,7 +22,7 @@ from pydantic import ValidationError
 from ssrvae_core.config import RunConfig, UserError, data_name, describe
 from ssrvae_core.runs import job as files
 from ssrvae_core.runs.dispatcher import ensure_dispatcher, job_ids, limit, write_limit
-from ssrvae_core.runs.files import atomic_write, locked, writing
+from ssrvae_core.runs.files import atomic_write, locked, remove_directory, writing
 from ssrvae_core.runs.job import Job, JobTask, Kind, Record, read_job, read_record, write_record
 from ssrvae_core.runs.mode import is_viewer, require_editor
 from ssrvae_core.runs.store import Run, RunStore
@@ -206,10 +205,7 @@ class JobQueue:
         with self._writing(), _unless_at_work(path) as (idle, _):
             if not idle:
                 raise UserError(f"Job {path.name} is running; cancel it before you remove it.")
-            # Renamed first, so that a half-deleted directory is never taken for a job.
-            condemned = self.root / f".deleted-{path.name}-{time.time_ns()}"
-            path.rename(condemned)
-            shutil.rmtree(condemned)
+            remove_directory(path)
 
     @property
     def limit(self) -> int:

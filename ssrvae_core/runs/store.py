@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,7 @@ from ssrvae_core.config import RunConfig, UserError, data_name, describe
 from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.directory import Status
-from ssrvae_core.runs.files import atomic_write, locked, writing
+from ssrvae_core.runs.files import atomic_write, locked, remove_directory, writing
 from ssrvae_core.runs.mode import require_editor
 from ssrvae_core.runs.uploads import with_owners_names
 
@@ -217,10 +215,7 @@ class RunStore:
         path = self.root / self._resolve(run_id)
         try:
             with locked(path / directory.LOCK, wait=False):
-                # Renamed first, so that a half-deleted directory is never taken for a run.
-                condemned = self.root / f".deleted-{path.name}-{time.time_ns()}"
-                path.rename(condemned)
-                shutil.rmtree(condemned)
+                remove_directory(path)
         except BlockingIOError as error:
             raise UserError(f"Run {path.name} is being trained; stop it before you delete it.") from error
         except OSError as error:

@@ -40,14 +40,7 @@ class Task:
     @property
     def title(self) -> str:
         """Model, data, labels and seed in words."""
-        return f"{self.model} on {self.data}, {labels_in_words(self.config)}, seed {self.config.seed}"
-
-
-def labels_in_words(config: RunConfig) -> str:
-    """Say which labels a run sees."""
-    if config.split.labelled_ratio is not None:
-        return f"{config.split.labelled_ratio:.3g} labelled"
-    return f"{config.split.labels_per_class or 'all'} labels a class"
+        return f"{self.model} on {self.data}, {self.config.split.in_words}, seed {self.config.seed}"
 
 
 def sweep_id(tasks: Sequence[Task]) -> str:

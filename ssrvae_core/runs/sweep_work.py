@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ssrvae_core.config import DatasetConfig, RunConfig, SplitConfig, UserError
 from ssrvae_core.records import Epoch
-from ssrvae_core.runs.comparison import RIVALS_DIRECTORY, rival_id, rival_result
+from ssrvae_core.runs.comparison import rival_path, rival_result
 from ssrvae_core.runs.directory import State
 from ssrvae_core.runs.execute import Loader, train_run
 from ssrvae_core.runs.store import RunStore
@@ -118,4 +118,4 @@ def check_data(tasks: Iterable[Task]) -> None:
 
 def result_path(config: RunConfig, rival: str | None, store: RunStore) -> Path:
     """Return the directory of a run or a rival."""
-    return store.path(config.run_id) if rival is None else store.root / RIVALS_DIRECTORY / rival_id(config, rival)
+    return store.path(config.run_id) if rival is None else rival_path(config, rival, store)

@@ -133,6 +133,7 @@ def test_list_names_every_run_and_the_broken_ones(finished, result_of, run_cli, 
     assert result_of("list", "--store", tmp_path) == []
     result_of("train", *tiny_options, "--store", tmp_path)
     (tmp_path / "abcabcabcabc").mkdir()
+    assert "5 labels a class" in run_cli("list", "--store", tmp_path)[1]
     run, broken = result_of("list", "--store", tmp_path)
     assert (run["id"], run["state"], run["model"]) == (finished.id, "finished", "ss-rvae")
     assert run["accuracy"] == finished.status.validation["accuracy"]

@@ -71,7 +71,7 @@ def test_a_log_gets_a_line_a_run(progress, capsys):
     progress.record(0, Event(0, "failed", error="It went wrong."))
     view.log(progress)
     said = capsys.readouterr().err
-    assert said.startswith("ss-vae on cards") and ", 0.25 labelled, seed 0: It went wrong. (1/4" in said
+    assert said.startswith("ss-vae on cards") and ", 25 % labelled, seed 0: It went wrong. (1/4" in said
 
 
 def test_workers_here_and_on_a_cluster_are_not_asked_for_at_once(complaint_of):

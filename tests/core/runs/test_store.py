@@ -149,8 +149,10 @@ def test_only_a_running_run_can_be_cancelled(store, add_run, tiny_config):
         store.get(done.name).cancel()
 
 
-def test_deleting_takes_the_run_and_nothing_else(store, add_run, tiny_config):
+def test_deleting_takes_the_run_and_nothing_else_but_what_a_killed_process_left_of_others(store, add_run, tiny_config):
     path, other = add_run(), add_run(tiny_config(seed=1))
+    (store.root / ".deleted-abcabcabcabc-1").mkdir()
+    (store.root / ".deleted-abcabcabcabc-1" / "model.safetensors").touch()
     store.delete(path.name)
     assert list(store.root.iterdir()) == [other]
 
