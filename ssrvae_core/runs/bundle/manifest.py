@@ -83,8 +83,10 @@ class Bundle:
     def __init__(self, file: IO[bytes]) -> None:
         self._archive = Archive(file, "the bundle", packed=True)
         entry = self._archive.entries.get(MANIFEST)
-        if entry is None or entry.size > _LARGEST:
-            raise Refusal(f"it has no {MANIFEST}, or one that is too large")
+        if entry is None:
+            raise Refusal(f"it has no {MANIFEST}, so it is no bundle; 'export' writes one")
+        if entry.size > _LARGEST:
+            raise Refusal(f"its {MANIFEST} is larger than {_LARGEST:,} bytes")
         self.version, self._listed = _manifest(self._archive.read(MANIFEST))
         names = self._archive.entries.keys() - {MANIFEST}
         for name in sorted(names):

@@ -391,6 +391,7 @@ def test_what_is_no_bundle_is_refused(refused):
     refused(out.getvalue(), "no manifest.json")
     refused(bundled(FILES, format="other"), "not that of a bundle")
     refused(bundled(FILES, extra=1), "manifest.json is not valid")
+    refused(bundled(FILES, extra="x" * 200 * archive.MAX_ENTRIES), "manifest.json is larger than")
     for content in (b"", b"no zip", b"PK\x03\x04", b"x" * 10_000, GOLDEN[: len(GOLDEN) // 2], GOLDEN[:-1], GOLDEN[1:]):
         refused(content, "no zip file|does not end|overlap or leave gaps|damaged")
     refused(GOLDEN + b"\0", "no zip file")

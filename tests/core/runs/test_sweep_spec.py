@@ -95,7 +95,8 @@ def test_the_id_is_that_of_the_content_and_not_of_the_order_or_the_place(tmp_pat
         ("settings: {model.disc: 0.5}\nmodels: [ss-vae]", "model.disc does nothing in any run"),
         ("settings: {model.size: 3}", "no setting 'model.size'"),
         ("- 3", "is no sweep"),
-        ("a: [", "is no YAML"),
+        ("a: [", "is no YAML in line 1, column 5: expected the node content"),
+        ("a: \x00", "is no YAML: "),
     ],
 )
 def test_a_wrong_specification_is_one_sentence(tmp_path, text, sentence):
