@@ -68,6 +68,20 @@ def test_the_augmentation_shears_as_far_as_the_unlabelled_images_are_declared_to
     assert run_config(**options).training.augmentation.shear == shear
 
 
+@pytest.mark.parametrize(
+    ("options", "epochs"),
+    [
+        ({"data": "particles"}, 24),
+        ({"data": "particles", "settings": {"dataset.size": 32}}, 24),
+        ({"data": "particles", "settings": {"training.epochs": 3}}, 3),
+        ({"data": "particles", "preset": "teaching"}, 6),
+        ({"data": "cards-b2"}, 8),
+    ],
+)
+def test_the_default_preset_takes_more_epochs_for_noisy_particles(options, epochs):
+    assert run_config(**options).training.epochs == epochs
+
+
 def test_of_a_group_of_settings_what_is_not_named_stays():
     augmentation = run_config(data="cards-b2", settings={"training.augmentation": {"scale": 0}}).training.augmentation
     assert (augmentation.scale, augmentation.shear) == (0, 20)
