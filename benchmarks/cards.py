@@ -1,4 +1,4 @@
-"""Measure how accurate each model is on the published card settings, over five seeds.
+"""Measure how accurate each model is on the published card settings and on synthetic particles, over five seeds.
 
 Usage: ``python benchmarks/cards.py [--models ss-rvae ss-vae] [--settings cards-b2 few-labels] [--seeds 5]``
 
@@ -25,6 +25,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "cards-a": {"data": "cards-a"},
     "cards-b1": {"data": "cards-b1"},
     "cards-b2": {"data": "cards-b2"},
+    "particles": {"data": "particles"},
     "few-labels": {"data": "cards-b2", "labels_per_class": 5, "settings": {"dataset.unlabelled.rotation": 180}},
 }
 
