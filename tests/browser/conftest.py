@@ -82,5 +82,6 @@ def open_page(context, server):
 
     yield go
     for page in context.pages:
+        page.wait_for_load_state()  # Chromium may never close one that is still loading
         page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
         page.close()
