@@ -21,6 +21,7 @@ from ssrvae_core.config import UserError
 _serial = itertools.count()
 
 _LOOK = 0.05  # seconds after which a held lock is not just being looked at (see `held`)
+_MISSES = 100  # times that a directory may be deleted between its making and the opening of the lock in it
 
 
 @contextmanager
@@ -165,10 +166,16 @@ def held(path: Path) -> bool:
 
 
 def _acquire(path: Path, operation: int) -> int:
-    deadline = time.monotonic() + _LOOK
+    deadline, misses = time.monotonic() + _LOOK, 0
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # the directory was deleted in between, or it can never be
+            misses += 1
+            if misses == _MISSES:
+                raise
+            continue
         try:
             fcntl.flock(descriptor, operation)
             # The holder we waited for may have deleted the directory, and the file with it: try the new one.

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import threading
 
@@ -68,6 +69,29 @@ def test_who_waits_for_a_lock_that_is_deleted_gets_a_new_one(tmp_path):
     waiter.join()
     assert entered.is_set()
     assert path.exists()
+
+
+def test_a_directory_that_is_deleted_before_its_lock_is_opened_is_made_again(tmp_path, monkeypatch):
+    path = tmp_path / "run" / "lock"
+    really, deleted = os.open, []
+
+    def late(*arguments):
+        if len(deleted) < 3:
+            path.parent.rmdir()
+            deleted.append(path)
+        return really(*arguments)
+
+    monkeypatch.setattr(os, "open", late)
+    with locked(path, wait=False):
+        assert path.exists() and len(deleted) == 3
+
+
+def test_a_lock_that_can_never_be_opened_is_an_error(tmp_path):
+    path = tmp_path / "run" / "lock"
+    path.parent.mkdir()
+    path.symlink_to(tmp_path / "nowhere" / "lock")
+    with pytest.raises(FileNotFoundError), locked(path, wait=True):
+        pass
 
 
 def test_a_torn_last_line_is_cut_off(tmp_path):
