@@ -171,7 +171,7 @@ def _acquire(path: Path, operation: int) -> int:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError:  # the directory was deleted in between, or it can never be
+        except (FileExistsError, FileNotFoundError):  # it was deleted in between, also within mkdir; or it can never be
             misses += 1
             if misses == _MISSES:
                 raise
