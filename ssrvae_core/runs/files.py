@@ -21,6 +21,7 @@ from ssrvae_core.config import UserError
 _serial = itertools.count()
 
 _LOOK = 0.05  # seconds after which a held lock is not just being looked at (see `held`)
+_ABANDONED = 3600 * 10**9  # nanoseconds after which nobody is removing a directory any more
 _MISSES = 100  # times that a directory may be deleted between its making and the opening of the lock in it
 
 
@@ -82,7 +83,8 @@ def remove_directory(path: Path, successor: Path | None = None) -> None:
         successor.rename(path)
     shutil.rmtree(condemned)
     for left in path.parent.glob(".deleted-*"):
-        shutil.rmtree(left, ignore_errors=True)  # its own process may be at it
+        if time.time_ns() - int(left.name.rsplit("-", 1)[1]) > _ABANDONED:  # or its own process is at it
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def append_line(path: Path, line: str) -> None:

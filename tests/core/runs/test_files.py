@@ -4,7 +4,16 @@ import threading
 
 import pytest
 
-from ssrvae_core.runs.files import append_line, atomic_write, drop_torn_line, held, locked, replacing, whole_lines
+from ssrvae_core.runs.files import (
+    append_line,
+    atomic_write,
+    drop_torn_line,
+    held,
+    locked,
+    remove_directory,
+    replacing,
+    whole_lines,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_whole_and_nothing_else(tmp_path):
@@ -121,3 +130,26 @@ def test_a_lock_that_was_passed_to_a_child_is_held_as_long_as_the_child_lives(tm
     child.kill()
     child.wait()
     assert not held(path)
+
+
+def test_two_that_remove_directories_at_once_do_not_get_into_each_others_way(tmp_path):
+    failed = []
+
+    def remove(name):
+        for number in range(150):
+            path = tmp_path / f"{name}{number}"
+            path.mkdir()
+            for file in range(5):
+                (path / str(file)).touch()
+            try:
+                remove_directory(path)
+            except OSError as error:
+                failed.append(error)
+
+    others = [threading.Thread(target=remove, args=(name,)) for name in "abcd"]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join()
+    assert not failed
+    assert not list(tmp_path.iterdir())
