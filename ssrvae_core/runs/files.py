@@ -83,7 +83,8 @@ def remove_directory(path: Path, successor: Path | None = None) -> None:
         successor.rename(path)
     shutil.rmtree(condemned)
     for left in path.parent.glob(".deleted-*"):
-        if time.time_ns() - int(left.name.rsplit("-", 1)[1]) > _ABANDONED:  # or its own process is at it
+        condemned_at = left.name.rpartition("-")[2]
+        if condemned_at.isdecimal() and time.time_ns() - int(condemned_at) > _ABANDONED:  # or its own process is at it
             shutil.rmtree(left, ignore_errors=True)
 
 

@@ -73,8 +73,7 @@ def test_who_waits_for_a_lock_that_is_deleted_gets_a_new_one(tmp_path):
     with locked(path, wait=False):
         waiter = threading.Thread(target=wait)
         waiter.start()
-        path.unlink()
-        path.parent.rmdir()
+        remove_directory(path.parent)
     waiter.join()
     assert entered.is_set()
     assert path.exists()
