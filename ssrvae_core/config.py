@@ -123,8 +123,8 @@ def data_name(dataset: DatasetConfig) -> str:
 
 
 MODELS: dict[str, ModelConfig] = {
-    "ss-vae": ModelConfig(rotation="none"),
-    "ss-rvae": ModelConfig(rotation="marginal"),
+    "ss-vae": ModelConfig(rotation="none", standardise=True),
+    "ss-rvae": ModelConfig(rotation="marginal", standardise=True),
     "ss-rvae-paper": ModelConfig(
         rotation="latent", networks="mlp", activation="tanh", hidden=(128, 128), centre=False, pixel_fraction=0.1
     ),
@@ -168,6 +168,7 @@ _SOURCE: dict[str, Any] = {
     "schedule": "constant",
     "min_steps": 1,
 }
+_SOURCE_MODEL: dict[str, Any] = {"model.standardise": False}
 
 PRESETS: dict[str, Preset] = {
     "fast": Preset(
@@ -182,13 +183,14 @@ PRESETS: dict[str, Preset] = {
     "esi": Preset(
         training=TrainingConfig(
             epochs=1000, batch_size=16, labelled_batch_size=16, learning_rate=1e-4, checkpoint_every=5, **_SOURCE
-        )
+        ),
+        settings=_SOURCE_MODEL,
     ),
     "notebook-a": Preset(
         training=TrainingConfig(epochs=80, batch_size=100, labelled_batch_size=100, learning_rate=1e-3, **_SOURCE),
         data="cards-a",
         model="ss-rvae-paper",
-        settings={"model.translation": True, "model.pixel_fraction": 1.0},
+        settings={"model.translation": True, "model.pixel_fraction": 1.0, **_SOURCE_MODEL},
     ),
     "notebook-b": Preset(
         training=TrainingConfig(
@@ -203,7 +205,7 @@ PRESETS: dict[str, Preset] = {
         ),
         data="cards-b2",
         model="ss-rvae-paper",
-        settings={"model.pixel_fraction": 1.0},
+        settings={"model.pixel_fraction": 1.0, **_SOURCE_MODEL},
     ),
 }
 """Named presets: ``fast`` (the default), ``teaching``, ``esi`` and the two public notebooks."""

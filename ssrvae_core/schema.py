@@ -132,6 +132,9 @@ class ModelConfig(Frozen):
     likelihood: Literal["bernoulli", "continuous_bernoulli", "gaussian"] = "bernoulli"
     gaussian_sd: float = Field(0.3, gt=0, description="pixel standard deviation of the Gaussian likelihood")
     centre: bool = Field(True, description="bring the intensity centroid to the centre first")
+    standardise: bool = Field(
+        False, description="classifier and encoder see each image at mean 0 and deviation 1, and these two beside it"
+    )
     networks: Literal["conv", "mlp"] = "conv"
     channels: Widths = Field((32, 64), min_length=1, description="widths of the convolutions of classifier and encoder")
     hidden: Widths = Field((128, 128), min_length=1, description="widths of the fully connected layers")
@@ -208,7 +211,7 @@ class TrainingConfig(Frozen):
         return epochs + (self.starts - 1) * min(self.start_epochs, self.epochs) if epochs else 0
 
 
-LATER: Final = {("training", "starts"): 1, ("training", "start_epochs"): 1}
+LATER: Final = {("model", "standardise"): False, ("training", "starts"): 1, ("training", "start_epochs"): 1}
 """Settings younger than the schema version, and the value that says what was done before they were there: with it they
 are no part of a run's id, so that the runs of a store keep theirs."""
 

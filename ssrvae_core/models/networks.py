@@ -62,6 +62,32 @@ class Spectrum(Features):
         return torch.fft.rfft(x, norm="ortho").abs().flatten(1)
 
 
+class Standardised(Features):
+    """Features of each image at mean 0 and standard deviation 1, beside these two of the image as it was.
+
+    Nothing is lost, but contrast and brightness no longer drown the shape.
+
+    Parameters
+    ----------
+    features : Features
+        Of the standardised image.
+    """
+
+    FLATTEST = 1e-2  # a smaller standard deviation is noise, and not blown up
+
+    def __init__(self, features: Features) -> None:
+        super().__init__()
+        self.features = features
+        self.width = features.width + 2
+
+    def forward(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch width"]:
+        """Return the features, the mean and the standard deviation in one row."""
+        every = x.flatten(1)
+        mean, sd = every.mean(dim=1), every.std(dim=1, correction=0)
+        standard = (every - mean[:, None]) / sd.clamp(min=self.FLATTEST)[:, None]
+        return torch.cat([self.features(standard.view_as(x)), torch.stack([mean, sd], dim=1)], dim=1)
+
+
 class PolarFeatures(Features):
     """Features of a polar image that a rotation leaves unchanged.
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from ssrvae_core import geometry
 from ssrvae_core.config import ModelConfig
 from ssrvae_core.models.likelihood import pixel_family
-from ssrvae_core.models.networks import Classifier, Encoder, Features
+from ssrvae_core.models.networks import Classifier, Encoder, Features, Standardised
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,14 @@ class SSVAE(nn.Module, ABC):
     ) -> Self:
         """Put the networks in: those handed in, and the configuration's where there is none."""
         hidden, activation = self.config.hidden, self.config.activation
-        self.classifier = classifier or Classifier(self.new_features(), hidden, self.n_classes, activation)
-        self.encoder = encoder or Encoder(self.new_features(), hidden, self.n_classes, self.latents, activation)
+        self.classifier = classifier or Classifier(self._features(), hidden, self.n_classes, activation)
+        self.encoder = encoder or Encoder(self._features(), hidden, self.n_classes, self.latents, activation)
         self.decoder = decoder or self.new_decoder()
         return self
+
+    def _features(self) -> Features:
+        features = self.new_features()
+        return Standardised(features) if self.config.standardise else features
 
     # What an engine says.
 

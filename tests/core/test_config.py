@@ -17,9 +17,11 @@ def test_every_named_data_set_has_labels_by_default(data):
 
 
 def test_the_esi_preset_has_the_settings_the_source_names():
-    training = run_config(preset="esi").training
+    config = run_config(preset="esi")
+    training = config.training
     assert (training.batch_size, training.learning_rate, training.epochs) == (16, 1e-4, 1000)
     assert not training.augment and training.consistency_weight == 0 and training.classifier_elbo_weight == 1
+    assert not config.model.standardise and run_config().model.standardise
 
 
 def test_a_config_survives_its_json_and_keeps_its_id():

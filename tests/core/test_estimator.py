@@ -61,7 +61,8 @@ def fitted(cards, partly):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:X has .* features, which are no square image:UserWarning")
 @parametrize_with_checks(
-    [quick(epochs=15, learning_rate=1e-2, augment=False)],
+    # The checks' rows of a few numbers are no pictures: their levels alone tell the classes apart.
+    [quick(epochs=15, learning_rate=1e-2, augment=False, settings=SMALL | {"model.standardise": False})],
     expected_failed_checks=lambda _: EXPECTED_FAILURES,
     xfail_strict=True,
 )

@@ -29,6 +29,24 @@ def test_pixel_features_know_their_width_for_any_image(shape):
     assert features(noise(2, *shape)).shape == (2, features.width)
 
 
+def test_standardised_features_tell_shape_from_contrast_and_brightness():
+    features = networks.Standardised(networks.PixelFeatures((2, 8, 8), (4, 6), "relu"))
+    x = torch.rand(3, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    shape, levels = features(x).tensor_split([-2], dim=1)
+    assert features.width == shape.shape[1] + 2
+    torch.testing.assert_close(levels, torch.stack([x.mean((1, 2, 3)), x.flatten(1).std(1, correction=0)], dim=1))
+    fainter, fainter_levels = features(0.5 * x + 0.2).tensor_split([-2], dim=1)
+    torch.testing.assert_close(fainter, shape, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(fainter_levels, 0.5 * levels + torch.tensor([0.2, 0.0]))
+
+
+def test_an_image_without_features_is_not_blown_up_by_standardising():
+    features = networks.Standardised(networks.Flatten((1, 8, 8)))
+    flat = torch.full((1, 1, 8, 8), 0.3)
+    assert features(flat)[:, :-2].abs().max() < 1e-4
+    assert features(flat + 1e-4 * noise(1, 1, 8, 8))[:, :-2].abs().max() < 0.1
+
+
 def test_the_encoder_serves_all_classes_at_once():
     encoder = networks.Encoder(networks.Flatten((2, 3)), (8,), 4, 5, "tanh")
     x, classes = noise(6, 2, 3), torch.eye(4).unsqueeze(1).expand(4, 6, 4)
