@@ -24,7 +24,7 @@ from ssrvae_core.cli.console import (
     summary_row,
 )
 from ssrvae_core.cli.sweeps import complain, run_shown
-from ssrvae_core.config import DATASETS, MODELS, PRESETS, RunConfig, run_config
+from ssrvae_core.config import DATASETS, MODELS, PRESETS, RunConfig, ratio_text, run_config
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.sweep_spec import DEMO
@@ -54,7 +54,7 @@ def demo(store: Store = None, device: Device = "auto", as_json: Json = False) ->
     accuracy = {(row["labelled_ratio"], row["model"]): row["accuracy"] for row in done.rows}
     table = Table("labelled images", *DEMO.models, title="Accuracy on the validation images")
     for ratio in DEMO.labelled_ratios:
-        table.add_row(f"{ratio:.0%}", *(percent(accuracy[ratio, model]) for model in DEMO.models))
+        table.add_row(ratio_text(ratio), *(percent(accuracy[ratio, model]) for model in DEMO.models))
     print_table(table)
     print("The number of training images stays the same: a larger share of labels, which come nearly upright, leaves")
     print("fewer images at other angles. This is one seed.")

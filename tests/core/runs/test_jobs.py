@@ -256,14 +256,15 @@ def test_a_stopped_worker_leaves_a_job_that_goes_on(queue, tiny_config, monkeypa
     assert do(queue, job).state == "interrupted"
 
 
-def test_a_job_waits_for_a_terminal_that_trains_the_same_run(queue, finished, monkeypatch, capsys):
+def test_a_job_waits_for_a_terminal_that_trains_the_same_run(queue, finished, monkeypatch):
     job = queue.submit(config=finished.config)
     monkeypatch.setattr(worker, "BEAT", 0.01)
+    waits = threading.Event()
+    monkeypatch.setattr(worker, "_say", lambda text: waits.set() if "waiting for it" in text else None)
     other = threading.Thread(target=do, args=(queue, job))
     with locked(queue.store.path(finished.id) / directory.LOCK, wait=False):
         other.start()
-        while "waiting for it" not in capsys.readouterr().out:
-            time.sleep(0.01)
+        assert waits.wait(timeout=60)
         assert queue.get(job.id).state == "running"
     other.join()
     assert queue.get(job.id).state == "finished"
