@@ -101,7 +101,7 @@ about = (
     f"seeds {', '.join(str(run.config.seed) for run in shown)}."
 )
 note(
-    f"{about} A star marks the best of a row: the highest accuracy and F1, the lowest log-likelihood loss, "
+    f"{about} A star marks the best of a row: the highest accuracy and F1, the lowest negative log-likelihood, "
     "calibration error and time."
 )
 

@@ -10,7 +10,7 @@ from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import with_owners_names
 from ui import export, manage
 from ui.entry import in_a_sentence, through_app
-from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, stopped_text
+from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, last_change, stopped_text
 from ui.markdown import verbatim
 from ui.overview import LIVE, complaint, runs_table
 from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, store
@@ -18,10 +18,13 @@ from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, store
 MOST_WAITING = 5
 MOST_STOPPED = 10
 LOG_LINES = 3
+LOOK = 5.0
+"""Seconds between two looks at whether something changed while nothing is trained."""
 
 through_app()
 st.title("Overview")
 manage.news()
+seen = last_change(store())
 runs, broken = store().scan()
 # Every epoch updates a run: those under way go by their ids, so that the table stands still and keeps what is selected.
 runs.sort(key=lambda run: (run.status.state not in LIVE, run.id if run.status.state in LIVE else ""))
@@ -45,6 +48,13 @@ def under_way() -> None:
             st.page_link(TRAIN, label="Watch", icon=":material/visibility:", query_params={"job": one.id})
     if len(waiting) > MOST_WAITING:
         st.caption(f"{len(waiting) - MOST_WAITING} more wait for their turn.")
+
+
+@st.fragment(run_every=LOOK)
+def elsewhere() -> None:
+    """Draw the page anew when a training was begun from a terminal or another browser."""
+    if last_change(store()) > seen:
+        st.rerun()
 
 
 def did_not_finish(stopped: list[Work]) -> None:
@@ -80,6 +90,7 @@ if not runs and not broken and not work:
         with st.expander("Import runs", icon=":material/upload:"):
             manage.importer(store())
     nothing_yet()
+    elsewhere()
     st.stop()
 
 done = finished(runs)
@@ -90,6 +101,8 @@ st.caption(
 if live:
     st.subheader("Under way")
     under_way()
+else:
+    elsewhere()
 
 st.subheader("Runs")
 table = runs_table(runs, broken)

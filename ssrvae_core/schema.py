@@ -133,7 +133,8 @@ class ModelConfig(Frozen):
     gaussian_sd: float = Field(0.3, gt=0, description="pixel standard deviation of the Gaussian likelihood")
     centre: bool = Field(True, description="bring the intensity centroid to the centre first")
     standardise: bool = Field(
-        False, description="classifier and encoder see each image at mean 0 and deviation 1, and these two beside it"
+        False,
+        description="the classifier sees each image at mean 0 and standard deviation 1, and both beside it",
     )
     networks: Literal["conv", "mlp"] = "conv"
     channels: Widths = Field((32, 64), min_length=1, description="widths of the convolutions of classifier and encoder")

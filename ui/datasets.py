@@ -106,12 +106,12 @@ def parts_of(config: DatasetConfig, rule: SplitConfig) -> Split:
 
 
 def examples(config: DatasetConfig, parts: Split) -> tuple[ImageSet, ImageSet]:
-    """Return a few labelled and a few unlabelled images to look at.
+    """Return a few labelled and a few unlabelled images to look at; where every label is used, validation images.
 
     A generated data set draws them anew in its two disorders: the same objects, so that the disorder alone differs.
     """
     if not is_generated(config):
-        return _first(parts.labelled), _first(parts.unlabelled)
+        return _first(parts.labelled), _first(parts.unlabelled if len(parts.unlabelled) else parts.validation)
     classes = parts.labelled.n_classes
     few = _few(config.model_dump_json(), max(1, SHOWN // classes))
     rows = np.flatnonzero(~few.validation)[:SHOWN] if few.validation is not None else np.arange(SHOWN)

@@ -126,7 +126,7 @@ def told_of(step: Step, names: Sequence[str]) -> str:
         elif frame.accuracy is None:
             parts.append(f"{name} cannot be judged, as no image has a label")
         else:
-            parts.append(f"{name} is right about {theme.share(frame.accuracy)} of the images")
+            parts.append(f"{name} is right for {theme.share(frame.accuracy)} of the images")
     return f"{'; '.join(parts)}."
 
 

@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import Run, RunStore, directory
-from ssrvae_core.runs.job import CANCEL
+from ssrvae_core.runs.job import CANCEL, JOBS
+from ssrvae_core.runs.job import STATUS as JOB_STATUS
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import with_owners_names
@@ -22,6 +24,19 @@ from ui.runs import run_label
 STOPPED = ("interrupted", "failed", "cancelled")
 TRAIN = "pages/train.py"
 _ID = re.compile(r"[0-9a-f]{12}")
+
+
+def last_change(store: RunStore) -> float:
+    """Return when the state of any run or job was last written, seconds; 0 where there is none."""
+    states = [*store.root.glob(f"*/{directory.STATUS}"), *store.root.glob(f"{JOBS}/*/{JOB_STATUS}")]
+    return max(map(_written, states), default=0.0)
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # deleted just now
+        return 0.0
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,6 @@ import socket
 import sys
 from pathlib import Path
 
-import uvicorn
-from streamlit.web import cli
-
 from ssrvae_core.config import UserError
 from ssrvae_core.runs.mode import is_viewer
 
@@ -25,6 +22,8 @@ SLOW = (
     "ssrvae_core.runs.jobs",
 )
 """What every page needs and takes long to import, with plotly among it."""
+INTERRUPTED = 130
+"""Exit code of what Ctrl-C ended, as shells give it."""
 GRACE = 3
 """Seconds in which answers on their way may still arrive when the server is told to stop."""
 
@@ -66,11 +65,22 @@ def main() -> None:
     except UserError as error:
         sys.exit(f"Error: {error}")
     if not arguments.check:
-        for name in SLOW:  # or the first visitor would wait for it
-            importlib.import_module(name)
-        # A browser may open a connection in the moment of the end and say nothing on it: Streamlit would wait forever.
-        uvicorn.Config = functools.partial(uvicorn.Config, timeout_graceful_shutdown=GRACE)  # type: ignore[misc, assignment]
-        cli.main(["run", str(APP), "--server.address", arguments.address, "--server.port", arguments.port])
+        try:
+            serve(arguments.address, arguments.port)
+        except KeyboardInterrupt:  # before Streamlit listens for it
+            sys.exit(INTERRUPTED)
+
+
+def serve(address: str, port: str) -> None:
+    """Import what pages need, and run Streamlit until it is told to stop."""
+    import uvicorn
+    from streamlit.web import cli
+
+    for name in SLOW:  # or the first visitor would wait for it
+        importlib.import_module(name)
+    # A browser may open a connection in the moment of the end and say nothing on it: Streamlit would wait forever.
+    uvicorn.Config = functools.partial(uvicorn.Config, timeout_graceful_shutdown=GRACE)  # type: ignore[misc, assignment]
+    cli.main(["run", str(APP), "--server.address", address, "--server.port", port])
 
 
 if __name__ == "__main__":

@@ -81,6 +81,8 @@ def file_as_seen_by(run: Run, data: str) -> DatasetConfig:
 
 def _image_file(data: str) -> Path:
     path = located(data)
+    if path is None and data in DATASETS:
+        raise UserError(f"'{data}' is a data set's name; give a file or a folder of images.")
     if path is None:
         named = ", ".join(DATASETS)
         raise UserError(

@@ -24,7 +24,7 @@ from ssrvae_core.cli.console import (
     summary_row,
 )
 from ssrvae_core.cli.sweeps import complain, run_shown
-from ssrvae_core.config import DATASETS, MODELS, PRESETS, RunConfig, ratio_text, run_config
+from ssrvae_core.config import DATASETS, MODELS, PRESETS, RunConfig, UserError, ratio_text, run_config
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.sweep_spec import DEMO
@@ -93,6 +93,17 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model, or go on with it; a finished run is not trained again."""
+    given = dict(setting(text) for text in settings or [])
+    for option, value, names in (
+        ("--seed", seed, ("seed", "split.seed")),
+        ("--labels-per-class", labels_per_class, ("split.labels_per_class",)),
+        ("--labelled-ratio", labelled_ratio, ("split.labelled_ratio",)),
+        ("--group-split", group_split, ("split.by_group",)),
+        ("--view", view, ("dataset.view",)),
+        ("--epochs", epochs, ("training.epochs",)),
+    ):
+        if value and (twice := next((name for name in names if name in given), None)):
+            raise UserError(f"{option} and --set {twice} say the same thing; give one of them.")
     changes = ({"dataset.view": view} if view else {}) | ({"training.epochs": epochs} if epochs is not None else {})
     named = data is None or data in DATASETS
     config = run_config(
@@ -104,9 +115,12 @@ def train(
         labelled_ratio=labelled_ratio,
         by_group=group_split,
         seed=seed,
-        settings=changes | dict(setting(text) for text in settings or []),
+        settings=changes | given,
     )
     if detach:
+        from ssrvae_core.runs.execute import check
+
+        check(config, device)
         job = JobQueue(RunStore(store)).submit(config=config, device=device, time_limit=time_limit)
         print_submitted(job, as_json)
         return

@@ -63,14 +63,15 @@ class Spectrum(Features):
 
 
 class Standardised(Features):
-    """Features of each image at mean 0 and standard deviation 1, beside these two of the image as it was.
+    """Features of each view at mean 0 and standard deviation 1, beside these two of the view as it was.
 
-    Nothing is lost, but contrast and brightness no longer drown the shape.
+    Contrast and brightness no longer drown the shape, and yet both are there. A view that is flatter than
+    :attr:`FLATTEST` stays so in proportion.
 
     Parameters
     ----------
     features : Features
-        Of the standardised image.
+        Of the standardised view.
     """
 
     FLATTEST = 1e-2  # a smaller standard deviation is noise, and not blown up
@@ -185,7 +186,7 @@ class Encoder(nn.Module):
         return self.layers(torch.cat([features, y], dim=-1))
 
     @torch.no_grad()
-    def standardise(self, x: Float[Tensor, "batch *event"], y: Float[Tensor, "batch classes"]) -> None:
+    def initialise(self, x: Float[Tensor, "batch *event"], y: Float[Tensor, "batch classes"]) -> None:
         """Rescale the mean so that these images start as spread out as the prior.
 
         An untrained encoder maps all images nearly to one point, and a decoder that gets no signal from the latent

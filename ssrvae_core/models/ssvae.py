@@ -122,14 +122,11 @@ class SSVAE(nn.Module, ABC):
     ) -> Self:
         """Put the networks in: those handed in, and the configuration's where there is none."""
         hidden, activation = self.config.hidden, self.config.activation
-        self.classifier = classifier or Classifier(self._features(), hidden, self.n_classes, activation)
-        self.encoder = encoder or Encoder(self._features(), hidden, self.n_classes, self.latents, activation)
+        seen = Standardised(self.new_features()) if self.config.standardise else self.new_features()
+        self.classifier = classifier or Classifier(seen, hidden, self.n_classes, activation)
+        self.encoder = encoder or Encoder(self.new_features(), hidden, self.n_classes, self.latents, activation)
         self.decoder = decoder or self.new_decoder()
         return self
-
-    def _features(self) -> Features:
-        features = self.new_features()
-        return Standardised(features) if self.config.standardise else features
 
     # What an engine says.
 

@@ -7,6 +7,7 @@ here. Dask's own messages are pickles: connect to schedulers you trust only.
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import shutil
 import tempfile
@@ -27,8 +28,9 @@ from distributed.security import Security
 
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.runs import directory
+from ssrvae_core.runs.comparison import RESULT
 from ssrvae_core.runs.directory import State
-from ssrvae_core.runs.files import atomic_write, locked, remove_directory, writing
+from ssrvae_core.runs.files import atomic_write, locked, writing
 from ssrvae_core.runs.machine import POLL
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_task import Task
@@ -217,14 +219,17 @@ def _collect(number: int, future: Future, task: Task, store: RunStore, scheduler
 
 
 def place(path: Path, files: Mapping[str, bytes]) -> bool:
-    """Put a result's directory in its place, whole; return False where it is left to another process at work on it.
+    """Put a result's files in their place; return False where it is left to another process at work on it.
+
+    The directory and its lock stay, so that nobody who waits for them finds the place empty. What says that the result
+    is there comes last, and what was begun before goes after it.
 
     Raises
     ------
     UserError
         If a file has no plain name, or the store cannot be written.
     """
-    if strange := [name for name in files if name != Path(name).name or name.startswith(".")]:
+    if strange := [name for name in files if name != Path(name).name or name.startswith(".") or name == directory.LOCK]:
         raise UserError(f"A worker sent a file called '{strange[0]}', which is part of no run; do not trust it.")
     incoming = path.with_name(f".incoming-{path.name}-{time.time_ns()}")
     try:
@@ -233,7 +238,11 @@ def place(path: Path, files: Mapping[str, bytes]) -> bool:
             for name, content in files.items():
                 atomic_write(incoming / name, content)
             with suppress(BlockingIOError), locked(path / directory.LOCK, wait=False):
-                remove_directory(path, incoming)
+                for name in sorted(files, key=lambda name: name in (directory.STATUS, RESULT)):
+                    os.replace(incoming / name, path / name)
+                for begun in path.iterdir():
+                    if begun.name not in (*files, directory.LOCK):
+                        begun.unlink()
                 return True
         return False
     finally:

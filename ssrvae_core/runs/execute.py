@@ -20,7 +20,16 @@ from ssrvae_core.records import Epoch, Snapshot
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.directory import State, Status
 from ssrvae_core.runs.environment import environment
-from ssrvae_core.runs.files import append_line, atomic_write, drop_torn_line, locked, replacing, write_json, writing
+from ssrvae_core.runs.files import (
+    append_line,
+    atomic_write,
+    drop_torn_line,
+    locked,
+    remove_directory,
+    replacing,
+    write_json,
+    writing,
+)
 from ssrvae_core.runs.mode import require_editor
 from ssrvae_core.runs.store import Run, RunStore
 
@@ -82,7 +91,9 @@ def train_run(
     require_editor()
     if path.exists():
         with writing(f"The store {store.root}"), _alone(path, wait):
-            pass  # whoever else trains this run has come to an end: do not even load the data before
+            # Whoever else trains this run has come to an end: do not even load the data before.
+            if [file.name for file in path.iterdir()] == [directory.LOCK]:  # and it was deleted: only our lock is here
+                remove_directory(path)
         if run := _finished(store, config):
             return run
     data, trainer = _prepare(config, device, loader)
@@ -244,6 +255,17 @@ def _prepare(config: RunConfig, device: str, loader: Loader | None) -> tuple[Spl
     with naming(config.dataset):
         data = split((loader or load)(config.dataset), config.split)
     return data, Trainer(config, data, device=device)
+
+
+def check(config: RunConfig, device: str = "auto") -> None:
+    """Refuse what :func:`train_run` refuses before its first epoch, and train nothing.
+
+    Raises
+    ------
+    UserError
+        If the data or the device are not fit for it.
+    """
+    _prepare(config, device, None)
 
 
 def _finished(store: RunStore, config: RunConfig) -> Run | None:

@@ -67,20 +67,16 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     atomic_write(path, buffer.getvalue())
 
 
-def remove_directory(path: Path, successor: Path | None = None) -> None:
-    """Remove a directory whole, and what a killed process left of others that it removed beside it.
+def remove_directory(path: Path) -> None:
+    """Remove a directory whole, and what killed processes left, an hour ago or earlier, of others beside it.
 
     Parameters
     ----------
     path : Path
         It is renamed first, so that half of it is never taken for a run, a job or a rival.
-    successor : Path, optional
-        Directory beside it that takes its place at once.
     """
     condemned = path.with_name(f".deleted-{path.name}-{time.time_ns()}")
     path.rename(condemned)
-    if successor is not None:
-        successor.rename(path)
     shutil.rmtree(condemned)
     for left in path.parent.glob(".deleted-*"):
         condemned_at = left.name.rpartition("-")[2]

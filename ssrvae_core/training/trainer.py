@@ -25,7 +25,7 @@ from ssrvae_core.training.snapshots import Tracker
 INIT, EPOCH = 0, 1
 """What a seed is for, so that no two uses share their random numbers."""
 
-STANDARDISE = 500
+INITIAL_IMAGES = 500
 """Images at most that the encoder's first scale is taken from."""
 
 EXPLODED = 10.0
@@ -79,7 +79,7 @@ class Trainer:
         with seeded(self.device, config.seed, INIT, *([start] if start else [])):
             self.model = (model or build(config.model, self._shape, self._n_classes)).to(self.device)
         self.epoch = 0
-        self._standardise()
+        self._initialise_encoder()
         self._objective = Objective(self.model, config.training)
         self._optimiser = torch.optim.Adam(self.model.parameters(), lr=config.training.learning_rate, fused=True)
         self._clip = GradientClip(config.training.gradient_clip)
@@ -220,14 +220,14 @@ class Trainer:
             f"lower training.learning_rate (now {rate:g}), for instance to {rate / 3:.1g}."
         )
 
-    def _standardise(self) -> None:
+    def _initialise_encoder(self) -> None:
         """Start with latents that tell the images apart; the paper's engine starts as the source does."""
-        images = (self._unlabelled if len(self._unlabelled) > 1 else self._labelled)[:STANDARDISE]
+        images = (self._unlabelled if len(self._unlabelled) > 1 else self._labelled)[:INITIAL_IMAGES]
         if self.config.model.rotation == "latent" or not isinstance(self.model.encoder, Encoder) or len(images) < 2:
             return
         seen = self.model.features(self.model.look(images))
         undecided = seen.new_full((len(images), self.model.n_classes), 1 / self.model.n_classes)
-        self.model.encoder.standardise(seen, undecided)
+        self.model.encoder.initialise(seen, undecided)
 
     # One epoch's schedule.
 

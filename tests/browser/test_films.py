@@ -190,5 +190,5 @@ def test_a_ratio_that_is_missing_is_trained_by_its_button(open_page, store):
         page.wait_for_timeout(500)
         deadline -= 1
     assert {job.kind for job in JobQueue(store).list()} == {"train"}
-    expect(page.locator(".film .told")).to_contain_text("ss-rVAE is right about", timeout=3 * PATIENCE)
+    expect(page.locator(".film .told")).to_contain_text("ss-rVAE is right for", timeout=3 * PATIENCE)
     assert len([run for run in store.runs() if run.config.split.labelled_ratio == 0.2]) == 2

@@ -73,6 +73,13 @@ def test_every_option_of_train_reaches_the_configuration(tiny_options, image_fil
         (["--set", "model.hidden=[]"], "model.hidden is not valid"),
         (["--set", "model.channels=[0]"], "model.channels.0 is not valid"),
         (["--set", "model.hidden=[1000000]"], "model.hidden.0 is not valid"),
+        (["--set", "model.channels=[]"], "model.channels is not valid: give at least one value"),
+        (
+            ["--set", "model.channels=32"],
+            "give a list in brackets, such as [32, 64] (got 32)",
+        ),
+        (["--set", "model.centre=maybe"], "model.centre is not valid: give true or false (got 'maybe')"),
+        (["--set", "model=3"], "model is not valid: it is a group of settings; set one of them by its dotted name"),
         (["--model", "vae"], "no model called 'vae'; choose one of ss-vae"),
         (["--preset", "slow"], "no preset called 'slow'"),
         (["--set", "model.size=3"], "no setting 'model.size'"),
@@ -81,6 +88,8 @@ def test_every_option_of_train_reaches_the_configuration(tiny_options, image_fil
         (["--labels-per-class", 0], "labels_per_class is not valid"),
         (["--labelled-ratio", 0.1, "--labels-per-class", 3], "not both"),
         (["--epochs", 0], "training.epochs is not valid"),
+        (["--epochs", 2, "--set", "training.epochs=3"], "--epochs and --set training.epochs say the same thing"),
+        (["--seed", 4, "--set", "seed=5"], "--seed and --set seed say the same thing"),
         (["--device", "cuda:77"], "'cuda:77' is not available"),
     ],
 )
@@ -289,6 +298,11 @@ def test_raw_grey_levels_are_refused_where_the_run_has_no_scale(finished, compla
     ):
         complaint = complaint_of(*command, *in_store)
         assert "raw.npz" in complaint and "dataset.intensity" in complaint and "[0, 1]" in complaint
+
+
+def test_a_data_set_s_name_is_no_images_to_predict(finished, complaint_of, in_store, tmp_path):
+    out = ("--out", tmp_path / "p.csv")
+    assert "'cards-b2' is a data set's name" in complaint_of("predict", finished.id, "cards-b2", *out, *in_store)
 
 
 def test_a_table_that_cannot_be_written_is_a_sentence(finished, complaint_of, in_store, image_file, tmp_path):

@@ -44,6 +44,16 @@ def test_a_detached_training_is_a_job_that_can_be_listed_cancelled_and_resumed(r
     assert result_of("resume", submitted["id"])["state"] == "queued"
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [(("--device", "abacus"), "Device 'abacus' is not available"), (("--labels-per-class", 999), "999 labels")],
+)
+def test_a_training_that_cannot_begin_is_not_queued(command, result_of, tiny_options, options, sentence):
+    code, out, err = command("train", *tiny_options, *options, "--detach")
+    assert (code, out) == (2, "") and sentence in err
+    assert result_of("jobs") == []
+
+
 def test_one_job_is_shown_with_the_end_of_its_log(command, result_of, tiny_options, store):
     assert "train --detach" in command("jobs")[1]
     job_id = result_of("train", *tiny_options, "--detach")["id"]

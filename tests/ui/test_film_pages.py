@@ -228,7 +228,7 @@ def test_the_training_film_shows_a_pair_in_step_and_one_run_alone(trained, tmp_p
     store = copy_all(trained, tmp_path / "store")
     monkeypatch.setenv("SSRVAE_STORE", str(store.root))
     app = open_film_page("film")
-    assert not app.exception and "ss-VAE is right about" in film_data(app)["steps"][0]["told"]
+    assert not app.exception and "ss-VAE is right for" in film_data(app)["steps"][0]["told"]
     alone = open_film_page("film", right="none")
     assert not alone.exception and "ss-rVAE" not in film_data(alone)["steps"][0]["told"]
 

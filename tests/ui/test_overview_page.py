@@ -19,7 +19,7 @@ from ssrvae_core.runs.jobs import JobQueue
 from tests.ui.conftest import APP, copy_run, tiny_config
 from tests.ui.test_pages import said
 from ui import manage, serve
-from ui.jobs import all_work, progress_text
+from ui.jobs import all_work, last_change, progress_text
 from ui.uploads import keep
 
 
@@ -239,3 +239,18 @@ def test_what_runs_stands_before_what_waits_and_what_stopped(make_store, open_ov
     work = all_work(store, store.runs())
     assert [one.state for one in work] == ["running", "queued", "cancelled"]
     assert progress_text(work[0]).startswith("epoch 1 of 4, about")
+
+
+def test_what_is_begun_or_goes_on_elsewhere_is_a_change(make_store, monkeypatch):
+    monkeypatch.setattr(job_files, "ensure_dispatcher", lambda store: None)
+    assert last_change(RunStore("/nowhere")) == 0
+    store = make_store("one")
+    before = last_change(store)
+    assert before > 0 and last_change(store) == before
+    job = JobQueue(store).submit(config=tiny_config("ss-rvae", 9))
+    queued = last_change(store)
+    assert queued > before
+    JobQueue(store).cancel(job.id)
+    assert last_change(store) > queued
+    JobQueue(store).remove(job.id)
+    assert last_change(store) == before

@@ -76,10 +76,10 @@ def test_the_dense_decoder_draws_the_grid_it_was_told():
     )
 
 
-def test_a_standardised_encoder_spreads_these_images_as_the_prior_does():
+def test_an_initialised_encoder_spreads_these_images_as_the_prior_does():
     encoder = networks.Encoder(networks.Flatten((2, 3)), (8,), 4, 5, "tanh")
     x, y = 5 + 0.01 * noise(200, 2, 3), torch.full((200, 4), 0.25)
-    encoder.standardise(x, y)
+    encoder.initialise(x, y)
     mean, _ = encoder(x, y)
     torch.testing.assert_close(mean.mean(dim=0), torch.zeros(5), atol=1e-3, rtol=0)
     torch.testing.assert_close(mean.std(dim=0), torch.ones(5), atol=1e-3, rtol=0)
@@ -89,5 +89,5 @@ def test_images_that_are_all_alike_leave_the_encoder_as_it_is():
     encoder = networks.Encoder(networks.Flatten((2, 3)), (8,), 4, 5, "tanh")
     x, y = torch.ones(9, 2, 3), torch.full((9, 4), 0.25)
     before = encoder(x, y)[0]
-    encoder.standardise(x, y)
+    encoder.initialise(x, y)
     torch.testing.assert_close(encoder(x, y)[0], before)

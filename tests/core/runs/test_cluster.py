@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch, spec, sto
         run_sweep(spec, store, scheduler="tcp://127.0.0.1:1")
 
 
-@pytest.mark.parametrize("name", ["../outside", "folder/file", "/absolute", ".hidden", ".."])
+@pytest.mark.parametrize("name", ["../outside", "folder/file", "/absolute", ".hidden", "..", "lock"])
 def test_a_worker_cannot_write_beside_its_run(tmp_path, name):
     with pytest.raises(UserError, match="do not trust it"):
         place(tmp_path / "store" / "run", {name: b""})
@@ -151,8 +152,47 @@ def test_a_result_is_placed_whole_and_replaces_what_was_begun(tmp_path):
     path = tmp_path / "run"
     path.mkdir()
     (path / directory.CHECKPOINT).touch()
-    place(path, {directory.CONFIG: b"{}"})
-    assert [file.name for file in path.iterdir()] == [directory.CONFIG]
+    assert place(path, {directory.CONFIG: b"{}"})
+    assert {file.name for file in path.iterdir()} == {directory.CONFIG, directory.LOCK}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_says_that_a_result_is_there_comes_last(tmp_path, monkeypatch):
+    path = tmp_path / "run"
+    placed, really = [], os.replace
+
+    def replace(source, target):
+        really(source, target)
+        if target.parent == path:
+            placed.append(target.name)
+
+    monkeypatch.setattr(os, "replace", replace)
+    assert place(path, {directory.STATUS: b"{}", directory.CONFIG: b"{}", directory.WEIGHTS: b""})
+    assert placed == [directory.CONFIG, directory.WEIGHTS, directory.STATUS]
+
+
+def test_a_result_is_placed_while_others_wait_for_its_place(tmp_path):
+    path, ended, failed = tmp_path / "run", threading.Event(), []
+
+    def wait():
+        while not ended.is_set():
+            try:
+                with locked(path / directory.LOCK, wait=True):
+                    pass
+            except OSError as error:
+                failed.append(error)
+
+    others = [threading.Thread(target=wait) for _ in range(2)]
+    for other in others:
+        other.start()
+    try:
+        placed = [place(path, {directory.CONFIG: b"{}"}) for _ in range(200)]
+    finally:
+        ended.set()
+        for other in others:
+            other.join()
+    assert any(placed) and not failed
+    assert {file.name for file in path.iterdir()} == {directory.CONFIG, directory.LOCK}
     assert list(tmp_path.iterdir()) == [path]
 
 

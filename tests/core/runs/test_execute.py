@@ -17,7 +17,7 @@ from ssrvae_core.data.readers import file_dataset
 from ssrvae_core.evaluation.evaluate import predict
 from ssrvae_core.runs import RunStore, directory
 from ssrvae_core.runs.execute import train_run
-from ssrvae_core.runs.files import locked
+from ssrvae_core.runs.files import locked, remove_directory
 from ssrvae_core.training import Diverged, Trainer
 
 TRAIN = """
@@ -69,7 +69,7 @@ def stop_after(monkeypatch):
 
 
 def raising(error):
-    def happen():
+    def happen(*_):
         raise error
 
     return happen
@@ -314,6 +314,25 @@ def test_who_waits_says_so_and_takes_over_the_other_s_result(finished, store, ca
         thread.join()
     assert [run.status.state for run in results] == ["finished", "finished"]
     assert results[0].status == results[1].status
+
+
+def test_who_waits_for_a_run_that_is_deleted_and_whose_data_are_gone_leaves_nothing_of_it(store, tiny_config, caplog):
+    path, failed = store.path(tiny_config().run_id), []
+
+    def train():
+        with pytest.raises(UserError, match="data are gone"):
+            train_run(tiny_config(), store, loader=raising(UserError("The data are gone.")))
+        failed.append(True)
+
+    other = threading.Thread(target=train)
+    with locked(path / directory.LOCK, wait=False):
+        other.start()
+        while "waiting for it" not in caplog.text:
+            time.sleep(0.01)
+        remove_directory(path)
+    other.join()
+    assert failed
+    assert not path.exists()
 
 
 @pytest.mark.slow
