@@ -123,7 +123,7 @@ def data_name(dataset: DatasetConfig) -> str:
 
 
 MODELS: dict[str, ModelConfig] = {
-    "ss-vae": ModelConfig(rotation="none", standardise=True),
+    "ss-vae": ModelConfig(rotation="none"),
     "ss-rvae": ModelConfig(rotation="marginal", standardise=True),
     "ss-rvae-paper": ModelConfig(
         rotation="latent", networks="mlp", activation="tanh", hidden=(128, 128), centre=False, pixel_fraction=0.1
