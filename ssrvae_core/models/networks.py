@@ -164,6 +164,7 @@ class Encoder(nn.Module):
     """Features joined with the class, fully connected layers, mean and standard deviation."""
 
     SMALLEST_SD = 1e-6
+    SMALLEST_SPREAD = 1e-5
 
     def __init__(
         self, features: Features, hidden: Sequence[int], n_classes: int, latents: int, activation: str
@@ -194,7 +195,8 @@ class Encoder(nn.Module):
         """
         mean = self.mean(self._joined(x, y))
         middle, spread = mean.mean(dim=0), mean.std(dim=0)
-        if bool((spread > 0).all() and spread.isfinite().all()):  # else the images tell nothing, or are not finite
+        # Else the images are alike, and differ by rounding, or they are not finite.
+        if bool((spread > self.SMALLEST_SPREAD).all() and spread.isfinite().all()):
             self.mean.bias.sub_(middle).div_(spread)
             self.mean.weight.div_(spread[:, None])
 
