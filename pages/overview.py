@@ -18,8 +18,7 @@ from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, store
 MOST_WAITING = 5
 MOST_STOPPED = 10
 LOG_LINES = 3
-LOOK = 5.0
-"""Seconds between two looks at whether something changed while nothing is trained."""
+LOOK = 5.0  # seconds between two looks at whether something changed while nothing is trained
 
 through_app()
 st.title("Overview")
@@ -114,6 +113,7 @@ event = st.dataframe(
     selection_mode="multi-row",
     # Rows are selected by their numbers, so another order must forget them.
     key=f"overview-runs-{crc32(' '.join(table['Run']).encode())}",
+    placeholder="",
     alt="Table of the runs in the store.",
     column_order=[name for name in table.columns if name != "Ratio"],
     column_config={
