@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -22,8 +23,6 @@ SLOW = (
     "ssrvae_core.runs.jobs",
 )
 """What every page needs and takes long to import, with plotly among it."""
-INTERRUPTED = 130
-"""Exit code of what Ctrl-C ended, as shells give it."""
 GRACE = 3
 """Seconds in which answers on their way may still arrive when the server is told to stop."""
 
@@ -65,14 +64,12 @@ def main() -> None:
     except UserError as error:
         sys.exit(f"Error: {error}")
     if not arguments.check:
-        try:
-            serve(arguments.address, arguments.port)
-        except KeyboardInterrupt:  # before Streamlit listens for it
-            sys.exit(INTERRUPTED)
+        serve(arguments.address, arguments.port)
 
 
 def serve(address: str, port: str) -> None:
     """Import what pages need, and run Streamlit until it is told to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until Streamlit listens for it, Ctrl-C simply ends this
     import uvicorn
     from streamlit.web import cli
 
