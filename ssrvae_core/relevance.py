@@ -70,7 +70,7 @@ RULES: tuple[Rule, ...] = (
         "where every label is used",
     ),
     Rule(
-        _names("model", "radii", "angles", "disc", "shift_steps", "shift_step")
+        _names("model", "radii", "angles", "disc", "standardise", "shift_steps", "shift_step")
         + _names("model", "angle_prior", "angle_prior_labelled", "angle_concentration"),
         lambda config: config.model.rotation == "marginal",
         "for {config.model.name}",

@@ -132,10 +132,6 @@ class ModelConfig(Frozen):
     likelihood: Literal["bernoulli", "continuous_bernoulli", "gaussian"] = "bernoulli"
     gaussian_sd: float = Field(0.3, gt=0, description="pixel standard deviation of the Gaussian likelihood")
     centre: bool = Field(True, description="bring the intensity centroid to the centre first")
-    standardise: bool = Field(
-        False,
-        description="the classifier sees each image at mean 0 and standard deviation 1, and both beside it",
-    )
     networks: Literal["conv", "mlp"] = "conv"
     channels: Widths = Field((32, 64), min_length=1, description="widths of the convolutions of classifier and encoder")
     hidden: Widths = Field((128, 128), min_length=1, description="widths of the fully connected layers")
@@ -144,6 +140,10 @@ class ModelConfig(Frozen):
     radii: int = Field(24, ge=2, le=256, description="rings of the polar grid")
     angles: int = Field(64, ge=8, le=512, description="directions of the polar grid")
     disc: float = Field(1.0, gt=0, le=1.5, description="radius of the polar disc, in half short sides of the image")
+    standardise: bool = Field(
+        False,
+        description="the classifier sees each image at mean 0 and standard deviation 1, and both beside it",
+    )
     shift_steps: int = Field(0, ge=0, le=3, description="steps of the sum over small shifts in each direction, 0: none")
     shift_step: float = Field(1.0, gt=0, description="length of one such step, pixels")
     angle_prior: Literal["uniform", "von_mises"] = "uniform"

@@ -22,6 +22,7 @@ from ssrvae_core.reports.settings import differ, settings_of
 from ssrvae_core.reports.wording import RIVAL_TITLES, plain
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparison import RivalResult
+from ui.forms import in_words
 from ui.overview import duration
 
 FEWEST, MOST = 2, 6
@@ -125,20 +126,12 @@ def rival_titles(results: Sequence[RivalResult]) -> list[str]:
 
 def settings_table(runs: Sequence[Run], titles: Sequence[str], *, everything: bool) -> pd.DataFrame:
     """Tabulate the settings, a row a setting and a column a run; by default those that differ."""
-    columns = [{name: _written(value) for name, value in settings_of(run.config).items()} for run in runs]
+    columns = [{name: in_words(value) for name, value in settings_of(run.config).items()} for run in runs]
     names = list(dict.fromkeys(name for column in columns for name in column))
     rows = {name: [column[name] for column in columns] for name in names}
     kept = {name: values for name, values in rows.items() if everything or differ(values)}
     table = pd.DataFrame.from_dict(kept, orient="index", columns=list(titles), dtype=str)
     return table.rename_axis("setting").reset_index()
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(_written(part) for part in value)
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 # What came of it.

@@ -141,6 +141,15 @@ def written(value: Any) -> str:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def in_words(value: Any) -> str:
+    """Return a setting's value as people read it."""
+    if isinstance(value, list | tuple):
+        return ", ".join(in_words(part) for part in value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def read(setting: Setting, text: str) -> Any:
     """Return the value of a setting's widget that an address asks for.
 

@@ -80,7 +80,7 @@ def form(choice: Choice, without: Sequence[str]) -> None:
         if own := training.own_values(choice, names):
             said = "; ".join(
                 f"{forms.SETTINGS[name].label.lower()}: "
-                + ", ".join(f"{MODEL_TITLES[model]} {value}" for model, value in values.items())
+                + ", ".join(f"{MODEL_TITLES[model]} {forms.in_words(value)}" for model, value in values.items())
                 for name, values in own
             )
             st.caption(f"The models differ in these, as long as they are left as they are here: {said}.")

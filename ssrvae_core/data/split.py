@@ -104,7 +104,7 @@ def _held_out(images: ImageSet, config: SplitConfig) -> np.ndarray:
     if not config.by_group:
         return _share_held_out(images, config) if own is None else own.copy()
     if images.groups is None:
-        raise UserError("The data set has no groups, so it cannot be split by group; add a field 'groups' to its file.")
+        raise UserError("The data set has no groups, so it cannot be split by group; a file with a field 'groups' can.")
     if own is None:
         return _groups_held_out(images, images.groups, config)
     _check_groups_whole(images.groups, own)

@@ -48,7 +48,7 @@ def view(images: ImageSet, name: str) -> ImageSet:
 
 def _masks(images: ImageSet, name: str) -> np.ndarray:
     if images.masks is None:
-        raise UserError(f"The data set has no masks, so it has no view '{name}'; add a field 'masks', or view 'image'.")
+        raise UserError(f"The data set has no masks, so it has no view '{name}'; a file with a field 'masks' has.")
     empty = ~images.masks.any(axis=(1, 2))
     if empty.any():
         raise UserError(f"The mask of image {empty.argmax()} is empty; give every image a mask, or view 'image'.")

@@ -50,6 +50,11 @@ class MarginalSSVAE(SSVAE):
             return networks.Spectrum(channels, config.radii, config.angles)
         return networks.PolarFeatures(channels, config.radii, config.channels, config.activation)
 
+    def classified(self) -> networks.Features:
+        """Return the same of standardised views, if that is set."""
+        features = self.new_features()
+        return networks.Standardised(features) if self.config.standardise else features
+
     def new_decoder(self) -> nn.Module:
         """Return a dense decoder of the whole polar template."""
         config = self.config

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from ssrvae_core import geometry
 from ssrvae_core.config import ModelConfig
 from ssrvae_core.models.likelihood import pixel_family
-from ssrvae_core.models.networks import Classifier, Encoder, Features, Standardised
+from ssrvae_core.models.networks import Classifier, Encoder, Features
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,7 @@ class SSVAE(nn.Module, ABC):
     ) -> Self:
         """Put the networks in: those handed in, and the configuration's where there is none."""
         hidden, activation = self.config.hidden, self.config.activation
-        seen = Standardised(self.new_features()) if self.config.standardise else self.new_features()
-        self.classifier = classifier or Classifier(seen, hidden, self.n_classes, activation)
+        self.classifier = classifier or Classifier(self.classified(), hidden, self.n_classes, activation)
         self.encoder = encoder or Encoder(self.new_features(), hidden, self.n_classes, self.latents, activation)
         self.decoder = decoder or self.new_decoder()
         return self
@@ -133,6 +132,10 @@ class SSVAE(nn.Module, ABC):
     @abstractmethod
     def new_features(self) -> Features:
         """Return the features that classifier and encoder each stand on, unless they are handed in."""
+
+    def classified(self) -> Features:
+        """Return the features of the classifier, where they are not the encoder's."""
+        return self.new_features()
 
     @abstractmethod
     def new_decoder(self) -> nn.Module:

@@ -25,6 +25,7 @@ OTHER = {
     "model.angle_prior": "von_mises",
     "model.angle_prior_labelled": "von_mises",
     "model.angle_concentration": 2.0,
+    "model.standardise": True,
     "model.angle": False,
     "model.translation": True,
     "model.scaling": True,
