@@ -21,12 +21,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 def _drawn_area(page, chart):
-    """Bounding box of the axes of a chart on the page, counted from 0."""
+    """Bounding box of the axes of a chart on the page, counted from 0, once it stands still."""
     area = page.locator(".js-plotly-plot").nth(chart).locator(".nsewdrag").first
     expect(area).to_be_attached(timeout=PATIENCE)
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
     area.evaluate("area => area.scrollIntoView({block: 'center'})")  # not below the page's header
-    page.wait_for_timeout(500)
-    return area.bounding_box()
+    seen = []
+    for _ in range(PATIENCE // 250):
+        page.wait_for_timeout(250)
+        seen.append(area.bounding_box())
+        if seen[-1] is not None and seen[-4:] == [seen[-1]] * 4:  # for a second
+            return seen[-1]
+    raise AssertionError(f"The chart never stands still: {seen[-4:]}")
 
 
 def _lasso(page, chart, right=0.98):
