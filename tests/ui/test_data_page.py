@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ssrvae_core.config import DATASETS, Disorder, RunConfig, SplitConfig, UserError
+from ssrvae_core.config import DATASETS, DatasetConfig, Disorder, RunConfig, SplitConfig, UserError
 from ssrvae_core.data import ImageSet, load, read_images, split
 from ssrvae_core.runs import RunStore
 from tests.ui.conftest import APP
@@ -263,3 +263,17 @@ def test_what_is_handed_over_is_what_the_train_page_finds():
 def test_a_draft_for_a_rule_that_cannot_be_is_refused():
     with pytest.raises(UserError, match="labels a class are asked for"):
         datasets.parts_of(TEACHING, SplitConfig(labels_per_class=401))
+
+
+def test_where_every_label_is_used_the_validation_images_are_shown():
+    rng = np.random.default_rng(0)
+    images = ImageSet(
+        images=rng.random((20, 1, 8, 8), dtype=np.float32),
+        labels=np.arange(20) % 2,
+        class_names=("left", "right"),
+        ids=np.arange(20),
+    )
+    parts = split(images, SplitConfig())
+    assert not len(parts.unlabelled)
+    _, others = datasets.examples(DatasetConfig(source="file", path="mine.npz"), parts)
+    assert len(others) and set(others.ids) <= set(parts.validation.ids)
