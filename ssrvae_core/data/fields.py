@@ -14,9 +14,6 @@ from ssrvae_core.config import UserError
 from ssrvae_core.data.dataset import UNLABELLED, ImageSet
 from ssrvae_core.data.limits import MAX_NAME, MIN_SIDE, check_declared
 
-Fields = dict[str, np.ndarray]
-"""The fields of an image file by name, see :func:`image_set`."""
-
 FIELDS = ("images", "labels", "class_names", "groups", "ids", "split", "masks", "names")
 FACTOR = "factors/"
 PARTS = ("train", "validation")

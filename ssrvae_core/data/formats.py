@@ -14,7 +14,8 @@ from typing import IO
 import numpy as np
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.fields import FACTOR, FIELDS, Fields, is_field
+from ssrvae_core.data.contents import Fields
+from ssrvae_core.data.fields import FACTOR, FIELDS, is_field
 from ssrvae_core.data.limits import check_declared
 
 HEADER_DAMAGES = (SyntaxError, TypeError, tokenize.TokenError)

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from ssrvae_core.config import UserError
+from ssrvae_core.data.contents import Fields
 from ssrvae_core.data.dataset import UNLABELLED
-from ssrvae_core.data.fields import Fields
 from ssrvae_core.data.formats import readable
 from ssrvae_core.data.limits import MAX_VALUES, check_declared
 

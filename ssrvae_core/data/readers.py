@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from ssrvae_core.config import DatasetConfig, UserError
+from ssrvae_core.data.contents import Contents, Fields
 from ssrvae_core.data.dataset import ImageSet
-from ssrvae_core.data.fields import Fields, image_set, intensity_range
+from ssrvae_core.data.fields import image_set, intensity_range
 from ssrvae_core.data.formats import read_hdf5, read_npy, read_npz
 from ssrvae_core.data.pictures import read_folder, read_picture, visible_files
 from ssrvae_core.paths import located
 
-Reader = Callable[[Path], Fields]
+Reader = Callable[[Path], Contents | Fields]
 
 READERS: dict[str, Reader] = {
     ".npz": read_npz,
@@ -27,7 +28,7 @@ READERS: dict[str, Reader] = {
     ".jpg": read_picture,
     ".jpeg": read_picture,
 }
-"""Readers by suffix, each ``(path) -> fields``; add your own: ``READERS[".mrc"] = read_mrc``.
+"""Readers by suffix, each ``(path) -> contents``, or plain fields; add your own: ``READERS[".mrc"] = read_mrc``.
 
 What the fields may hold is said at :func:`ssrvae_core.data.fields.image_set`, which checks them.
 """
@@ -50,17 +51,20 @@ def read_images(path: str | Path, intensity: tuple[float, float] | None = None) 
         If it cannot be read or holds no usable images; the sentence names the file and the field.
     """
     path = _existing(path)
-    return image_set(_read_fields(path), path, intensity)
+    return image_set(_read(path).fields, path, intensity)
 
 
-def _read_fields(path: Path) -> Fields:
-    if path.is_dir():
-        return read_folder(path)
+def _read(path: Path) -> Contents:
+    found = read_folder(path) if path.is_dir() else _reader(path)(path)
+    return found if isinstance(found, Contents) else Contents(found)
+
+
+def _reader(path: Path) -> Reader:
     suffix = path.suffix.lower()
     if suffix not in READERS:
         known = ", ".join(READERS)
         raise UserError(f"{path} is of no known image format; give a folder or a file ending in one of {known}.")
-    return READERS[suffix](path)
+    return READERS[suffix]
 
 
 def file_dataset(path: str | Path, view: Literal["image", "mask", "masked"] = "image") -> DatasetConfig:
@@ -74,7 +78,7 @@ def file_dataset(path: str | Path, view: Literal["image", "mask", "masked"] = "i
     UserError
         If there is no such file or folder, or it cannot be read.
     """
-    fields = _read_fields(_existing(path))
+    fields = _read(_existing(path)).fields
     intensity = intensity_range(fields["images"]) if "images" in fields else None
     return DatasetConfig(source="file", path=str(path), sha256=fingerprint(path), view=view, intensity=intensity)
 
@@ -87,7 +91,7 @@ def integer_range(path: str | Path) -> tuple[float, float] | None:
     UserError
         If there is no such file or folder, or it cannot be read.
     """
-    images = _read_fields(_existing(path)).get("images")
+    images = _read(_existing(path)).fields.get("images")
     return None if images is None or images.dtype.kind == "f" else intensity_range(images)
 
 

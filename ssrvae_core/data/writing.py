@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ssrvae_core.data.contents import Fields
 from ssrvae_core.data.dataset import ImageSet, Split
-from ssrvae_core.data.fields import FACTOR, PARTS, Fields
+from ssrvae_core.data.fields import FACTOR, PARTS
 
 
 def fields_of(images: ImageSet) -> Fields:

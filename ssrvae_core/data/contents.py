@@ -1,0 +1,77 @@
+"""What a reader finds in a file: the fields, what it left out, and how it took what could be taken in two ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+Fields = dict[str, np.ndarray]
+"""The fields of an image file by name, see :func:`ssrvae_core.data.fields.image_set`."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something in a file or a folder that is not among the images.
+
+    Attributes
+    ----------
+    what : str
+        A noun in the plural, such as "files ending in .docx" or "planes that lie in other files".
+    why : str
+        The reason, as a clause: "no picture format that is read".
+    count : int
+        How many.
+    """
+
+    what: str
+    why: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a reader returns.
+
+    Attributes
+    ----------
+    fields : dict of str to array
+        As :func:`ssrvae_core.data.fields.image_set` takes them.
+    left_out : tuple of LeftOut
+        What the file or folder holds beside.
+    remarks : tuple of str
+        How something was taken that could be taken otherwise, and how to change that; a sentence each.
+    """
+
+    fields: Fields
+    left_out: tuple[LeftOut, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The pages of one picture file.
+
+    Attributes
+    ----------
+    images : array (N, H, W, C)
+        As stored, palettes resolved, upright, without alpha.
+    pixel_size : (float, float) or None
+        Height and width of a pixel in nanometres, None where the file does not say.
+    left_out, remarks
+        As in :class:`Contents`.
+    """
+
+    images: np.ndarray
+    pixel_size: tuple[float, float] | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    remarks: tuple[str, ...] = field(default=())
+
+
+def summed(left_out: Iterable[LeftOut]) -> tuple[LeftOut, ...]:
+    """Return one entry for what is left out for one reason, with the counts added up."""
+    counts: dict[tuple[str, str], int] = {}
+    for entry in left_out:
+        counts[entry.what, entry.why] = counts.get((entry.what, entry.why), 0) + entry.count
+    return tuple(LeftOut(what, why, count) for (what, why), count in counts.items())
