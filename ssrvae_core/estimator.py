@@ -17,6 +17,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ssrvae_core.config import MODELS, DatasetConfig, RunConfig, UserError, choose, run_config
 from ssrvae_core.data import UNLABELLED, ImageSet, Split
+from ssrvae_core.data.fields import MOST_CHANNELS, are_channels_first
+from ssrvae_core.data.grey import scale_of
+from ssrvae_core.data.labels import without_missing
 from ssrvae_core.evaluation.evaluate import predict
 from ssrvae_core.records import Epoch, Predictions
 from ssrvae_core.training.trainer import Trainer
@@ -82,7 +85,7 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
         (height, width) or (height, width, channels) of an image.
     scale_ : tuple of float
         The values of X that are black and white: (0, 1) if all of X is between them, else its smallest and largest
-        value. Later images are cut off there.
+        value, single values set apart from all others aside. Later images are cut off there.
     model_ : SSVAE
         The trained model, see :class:`ssrvae_core.models.SSVAE`.
     config_ : RunConfig
@@ -140,11 +143,17 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
 
         Parameters
         ----------
-        X : array (n, height, width), (n, height, width, channels) or (n, features)
-            The images; intensities of any unit.
-        y : array (n,)
-            Class of each image, -1 where unlabelled. Class names in an array of strings label every image; an array
-            of objects can hold both names and -1.
+        X : array (n, height, width), (n, height, width, channels), (n, channels, height, width) or (n, features)
+            The images; intensities of any unit. Up to four channels are found before or behind the pixels.
+        y : array, list or series (n,)
+            Class of each image, a number or a name. Unlabelled are -1, NaN, None, pandas' NA, masked values, and texts
+            such as "", "-1" and "nan" (see :func:`ssrvae_core.data.labels.is_unlabelled`).
+
+        Warns
+        -----
+        UserWarning
+            If a text such as "unknown" is taken as unlabelled, or single values of X set apart from all others are cut
+            off.
 
         Raises
         ------
@@ -154,10 +163,13 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
             If X or y is no array of finite numbers, as scikit-learn says it.
         """
         rows, shape = _rows(X)
+        y, doubts = without_missing(y)
+        for doubt in doubts:
+            warnings.warn(doubt, UserWarning, stacklevel=2)
         values, y = validate_data(self, rows, y, dtype=np.float32, ensure_min_features=2)
         self.image_shape_ = _image_shape(shape, self.image_shape, values.shape[1])
         self.classes_, labels = _encode_labels(y)
-        self.scale_ = _scale(values)
+        self.scale_ = _scale(values, self.image_shape_)
         self.config_ = self._config()
         trainer = Trainer(self.config_, _parts(self._images(values, labels)), self.device)
         self.history_ = []
@@ -275,7 +287,7 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
         check_is_fitted(self)
         rows, shape = _rows(X)
         values = validate_data(self, rows, dtype=np.float32, reset=False)
-        if shape not in (None, self.image_shape_):
+        if shape is not None and _plain(shape) != _plain(self.image_shape_):
             raise UserError(f"X holds images of shape {shape}, but those in fit had {self.image_shape_}; resize them.")
         return predict(self.model_, self._images(values, np.full(len(values), UNLABELLED)))
 
@@ -298,6 +310,13 @@ def _rows(X: Any) -> tuple[Any, tuple[int, ...] | None]:
     if images.ndim not in (3, 4):
         return X, None
     images = np.asarray(images)
+    if images.ndim == 4 and are_channels_first(images.shape, least=MOST_CHANNELS + 1):
+        images = np.moveaxis(images, 1, 3)
+    if images.ndim == 4 and 1 in images.shape[1:3]:
+        raise UserError(
+            f"X has the shape {images.shape}, and its images would be a single row of pixels; give it as (n, height,"
+            " width, channels) or (n, channels, height, width)."
+        )
     shape = images.shape[1:]
     return images.reshape(len(images), math.prod(shape)), shape
 
@@ -340,12 +359,25 @@ def _encode_labels(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return classes, labels
 
 
-def _scale(values: np.ndarray) -> tuple[float, float]:
+def _plain(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of an image without an axis for a single channel."""
+    return shape[:2] if shape[2:] == (1,) else shape
+
+
+def _scale(values: np.ndarray, image_shape: tuple[int, ...]) -> tuple[float, float]:
     """Return the values that are black and white."""
-    low, high = float(values.min()), float(values.max())
-    if low == high:
-        raise UserError(f"Every value in X is {low:g}; there is nothing to learn.")
-    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+    if values.min() == values.max():
+        raise UserError(f"Every value in X is {values.min():g}; there is nothing to learn.")
+    whole = math.prod(image_shape) == values.shape[1]
+    scale = scale_of(values.reshape(-1, *image_shape[:2], math.prod(image_shape[2:])) if whole else values[:, None])
+    if scale.clipped:
+        warnings.warn(
+            f"Single values of X are set apart from all others ({scale.clipped}), as hot pixels are; X goes from"
+            f" {scale.black:g} to {scale.white:g}, and they are cut off there.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return scale.black, scale.white
 
 
 def _parts(images: ImageSet) -> Split:

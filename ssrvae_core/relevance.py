@@ -51,7 +51,7 @@ RULES: tuple[Rule, ...] = (
         "for images that are not generated",
     ),
     Rule(
-        _names("dataset", "sha256", "intensity"),
+        _names("dataset", "sha256", "intensity", "skip_missing"),
         lambda config: config.dataset.source == "file",
         "for generated images",
     ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -17,6 +18,20 @@ SCHEMA_VERSION: Final = 1
 
 class UserError(ValueError):
     """An error a user can mend. Its text is one sentence: what is wrong, where, and what to do."""
+
+
+class MissingPictures(UserError):
+    """A table of labels names pictures that are not there.
+
+    Attributes
+    ----------
+    all_missing : bool
+        Whether none is there; otherwise ``skip_missing`` goes on without them.
+    """
+
+    def __init__(self, sentence: str, all_missing: bool) -> None:
+        super().__init__(sentence)
+        self.all_missing = all_missing
 
 
 class Frozen(BaseModel):
@@ -72,7 +87,17 @@ class DatasetConfig(Frozen):
         description="raw grey levels that become 0 and 1, for a file; None: integers are divided by their type's"
         " largest value, floats lie in [0, 1] already",
     )
+    skip_missing: bool = Field(
+        False, description="pass over the rows of a table of labels whose picture is not there, for a folder"
+    )
     seed: Seed = 0
+
+    @field_validator("sha256")
+    @classmethod
+    def _sha256_is_a_fingerprint(cls, sha256: str | None) -> str | None:
+        if sha256 is not None and not re.fullmatch("[0-9a-f]{64}", sha256):
+            raise ValueError("it needs the 64 hexadecimal digits of a SHA-256")
+        return sha256
 
     @field_validator("intensity")
     @classmethod
@@ -85,6 +110,11 @@ class DatasetConfig(Frozen):
     def _file_has_path(self) -> Self:
         if (self.source == "file") != (self.path is not None):
             raise ValueError("source 'file' needs a path, and only it takes one")
+        if self.source == "file" and self.sha256 is None:
+            raise ValueError(
+                "a file needs the fingerprint of its content (sha256), which tells its runs from those of other files;"
+                " name the file with --data, or take what ssrvae_core.data.file_dataset(path) returns"
+            )
         return self
 
 
@@ -217,14 +247,19 @@ LATER: Final = {("model", "standardise"): False, ("training", "starts"): 1, ("tr
 are no part of a run's id, so that the runs of a store keep theirs."""
 
 
+FOUND_BY: Final = ("path", "skip_missing")
+"""Settings of a data set that say how its content is found, and not what it is."""
+
+
 def canonical_json(values: Mapping[str, Any]) -> str:
     """Return a dumped configuration as JSON with sorted keys and no spaces, without what makes no other run.
 
-    That is the path of a file (its content's hash stands for it) and what is in :data:`LATER`.
+    That is how a file is found and read (the hash of its content stands for it) and what is in :data:`LATER`.
     """
     told = {name: dict(group) if isinstance(group, Mapping) else group for name, group in values.items()}
     if isinstance(told.get("dataset"), dict):
-        told["dataset"].pop("path", None)
+        for name in FOUND_BY:
+            told["dataset"].pop(name, None)
     for (group, name), before in LATER.items():
         if isinstance(told.get(group), dict) and told[group].get(name) == before:
             del told[group][name]

@@ -14,7 +14,7 @@ from typing import NoReturn
 from ssrvae_core.cli import compare, doctor, jobs, judge, reports, runs, sharing, sweeps, train
 from ssrvae_core.cli.app import app
 from ssrvae_core.cli.console import say
-from ssrvae_core.config import UserError
+from ssrvae_core.config import MissingPictures, UserError
 
 __all__ = ["app", "main"]
 
@@ -28,5 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         app(arguments)
         sys.exit()
     except UserError as error:
-        say("Error: " + " ".join(str(error).split()))
+        say("Error: " + " ".join(_sentence(error).split()))
         sys.exit(2)
+
+
+def _sentence(error: UserError) -> str:
+    """Return a complaint, with the way out that only the command line has."""
+    if isinstance(error, MissingPictures) and not error.all_missing:
+        return f"{str(error).removesuffix('.')}, or go on without them with --skip-missing."
+    return str(error)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -20,6 +20,11 @@ from ssrvae_core.runs.job import JOBS
 from ssrvae_core.runs.store import is_run_id
 from ssrvae_core.runs.sweep_table import SWEEPS
 from ssrvae_core.runs.uploads import FOLDER
+
+if TYPE_CHECKING:
+    from ssrvae_core.data import ImageSet
+    from ssrvae_core.data.readers import ImageFile
+    from ssrvae_core.data.summary import Summary
 
 app = typer.Typer(
     help="Semi-supervised, rotationally invariant variational autoencoders.",
@@ -34,6 +39,9 @@ Store = Annotated[Path | None, typer.Option("--store", help="Directory of the ru
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto: $SSRVAE_DEVICE, else the best there is.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")]
 View = Literal["image", "mask", "masked"]
+SkipMissing = Annotated[
+    bool, typer.Option("--skip-missing", help="Pass over the rows of a labels.csv whose picture is not there.")
+]
 
 RESUMES = "the same command goes on from the last checkpoint"
 """What is true of a training on this machine that is interrupted."""
@@ -53,30 +61,58 @@ def setting(text: str) -> tuple[str, Any]:
         return name.strip(), value
 
 
-def file_config(data: str, view: View | None) -> DatasetConfig:
-    """Return the configuration of an image file; complain of what is neither a file nor a data set."""
-    from ssrvae_core.data.readers import file_dataset
-
-    return file_dataset(_image_file(data), **({"view": view} if view else {}))
-
-
-def seen_by(run: Run, data: str) -> DatasetConfig:
-    """Return the configuration of a named data set or an image file to ask a run about, in the run's view."""
-    if data in DATASETS:
-        return DATASETS[data].model_copy(update={"view": run.config.dataset.view})
-    return file_as_seen_by(run, data)
+def file_config(data: str, view: View | None, skip_missing: bool = False) -> DatasetConfig:
+    """Return the configuration of an image file, and tell what was read; complain of what is not a file."""
+    opened = opened_file(data, skip_missing)
+    tell(opened)
+    return opened.config(view or "image", skip_missing)
 
 
-def file_as_seen_by(run: Run, data: str) -> DatasetConfig:
-    """Return the configuration of an image file to ask a run about: in the view and on the scale of its own images.
+def opened_file(data: str, skip_missing: bool = False) -> ImageFile:
+    """Read an image file or a folder that a user names; complain of what is not one."""
+    from ssrvae_core.data.readers import open_images
 
-    Generated images have no scale that a file's integers could be on; those are on their own.
+    return open_images(_image_file(data), skip_missing)
+
+
+def tell(opened: ImageFile, out: Callable[[str], None] = say) -> Summary:
+    """Tell, a line each, what was read from an image file."""
+    from ssrvae_core.data.summary import summary
+
+    found = summary(opened)
+    out(f"{opened.path}:")
+    for line in found.lines():
+        out(f"  {line}")
+    return found
+
+
+class Asked(NamedTuple):
+    """Images to ask a run about, their configuration, and whether they are the run's own data."""
+
+    images: ImageSet
+    config: DatasetConfig
+    own: bool
+
+
+def images_for(run: Run, data: str, skip_missing: bool = False) -> Asked:
+    """Return images to ask a run about, in the run's view.
+
+    Those of an image file are on the scale of the run's own images. Generated images have no scale that a file's
+    integers could be on; those are on their own.
     """
-    from ssrvae_core.data.readers import fingerprint, integer_range
+    from ssrvae_core.data import load, naming
+    from ssrvae_core.data.views import view
 
-    path, own = _image_file(data), run.config.dataset
-    intensity = own.intensity if own.source == "file" else integer_range(path)
-    return DatasetConfig(source="file", path=str(path), sha256=fingerprint(path), view=own.view, intensity=intensity)
+    own = run.config.dataset
+    if data in DATASETS:
+        chosen = DATASETS[data].model_copy(update={"view": own.view})
+        return Asked(load(chosen), chosen, chosen == own)
+    opened = opened_file(data, skip_missing)
+    floats = opened.pixels.dtype.kind == "f"
+    intensity = own.intensity if own.source == "file" else None if floats else opened.scale.needed
+    config = opened.config(own.view, skip_missing)
+    with naming(config):
+        return Asked(view(opened.images(intensity), own.view), config, opened.holds(own))
 
 
 def _image_file(data: str) -> Path:

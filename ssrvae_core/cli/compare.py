@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ssrvae_core.cli.app import Device, Json, Store, View, app, interruptible, setting
+from ssrvae_core.cli.app import Device, Json, SkipMissing, Store, View, app, interruptible, setting
 from ssrvae_core.cli.console import percent, print_json, print_table, say
 from ssrvae_core.config import DATASETS, DEMO_MODELS, MODELS, PRESETS, RIVAL_VERSIONS, UserError
 from ssrvae_core.reports.wording import ahead, settings_text
@@ -42,6 +42,7 @@ def compare(
     ),
     group_split: Annotated[bool, typer.Option("--group-split", help="Hold out whole groups (micrographs).")] = False,
     view: Annotated[View | None, typer.Option(help="The image, its silhouette, or its inside alone.")] = None,
+    skip_missing: SkipMissing = False,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting, such as model.latent_dim=3.")
     ] = None,
@@ -65,6 +66,7 @@ def compare(
             "preset": preset,
             "by_group": group_split,
             "view": view,
+            "skip_missing": skip_missing,
             "settings": dict(setting(text) for text in settings or []),
         }
     )

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
-from ssrvae_core.cli.app import Device, Json, Store, app
+import typer
+
+from ssrvae_core.cli.app import Device, Json, SkipMissing, Store, app, opened_file, tell
 from ssrvae_core.cli.console import percent, print_json
 from ssrvae_core.config import DEMO_PRESET, SELF_TEST, UserError, run_config
 from ssrvae_core.runs import RunStore
@@ -14,8 +17,25 @@ from ssrvae_core.runs.mode import is_viewer
 
 
 @app.command()
-def doctor(store: Store = None, device: Device = "auto", as_json: Json = False) -> None:
-    """Check the installation: versions, device, store, and a training of a few seconds."""
+def doctor(
+    data: Annotated[
+        str | None, typer.Option(help="Read this image file or folder instead, and tell what is in it.")
+    ] = None,
+    skip_missing: SkipMissing = False,
+    store: Store = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Check the installation: versions, device, store, and a training of a few seconds; or an image file."""
+    if data is not None:
+        found = tell(opened_file(data, skip_missing), print)
+        if as_json:
+            print_json(found.as_json())
+        return
+    _check_installation(store, device, as_json)
+
+
+def _check_installation(store: Path | None, device: str, as_json: bool) -> None:
     from ssrvae_core.runs.environment import environment
     from ssrvae_core.runs.execute import train_run
     from ssrvae_core.training.device import choose_device

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ssrvae_core.cli.app import Device, Json, RunId, Store, app, file_as_seen_by, seen_by, spare
+from ssrvae_core.cli.app import Device, Json, RunId, SkipMissing, Store, app, images_for, spare
 from ssrvae_core.cli.console import print_evaluation, print_json, say
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import Run, RunStore
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def evaluate(
     run_id: RunId,
     data: Annotated[str | None, typer.Option(help="Other images: a data set's name, or a path.")] = None,
+    skip_missing: SkipMissing = False,
     store: Store = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -35,13 +36,13 @@ def evaluate(
             raise UserError(f"Run {run.id} has no evaluation: it is {run.status.state}; train it to the end first.")
         values = run.status.validation
     else:
-        from ssrvae_core.data import load, naming, split
+        from ssrvae_core.data import naming, split
         from ssrvae_core.evaluation.evaluate import evaluate as judge
 
-        chosen = seen_by(run, data)
-        with naming(chosen):
-            images = load(chosen)
-            if chosen.sha256 is not None and chosen.sha256 == run.config.dataset.sha256:
+        asked = images_for(run, data, skip_missing)
+        images = asked.images
+        with naming(asked.config):
+            if asked.own and asked.config.source == "file":
                 say(f"Run {run.id} was trained on {data}; only the images it held out are judged.")
                 images = split(images, run.config.split).validation
             values = judge(run.model(device), _as_the_run_labels(images, run, data))
@@ -56,12 +57,13 @@ def predict(
     run_id: RunId,
     images: Annotated[str, typer.Argument(metavar="IMAGES", help="An image file or folder; labels are not needed.")],
     out: Annotated[Path, typer.Option(help="The table to write, as CSV.")],
+    skip_missing: SkipMissing = False,
     store: Store = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Predict class, angle and latents of images, and write them as a table."""
-    from ssrvae_core.data import load, naming
+    from ssrvae_core.data import naming
     from ssrvae_core.evaluation.evaluate import predict as ask
     from ssrvae_core.runs.tables import write_table
 
@@ -69,9 +71,9 @@ def predict(
     run = runs.get(run_id)
     spare(out, runs, images)
     model = run.model(device)
-    chosen = file_as_seen_by(run, images)
-    with naming(chosen):
-        image_set = load(chosen)
+    asked = images_for(run, images, skip_missing)
+    image_set = asked.images
+    with naming(asked.config):
         predictions = ask(model, image_set)
     write_table(out, predictions, run.class_names, image_set.names)
     n = len(image_set)

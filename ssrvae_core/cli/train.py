@@ -12,7 +12,7 @@ import typer
 from pydantic import BaseModel
 from rich.table import Table
 
-from ssrvae_core.cli.app import Device, Json, Store, View, app, file_config, interruptible, setting
+from ssrvae_core.cli.app import Device, Json, SkipMissing, Store, View, app, file_config, interruptible, setting
 from ssrvae_core.cli.console import (
     epoch_progress,
     percent,
@@ -78,6 +78,7 @@ def train(
     labelled_ratio: Annotated[float | None, typer.Option(help="Labelled share of the training images.")] = None,
     group_split: Annotated[bool, typer.Option("--group-split", help="Hold out whole groups (micrographs).")] = False,
     view: Annotated[View | None, typer.Option(help="The image, its silhouette, or its inside alone.")] = None,
+    skip_missing: SkipMissing = False,
     epochs: Annotated[int | None, typer.Option(help="Epochs; by default the preset's.")] = None,
     time_limit: Annotated[
         float | None, typer.Option(min=0, help="Seconds after which to stop, ready to go on.")
@@ -109,7 +110,7 @@ def train(
     config = run_config(
         preset=preset,
         data=data if named else None,
-        dataset=None if data is None or named else file_config(data, view),
+        dataset=None if data is None or named else file_config(data, view, skip_missing),
         model=model,
         labels_per_class=labels_per_class,
         labelled_ratio=labelled_ratio,

@@ -27,6 +27,8 @@ class ImageSet:
         Name of class ``k`` at position ``k``.
     groups : int64 array (N,), optional
         Index of the micrograph an image comes from.
+    group_names : tuple of str, optional
+        Name of group ``g`` at position ``g``.
     validation : bool array (N,), optional
         True where the data set itself holds an image out for validation.
     masks : bool array (N, H, W), optional
@@ -36,6 +38,8 @@ class ImageSet:
         ``shift_y`` (up) in pixels; ``shear_x``, ``shear_y`` in radians; ``scale`` has no unit.
     names : tuple of str, optional
         Where a sample comes from, such as a file name.
+    pixel_size : float64 array (N, 2), optional
+        Height and width of a pixel in nanometres, NaN where it is not known.
     """
 
     images: np.ndarray
@@ -47,6 +51,8 @@ class ImageSet:
     masks: np.ndarray | None = None
     factors: Mapping[str, np.ndarray] = field(default_factory=dict)
     names: tuple[str, ...] | None = None
+    group_names: tuple[str, ...] | None = None
+    pixel_size: np.ndarray | None = None
     as_labelled: Callable[[np.ndarray], ImageSet] | None = None
     """How samples (by position) look when they are in the labelled part: drawn with its weaker disorder.
 
@@ -80,6 +86,7 @@ class ImageSet:
             groups=rows(self.groups),
             validation=rows(self.validation),
             masks=rows(self.masks),
+            pixel_size=rows(self.pixel_size),
             factors={name: values[positions] for name, values in self.factors.items()},
             names=None if self.names is None else tuple(self.names[i] for i in positions),
             as_labelled=None,

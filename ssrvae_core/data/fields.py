@@ -5,26 +5,64 @@ Every reader returns the same fields, so what an image file may say is checked h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ssrvae_core.config import UserError
+from ssrvae_core.data.contents import Fields
 from ssrvae_core.data.dataset import UNLABELLED, ImageSet
+from ssrvae_core.data.grey import scale_of, scaled
+from ssrvae_core.data.labels import LabelError, from_array, is_missing, normal
 from ssrvae_core.data.limits import MAX_NAME, MIN_SIDE, check_declared
 
-FIELDS = ("images", "labels", "class_names", "groups", "ids", "split", "masks", "names")
+FIELDS = (
+    *("images", "labels", "class_names", "groups", "group_names", "ids", "split", "masks", "names", "pixel_size"),
+)
 FACTOR = "factors/"
 PARTS = ("train", "validation")
+TRAINING_NAMES = frozenset(("train", "training", "trn"))
+VALIDATION_NAMES = frozenset(
+    ("validation", "valid", "val", "test", "testing", "tst", "dev", "eval", "evaluation", "holdout", "held out")
+)
+MOST_CHANNELS = 4
+"""Most channels of an image whose axes have to be guessed: grey, two detectors, colour, colour and alpha."""
 
-DEPTHS = (1, 8, 10, 12, 14, 16)
-"""Bits of a grey level: a silhouette's, a picture's, and those of cameras."""
+
+@dataclass(frozen=True)
+class Annotations:
+    """All that an image file says of its images beside their pixels; row ``i`` belongs to image ``i``.
+
+    The attributes are those of :class:`ImageSet`; ``remarks`` say how something was taken that could be taken
+    otherwise.
+    """
+
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    ids: np.ndarray
+    groups: np.ndarray | None = None
+    group_names: tuple[str, ...] | None = None
+    validation: np.ndarray | None = None
+    masks: np.ndarray | None = None
+    names: tuple[str, ...] | None = None
+    pixel_size: np.ndarray | None = None
+    factors: Fields = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def is_field(name: str) -> bool:
     """Whether an image file's entry of this name is read; all others are left alone."""
     return name in FIELDS or name.startswith(FACTOR)
+
+
+def part_of(text: str) -> str | None:
+    """Return the part that a word such as "test" names, one of :data:`PARTS`; None where it names none."""
+    plain = normal(text).casefold().replace("_", " ").replace("-", " ")
+    if plain in TRAINING_NAMES:
+        return PARTS[0]
+    return PARTS[1] if plain in VALIDATION_NAMES else None
 
 
 def image_set(fields: Mapping[str, np.ndarray], path: Path, intensity: tuple[float, float] | None = None) -> ImageSet:
@@ -33,77 +71,64 @@ def image_set(fields: Mapping[str, np.ndarray], path: Path, intensity: tuple[flo
     Parameters
     ----------
     fields : mapping of str to array
-        ``images`` (N, H, W) or (N, H, W, C); without ``intensity``, uint8 and uint16 are divided by their type's
-        largest value, bool becomes 0 and 1, and float must lie in [0, 1]. Optional: ``labels`` (N,) int, -1 where
-        unlabelled; ``class_names`` (K,) text; ``groups`` and ``ids`` (N,) int; ``split`` (N,) of "train" and
-        "validation"; ``masks`` (N, H, W); ``names`` (N,) text; ``factors/<name>`` (N,).
+        ``images`` (N, H, W), (N, H, W, C) or (N, C, H, W), of bool, integers or floats. Optional: ``labels``, see
+        :func:`ssrvae_core.data.labels.from_array`; ``class_names`` (K,) text; ``groups`` (N,) int or text, with the
+        names of the integers as ``group_names``; ``ids`` (N,) int; ``split`` (N,) of words as :func:`part_of` takes
+        them; ``masks`` (N, H, W); ``names`` (N,) text; ``pixel_size`` (N, 2), (2,) or a number, nanometres;
+        ``factors/<name>`` (N,).
     path : pathlib.Path
         Where they come from, for the messages.
     intensity : (float, float), optional
-        Grey levels that become 0 and 1, whatever type the numbers have; levels beyond are clipped.
+        Grey levels that become 0 and 1; levels beyond are clipped. Without it the type of the numbers has to say so,
+        see :func:`ssrvae_core.data.grey.scale_of`.
 
     Raises
     ------
     UserError
         If a field cannot be used; the sentence names the file and the field.
     """
-    if "images" not in fields:
-        found = ", ".join(f"'{name}'" for name in fields) or "none that is known"
-        raise UserError(f"{path} has no field 'images' (found: {found}); store the images under that name.")
-    images = _images(fields["images"], path, intensity)
-    n = len(images)
-    labels, class_names = _labels(fields, n, path)
-    ids = _integers(fields, "ids", n, path)
-    if ids is not None and len(np.unique(ids)) < n:
-        raise UserError(f"The field 'ids' of {path} holds an id twice; give every image its own.")
-    names = _text(fields, "names", path)
-    if names is not None:
-        _check_length("names", np.asarray(names), n, path)
+    images = checked_images(fields, path)
+    found = annotate(fields, images.shape[:3], path)
     return ImageSet(
-        images=images,
-        labels=labels,
-        ids=np.arange(n) if ids is None else ids,
-        class_names=class_names,
-        groups=_integers(fields, "groups", n, path),
-        validation=_validation(fields, n, path),
-        masks=_masks(fields, images.shape, path),
-        factors={name.removeprefix(FACTOR): _factor(fields, name, n, path) for name in fields if FACTOR in name},
-        names=None if names is None else tuple(names),
+        images=_scaled(images, path, intensity),
+        labels=found.labels,
+        ids=found.ids,
+        class_names=found.class_names,
+        groups=found.groups,
+        group_names=found.group_names,
+        validation=found.validation,
+        masks=found.masks,
+        factors=found.factors,
+        names=found.names,
+        pixel_size=found.pixel_size,
     )
 
 
-def intensity_range(images: np.ndarray) -> tuple[float, float] | None:
-    """Return the grey levels of black and white that images need, None where their type says it already.
+def checked_images(fields: Mapping[str, np.ndarray], path: Path) -> np.ndarray:
+    """Return the images (N, H, W, C) as they are stored, in whatever type and byte order.
 
-    Floats that leave [0, 1] go from their smallest to their largest value. Unsigned integers with room to spare, such
-    as a 12-bit camera's in uint16 or a silhouette's zeros and ones, go from 0 to the white of the fewest bits that
-    hold them; see :data:`DEPTHS`.
+    Raises
+    ------
+    UserError
+        If there are none, or they are no images.
     """
-    if images.dtype.kind == "f":
-        return _float_range(images)
-    if images.dtype not in (np.uint8, np.uint16) or not images.size:
-        return None
-    depth = next(bits for bits in DEPTHS if int(images.max()) < 2**bits)
-    return None if depth == images.dtype.itemsize * 8 else (0.0, float(2**depth - 1))
-
-
-def _float_range(images: np.ndarray) -> tuple[float, float] | None:
-    """Return the smallest and the largest value of floats that leave [0, 1]."""
-    if not images.size or not np.isfinite(images).all():
-        return None
-    low, high = float(images.min()), float(images.max())
-    return None if low == high or (low >= 0 and high <= 1) else (low, high)
-
-
-def _images(stored: np.ndarray, path: Path, intensity: tuple[float, float] | None) -> np.ndarray:
-    """Float32 (N, C, H, W) in [0, 1]."""
+    if "images" not in fields:
+        found = ", ".join(f"'{name}'" for name in fields) or "none that is known"
+        raise UserError(f"{path} has no field 'images' (found: {found}); store the images under that name.")
+    stored = fields["images"]
     if stored.ndim not in (3, 4):
         raise UserError(
             f"The field 'images' of {path} has the shape {stored.shape}; store it as (N, height, width) or"
             " (N, height, width, channels)."
         )
     check_declared(path, "images", stored.shape)
-    channels_last = stored if stored.ndim == 4 else stored[..., None]
+    if stored.dtype.kind not in "buif":
+        raise UserError(
+            f"The field 'images' of {path} has the type {stored.dtype}; store it as integers, floats or bool."
+        )
+    channels_last = stored[..., None] if stored.ndim == 3 else stored
+    if are_channels_first(channels_last.shape):
+        channels_last = np.moveaxis(channels_last, 1, 3)
     n, height, width, channels = channels_last.shape
     if not n or not channels:
         raise UserError(f"The field 'images' of {path} is empty (shape {stored.shape}); store at least one image.")
@@ -113,107 +138,167 @@ def _images(stored: np.ndarray, path: Path, intensity: tuple[float, float] | Non
             " the order of the axes is (N, height, width, channels)."
         )
     _check_numbers(channels_last, path)
-    scaled = _unscaled(channels_last, path) if intensity is None else _scaled(channels_last, path, intensity)
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+    return channels_last
+
+
+def are_channels_first(shape: tuple[int, ...], least: int = MIN_SIDE) -> bool:
+    """Whether images of this shape (N, a, b, c) are (N, channels, height, width), as torch has them.
+
+    ``least`` is the smallest side of an image.
+    """
+    _, first, height, last = shape
+    if last <= MOST_CHANNELS and min(first, height) >= least:
+        return False
+    return 0 < first <= MOST_CHANNELS and min(height, last) >= least
+
+
+def annotate(fields: Mapping[str, np.ndarray], shape: tuple[int, int, int], path: Path) -> Annotations:
+    """Check all fields but the images.
+
+    Parameters
+    ----------
+    fields : mapping of str to array
+        See :func:`image_set`.
+    shape : (int, int, int)
+        (N, height, width) of the images.
+    path : pathlib.Path
+        Where they come from, for the messages.
+
+    Raises
+    ------
+    UserError
+        If a field cannot be used; the sentence names the file and the field.
+    """
+    n = shape[0]
+    labels, class_names, remarks = _labels(fields, n, path)
+    ids = _integers(fields, "ids", n, path)
+    if ids is not None and len(np.unique(ids)) < n:
+        raise UserError(f"The field 'ids' of {path} holds an id twice; give every image its own.")
+    names = _text(fields, "names", path)
+    if names is not None:
+        _check_length("names", np.asarray(names), n, path)
+    groups, group_names = _groups(fields, n, path)
+    if len(fields["images"].shape) == 4 and are_channels_first(fields["images"].shape):
+        remarks = (*remarks, f"The images have the shape {fields['images'].shape} and are taken as channels first.")
+    return Annotations(
+        labels=labels,
+        class_names=class_names,
+        ids=np.arange(n) if ids is None else ids,
+        groups=groups,
+        group_names=group_names,
+        validation=_validation(fields, n, path),
+        masks=_masks(fields, shape, path),
+        names=None if names is None else tuple(names),
+        pixel_size=_pixel_size(fields, n, path),
+        factors={name.removeprefix(FACTOR): _factor(fields, name, n, path) for name in fields if FACTOR in name},
+        remarks=remarks,
+    )
+
+
+def _blocks(images: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Pairs of the first row and a few images."""
+    step = max(1, 2**22 // images[0].size)
+    return ((start, images[start : start + step]) for start in range(0, len(images), step))
 
 
 def _check_numbers(images: np.ndarray, path: Path) -> None:
-    """Refuse what is no finite number, and images without any contrast."""
-    if images.dtype.kind not in "buif":
-        raise UserError(
-            f"The field 'images' of {path} has the type {images.dtype}; store it as uint8, uint16, float or bool."
-        )
-    finite = np.isfinite(images).reshape(len(images), -1)
-    broken = ~finite.all(axis=1)
-    if broken.all() and not finite.any():
-        raise UserError(f"The field 'images' of {path} holds no finite number at all; save the images anew.")
-    if broken.any():
-        raise UserError(
-            f"The field 'images' of {path} holds NaN or infinity, first in image {broken.argmax()}"
-            f" ({broken.sum()} of {len(images)} images); replace or drop them."
-        )
+    """Refuse what is not a finite number, and images without any contrast."""
+    if images.dtype.kind == "f":
+        finite = np.concatenate([np.isfinite(block).all(axis=(1, 2, 3)) for _, block in _blocks(images)])
+        if not finite.any() and not any(np.isfinite(block).any() for _, block in _blocks(images)):
+            raise UserError(f"The field 'images' of {path} holds no finite number at all; save the images again.")
+        if not finite.all():
+            raise UserError(
+                f"The field 'images' of {path} holds NaN or infinity, first in image {finite.argmin()}"
+                f" ({(~finite).sum()} of {len(images)} images); replace or drop them."
+            )
     if images.min() == images.max():
         raise UserError(f"Every pixel in the field 'images' of {path} has the same value; there is nothing to learn.")
 
 
-def _unscaled(images: np.ndarray, path: Path) -> np.ndarray:
-    """Float32 in [0, 1] by the type of the numbers alone."""
-    if images.dtype == bool:
-        return images.astype(np.float32)
-    if images.dtype in (np.uint8, np.uint16):
-        return np.divide(images, np.iinfo(images.dtype).max, dtype=np.float32)
-    if images.dtype.kind != "f":
-        raise UserError(
-            f"The field 'images' of {path} has the type {images.dtype}; store it as uint8, uint16, float or bool, or"
-            " say with dataset.intensity which grey levels are black and white."
-        )
-    outside = _float_range(images)
-    if outside is not None:
-        raise UserError(
-            f"The field 'images' of {path} holds floats from {outside[0]:g} to {outside[1]:g}, but where a run has no"
-            " dataset.intensity they must lie in [0, 1]; scale them as the run's training images were, or train a run"
-            " with that range."
-        )
-    return images.astype(np.float32, copy=False)
-
-
-def _scaled(images: np.ndarray, path: Path, intensity: tuple[float, float]) -> np.ndarray:
-    """Float32 in [0, 1], where these two grey levels are 0 and 1."""
+def _scaled(images: np.ndarray, path: Path, intensity: tuple[float, float] | None) -> np.ndarray:
+    """Float32 (N, C, H, W) in [0, 1]."""
+    if intensity is None:
+        scale = scale_of(images)
+        if not scale.told_by_type and images.dtype.kind == "f":
+            raise UserError(
+                f"The field 'images' of {path} holds floats from {images.min():g} to {images.max():g}, but where a run"
+                " has no grey levels of its own (dataset.intensity) they must lie in [0, 1]; scale them as the run's"
+                " training images were."
+            )
+        whole_type = images.dtype.kind == "u" and images.dtype.itemsize <= 2
+        white = float(np.iinfo(images.dtype).max) if whole_type else scale.white
+        return scaled(images, 0.0 if whole_type else scale.black, white)
     black, white = intensity
-    scaled = np.clip((images.astype(np.float64) - black) / (white - black), 0, 1).astype(np.float32)
-    if scaled.min() == scaled.max():
+    out = scaled(images, black, white)
+    if out.min() == out.max():
         raise UserError(
             f"The field 'images' of {path} goes from {float(images.min()):g} to {float(images.max()):g}, which is all"
-            f" one grey level on the scale from {black:g} (black) to {white:g} (white); bring it to the scale of the"
-            " run's images."
+            f" one grey level on the scale from {black:g} (black) to {white:g} (white); choose grey levels within the"
+            " range of the images."
         )
-    return scaled
+    return out
 
 
-def _labels(fields: Mapping[str, np.ndarray], n: int, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
-    labels = _integers(fields, "labels", n, path)
+def _labels(
+    fields: Mapping[str, np.ndarray], n: int, path: Path
+) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
     names = _class_names(fields, path)
-    if labels is None:
-        return np.full(n, UNLABELLED, dtype=np.int64), tuple(names or ())
-    if names is None:
-        names = [str(label) for label in range(min(int(labels.max()) + 1, n))]
-    wrong = (labels < UNLABELLED) | (labels >= len(names))
-    if wrong.any():
-        at = int(wrong.argmax())
-        raise UserError(
-            f"The field 'labels' of {path} has the label {labels[at]} at image {at} of {len(names)} classes;"
-            " count the classes from 0, and mark an unlabelled image by -1."
-        )
-    return labels, tuple(names)
+    if "labels" not in fields:
+        return np.full(n, UNLABELLED, dtype=np.int64), tuple(names or ()), ()
+    try:
+        found = from_array(fields["labels"], n, names)
+    except LabelError as error:
+        raise UserError(f"The values in the field 'labels' of {path} {error}.") from error
+    for name in found.class_names:
+        _check_class_name(name, path)
+    return found.index, found.class_names, found.remarks
 
 
 def _class_names(fields: Mapping[str, np.ndarray], path: Path) -> list[str] | None:
     names = _text(fields, "class_names", path)
     if names is None:
         return None
+    names = [normal(name) for name in names]
     if len(set(names)) < len(names):
         raise UserError(f"The field 'class_names' of {path} holds a name twice; give every class its own.")
     for index, name in enumerate(names):
-        if not 0 < len(name) <= MAX_NAME:
-            shown = f"'{name[:30]}...', which has {len(name)} characters" if name else "none"
-            raise UserError(
-                f"The name of class {index} in the field 'class_names' of {path} is {shown}; give it 1 to {MAX_NAME}"
-                " characters."
-            )
+        _check_class_name(name, path, f"class {index} in the field 'class_names'")
     return names
 
 
+def _check_class_name(name: str, path: Path, which: str = "a class") -> None:
+    if not 0 < len(name) <= MAX_NAME:
+        shown = f"'{name[:30]}...', which has {len(name)} characters" if name else "empty"
+        raise UserError(f"The name of {which} of {path} is {shown}; give it 1 to {MAX_NAME} characters.")
+
+
+def _groups(fields: Mapping[str, np.ndarray], n: int, path: Path) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+    """Return the groups as integers, and their names where they have any."""
+    values = fields.get("groups")
+    if values is None or values.dtype.kind not in "US":
+        groups = _integers(fields, "groups", n, path)
+        names = _text(fields, "group_names", path)
+        fits = names is not None and groups is not None and groups.min(initial=0) >= 0 and groups.max() < len(names)
+        return groups, tuple(names) if fits and names is not None else None
+    texts = _text(fields, "groups", path) or []
+    _check_length("groups", np.asarray(texts), n, path)
+    found, groups = np.unique([normal(text) for text in texts], return_inverse=True)
+    return groups.astype(np.int64), tuple(map(str, found))
+
+
 def _integers(fields: Mapping[str, np.ndarray], name: str, n: int, path: Path) -> np.ndarray | None:
-    """One integer an image, int64 (N,)."""
+    """One integer for each image, int64 (N,)."""
     if name not in fields:
         return None
     values = fields[name]
+    if values.ndim == 2 and 1 in values.shape:
+        values = values.reshape(-1)  # a column or a row
     _check_length(name, values, n, path)
     if values.dtype.kind == "f" and np.isfinite(values).all() and (values == np.round(values)).all():
         values = values.astype(np.int64)  # as other programs save whole numbers
     if values.dtype.kind not in "iu":
-        names = ", and the names of the classes as 'class_names'" if name == "labels" else ""
-        raise UserError(f"The field '{name}' of {path} has the type {values.dtype}; store it as integers{names}.")
+        raise UserError(f"The field '{name}' of {path} has the type {values.dtype}; store it as integers.")
     return values.astype(np.int64)
 
 
@@ -233,30 +318,44 @@ def _text(fields: Mapping[str, np.ndarray], name: str, path: Path) -> list[str] 
 
 
 def _validation(fields: Mapping[str, np.ndarray], n: int, path: Path) -> np.ndarray | None:
-    parts = _text(fields, "split", path)
-    if parts is None:
+    words = _text(fields, "split", path)
+    if words is None:
         return None
-    _check_length("split", np.asarray(parts), n, path)
-    unknown = set(parts) - set(PARTS)
+    _check_length("split", np.asarray(words), n, path)
+    parts = {word: PARTS[0] if is_missing(word) else part_of(word) for word in set(words)}
+    unknown = sorted(word for word, part in parts.items() if part is None)
     if unknown:
         raise UserError(
-            f"The field 'split' of {path} holds '{min(unknown)}'; every entry is '{PARTS[0]}' or '{PARTS[1]}'."
+            f"The field 'split' of {path} holds '{unknown[0]}'; every entry is '{PARTS[0]}' or '{PARTS[1]}'."
         )
-    return np.asarray(parts) == PARTS[1]
+    return np.array([parts[word] == PARTS[1] for word in words])
 
 
-def _masks(fields: Mapping[str, np.ndarray], shape: tuple[int, ...], path: Path) -> np.ndarray | None:
+def _masks(fields: Mapping[str, np.ndarray], shape: tuple[int, int, int], path: Path) -> np.ndarray | None:
     if "masks" not in fields:
         return None
     masks = fields["masks"]
-    n, _, height, width = shape
-    if masks.shape != (n, height, width):
-        raise UserError(
-            f"The field 'masks' of {path} has the shape {masks.shape}, but the images need {n, height, width}."
-        )
-    if masks.dtype.kind not in "bui":
+    masks = masks[..., 0] if masks.ndim == 4 and masks.shape[-1] == 1 else masks
+    if masks.shape != shape:
+        raise UserError(f"The field 'masks' of {path} has the shape {masks.shape}, but the images need {shape}.")
+    whole = masks.dtype.kind == "f" and bool(((masks == 0) | (masks == 1)).all())
+    if masks.dtype.kind not in "bui" and not whole:
         raise UserError(f"The field 'masks' of {path} has the type {masks.dtype}; store it as bool.")
     return masks != 0
+
+
+def _pixel_size(fields: Mapping[str, np.ndarray], n: int, path: Path) -> np.ndarray | None:
+    """Height and width of a pixel of each image in nanometres, float64 (N, 2); NaN where it is not known."""
+    if "pixel_size" not in fields:
+        return None
+    values = np.asarray(fields["pixel_size"])
+    if values.dtype.kind not in "fiu" or values.shape not in ((), (2,), (n, 2)):
+        raise UserError(
+            f"The field 'pixel_size' of {path} has the type {values.dtype} and the shape {values.shape}; store height"
+            f" and width of a pixel in nanometres, as two numbers or as ({n}, 2)."
+        )
+    sizes = np.broadcast_to(values.astype(np.float64), (n, 2))
+    return np.where(np.isfinite(sizes) & (sizes > 0), sizes, np.nan)
 
 
 def _factor(fields: Mapping[str, np.ndarray], name: str, n: int, path: Path) -> np.ndarray:

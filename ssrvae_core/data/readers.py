@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from ssrvae_core.config import DatasetConfig, UserError
+from ssrvae_core.data.archives import read_zip
 from ssrvae_core.data.contents import Contents, Fields
 from ssrvae_core.data.dataset import ImageSet
-from ssrvae_core.data.fields import image_set, intensity_range
+from ssrvae_core.data.fields import Annotations, annotate, checked_images, image_set
+from ssrvae_core.data.folders import read_folder, visible_files
 from ssrvae_core.data.formats import read_hdf5, read_npy, read_npz
-from ssrvae_core.data.pictures import read_folder, read_picture, visible_files
+from ssrvae_core.data.grey import Scale, scale_of
+from ssrvae_core.data.pictures import read_picture
 from ssrvae_core.paths import located
 
 Reader = Callable[[Path], Contents | Fields]
@@ -20,6 +27,7 @@ Reader = Callable[[Path], Contents | Fields]
 READERS: dict[str, Reader] = {
     ".npz": read_npz,
     ".npy": read_npy,
+    ".zip": read_zip,
     ".h5": read_hdf5,
     ".hdf5": read_hdf5,
     ".tif": read_picture,
@@ -30,8 +38,100 @@ READERS: dict[str, Reader] = {
 }
 """Readers by suffix, each ``(path) -> contents``, or plain fields; add your own: ``READERS[".mrc"] = read_mrc``.
 
-What the fields may hold is said at :func:`ssrvae_core.data.fields.image_set`, which checks them.
+What the fields may hold is said at :func:`ssrvae_core.data.fields.image_set`, which checks them. A reader opens no
+other file than the one it is given, whatever that file names.
 """
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image file or a folder of pictures that was read once.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        Where it is.
+    contents : Contents
+        What its reader found.
+    """
+
+    path: Path
+    contents: Contents
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """The images (N, H, W, C) as they are stored.
+
+        Raises
+        ------
+        UserError
+            If they cannot be used.
+        """
+        return checked_images(self.contents.fields, self.path)
+
+    @cached_property
+    def annotations(self) -> Annotations:
+        """All that the file says of its images beside their pixels.
+
+        Raises
+        ------
+        UserError
+            If a field cannot be used.
+        """
+        return annotate(self.contents.fields, self.pixels.shape[:3], self.path)
+
+    @cached_property
+    def scale(self) -> Scale:
+        """The grey levels that are black and white in this file."""
+        return scale_of(self.pixels)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Fingerprint of what was read, see :func:`fingerprint`."""
+        return _fingerprint(self.pixels, self.annotations)
+
+    def config(self, view: Literal["image", "mask", "masked"] = "image", skip_missing: bool = False) -> DatasetConfig:
+        """Return the configuration of this data set; where the numbers' type does not tell black and white, it does."""
+        return DatasetConfig(
+            source="file",
+            path=str(self.path),
+            sha256=self.sha256,
+            view=view,
+            intensity=self.scale.needed,
+            skip_missing=skip_missing,
+        )
+
+    def holds(self, config: DatasetConfig) -> bool:
+        """Whether this is the data of a configuration, also of one from before the content read was the fingerprint."""
+        return config.sha256 == self.sha256 or config.sha256 == _digest_of_bytes(self.path)
+
+    def images(self, intensity: tuple[float, float] | None = None) -> ImageSet:
+        """Return the images on a scale, see :func:`ssrvae_core.data.fields.image_set`."""
+        return image_set(self.contents.fields, self.path, intensity)
+
+
+def open_images(path: str | Path, skip_missing: bool = False) -> ImageFile:
+    """Read an image file or a folder of pictures, once.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A file with a suffix in :data:`READERS`, or a folder as :func:`ssrvae_core.data.folders.read_folder` takes it.
+    skip_missing : bool
+        Whether lines of a table of labels whose picture is missing are passed over; else they are refused.
+
+    Raises
+    ------
+    UserError
+        If there is no such file or folder, or it cannot be read.
+    """
+    path = _existing(path)
+    if path.is_dir():
+        return ImageFile(path, read_folder(path, skip_missing))
+    if path.suffix.lower() == ".zip":
+        return ImageFile(path, read_zip(path, skip_missing))
+    found = _reader(path)(path)
+    return ImageFile(path, found if isinstance(found, Contents) else Contents(found))
 
 
 def read_images(path: str | Path, intensity: tuple[float, float] | None = None) -> ImageSet:
@@ -40,77 +140,47 @@ def read_images(path: str | Path, intensity: tuple[float, float] | None = None) 
     Parameters
     ----------
     path : str or pathlib.Path
-        A file with a suffix in :data:`READERS`, or a folder as :func:`ssrvae_core.data.pictures.read_folder` takes it.
+        As :func:`open_images` takes it.
     intensity : (float, float), optional
-        Grey levels that become 0 and 1; without it, integers are divided by their type's largest value, and floats
-        must lie in [0, 1].
+        Grey levels that become 0 and 1; without it, unsigned integers are divided by their type's largest value, other
+        integers go from their smallest to their largest value, and floats must lie in [0, 1].
 
     Raises
     ------
     UserError
         If it cannot be read or holds no usable images; the sentence names the file and the field.
     """
-    path = _existing(path)
-    return image_set(_read(path).fields, path, intensity)
+    return open_images(path).images(intensity)
 
 
-def _read(path: Path) -> Contents:
-    found = read_folder(path) if path.is_dir() else _reader(path)(path)
-    return found if isinstance(found, Contents) else Contents(found)
-
-
-def _reader(path: Path) -> Reader:
-    suffix = path.suffix.lower()
-    if suffix not in READERS:
-        known = ", ".join(READERS)
-        raise UserError(f"{path} is of no known image format; give a folder or a file ending in one of {known}.")
-    return READERS[suffix]
-
-
-def file_dataset(path: str | Path, view: Literal["image", "mask", "masked"] = "image") -> DatasetConfig:
+def file_dataset(
+    path: str | Path, view: Literal["image", "mask", "masked"] = "image", skip_missing: bool = False
+) -> DatasetConfig:
     """Return the configuration of an image file or folder, with the fingerprint of its content.
 
     Where the numbers' type does not say what is black and white, the ``intensity`` does (see
-    :func:`ssrvae_core.data.fields.intensity_range`): a model trained on this file sees every other one on its scale.
+    :func:`ssrvae_core.data.grey.scale_of`): a model trained on this file sees every other one on its scale.
 
     Raises
     ------
     UserError
         If there is no such file or folder, or it cannot be read.
     """
-    fields = _read(_existing(path)).fields
-    intensity = intensity_range(fields["images"]) if "images" in fields else None
-    return DatasetConfig(source="file", path=str(path), sha256=fingerprint(path), view=view, intensity=intensity)
-
-
-def integer_range(path: str | Path) -> tuple[float, float] | None:
-    """Return the grey levels of black and white that a file's integers need, None of floats or where the type says it.
-
-    Raises
-    ------
-    UserError
-        If there is no such file or folder, or it cannot be read.
-    """
-    images = _read(_existing(path)).fields.get("images")
-    return None if images is None or images.dtype.kind == "f" else intensity_range(images)
+    return open_images(path, skip_missing).config(view, skip_missing)
 
 
 def fingerprint(path: str | Path) -> str:
-    """SHA-256 of a file's content, or of the sorted relative paths and contents of a folder's visible files.
+    """SHA-256 of what is read from a file or a folder: images, labels, groups, parts, masks, names and factors.
+
+    The same images and labels have one fingerprint in every format and byte order, packed or not, wherever they are;
+    pictures of a folder that are called otherwise have another.
 
     Raises
     ------
     UserError
-        If there is no such file or folder, or it cannot be opened.
+        If there is no such file or folder, or it cannot be read.
     """
-    path = _existing(path)
-    try:
-        if path.is_file():
-            return _file_digest(path)
-        lines = [f"{_file_digest(file)}  {file.relative_to(path).as_posix()}\n" for file in visible_files(path)]
-    except OSError as error:
-        raise UserError(f"{path} cannot be opened ({error.strerror}); check its permissions.") from error
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return open_images(path).sha256
 
 
 def read_file(config: DatasetConfig) -> ImageSet:
@@ -121,12 +191,59 @@ def read_file(config: DatasetConfig) -> ImageSet:
     UserError
         If the content is not the one the configuration was made for, or cannot be used.
     """
-    path = Path(config.path or "")
-    if config.sha256 is not None and fingerprint(path) != config.sha256:
+    opened = open_images(config.path or "", config.skip_missing)
+    if not opened.holds(config):
         raise UserError(
-            f"The content of {path} has changed since the run was configured; restore the file, or start a new run."
+            f"The content of {config.path} has changed since the run was configured; restore the file, or start a new"
+            " run."
         )
-    return read_images(path, config.intensity)
+    return opened.images(config.intensity)
+
+
+def _reader(path: Path) -> Reader:
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        known = ", ".join(READERS)
+        raise UserError(f"{path} is of no known image format; give a folder or a file ending in one of {known}.")
+    return READERS[suffix]
+
+
+def _fingerprint(pixels: np.ndarray, known: Annotations) -> str:
+    digest = hashlib.sha256()
+
+    def add(name: str, values: np.ndarray) -> None:
+        values = values.astype(values.dtype.newbyteorder("<"), copy=False)
+        digest.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
+        for start in range(0, len(values), 1024):
+            digest.update(np.ascontiguousarray(values[start : start + 1024]).data)
+
+    def add_texts(name: str, texts: tuple[str, ...]) -> None:
+        digest.update(f"{name} {len(texts)}\n".encode() + "\0".join(texts).encode("utf-8", "surrogatepass") + b"\n")
+
+    add("images", pixels)
+    add("labels", known.labels)
+    add("ids", known.ids)
+    add_texts("class_names", known.class_names)
+    for name, values in (("groups", known.groups), ("validation", known.validation), ("masks", known.masks)):
+        if values is not None:
+            add(name, values)
+    for name, texts in (("names", known.names), ("group_names", known.group_names)):
+        if texts is not None:
+            add_texts(name, texts)
+    for name in sorted(known.factors):
+        add(f"factors/{name}", known.factors[name])
+    return digest.hexdigest()
+
+
+def _digest_of_bytes(path: Path) -> str:
+    """Return what was a data set's fingerprint before the content read was: of the bytes of its files."""
+    try:
+        if path.is_file():
+            return _file_digest(path)
+        lines = [f"{_file_digest(file)}  {file.relative_to(path).as_posix()}\n" for file in visible_files(path)]
+    except OSError as error:
+        raise UserError(f"{path} cannot be opened ({error.strerror}); check its permissions.") from error
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _existing(path: str | Path) -> Path:

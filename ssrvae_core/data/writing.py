@@ -27,10 +27,12 @@ def fields_of(images: ImageSet) -> Fields:
         "class_names": np.array(images.class_names, dtype=np.str_),
         "ids": images.ids,
     }
-    optional = {"groups": images.groups, "masks": images.masks}
+    optional = {"groups": images.groups, "masks": images.masks, "pixel_size": images.pixel_size}
     fields |= {name: values for name, values in optional.items() if values is not None}
     if images.validation is not None:
         fields["split"] = np.array(PARTS)[images.validation.astype(int)]
+    if images.group_names is not None:
+        fields["group_names"] = np.array(images.group_names, dtype=np.str_)
     if images.names is not None:
         fields["names"] = np.array(images.names, dtype=np.str_)
     return fields | {FACTOR + name: values for name, values in images.factors.items()}
@@ -66,6 +68,8 @@ def joined(parts: Split) -> ImageSet:
         ids=ids,
         class_names=parts.labelled.class_names,
         groups=together("groups"),
+        group_names=parts.labelled.group_names,
+        pixel_size=together("pixel_size"),
         validation=np.repeat([False, False, True], [len(piece) for piece in pieces])[order],
         masks=together("masks"),
         factors={n: np.concatenate([p.factors[n] for p in pieces])[order] for n in pieces[0].factors},

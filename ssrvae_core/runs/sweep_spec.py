@@ -110,6 +110,7 @@ class SweepSpec(Frozen):
     )
     rivals: Names = ()
     view: Literal["image", "mask", "masked"] | None = None
+    skip_missing: bool = False
     by_group: bool = Field(False, description="hold out whole groups (micrographs) for validation")
 
     @model_validator(mode="after")
@@ -195,7 +196,7 @@ class SweepSpec(Frozen):
             raise UserError(f"There is no file '{name}'; the named data sets are {', '.join(DATASETS)}.")
         from ssrvae_core.data.readers import file_dataset
 
-        dataset = file_dataset(path.resolve(), **({"view": self.view} if self.view else {}))
+        dataset = file_dataset(path.resolve(), self.view or "image", self.skip_missing)
         return data_name(dataset), dataset
 
     def _shown(self, datasets: Sequence[tuple[str, DatasetConfig | None]], model: str) -> dict[str, str]:
