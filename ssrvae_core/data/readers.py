@@ -12,6 +12,7 @@ from ssrvae_core.data.contents import Contents, Fields
 from ssrvae_core.data.dataset import ImageSet
 from ssrvae_core.data.fields import image_set, intensity_range
 from ssrvae_core.data.formats import read_hdf5, read_npy, read_npz
+from ssrvae_core.data.pages import PICTURE_SUFFIXES
 from ssrvae_core.data.pictures import read_folder, read_picture, visible_files
 from ssrvae_core.paths import located
 
@@ -22,11 +23,7 @@ READERS: dict[str, Reader] = {
     ".npy": read_npy,
     ".h5": read_hdf5,
     ".hdf5": read_hdf5,
-    ".tif": read_picture,
-    ".tiff": read_picture,
-    ".png": read_picture,
-    ".jpg": read_picture,
-    ".jpeg": read_picture,
+    **dict.fromkeys(PICTURE_SUFFIXES, read_picture),
 }
 """Readers by suffix, each ``(path) -> contents``, or plain fields; add your own: ``READERS[".mrc"] = read_mrc``.
 
