@@ -6,7 +6,8 @@ import io
 import lzma
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,28 @@ def compression_name(number: int) -> str:
     return OTHERS.get(number) or LIBTIFF.get(number) or f"number {number}"
 
 
-def unpacked(segments: Sequence[bytes], needs: Sequence[int], compression: int, widths: tuple[int, int]) -> bytes:
-    """Decompress the strips or tiles of a page and join them.
+@dataclass(frozen=True)
+class Coding:
+    """How the strips or tiles of a page are stored.
+
+    Attributes
+    ----------
+    compression : int
+        One of ``READ_COMPRESSIONS`` but JPEG.
+    row_bytes, columns : int
+        Of a row of a strip or tile, without compression.
+    options : mapping of int to numbers
+        Tags of the facsimile compressions.
+    """
+
+    compression: int
+    row_bytes: int
+    columns: int
+    options: Tags
+
+
+def unpacked(segments: Sequence[bytes], needs: Sequence[int], coding: Coding) -> bytes:
+    """Decompress strips or tiles and join them.
 
     Parameters
     ----------
@@ -40,19 +61,16 @@ def unpacked(segments: Sequence[bytes], needs: Sequence[int], compression: int, 
         The strips or tiles as stored.
     needs : sequence of int
         Bytes of each one decompressed.
-    compression : int
-        One of ``READ_COMPRESSIONS`` but JPEG.
-    widths : (int, int)
-        Bits of a sample, which is 1 in the compressions of facsimile, and bytes of a row.
+    coding : Coding
 
     Raises
     ------
     ValueError, OSError, zlib.error, lzma.LZMAError
         If one is damaged, or holds less.
     """
-    if compression in LIBTIFF:
-        return _by_libtiff(segments, needs, compression, widths)
-    plain = [_plain(segment, need, compression) for segment, need in zip(segments, needs, strict=True)]
+    if coding.compression in LIBTIFF:
+        return b"".join(_by_libtiff(segments, needs, coding))
+    plain = [_plain(segment, need, coding.compression) for segment, need in zip(segments, needs, strict=True)]
     if any(len(content) < need for content, need in zip(plain, needs, strict=True)):
         raise ValueError("its pixels are cut short")
     return b"".join(plain)
@@ -66,22 +84,21 @@ def _plain(segment: bytes, need: int, compression: int) -> bytes:
     return segment[:need]
 
 
-def _by_libtiff(segments: Sequence[bytes], needs: Sequence[int], compression: int, widths: tuple[int, int]) -> bytes:
-    """Let libtiff decompress: to it the bytes are the pixels of a grey page that is one segment wide."""
-    bits, row = widths
-    out = b""
+def _by_libtiff(segments: Sequence[bytes], needs: Sequence[int], coding: Coding) -> Iterator[bytes]:
+    """Let libtiff decompress: to it the bytes are the pixels of a grey page that is one segment wide.
+
+    The segments of a page in libtiff have one length but for the last, so that every plane is a page of its own.
+    """
+    bits, width = (1, coding.columns) if coding.compression in BILEVEL else (8, coding.row_bytes)
+    tags = {258: [bits], 277: [1], 262: [1], 259: [coding.compression], 256: [width], **coding.options}
     start = 0
     while start < len(segments):
         stop = start + 1
         while stop < len(segments) and needs[stop - 1] == needs[start] and needs[stop] <= needs[start]:
             stop += 1
-        width, height = (row if bits > 1 else row * 8), sum(needs[start:stop]) // row
-        tags = {258: [8 if bits > 1 else 1], 277: [1], 262: [1], 259: [compression]}
-        tags |= {256: [width], 257: [height], 278: [needs[start] // row]}
-        part = _opened(excerpt(tags, segments[start:stop])).tobytes()
-        out = part if stop == len(segments) and not start else out + part
+        shape = {257: [sum(needs[start:stop]) // coding.row_bytes], 278: [needs[start] // coding.row_bytes]}
+        yield _opened(excerpt(tags | shape, segments[start:stop])).tobytes()
         start = stop
-    return out
 
 
 def picture(tags: Tags, segments: Sequence[bytes]) -> np.ndarray:

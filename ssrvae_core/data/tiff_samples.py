@@ -6,7 +6,7 @@ from typing import IO
 
 import numpy as np
 
-from ssrvae_core.data.codecs import JPEG, NONE, picture, unpacked
+from ssrvae_core.data.codecs import JPEG, NONE, Coding, picture, unpacked
 from ssrvae_core.data.ifd import number, numbers
 from ssrvae_core.data.tiff_page import MINISBLACK, YCBCR, Page
 
@@ -17,6 +17,7 @@ REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 """Every byte with its bits in the opposite order."""
 
 HORIZONTAL, FLOATING = 2, 3
+T4_OPTIONS, T6_OPTIONS = 292, 293
 
 
 def read_samples(page: Page, stream: IO[bytes]) -> np.ndarray:
@@ -37,11 +38,12 @@ def read_samples(page: Page, stream: IO[bytes]) -> np.ndarray:
     count = len(page.needs) // page.planes
     pixels = np.empty((page.height, page.width, page.samples), dtype=page.dtype)
     inner = page.samples // page.planes
+    options = {code: tuple(numbers(page.tags, code)) for code in (T4_OPTIONS, T6_OPTIONS) if code in page.tags}
+    coding = Coding(page.compression, page.row_bytes, page.segment[1], options)
     for plane in range(page.planes):
         segments = _segments(page, stream, plane * count, count)
         needs = page.needs[plane * count : (plane + 1) * count]
-        content = unpacked(segments, needs, page.compression, (page.bits, page.row_bytes))
-        pixels[..., plane * inner : (plane + 1) * inner] = _plane(page, content)
+        pixels[..., plane * inner : (plane + 1) * inner] = _plane(page, unpacked(segments, needs, coding))
     return pixels
 
 
