@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import re
-import shutil
-import stat
 import tempfile
-import zipfile
-import zlib
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from ssrvae_core.config import UserError
-from ssrvae_core.data import file_dataset, load
-from ssrvae_core.data.pictures import LABEL_TABLE, PICTURE_SUFFIXES, read_folder
+from ssrvae_core.config import MissingPictures, UserError
+from ssrvae_core.data.archives import checked_members
+from ssrvae_core.data.pages import PICTURE_SUFFIXES, STARTS
+from ssrvae_core.data.readers import ImageFile, open_images
+from ssrvae_core.data.summary import Summary, summary
 from ssrvae_core.data.writing import npz_bytes
 from ssrvae_core.runs import RunStore
-from ssrvae_core.runs.files import atomic_write, write_json
+from ssrvae_core.runs.files import atomic_write
 from ssrvae_core.runs.mode import require_editor
-from ssrvae_core.runs.uploads import FOLDER, Upload, harmless_name, label_path
+from ssrvae_core.runs.uploads import FOLDER, Upload, harmless_name, label_upload, upload_at, uploads
 
 MAX_BYTES = 200 * 2**20
 """Largest file that is taken; the same as server.maxUploadSize."""
@@ -31,24 +26,19 @@ MAX_MEMBERS = 50_000
 MAX_IMAGES = 200_000
 """Most images in a file."""
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BEGINNINGS: dict[str, tuple[bytes, ...]] = {
     ".npz": (b"PK\x03\x04",),
     ".zip": (b"PK\x03\x04",),
     ".npy": (b"\x93NUMPY",),
     ".h5": (b"\x89HDF\r\n\x1a\n",),
     ".hdf5": (b"\x89HDF\r\n\x1a\n",),
-    ".tif": _TIFF,
-    ".tiff": _TIFF,
-    ".png": (b"\x89PNG\r\n\x1a\n",),
-    ".jpg": (b"\xff\xd8\xff",),
-    ".jpeg": (b"\xff\xd8\xff",),
+    **dict.fromkeys(PICTURE_SUFFIXES, (*(start for start, _ in STARTS), b"RIFF")),
 }
 """What a file of each kind begins with."""
 
 
-def keep(name: str, content: bytes, store: RunStore) -> Upload:
-    """Check a file, and keep it in the store under the hash of its content; a zip of pictures is kept as npz.
+def keep(name: str, content: bytes, store: RunStore, skip_missing: bool = False) -> Upload:
+    """Check a file, and keep it in the store under the fingerprint of its content; a zip of pictures is kept as npz.
 
     Parameters
     ----------
@@ -58,6 +48,13 @@ def keep(name: str, content: bytes, store: RunStore) -> Upload:
         Its content.
     store : RunStore
         Where it goes.
+    skip_missing : bool
+        Whether rows of a table of labels whose picture is missing are passed over.
+
+    Returns
+    -------
+    Upload
+        The one that is there already where the same content was handed in before, under whatever name.
 
     Raises
     ------
@@ -72,24 +69,29 @@ def keep(name: str, content: bytes, store: RunStore) -> Upload:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".checking-", dir=folder) as room:
         path = Path(room) / f"file{suffix}"
+        path.write_bytes(content)
         try:
             if suffix in (".zip", ".npz"):
-                _check_archive(name, content)
-            if suffix == ".zip":
-                content, suffix = _pictures(content, Path(room) / "unpacked"), ".npz"
-                path = path.with_suffix(suffix)
-            path.write_bytes(content)
-            if suffix in (".h5", ".hdf5"):
-                _check_hdf5(path)
-            n = len(load(file_dataset(path)))
+                checked_members(path, MAX_UNPACKED, MAX_MEMBERS)
+            opened = open_images(path, skip_missing)
+            found = summary(opened)
+        except MissingPictures as error:
+            raise MissingPictures(str(error).replace(str(path), name), error.all_missing) from error
         except UserError as error:
-            raise UserError(str(error).replace(f"{path.parent}/unpacked", name).replace(str(path), name)) from error
-    if n > MAX_IMAGES:
-        raise UserError(f"{name} holds {n:,} images, more than the {MAX_IMAGES:,} that are taken; upload fewer.")
-    stored = folder / f"{hashlib.sha256(content).hexdigest()}{suffix}"
+            raise UserError(str(error).replace(str(path), name)) from error
+    if found.images > MAX_IMAGES:
+        raise UserError(
+            f"{name} holds {found.images:,} images, more than the {MAX_IMAGES:,} that are taken; upload fewer."
+        )
+    known = next((upload for upload in uploads(store.root) if upload.path.stem == found.sha256), None)
+    if known is not None:
+        return known
+    if suffix == ".zip":
+        content, suffix = npz_bytes(opened.contents.fields), ".npz"
+    stored = folder / f"{found.sha256}{suffix}"
     atomic_write(stored, content)
-    write_json(label_path(stored), {"name": name})
-    return Upload(stored.absolute(), name, stored.stat().st_mtime)
+    label_upload(stored, name, sha256=found.sha256, read=told(opened, found))
+    return upload_at(stored)
 
 
 # Checks before anything is read.
@@ -101,88 +103,14 @@ def _check_beginning(name: str, suffix: str, content: bytes) -> None:
     if len(content) > MAX_BYTES:
         raise UserError(f"{name} has {len(content) / 2**20:.0f} MB, more than the {MAX_BYTES // 2**20} that are taken.")
     if not content.startswith(BEGINNINGS[suffix]):
-        raise UserError(f"{name} is not a {suffix} file, whatever its name says; save it anew in that format.")
+        raise UserError(f"{name} is not a {suffix} file, whatever its name says; save it in that format again.")
 
 
-def _check_archive(name: str, content: bytes) -> None:
-    """Refuse an archive by its table of contents: too much in it, links, or paths that lead out of it."""
-    for member in _members(name, content):
-        path = PurePosixPath(member.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", str(path)):
-            raise UserError(f"{name} holds a file whose path leads out of the archive; pack the folder anew.")
-        if stat.S_ISLNK(member.external_attr >> 16):
-            raise UserError(f"{name} holds a link; pack the files themselves.")
-        if member.flag_bits & 1:
-            raise UserError(f"{name} is encrypted; pack it without a password.")
-
-
-def _members(name: str, content: bytes) -> Sequence[zipfile.ZipInfo]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir() and member.filename]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise UserError(f"{name} cannot be opened ({error}); it may be cut short, so pack it anew.") from error
-    if len(members) > MAX_MEMBERS:
-        raise UserError(f"{name} holds {len(members):,} files, more than the {MAX_MEMBERS:,} that are taken.")
-    unpacked = sum(member.file_size for member in members)
-    if unpacked > MAX_UNPACKED:
-        raise UserError(f"{name} would unpack to {unpacked / 2**30:.1f} GB, more than the 1 GB that is taken.")
-    return members
-
-
-def _check_hdf5(path: Path) -> None:
-    """Refuse an HDF5 file that has other files read: by links, external storage or virtual data sets."""
-    import h5py
-
-    def visit(group: h5py.Group) -> None:
-        for key in group:
-            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-                raise UserError(f"{path} holds a link ('{harmless_name(key)}'); store the array itself.")
-            item = group[key]
-            if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-                field = harmless_name(key)
-                raise UserError(f"The field '{field}' of {path} lies in another file; store the array itself.")
-            if isinstance(item, h5py.Group) and group.name == "/":
-                visit(item)  # the factors; nothing deeper is read
-
-    try:
-        with h5py.File(path, "r") as file:
-            visit(file)
-    except UserError:
-        raise
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read as an HDF5 file; it may be damaged, so save it anew.") from error
-
-
-# A zip of pictures.
-
-
-def _pictures(content: bytes, folder: Path) -> bytes:
-    """Unpack the pictures of a checked archive, and return them as an npz."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        wanted = [(member, _inside(member)) for member in archive.infolist()]
-        wanted = [(member, path) for member, path in wanted if _is_wanted(path)]
-        top = {path.parts[0] for _, path in wanted}
-        # The folder itself was packed, not what is in it, if one folder holds everything and classes inside.
-        packed = len(top) == 1 and any(len(path.parts) > 2 or path.name == LABEL_TABLE for _, path in wanted)
-        for member, path in wanted:
-            target = folder.joinpath(*(path.parts[1:] if packed and len(path.parts) > 1 else path.parts))
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(member) as source, target.open("wb") as sink:
-                    shutil.copyfileobj(source, sink)
-            except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, EOFError) as error:
-                raise UserError(f"{folder} cannot be unpacked; it may be damaged, so pack it anew.") from error
-    folder.mkdir(exist_ok=True)
-    return npz_bytes(read_folder(folder))
-
-
-def _inside(member: zipfile.ZipInfo) -> PurePosixPath:
-    return PurePosixPath(member.filename.replace("\\", "/"))
-
-
-def _is_wanted(path: PurePosixPath) -> bool:
-    """Whether a file is a picture or the table of labels, and not hidden."""
-    if any(part.startswith((".", "__")) for part in path.parts):
-        return False
-    return path.suffix.lower() in PICTURE_SUFFIXES or path.name == LABEL_TABLE
+def told(opened: ImageFile, found: Summary) -> dict[str, Any]:
+    """Return what the label of an upload says of what was read, so that no page reads the file for it again."""
+    return {
+        "lines": list(found.lines()),
+        "scale": list(found.scale),
+        "needed": opened.scale.needed,
+        "masks": found.masks,
+    }

@@ -19,7 +19,7 @@ from ssrvae_core.data.fields import Annotations, annotate, checked_images, image
 from ssrvae_core.data.folders import read_folder, visible_files
 from ssrvae_core.data.formats import read_hdf5, read_npy, read_npz
 from ssrvae_core.data.grey import Scale, scale_of
-from ssrvae_core.data.pictures import read_picture
+from ssrvae_core.data.pages import PICTURE_SUFFIXES, read_picture
 from ssrvae_core.paths import located
 
 Reader = Callable[[Path], Contents | Fields]
@@ -30,11 +30,7 @@ READERS: dict[str, Reader] = {
     ".zip": read_zip,
     ".h5": read_hdf5,
     ".hdf5": read_hdf5,
-    ".tif": read_picture,
-    ".tiff": read_picture,
-    ".png": read_picture,
-    ".jpg": read_picture,
-    ".jpeg": read_picture,
+    **dict.fromkeys(PICTURE_SUFFIXES, read_picture),
 }
 """Readers by suffix, each ``(path) -> contents``, or plain fields; add your own: ``READERS[".mrc"] = read_mrc``.
 
