@@ -74,7 +74,10 @@ def file_as_seen_by(run: Run, data: str) -> DatasetConfig:
     """
     from ssrvae_core.data.readers import fingerprint, integer_range
 
-    path, own = _image_file(data), run.config.dataset
+    own = run.config.dataset
+    if located(data) is None and data == run.data_name:  # as lists and pages call it, wherever it lies here
+        data = run.dataset.path or data
+    path = _image_file(data)
     intensity = own.intensity if own.source == "file" else integer_range(path)
     return DatasetConfig(source="file", path=str(path), sha256=fingerprint(path), view=own.view, intensity=intensity)
 
