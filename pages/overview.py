@@ -142,6 +142,7 @@ else:
     rest = f", {len(chosen) - len(whole)} of them not finished" if len(whole) < len(chosen) else ""
     st.markdown(f"**{len(chosen)} runs selected**{rest}")
 if chosen:
+    pictures = manage.pictures_too(whole)
     with st.container(horizontal=True, vertical_alignment="center"):
         if whole:
             comparable = (run for run in whole[1:] if same_images(whole[0], run))
@@ -151,7 +152,7 @@ if chosen:
                 "pages/latent_space.py", label="Latent space", icon=":material/scatter_plot:", query_params=beside
             )
             st.page_link("pages/confusion.py", label="Confusion", icon=":material/grid_on:", query_params=beside)
-            manage.takeaways(whole)
+            manage.takeaways(whole, thumbnails=pictures)
         for one in work:
             if len(chosen) == 1 and one.id == chosen[0].id:
                 buttons(store(), one, "overview-chosen")

@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 from ssrvae_core.figures import Panel, latent_scatter, theme
 from ssrvae_core.figures.curves import curve_traces, loss
 from ssrvae_core.figures.frames import Curve
+from ssrvae_core.figures.looks import looks
 from ssrvae_core.reports import html
 from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.settings import differ, settings_of
@@ -234,10 +235,10 @@ def page(
 def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]], quantity: str) -> go.Figure:
     """Draw the ``loss`` or the ``accuracy`` of several trainings over the epochs, a line a run."""
     figure = go.Figure()
-    for index, (title, lines) in enumerate(runs.items()):
+    for look, (title, lines) in zip(looks(list(runs)), runs.items(), strict=True):
         y = [loss(line) if quantity == "loss" else line["validation_accuracy"] for line in lines]
         x = np.array([line["epoch"] for line in lines], float)
-        figure.add_traces(curve_traces(index, Curve(plain(title), x, np.array(y, float))))
+        figure.add_traces(curve_traces(look, Curve(plain(title), x, np.array(y, float))))
     figure.update_layout(
         template=theme.template(),
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},

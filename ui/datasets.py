@@ -22,7 +22,8 @@ from ssrvae_core.data import UNLABELLED, ImageSet, Split, file_dataset, load, na
 from ssrvae_core.data.generated import Drawing, generate
 from ssrvae_core.data.pose import POSE_FACTORS
 from ssrvae_core.data.writing import fields_of, joined, npz_bytes
-from ui.images import data_uri, to_pixels
+from ssrvae_core.runs.thumbnails import to_pixels
+from ui.images import data_uri
 
 TRAIN_DRAFT = "train-draft"
 """Key of the session state under which the Train page finds the configuration to begin with, as JSON."""

@@ -15,7 +15,9 @@ from ssrvae_core.data.writing import fields_of, npz_bytes
 from ssrvae_core.evaluation.outliers import outlier_scores
 from ssrvae_core.figures import Panel, theme
 from ssrvae_core.runs import Run
+from ssrvae_core.runs.data_files import is_here, load_images
 from ui import charts
+from ui.markdown import verbatim
 from ui.selection import rows_of
 from ui.selection import table as table_of
 
@@ -148,14 +150,15 @@ def selection(
             file_name="selection.npz",
             mime="application/octet-stream",
             on_click="ignore",
-            disabled=not len(ids),
+            disabled=not len(ids) or not is_here(run.dataset),
             icon=":material/download:",
             help="The images with their labels, and what each model says of them; it can be trained on like any "
-            "image file",
+            "image file"
+            if is_here(run.dataset)
+            else f"The file {verbatim(run.data_name)} is not here; upload it on the Data page first",
         )
 
 
 def _selection_npz(ids: np.ndarray, run: Run, panels: Sequence[Panel], run_ids: Sequence[str]) -> bytes:
-    from ssrvae_core.data import load
-
-    return npz_bytes(selection_fields(ids, load(run.config.dataset), panels, run_ids))
+    images = load_images(run.config.dataset, run.path.parent)
+    return npz_bytes(selection_fields(ids, images, panels, run_ids))

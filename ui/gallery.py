@@ -14,7 +14,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.figures import Panel
 from ssrvae_core.runs import Run
 from ui.images import Pictures, data_uri, reconstructions, validation_pictures
-from ui.markdown import verbatim
+from ui.markdown import note, verbatim
 from ui.selection import least_certain_first, rows_of
 from ui.sliders import number
 
@@ -172,6 +172,8 @@ def show_cards(ids: np.ndarray, runs: Sequence[Run], panels: Sequence[Panel], no
     except UserError as error:
         st.warning(verbatim(f"The images cannot be shown: {error}"))
         pictures = None
+    if pictures is not None and pictures.note:
+        note(pictures.note)
     drawn = [_drawn(run, panel, ids) for run, panel in zip(runs, panels, strict=False)]
     drawn += [None] * (len(panels) - len(runs))
     st.html(html(cards(ids, panels, runs[0].class_names, pictures, drawn, notes)))

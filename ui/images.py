@@ -12,8 +12,11 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from ssrvae_core.config import DatasetConfig, UserError
 from ssrvae_core.records import Predictions
 from ssrvae_core.runs import Run
+from ssrvae_core.runs.data_files import load_images
+from ssrvae_core.runs.thumbnails import LARGEST_SIDE, thumbnails, to_pixels
 
 if TYPE_CHECKING:
     from ssrvae_core.models import SSVAE
@@ -26,10 +29,14 @@ PRINT_PIXELS = 720
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images as bytes: ``pixels`` (N, H, W) grey or (N, H, W, 3), of the samples ``ids``, ascending."""
+    """Images as bytes: ``pixels`` (N, H, W) grey or (N, H, W, 3), of the samples ``ids``, ascending.
+
+    ``note`` is a sentence where they are not the images themselves.
+    """
 
     ids: np.ndarray
     pixels: np.ndarray
+    note: str = ""
 
     def of(self, sample: int) -> np.ndarray | None:
         """Return the picture of a sample, None where there is none."""
@@ -40,21 +47,32 @@ class Pictures:
 def validation_pictures(run: Run, ids: np.ndarray) -> Pictures:
     """Load a run's data set again, and keep the pictures of these samples.
 
+    Where its file is not here, the small pictures that the run came with stand in.
+
     Raises
     ------
     UserError
-        If the data set cannot be loaded, for one because its file is gone.
+        If there are neither; the sentence says how to get them.
     """
-    config = run.config
-    held_out = config.split.model_dump_json(include={"seed", "by_group", "validation_fraction"})
-    return _pictures(config.dataset.model_dump_json() + held_out, run, ids)
+    held_out = run.config.split.model_dump_json(include={"seed", "by_group", "validation_fraction"})
+    try:
+        return _pictures(run.dataset.model_dump_json() + held_out, run.dataset, run, ids)
+    except UserError:
+        small = thumbnails(run)
+        if small is None:
+            raise
+        return Pictures(small.ids, small.pixels, _SMALL.format(name=run.data_name))
+
+
+_SMALL = (
+    f"The file {{name}} is not here; these are small pictures of its images (at most {LARGEST_SIDE} pixels along a "
+    "side), which came with the run. Upload the file on the Data page to see the images themselves."
+)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the images")
-def _pictures(data: str, _run: Run, _ids: np.ndarray) -> Pictures:
-    from ssrvae_core.data import load
-
-    images = load(_run.config.dataset)
+def _pictures(data: str, _dataset: DatasetConfig, _run: Run, _ids: np.ndarray) -> Pictures:
+    images = load_images(_dataset, _run.path.parent)
     rows = np.flatnonzero(np.isin(images.ids, _ids))
     rows = rows[np.argsort(images.ids[rows])]
     return Pictures(images.ids[rows], to_pixels(images.images[rows]))
@@ -140,12 +158,6 @@ def span(bounds: np.ndarray, dim: int) -> str:
 def decimals(width: float) -> int:
     """Return as many decimals as tell the ends of a range of this width apart."""
     return max(0, 1 - math.floor(math.log10(max(width, 1e-6))))
-
-
-def to_pixels(images: np.ndarray) -> np.ndarray:
-    """Return images (..., C, H, W) in [0, 1] as bytes: (..., H, W, 3) if they have three channels, else their mean."""
-    seen = np.moveaxis(images, -3, -1) if images.shape[-3] == 3 else images.mean(axis=-3)
-    return np.round(255 * np.clip(seen, 0, 1)).astype(np.uint8)
 
 
 def tile(grid: np.ndarray) -> np.ndarray:

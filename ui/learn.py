@@ -12,12 +12,13 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from ssrvae_core.config import RunConfig
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.evaluation.turning import Turning, all_angles, turned, turning
 from ssrvae_core.figures import theme
 from ssrvae_core.runs import Run
-from ui.images import data_uri, model_of, to_pixels
+from ssrvae_core.runs.data_files import load_images
+from ssrvae_core.runs.thumbnails import to_pixels
+from ui.images import data_uri, model_of
 
 MOST_PER_CLASS = 100
 """Images of a class that can be chosen."""
@@ -81,14 +82,14 @@ def subjects(run: Run) -> Subjects:
         If the data set cannot be loaded, for one because its file is gone.
     """
     held_out = run.config.split.model_dump_json(include={"seed", "by_group", "validation_fraction"})
-    return _subjects(run.config.dataset.model_dump_json() + held_out, run.config)
+    return _subjects(run.dataset.model_dump_json() + held_out, run)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the images")
-def _subjects(data: str, _config: RunConfig) -> Subjects:
-    from ssrvae_core.data import load, split
+def _subjects(data: str, _run: Run) -> Subjects:
+    from ssrvae_core.data import split
 
-    images = split(load(_config.dataset), _config.split).validation
+    images = split(load_images(_run.config.dataset, _run.path.parent), _run.config.split).validation
     chosen = [np.flatnonzero(images.labels == label)[:MOST_PER_CLASS] for label in range(UNLABELLED, images.n_classes)]
     some = images.take(np.sort(np.concatenate(chosen)))
     return Subjects(some.ids, some.labels, some.images, some.factors.get("angle"))

@@ -12,6 +12,7 @@ from ssrvae_core.runs import BrokenRun, Run, RunStore
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer, require_editor
 from ssrvae_core.runs.sweep_spec import DEMO
+from ssrvae_core.runs.thumbnails import DRAWN, LARGEST_SIDE, can_share
 from ui.jobs import attempt
 from ui.markdown import verbatim
 from ui.overview import LIVE
@@ -31,18 +32,18 @@ def start_demo(store: RunStore) -> str:
     return JobQueue(store).submit("sweep", spec=DEMO.model_dump(exclude_defaults=True)).id
 
 
-def bundle_bytes(runs: Sequence[Run]) -> bytes:
-    """Return runs as one bundle.
+def bundle_bytes(runs: Sequence[Run], *, thumbnails: bool = False) -> bytes:
+    """Return runs as one bundle, with small pictures of their validation images where these are asked for.
 
     Raises
     ------
     UserError
-        If one of them is not finished, or damaged.
+        If one of them is not finished, or damaged, or its images are not here for the pictures.
     """
     from ssrvae_core.runs.bundle import export_bundle
 
     out = io.BytesIO()
-    export_bundle(runs, out)
+    export_bundle(runs, out, thumbnails=thumbnails)
     return out.getvalue()
 
 
@@ -74,7 +75,8 @@ def take_in(content: bytes, store: RunStore) -> str:
     kept = (
         f" {there} {'was' if there == 1 else 'were'} there already and left as {'it is' if there == 1 else 'they are'}."
     )
-    return f"Imported {new} {'run' if new == 1 else 'runs'}." + (kept if there else "")
+    pictures = f" {len(report.pictured)} of them got the small pictures of the bundle." if report.pictured else ""
+    return f"Imported {new} {'run' if new == 1 else 'runs'}." + (kept + pictures if there else "")
 
 
 def delete(runs: Sequence[Run | BrokenRun], store: RunStore) -> str:
@@ -128,7 +130,21 @@ def importer(store: RunStore) -> None:
     st.rerun()
 
 
-def takeaways(runs: Sequence[Run]) -> None:
+def pictures_too(runs: Sequence[Run]) -> bool:
+    """Ask whether a bundle of finished runs is to have small pictures; nothing is asked where there can be none."""
+    on_files = [run for run in runs if run.config.dataset.source not in DRAWN]
+    if not on_files or not all(can_share(run) for run in on_files):
+        return False
+    side = LARGEST_SIDE
+    return st.checkbox(
+        f"Put small pictures of the validation images into the bundle (at most {side} x {side} pixels)",
+        key="overview-thumbnails",
+        help="Whoever gets the bundle sees what the images show, and can keep these pictures. Without them, others see "
+        "images only once they upload the same data file.",
+    )
+
+
+def takeaways(runs: Sequence[Run], *, thumbnails: bool = False) -> None:
     """Show the downloads of finished runs."""
     names = "-".join(run.id for run in runs) if len(runs) < 3 else f"{len(runs)}-runs"
     plural = "run" if len(runs) == 1 else "runs"
@@ -144,7 +160,7 @@ def takeaways(runs: Sequence[Run]) -> None:
     )
     st.download_button(
         "Bundle",
-        data=lambda: bundle_bytes(runs),
+        data=lambda: bundle_bytes(runs, thumbnails=thumbnails),
         file_name=f"runs-{names}.zip",
         mime="application/zip",
         on_click="ignore",

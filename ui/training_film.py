@@ -59,7 +59,7 @@ def truth(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the classes of the images")
 def _from_data(run_id: str, _run: Run) -> tuple[np.ndarray, np.ndarray]:
-    validation = datasets.parts_of(_run.config.dataset, _run.config.split).validation
+    validation = datasets.parts_of(_run.dataset, _run.config.split).validation
     return validation.ids, validation.labels
 
 

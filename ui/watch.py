@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from ssrvae_core.config import MODELS, RunConfig, UserError
+from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import Panel, latent_scatter, theme
 from ssrvae_core.figures.curves import loss, training_curves
@@ -59,20 +58,9 @@ def panel(store: RunStore, work: Work, ahead: int) -> None:
         st.code(with_owners_names("\n".join(lines), store.root), language=None, wrap_lines=True)
 
 
-def _colour(run: Run) -> dict[str, Any]:
-    """Colour of a run's line: its model's."""
-    colour = {"color": theme.line_colour(list(MODELS).index(run.config.model.name))}
-    return {"line": colour, "marker": colour}
-
-
 def curves_of(runs: Sequence[Run]) -> go.Figure:
-    """Draw trainings as far as they have come: a colour a model, or a run where one model comes twice."""
-    names = titles(runs)
-    figure = training_curves({name: run.metrics() for name, run in zip(names, runs, strict=True)})
-    if len({run.config.model.name for run in runs}) == len(runs):
-        for name, run in zip(names, runs, strict=True):
-            figure.update_traces(**_colour(run), selector={"name": name})
-    return figure
+    """Draw trainings as far as they have come, each in the colour and shape of its model."""
+    return training_curves({name: run.metrics() for name, run in zip(titles(runs), runs, strict=True)})
 
 
 def epochs_of(runs: Sequence[Run]) -> pd.DataFrame:
@@ -105,7 +93,6 @@ def _curves(run: Run) -> None:
     figure.update_layout(
         xaxis={"domain": [0, 0.34]}, xaxis2={"domain": [0.66, 1]}, yaxis2={"title": {"text": "Accuracy"}}
     )
-    figure.update_traces(**_colour(run))
     figure.update_layout(margin=charts.MARGIN | {"t": 40})
     last = lines[-1]
     lost = loss(last)

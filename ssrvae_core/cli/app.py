@@ -107,6 +107,8 @@ def images_for(run: Run, data: str, skip_missing: bool = False) -> Asked:
     if data in DATASETS:
         chosen = DATASETS[data].model_copy(update={"view": own.view})
         return Asked(load(chosen), chosen, chosen == own)
+    if located(data) is None and data == run.data_name:  # as lists and pages call it, wherever it lies here
+        data = run.dataset.path or data
     opened = opened_file(data, skip_missing)
     floats = opened.pixels.dtype.kind == "f"
     intensity = own.intensity if own.source == "file" else None if floats else opened.scale.needed

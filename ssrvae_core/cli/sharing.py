@@ -18,6 +18,13 @@ def export(
         list[str], typer.Argument(metavar="RUN...", help="Finished runs, by (the beginning of) their ids.")
     ],
     out: Annotated[Path, typer.Option(help="The bundle to write, a zip file.")],
+    thumbnails: Annotated[
+        bool,
+        typer.Option(
+            help="Add small pictures of the validation images (at most 64 x 64 pixels, 64 MB per run) of runs on image "
+            "files, so that others see them without the file; whoever gets the bundle can keep them."
+        ),
+    ] = False,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
@@ -27,7 +34,7 @@ def export(
     there = RunStore(store)
     runs = [there.get(run_id) for run_id in run_ids]
     spare(out, there)
-    export_bundle(runs, out)
+    export_bundle(runs, out, thumbnails=thumbnails)
     size = out.stat().st_size
     ids = list(dict.fromkeys(run.id for run in runs))
     print(f"Wrote {len(ids)} run{'s' * (len(ids) > 1)} to {out} ({size / 1e6:.1f} MB); each says what its licence is.")
@@ -49,6 +56,7 @@ def import_runs(
     for run_id in report.imported:
         print(f"Imported run {run_id} into {runs.root}.")
     for run_id in report.already_there:
-        print(f"Run {run_id} is already there; it was left as it is.")
+        what = "it got the small pictures of its images" if run_id in report.pictured else "it was left as it is"
+        print(f"Run {run_id} is already there; {what}.")
     if as_json:
         print_json({"imported": report.imported, "already_there": report.already_there})

@@ -51,6 +51,8 @@ def _turned(ids: np.ndarray, z: np.ndarray, last_ids: np.ndarray, last: np.ndarr
     """Move a frame by the orthogonal map and the shift that bring its shared samples closest to the last frame's."""
     _, here, there = np.intersect1d(ids, last_ids, return_indices=True)
     z = z.astype(np.float64)
+    known = np.isfinite(z[here]).all(axis=1) & np.isfinite(last[there]).all(axis=1)
+    here, there = here[known], there[known]
     if len(here) < FEWEST:
         return z
     middle, goal = z[here].mean(axis=0), last[there].mean(axis=0, dtype=np.float64)
@@ -62,9 +64,11 @@ def _in_plane(frames: list[np.ndarray]) -> list[np.ndarray]:
     dims = frames[-1].shape[1]
     if dims == 1:
         return [np.concatenate([z, np.zeros_like(z)], axis=1) for z in frames]
-    if dims == 2 or not len(frames[-1]):
+    known = frames[-1][np.isfinite(frames[-1]).all(axis=1)]
+    if dims == 2 or not len(known):
         return [z[:, :2] for z in frames]
-    last = frames[-1] - frames[-1].mean(axis=0)
+    middle = known.mean(axis=0)
+    last = known - middle
     axes = np.linalg.eigh(last.T @ last)[1][:, [-1, -2]]
     axes *= np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
-    return [(z - frames[-1].mean(axis=0)) @ axes for z in frames]
+    return [(z - middle) @ axes for z in frames]

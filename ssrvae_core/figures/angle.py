@@ -8,8 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from ssrvae_core.figures import theme
-
-_LINES = ("dash", "solid", "dot", "dashdot")
+from ssrvae_core.figures.looks import looks
 
 
 def accuracy_by_angle_figure(
@@ -31,16 +30,15 @@ def accuracy_by_angle_figure(
         A point in the middle of every bin that holds an image.
     """
     figure = go.Figure()
-    for index, (title, bins) in enumerate(curves.items()):
-        style = index % len(_LINES)
+    for look, (title, bins) in zip(looks(list(curves)), curves.items(), strict=True):
         figure.add_trace(
             go.Scatter(
                 x=[(b["low_deg"] + b["high_deg"]) / 2 for b in bins],
                 y=[b["accuracy"] for b in bins],
                 name=title,
                 mode="lines+markers",
-                line={"dash": _LINES[style], "color": theme.line_colour(index), "width": 2},
-                marker={"symbol": theme.class_symbol(index), "size": 8},
+                line={"dash": look.dash, "color": look.colour, "width": 2},
+                marker={"symbol": look.symbol, "size": 8},
                 text=[f"{b['low_deg']} to {b['high_deg']} degrees, {b['n']} images" for b in bins],
                 hovertemplate=f"{title}<br>%{{text}}<br>accuracy %{{y:.3f}}<extra></extra>",
             )

@@ -63,9 +63,11 @@ def confusion_figures(
         Square cells, the first class on top. Over each matrix lies a scatter of its cells that can be clicked: its
         ``customdata`` is (matrix, true class, predicted class), each counted from 0.
     """
-    figure = make_subplots(rows=1, cols=len(counts), horizontal_spacing=0.08)
+    figure = make_subplots(rows=1, cols=max(1, len(counts)), horizontal_spacing=0.08)
     matrices = [np.asarray(matrix) for matrix in counts.values()]
-    highest = 1.0 if normalise else highest or float(max(1, *(matrix.max() for matrix in matrices)))
+    highest = (
+        1.0 if normalise else highest or float(max((matrix.max(initial=0) for matrix in matrices), default=0) or 1)
+    )
     for index, (title, matrix) in enumerate(zip(counts, matrices, strict=True)):
         shares = _shares(matrix)
         shown = shares if normalise else matrix

@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.frames import Curve
+from ssrvae_core.figures.looks import Look, looks
 
 LOGARITHMIC = "supervised ratio"
 """The axis on which positions are spread by their logarithm."""
@@ -33,10 +34,10 @@ def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figur
         ("Accuracy, tracked images", lambda line: line["validation_accuracy"]),
     )
     for column, (_, value) in enumerate(parts, start=1):
-        for index, (name, lines) in enumerate(runs.items()):
+        for look, (name, lines) in zip(looks(list(runs)), runs.items(), strict=True):
             y = np.array([value(line) for line in lines], float)
             curve = Curve(name, np.array([line["epoch"] for line in lines], float), y)
-            for trace in curve_traces(index, curve, showlegend=column == 1):
+            for trace in curve_traces(look, curve, showlegend=column == 1):
                 figure.add_trace(trace, row=1, col=column)
     figure.update_layout(
         template=theme.template(),
@@ -64,18 +65,18 @@ def loss(line: Mapping[str, Any]) -> float | None:
     return None if bound is None else -bound
 
 
-def curve_traces(index: int, curve: Curve, **common: Any) -> list[dict[str, Any]]:
+def curve_traces(look: Look, curve: Curve, **common: Any) -> list[dict[str, Any]]:
     """Return a curve's band, where it has one, and its line."""
-    colour = theme.line_colour(index)
+    colour = look.colour
     traces = []
     if curve.low is not None and curve.high is not None:
         known = np.isfinite(curve.low) & np.isfinite(curve.high)
         x, low, high = (np.asarray(v)[known] for v in (curve.x, curve.low, curve.high))
         band = {"x": np.concatenate([x, x[::-1]]), "y": np.concatenate([high, low[::-1]])}
-        look = {"mode": "lines", "line": {"width": 0}, "fill": "toself", "fillcolor": theme.faint(colour)}
+        area = {"mode": "lines", "line": {"width": 0}, "fill": "toself", "fillcolor": theme.faint(colour)}
         group = {"legendgroup": curve.name, "showlegend": False, "hoverinfo": "skip"}
-        traces.append({"type": "scatter", **band, **look, **group})
-    line = {"color": colour, "width": 2, "dash": "dash" if curve.dashed else "solid"}
+        traces.append({"type": "scatter", **band, **area, **group})
+    line = {"color": colour, "width": 2, "dash": "dash" if curve.dashed else look.run_dash}
     few = len(curve.x) <= 20
     traces.append(
         {
@@ -84,7 +85,7 @@ def curve_traces(index: int, curve: Curve, **common: Any) -> list[dict[str, Any]
             "y": np.asarray(curve.y, float),
             "mode": "lines+markers" if few else "lines",
             "line": line,
-            "marker": {"size": 6, "symbol": theme.class_symbol(index), "color": colour},
+            "marker": {"size": 6, "symbol": look.symbol, "color": colour},
             "name": curve.name,
             "legendgroup": curve.name,
             "hovertemplate": f"{curve.name}<br>%{{x}}: %{{y:.3f}}<extra></extra>",

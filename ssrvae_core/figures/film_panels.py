@@ -12,6 +12,7 @@ from PIL import Image
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.curves import curve_at, curve_traces, extent_of, position_axis, untrained_points
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track
+from ssrvae_core.figures.looks import Look, looks
 from ssrvae_core.figures.manifold import data_uri
 from ssrvae_core.figures.names import BESIDE_CELLS, short_names
 from ssrvae_core.figures.stage import Place, Stage
@@ -57,7 +58,7 @@ def build(
 ) -> Panels:
     """Fill every place of the stage."""
     panels = Panels()
-    fullest = max(1, *(int(f.confusion.max()) for s in steps for f in s.frames if f is not None))
+    fullest = max((int(f.confusion.max()) for s in steps for f in s.frames if f is not None), default=0) or 1
     confusions_below = len({place.top for place in stage.places if place.kind == "confusion"}) > 1
     number = ""
     for place in stage.places:
@@ -173,7 +174,8 @@ def _title(name: str, frame: Frame | None, *, brief: bool) -> str:
 
 def square_of(frames: Sequence[Frame | None]) -> tuple[list[float], list[float]]:
     """Ranges of equal length that hold every point of every frame."""
-    points = [frame.z for frame in frames if frame is not None and len(frame.z)] or [np.array([[-1.0, -1], [1, 1]])]
+    every = [frame.z[np.isfinite(frame.z).all(axis=1)] for frame in frames if frame is not None]
+    points = [z for z in every if len(z)] or [np.array([[-1.0, -1], [1, 1]])]
     low, high = np.min([p.min(axis=0) for p in points], axis=0), np.max([p.max(axis=0) for p in points], axis=0)
     half = 0.53 * max(float((high - low).max()), 1e-6)
     x, y = ([float(m) - half, float(m) + half] for m in (low + high) / 2)
@@ -283,10 +285,11 @@ def _curves(
 ) -> None:
     """Draw the curves with their spread, and the line and the points that move."""
     here = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
-    for index, curve in enumerate(curves):
-        panels.traces += [Trace(trace | here) for trace in curve_traces(index, curve, legend="legend2")]
+    drawn = looks([curve.name for curve in curves])
+    for look, curve in zip(drawn, curves, strict=True):
+        panels.traces += [Trace(trace | here) for trace in curve_traces(look, curve, legend="legend2")]
     limits = extent_of(curves)
-    look = _marker_look(len(curves))
+    marked = _marker_look(drawn)
     at = [step.position for step in steps]
     heights = [[curve_at(curve, position, axis) for curve in curves] for position in at]
 
@@ -294,7 +297,7 @@ def _curves(
         """Go up a vertical line through the points, and leave out those beyond a curve's ends."""
         return {"x": [at[step]] * (len(curves) + 3), "y": [*limits, None, *heights[step]]}
 
-    panels.traces.append(Trace({"type": "scatter", "showlegend": False, "hoverinfo": "skip", **here, **look}, marker))
+    panels.traces.append(Trace({"type": "scatter", "showlegend": False, "hoverinfo": "skip", **here, **marked}, marker))
     if missing := [step.position for step in steps if not any(step.frames)]:
         panels.traces.append(Trace({**untrained_points(missing, limits[0]), "showlegend": False, **here}))
     x: dict[str, Any] = {"title": {"text": axis.capitalize()}}
@@ -311,16 +314,16 @@ def _curves(
     }
 
 
-def _marker_look(curves: int) -> dict[str, Any]:
+def _marker_look(drawn: Sequence[Look]) -> dict[str, Any]:
     """Look of the moving line, whose own three points are not to be seen, and of a point a curve."""
     return {
         "mode": "lines+markers",
         "line": {"color": theme.NEUTRAL, "width": 2},
         "marker": {
             "opacity": 1,
-            "size": [0, 0, 0] + [11] * curves,
-            "color": [theme.NEUTRAL] * 3 + [theme.line_colour(index) for index in range(curves)],
-            "symbol": ["circle"] * 3 + [theme.class_symbol(index) for index in range(curves)],
+            "size": [0, 0, 0] + [11] * len(drawn),
+            "color": [theme.NEUTRAL] * 3 + [look.colour for look in drawn],
+            "symbol": ["circle"] * 3 + [look.symbol for look in drawn],
             "line": theme.OUTLINE,
         },
     }

@@ -249,8 +249,9 @@ def _lay_out_panel(
     if predictions.z_mean.shape[1] == 1:
         y_axis["automargin"] = True  # a standard deviation may have many digits
     else:
-        half = 0.53 * max(np.ptp(values) for values in (x, y)) if len(x) else 1.0
-        middle = [float(values.max() + values.min()) / 2 if len(x) else 0.0 for values in (x, y)]
+        finite = [values[np.isfinite(x + y)] for values in (x, y)]
+        half = 0.53 * max(float(np.ptp(values)) if len(values) else 0.0 for values in finite) or 1.0
+        middle = [float(values.max() + values.min()) / 2 if len(values) else 0.0 for values in finite]
         x_axis |= {"range": [middle[0] - half, middle[0] + half], "constrain": "domain"}
         y_axis |= {
             "range": [middle[1] - half, middle[1] + half],

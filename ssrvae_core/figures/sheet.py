@@ -14,6 +14,7 @@ from ssrvae_core.figures import theme
 from ssrvae_core.figures.curves import LOGARITHMIC, curve_at, extent_of, position_axis
 from ssrvae_core.figures.film_panels import square_of
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track
+from ssrvae_core.figures.looks import Look, looks
 from ssrvae_core.figures.names import short_names
 
 WIDTH, HEIGHT = 960, 540
@@ -110,7 +111,7 @@ def draw(
     has_side = bool(curves) or any(f.manifold is not None for t in tracks for f in t.frames)
     pitch = (WIDTH - 20) / (len(tracks) + has_side)
     side = min(_SIDE, pitch - 90)
-    fullest = max(1, *(int(frame.confusion.max()) for track in tracks for frame in track.frames))
+    fullest = max((int(frame.confusion.max()) for track in tracks for frame in track.frames), default=0) or 1
     for index, (track, frame) in enumerate(zip(tracks, step.frames, strict=True)):
         left = 20 + index * pitch + (pitch - side) / 2 + 14
         pen.fitted(left + side / 2, _TOP - 26, track.name, side + 60, 14)
@@ -154,6 +155,8 @@ def _scatter(pen: _Pen, box: _Box, track: Track, frame: Frame | None) -> None:
     y = box.y + box.height * (y_high - frame.z[:, 1]) / (y_high - y_low)
     radius = 2.2 if len(x) > 1000 else 3.2
     for c, px, py in zip(frame.labels.tolist(), x.tolist(), y.tolist(), strict=True):
+        if not math.isfinite(px + py):
+            continue
         symbol, colour = ("circle", theme.NEUTRAL) if c < 0 else (theme.class_symbol(c), theme.class_colour(c))
         pen.marker(px, py, symbol, colour, radius)
 
@@ -213,11 +216,11 @@ def _side_curves(
         pen.text(at(mark, low)[0], box.y + box.height + 8, f"{mark:g}", 8 if axis == LOGARITHMIC else 10)
     pen.rectangle(box, outline=_LINE)
     pen.line([at(step.position, low), at(step.position, high)], theme.NEUTRAL, 1.5)
-    for index, curve in enumerate(curves):
-        _curve(pen, at, index, curve, curve_at(curve, step.position, axis), step.position)
+    for index, (look, curve) in enumerate(zip(looks([curve.name for curve in curves]), curves, strict=True)):
+        _curve(pen, at, look, curve, curve_at(curve, step.position, axis), step.position)
         y = box.y + box.height + 24 + 14 * index
-        pen.line([(box.x, y), (box.x + 22, y)], theme.line_colour(index), 2)
-        pen.marker(box.x + 11, y, theme.class_symbol(index), theme.line_colour(index), 4)
+        pen.line([(box.x, y), (box.x + 22, y)], look.colour, 2)
+        pen.marker(box.x + 11, y, look.symbol, look.colour, 4)
         pen.fitted(box.x + 28, y, curve.name, box.width - 28, 10, "lm")
     return box.y + box.height + 24 + 14 * len(curves)
 
@@ -233,12 +236,12 @@ def _round_numbers(low: float, high: float) -> list[float]:
 def _curve(
     pen: _Pen,
     at: Callable[[float, float], tuple[float, float]],
-    index: int,
+    look: Look,
     curve: Curve,
     height: float | None,
     position: float,
 ) -> None:
-    colour = theme.line_colour(index)
+    colour, dashed = look.colour, curve.dashed or look.run_dash != "solid"
     known = [(float(x), float(y)) for x, y in zip(curve.x, curve.y, strict=True) if math.isfinite(y)]
     if curve.low is not None and curve.high is not None:
         for x, low, high in zip(curve.x, curve.low, curve.high, strict=True):
@@ -246,12 +249,12 @@ def _curve(
                 pen.line([at(float(x), float(low)), at(float(x), float(high))], colour, 1)
     for (x0, y0), (x1, y1) in pairwise(known):
         (px, py), (qx, qy) = at(x0, y0), at(x1, y1)
-        dashes = max(1, round(math.hypot(qx - px, qy - py) / 5)) if curve.dashed else 1
-        for i in range(0, dashes, 2 if curve.dashed else 1):
+        dashes = max(1, round(math.hypot(qx - px, qy - py) / 5)) if dashed else 1
+        for i in range(0, dashes, 2 if dashed else 1):
             a, b = i / dashes, (i + 1) / dashes
             pen.line([(px + a * (qx - px), py + a * (qy - py)), (px + b * (qx - px), py + b * (qy - py))], colour, 2)
     if height is not None:
-        pen.marker(*at(position, height), theme.class_symbol(index), colour, 5)
+        pen.marker(*at(position, height), look.symbol, colour, 5)
 
 
 def _manifolds(pen: _Pen, left: float, width: float, top: float, step: Step, tracks: Sequence[Track]) -> None:

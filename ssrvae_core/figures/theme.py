@@ -17,7 +17,7 @@ CLASS_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "tr
 """One more than there are colours, so that colour and shape together tell 72 classes apart."""
 
 LINE_COLOURS = tuple(CLASS_COLOURS[index] for index in (4, 0, 2, 3, 1, 5, 7))
-"""Of the lines that stand for models and their rivals, in this order; ss-VAE and ss-rVAE come first."""
+"""Of the lines that stand for models and methods; :func:`ssrvae_core.figures.looks.looks` says which has which."""
 
 RIGHT, WRONG = CLASS_COLOURS[0], CLASS_COLOURS[4]
 

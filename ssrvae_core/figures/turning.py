@@ -8,9 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ssrvae_core.figures import theme
-
-_LINES = ("dash", "solid", "dot", "dashdot")
-"""The same as of accuracy against the angle, which stands beside it."""
+from ssrvae_core.figures.looks import looks
 
 
 def probability_by_angle_figure(
@@ -33,15 +31,14 @@ def probability_by_angle_figure(
         Fixed axes: every probability from 0 to 1.
     """
     figure = go.Figure()
-    for index, (title, values) in enumerate(curves.items()):
-        style = index % len(_LINES)
+    for look, (title, values) in zip(looks(list(curves)), curves.items(), strict=True):
         figure.add_trace(
             go.Scatter(
                 x=degrees,
                 y=values,
                 name=title,
                 mode="lines",
-                line={"dash": _LINES[style], "color": theme.line_colour(index), "width": 2},
+                line={"dash": look.dash, "color": look.colour, "width": 2},
                 hovertemplate=f"{title}<br>turned by %{{x}}\u00b0<br>probability %{{y:.2f}}<extra></extra>",
             )
         )

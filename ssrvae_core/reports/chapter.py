@@ -81,9 +81,10 @@ class Chapter:
         }
         for model, of_model in runs.items():
             if not of_model:
-                error = next(row["error"] for row in shown if row["model"] == model)
-                raise UserError(f"No run of {model} on {data} succeeded: {error}")
-        split_of = {run.config.seed: run.config for run in runs[PAPER_MODELS[0]]}
+                errors = (row["error"] for row in shown if row["model"] == model and row["error"])
+                why = next(errors, "none was trained to its end; run the same command again.")
+                raise UserError(f"No run of {model} on {data} succeeded: {why}")
+        split_of = {run.config.seed: run.config for of_model in runs.values() for run in of_model}
         baselines = {
             rival: [
                 rival_result(split_of[row["seed"]], rival, store)
@@ -97,6 +98,8 @@ class Chapter:
             for row in (*shown, *by_ratio)
             if row["state"] == "failed"
         ]
+        # A baseline of a seed at which no model was trained has nothing beside it.
+        baselines = {rival: results for rival, results in baselines.items() if results}
         ratio_runs = [store.get(row["run_id"]) for row in by_ratio if row["state"] == "finished"]
         return cls(data, runs, baselines, ratio_runs, failures, device)
 
@@ -120,7 +123,7 @@ class Chapter:
             html.subsection("Figure S2: confusion of the models", self._confusion()),
             html.subsection("Figure S3: confusion of the baselines", self._baseline_confusion()),
             *blocks,
-            *map(html.paragraph, self.failures),
+            *map(html.paragraph, (*self._without_film(), *self.failures)),
         )
         return chapter, files
 
@@ -145,7 +148,9 @@ class Chapter:
         if not self.baselines:
             return html.paragraph("No baseline was fitted.")
         counts = {
-            RIVAL_TITLES[name]: np.array(results[0].validation["confusion"]) for name, results in self.baselines.items()
+            RIVAL_TITLES[name]: np.array(results[0].validation["confusion"])
+            for name, results in self.baselines.items()
+            if results[0].validation["confusion"] is not None
         }
         shares = {RIVAL_TITLES[name]: _known(r.accuracy for r in results) for name, results in self.baselines.items()}
         each = "; ".join(
@@ -159,25 +164,29 @@ class Chapter:
             f"The same {one.n_labelled} labelled and {one.n_validation} validation images as in Fig. S2, "
             f"{seeds_text(one.seed, self._seeds)}. {each}. The settings of every baseline were chosen by "
             "cross-validation on the labelled images alone. "
-            + verdict(*({name: float(np.mean(known)) for name, known in each.items()} for each in (ours, shares)))
+            + verdict(*({name: float(np.mean(s)) for name, s in each.items() if s} for each in (ours, shares)))
         )
         return panels.confusions(counts, self._first[0].class_names, caption)
 
     def _videos(self) -> list[_Video]:
-        n = [len(run.snapshots()[-1][1].ids) if run.snapshots() else 0 for run in self._first]
-        videos = [
-            _Video(
-                number,
-                f"training of the {model_title(run)}",
-                training_film([run]),
-                f"Every frame is an epoch, of {tracked} tracked validation images; the curve is the loss. {ALIGNED} "
-                f"{conditions([run], len(run.predictions()))}",
+        videos = []
+        for number, run in enumerate(self._first, start=1):
+            if not (kept := run.snapshots()):
+                continue  # of an imported run, for one, whose film its owner did not share
+            caption = (
+                f"Every frame is an epoch, of {len(kept[-1][1].ids)} tracked validation images; the curve is the loss. "
+                f"{ALIGNED} {conditions([run], len(run.predictions()))}"
             )
-            for number, run, tracked in zip((1, 2), self._first, n, strict=True)
-        ]
+            videos.append(_Video(number, f"training of the {model_title(run)}", training_film([run]), caption))
         if self.by_ratio:
             videos.append(self._ratio_video())
         return videos
+
+    def _without_film(self) -> list[str]:
+        """Say which runs have no video."""
+        return [
+            f"No epochs of run {run.id} were kept, so there is no film." for run in self._first if not run.snapshots()
+        ]
 
     def _ratio_video(self) -> _Video:
         runs = self.by_ratio

@@ -305,6 +305,10 @@ def _picture(images: np.ndarray, predictions: Predictions, shown: np.ndarray) ->
 
 def _turn(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Return the matrix of a quarter turn or a flip that comes nearest to what took one set of points to the other."""
+    known = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
+    if not known.any():
+        return np.eye(2, dtype=int)
+    before, after = before[known], after[known]
     move = np.linalg.lstsq(before - before.mean(axis=0), after - after.mean(axis=0))[0]
     straight = abs(move[0, 0]) + abs(move[1, 1]) >= abs(move[0, 1]) + abs(move[1, 0])
     mask = np.eye(2) if straight else np.eye(2)[::-1]

@@ -42,8 +42,15 @@ def confusions(counts: Mapping[str, np.ndarray], class_names: Sequence[str], cap
         Name of class ``k`` at position ``k``.
     caption : str
         Data, N, labels, seed and what else belongs below.
+
+    Returns
+    -------
+    str
+        A sentence where there is no matrix, as no image has a label.
     """
-    highest = float(max(1, *(matrix.max() for matrix in counts.values())))
+    if not counts:
+        return html.paragraph(f"No validation image has a label, so there is no confusion to show. {caption}")
+    highest = float(max((matrix.max() for matrix in counts.values()), default=1) or 1)
     charts = []
     for title, matrix in counts.items():
         shown = [plain(name) for name in class_names]

@@ -9,9 +9,8 @@ import plotly.graph_objects as go
 
 from ssrvae_core.evaluation.metrics import CALIBRATION_BINS
 from ssrvae_core.figures import theme
+from ssrvae_core.figures.looks import looks
 from ssrvae_core.records import Predictions
-
-_DASHES = ("dash", "solid", "dot", "dashdot")
 
 
 def reliability(predictions: Predictions) -> np.ndarray:
@@ -43,15 +42,15 @@ def reliability_figure(curves: Mapping[str, np.ndarray]) -> go.Figure:
     """
     diagonal = {"dash": "dot", "width": 1, "color": theme.NEUTRAL}
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line=diagonal, showlegend=False, hoverinfo="skip"))
-    for index, (title, bins) in enumerate(curves.items()):
+    for look, (title, bins) in zip(looks(list(curves)), curves.items(), strict=True):
         figure.add_trace(
             go.Scatter(
                 x=bins[:, 0],
                 y=bins[:, 1],
                 name=title,
                 mode="lines+markers",
-                line={"dash": _DASHES[index % len(_DASHES)], "color": theme.line_colour(index)},
-                marker={"symbol": theme.class_symbol(index), "size": 8},
+                line={"dash": look.dash, "color": look.colour},
+                marker={"symbol": look.symbol, "size": 8},
                 cliponaxis=False,
                 customdata=bins[:, 2],
                 hovertemplate=(

@@ -13,7 +13,7 @@ from ssrvae_core.records import Predictions
 from ssrvae_core.reports import html, panels
 from ssrvae_core.reports.gather import ALIGNED, by_images, training_film
 from ssrvae_core.reports.settings import differ, settings_of
-from ssrvae_core.reports.wording import accuracy_text, conditions, duration_text, model_title
+from ssrvae_core.reports.wording import accuracy_text, conditions, duration_text, in_order, model_title
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.files import atomic_write
 
@@ -50,6 +50,7 @@ def write_report(runs: Sequence[Run], out: Path, title: str = "Report") -> None:
 
 def report_html(runs: Sequence[Run], title: str = "Report") -> str:
     """Return the report that :func:`write_report` writes."""
+    runs = in_order(runs)
     predictions = {run.id: run.predictions() for run in runs}
     lead = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}."
     table = html.section("Runs", _summary(runs, predictions), _configuration(runs))

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 
 from ssrvae_core.config import DatasetConfig
+from ssrvae_core.figures.looks import MODEL_TITLES as MODEL_TITLES
+from ssrvae_core.figures.looks import RIVAL_TITLES as RIVAL_TITLES
 from ssrvae_core.runs import Run
-
-MODEL_TITLES = {"ss-vae": "ss-VAE", "ss-rvae": "ss-rVAE", "ss-rvae-paper": "ss-rVAE (paper)"}
-RIVAL_TITLES = {
-    "decision-tree": "Decision tree",
-    "random-forest": "Random forest",
-    "xgboost": "XGBoost",
-    "logistic-regression": "Logistic regression",
-    "knn": "k nearest neighbours",
-    "label-spreading": "Label spreading",
-    "cnn": "CNN",
-    "cnn-fixmatch": "CNN with FixMatch",
-}
 
 TIE = 1e-9
 """Shares that differ by less are level: the mean of equal shares is rounded otherwise for every order of its terms."""
@@ -40,6 +30,11 @@ def plain(text: str) -> str:
 def model_title(run: Run) -> str:
     """Return the name of a run's model as it is written in the paper."""
     return MODEL_TITLES[run.config.model.name]
+
+
+def in_order(runs: Iterable[Run]) -> list[Run]:
+    """Return runs as they stand beside each other everywhere: the ss-VAE first, then the ss-rVAE, else as given."""
+    return sorted(runs, key=lambda run: list(MODEL_TITLES).index(run.config.model.name))
 
 
 def titles(runs: Sequence[Run]) -> list[str]:
@@ -154,6 +149,8 @@ def verdict(ours: Mapping[str, float], rivals: Mapping[str, float]) -> str:
     reached = {
         rival: [name for name, mine in ours.items() if not ahead(mine, share)] for rival, share in rivals.items()
     }
+    if not (ours and rivals):
+        return "No validation image has a label, so neither is ahead."
     if not any(reached.values()):
         return f"No baseline reaches the {' or the '.join(ours)}."
     told = [

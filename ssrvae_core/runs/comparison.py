@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ssrvae_core.config import RIVAL_VERSIONS, DatasetConfig, RunConfig, SplitConfig, choose, data_name
 from ssrvae_core.records import Predictions
 from ssrvae_core.runs import directory
+from ssrvae_core.runs.data_files import readable
 from ssrvae_core.runs.environment import environment
 from ssrvae_core.runs.files import atomic_write, locked, write_json, writing
 from ssrvae_core.runs.mode import require_editor
@@ -152,7 +153,7 @@ def rival_result(
     require_editor()
     from ssrvae_core.training.device import choose_device
 
-    used, data = str(choose_device(device)), _split(config, loader)
+    used, data = str(choose_device(device)), _split(config, loader, store)
     path = rival_path(config, rival, store)
     with writing(f"The store {store.root}"), locked(path / directory.LOCK, wait=True):
         return find_rival(config, rival, store) or _fit(config, rival, data, used, path)
@@ -197,11 +198,12 @@ def _read(path: Path) -> RivalResult | None:
         return None
 
 
-def _split(config: RunConfig, loader: Loader | None) -> Split:
+def _split(config: RunConfig, loader: Loader | None, store: RunStore) -> Split:
     from ssrvae_core.data import load, naming, split
 
-    with naming(config.dataset):
-        return split((loader or load)(config.dataset), config.split)
+    dataset = readable(config.dataset, store.root)
+    with naming(dataset):
+        return split((loader or load)(dataset), config.split)
 
 
 def _fit(config: RunConfig, rival: str, data: Split, device: str, path: Path) -> RivalResult:

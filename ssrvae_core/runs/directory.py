@@ -6,6 +6,7 @@
 - ``checkpoint.pt``, from which an unfinished run goes on, and ``snapshots.npz``, the frames of the training film;
 - ``model.safetensors`` and ``validation.npz``, the weights and predictions of a finished run, and ``manifold.npz``, the
   images it draws, which the weights can give again;
+- ``thumbnails.npz``, small pictures of the validation images, where the run came in a bundle that has them;
 - ``lock``, held by the process that trains it, and ``cancel``, which asks that process to stop.
 
 Every file is replaced whole, except the two that only grow.
@@ -37,6 +38,7 @@ CHECKPOINT = "checkpoint.pt"
 SNAPSHOTS = "snapshots.npz"
 VALIDATION = "validation.npz"
 MANIFOLD = "manifold.npz"
+THUMBNAILS = "thumbnails.npz"
 LOG = "log.txt"
 ENVIRONMENT = "environment.json"
 LOCK = "lock"
@@ -182,6 +184,11 @@ def write_manifold(path: Path, images: np.ndarray) -> None:
 def read_manifold(path: Path) -> np.ndarray | None:
     """Read ``manifold.npz``; None where it was never written."""
     return _read_npz(path / MANIFOLD, ["images"])["images"] if (path / MANIFOLD).exists() else None
+
+
+def read_thumbnails(path: Path) -> dict[str, np.ndarray] | None:
+    """Read ``thumbnails.npz``: ``ids`` (N,) and ``images`` (N, H, W) or (N, H, W, 3), uint8; None where it is not."""
+    return _read_npz(path / THUMBNAILS, ["ids", "images"]) if (path / THUMBNAILS).exists() else None
 
 
 def _alive(status: Status) -> bool:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ssrvae_core.config import DatasetConfig, RunConfig, UserError
 from ssrvae_core.records import Epoch, Snapshot
 from ssrvae_core.runs import directory
+from ssrvae_core.runs.data_files import readable
 from ssrvae_core.runs.directory import State, Status
 from ssrvae_core.runs.environment import environment
 from ssrvae_core.runs.files import (
@@ -96,7 +97,7 @@ def train_run(
                 remove_directory(path)
         if run := _finished(store, config):
             return run
-    data, trainer = _prepare(config, device, loader)
+    data, trainer = _prepare(config, device, loader, store)
     with writing(f"The store {store.root}"), _alone(path, wait):
         if run := _finished(store, config):
             return run
@@ -248,12 +249,15 @@ class _Session:
         append_line(self.path / directory.LOG, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {sentence}")
 
 
-def _prepare(config: RunConfig, device: str, loader: Loader | None) -> tuple[Split, Trainer]:
+def _prepare(
+    config: RunConfig, device: str, loader: Loader | None, store: RunStore | None = None
+) -> tuple[Split, Trainer]:
     from ssrvae_core.data import load, naming, split
     from ssrvae_core.training import Trainer
 
-    with naming(config.dataset):
-        data = split((loader or load)(config.dataset), config.split)
+    dataset = config.dataset if store is None else readable(config.dataset, store.root)
+    with naming(dataset):
+        data = split((loader or load)(dataset), config.split)
     return data, Trainer(config, data, device=device)
 
 

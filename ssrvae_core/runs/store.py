@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ssrvae_core.config import RunConfig, UserError, data_name, describe
+from ssrvae_core.config import DatasetConfig, RunConfig, UserError, describe
 from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.runs import directory
+from ssrvae_core.runs.data_files import dataset_name, readable
 from ssrvae_core.runs.directory import Status
 from ssrvae_core.runs.files import atomic_write, locked, remove_directory, writing
 from ssrvae_core.runs.mode import require_editor
-from ssrvae_core.runs.uploads import with_owners_names
 
 if TYPE_CHECKING:
     from ssrvae_core.models.ssvae import SSVAE
@@ -70,7 +70,12 @@ class Run:
     @property
     def data_name(self) -> str:
         """Name of the data set, see :func:`ssrvae_core.config.data_name`; an uploaded file's own."""
-        return with_owners_names(data_name(self.config.dataset), self.path.parent)
+        return dataset_name(self.config.dataset, self.path.parent)
+
+    @property
+    def dataset(self) -> DatasetConfig:
+        """The data set with a path that can be read here, see :func:`ssrvae_core.runs.data_files.readable`."""
+        return readable(self.config.dataset, self.path.parent)
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the lines of ``metrics.jsonl``: the fields of :class:`ssrvae_core.records.Epoch`, an epoch each."""

@@ -6,6 +6,9 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ssrvae_core.runs.files import write_json
 
 FOLDER = "uploads"
 """The store's folder of them."""
@@ -39,12 +42,60 @@ class Upload:
         """The first 12 hex digits of the content's SHA-256."""
         return self.path.name[:12]
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """What its label says of what was read from it; empty for one that an earlier version kept."""
+        read = _label(self.path).get("read")
+        return read if isinstance(read, dict) else {}
+
+    def has_content(self, sha256: str) -> bool:
+        """Whether this is the fingerprint of what it holds.
+
+        Runs that were configured by earlier versions have the hash of the file's bytes, which is in its name; later
+        ones that of the content read, which is in its label.
+        """
+        return sha256 in (self.path.stem, _label(self.path).get("sha256"))
+
+
+def upload_at(path: Path) -> Upload:
+    """Return the upload that is kept at a path."""
+    return Upload(path.absolute(), _name(path), path.stat().st_mtime)
+
 
 def uploads(root: Path) -> list[Upload]:
     """Return the files kept in a store's folder, the newest first."""
-    paths = [path for path in (root / FOLDER).glob("*.*") if _STORED.fullmatch(path.name) and path.suffix != LABEL]
-    found = [Upload(path.absolute(), _name(path), path.stat().st_mtime) for path in paths if path.is_file()]
+    paths = [path for path in (root / FOLDER).glob("*.*") if is_upload_name(path.name) and path.suffix != LABEL]
+    found = [upload_at(path) for path in paths if path.is_file()]
     return sorted(found, key=lambda upload: (-upload.uploaded, upload.id))
+
+
+def label_upload(path: Path, name: str, **told: Any) -> str:
+    """Label a file in the store, unless it has a label that can be read, and return the name that it goes by.
+
+    The same content may be handed in twice under different names. The first name stays, as runs, reports and captions
+    already use it.
+
+    Parameters
+    ----------
+    path : Path
+        The file as it is kept.
+    name : str
+        What the visitor called it.
+    **told
+        What else the label says of the file; it is added where the label does not have it yet.
+    """
+    known = _label(path)
+    if not isinstance(known.get("name"), str):
+        known = {**known, "name": harmless_name(name)}
+    label = {**told, **known}
+    if label != _label(path):
+        write_json(label_path(path), label)
+    return harmless_name(label["name"])
+
+
+def is_upload_name(name: str) -> bool:
+    """Whether a file name is one that uploads are kept under, which says nothing to people."""
+    return _STORED.fullmatch(name) is not None
 
 
 def with_owners_names(text: str, root: Path) -> str:
@@ -62,12 +113,24 @@ def label_path(path: Path) -> Path:
     return path.with_suffix(LABEL)
 
 
+def _label(path: Path) -> dict[str, Any]:
+    """Return what the label of an upload says, nothing where there is none that can be read."""
+    try:
+        label = json.loads(label_path(path).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return label if isinstance(label, dict) else {}
+
+
 def _name(path: Path) -> str:
     """Return what an upload was called, or the beginning of its hash where that is not known."""
-    try:
-        return harmless_name(json.loads(label_path(path).read_text("utf-8"))["name"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"{path.name[:12]}{path.suffix}"
+    name = _label(path).get("name")
+    return harmless_name(name) if isinstance(name, str) else short_name(path.name)
+
+
+def short_name(name: str) -> str:
+    """Return the name of a kept file with the beginning of its hash alone, for where nothing else is known of it."""
+    return f"{name[:12]}{PurePosixPath(name).suffix}"
 
 
 def harmless_name(name: str) -> str:

@@ -14,6 +14,7 @@ from ssrvae_core.figures import theme
 from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.wording import titles
 from ssrvae_core.runs import BrokenRun, Run, Status
+from ssrvae_core.runs.thumbnails import to_pixels
 from ui import gallery, images, markers, overview, runs, state
 
 TWENTY = {"training.epochs": 20}
@@ -110,8 +111,8 @@ def test_a_manifold_is_laid_out_row_by_row():
 
 
 def test_three_channels_are_colours_and_other_numbers_a_mean():
-    assert images.to_pixels(np.ones((5, 3, 4, 6))).shape == (5, 4, 6, 3)
-    assert images.to_pixels(np.full((5, 2, 4, 6), 0.5)).tolist() == np.full((5, 4, 6), 128).tolist()
+    assert to_pixels(np.ones((5, 3, 4, 6))).shape == (5, 4, 6, 3)
+    assert to_pixels(np.full((5, 2, 4, 6), 0.5)).tolist() == np.full((5, 4, 6), 128).tolist()
 
 
 def test_a_picture_is_found_by_its_sample_id():

@@ -11,15 +11,19 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import numpy as np
 
 from ssrvae_core.config import RunConfig
 from ssrvae_core.data.limits import MAX_NAME
+from ssrvae_core.runs import thumbnails
 from ssrvae_core.runs.bundle.archive import Archive, Refusal, write
 
 FACTOR = "factors/"
-MAX_FACTORS = 64
+MAX_FACTORS = 1000
+
+_LONGEST_FACTOR = 300  # a file may call its factors anything
 
 _NPY = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '(<f4|<i8|\|u1)', 'fortran_order': False, "
@@ -52,6 +56,12 @@ class Extent:
     def latent_dim(self) -> int:
         """Number of content latents D."""
         return self.config.model.latent_dim
+
+
+def is_factor(name: str) -> bool:
+    """Whether an array of this name is a factor that a bundle may hold."""
+    own = unquote(name.removeprefix(FACTOR))
+    return name.startswith(FACTOR) and 0 < len(own) <= _LONGEST_FACTOR and own.isprintable() and name.isascii()
 
 
 def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -99,7 +109,7 @@ def check_predictions(arrays: Mapping[str, np.ndarray], extent: Extent, what: st
     factors = {name: (n,) for name in arrays if name.startswith(FACTOR)}
     _check_shapes(arrays, {"ids": (n,), **shapes, **factors}, ("ids", "labels"), what)
     for name in factors:
-        if not 0 < len(name) - len(FACTOR) <= MAX_NAME or not name.isprintable() or len(factors) > MAX_FACTORS:
+        if not is_factor(name) or len(factors) > MAX_FACTORS:
             raise Refusal(f"{what} has a factor with an unusable name, or more than {MAX_FACTORS} factors")
     if len(np.unique(arrays["ids"])) < n:
         raise Refusal(f"{what} holds an id twice")
@@ -139,6 +149,12 @@ def check_manifold(arrays: Mapping[str, np.ndarray], extent: Extent, what: str) 
     k, rows, columns, *image_shape = images.shape
     if k != extent.n_classes or rows != columns or tuple(image_shape) != extent.image_shape:
         raise Refusal(f"the images of {what} have the shape {images.shape}, which is not its model's")
+
+
+def check_thumbnails(arrays: Mapping[str, np.ndarray], ids: np.ndarray, what: str) -> None:
+    """Check that ``thumbnails.npz`` has a small picture for each of a run's validation images, and nothing else."""
+    if (found := thumbnails.fault(arrays, ids)) is not None:
+        raise Refusal(f"{what} {found}")
 
 
 def _rows(arrays: Mapping[str, np.ndarray], name: str, what: str) -> np.ndarray:

@@ -34,11 +34,14 @@ class ImportReport:
     imported : tuple of str
         Ids of the runs that are new in the store.
     already_there : tuple of str
-        Ids of those the store had, with the same weights; they were left untouched.
+        Ids of those the store had, with the same weights; they were left untouched, but for small pictures.
+    pictured : tuple of str
+        Ids among the latter that had no small pictures and got those of the bundle.
     """
 
     imported: tuple[str, ...]
     already_there: tuple[str, ...]
+    pictured: tuple[str, ...] = ()
 
 
 def import_bundle(bundle: Path | bytes, store: RunStore) -> ImportReport:
@@ -61,14 +64,21 @@ def import_bundle(bundle: Path | bytes, store: RunStore) -> ImportReport:
     with _opened(bundle) as (file, name):
         new: list[str] = []
         there: list[str] = []
+        pictured: list[str] = []
         try:
             contents = Bundle(file)
             for run_id, files in contents.runs():
-                (there if _verify(run_id, files, store) else new).append(run_id)
+                known = _verify(run_id, files, store)
+                (there if known else new).append(run_id)
+                if known and directory.THUMBNAILS in files and directory.read_thumbnails(store.path(run_id)) is None:
+                    pictured.append(run_id)
             if len({*new, *there}) < len(new) + len(there):
                 raise Refusal("it holds a run twice")
             if new:
                 _install(contents, new, store)
+            for run_id, files in contents.runs() if pictured else ():
+                if run_id in pictured:
+                    atomic_write(store.path(run_id) / directory.THUMBNAILS, files[directory.THUMBNAILS])
         except Refusal as reason:
             raise UserError(f"Nothing of {name} was imported and the store is as it was: {reason}.") from reason
         except OSError as error:
@@ -76,7 +86,7 @@ def import_bundle(bundle: Path | bytes, store: RunStore) -> ImportReport:
             raise UserError(
                 f"The store {store.root} cannot take the runs of {name} ({what}); make room or choose another store."
             ) from error
-    return ImportReport(tuple(new), tuple(there))
+    return ImportReport(tuple(new), tuple(there), tuple(pictured))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
@@ -16,8 +16,15 @@ from ssrvae_core.runs.bundle.documents import parse_object
 from ssrvae_core.schema import canonical_json, run_id_of
 
 FORMAT: Final = "ssrvae-bundle"
-VERSION = 1
-"""Counts up with every change of what a bundle's files hold, :data:`ssrvae_core.config.SCHEMA_VERSION` among them."""
+VERSION = 2
+"""Counts up with every change of what a bundle's files hold, :data:`ssrvae_core.config.SCHEMA_VERSION` among them.
+
+Version 2 may have small pictures of the validation images. A bundle is written in the lowest version that can say what
+it holds, so that older programs take what they can.
+"""
+
+NEW_FILES = {directory.THUMBNAILS: 2}
+"""Files that runs of lower versions do not have, and the version they came with."""
 
 MANIFEST = "manifest.json"
 MAX_RUNS = 256
@@ -25,7 +32,7 @@ MAX_RUNS = 256
 Files = dict[str, bytes]
 """The files of one run, by name."""
 
-MIGRATIONS: dict[int, Callable[[Files], Files]] = {}
+MIGRATIONS: dict[int, Callable[[Files], Files]] = {1: lambda files: files}
 """Turns the files of a run of one version into those of the next; a version below 1 never was."""
 
 _MEMBER = re.compile(r"([0-9a-f]{12})/([a-z][a-z0-9.-]{0,60})")
@@ -50,6 +57,11 @@ class Manifest(Frozen):
 def listed(content: bytes) -> Listed:
     """Return what the manifest says of a file."""
     return Listed(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def version_of(names: Iterable[str]) -> int:
+    """Return the lowest version of a bundle whose runs have files of these names."""
+    return max((NEW_FILES.get(name, 1) for name in names), default=1)
 
 
 def config_id(content: bytes) -> str:
@@ -92,6 +104,8 @@ class Bundle:
         for name in sorted(names):
             if not _MEMBER.fullmatch(name):
                 raise Refusal(f"it holds {name[:100]!r}, which has no place in a bundle")
+            if NEW_FILES.get(name[13:], self.version) > self.version:
+                raise Refusal(f"it holds {name}, which bundles of its version {self.version} do not have")
         if odd := names ^ self._listed.keys():
             raise Refusal(f"{min(odd)[:100]!r} is not both in the bundle and in its {MANIFEST}")
         self._names: dict[str, list[str]] = {}
@@ -114,7 +128,7 @@ class Bundle:
                 raise Refusal(f"run {run_id} has a configuration that gives another id")
             for version in range(self.version, VERSION):
                 files = MIGRATIONS[version](files)
-            yield run_id if self.version == VERSION else config_id(files[directory.CONFIG]), files
+            yield config_id(files[directory.CONFIG]), files
 
     def _read(self, name: str) -> bytes:
         expected = self._listed[name]

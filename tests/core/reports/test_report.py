@@ -135,3 +135,8 @@ def test_a_fingerprint_is_as_short_as_an_id(hostile_pair):
     other = replace(run, config=run.config.model_copy(update={"dataset": dataset}))
     (_, there) = dict(differences([run, other]))["dataset.sha256"]
     assert there == "0123456789ab"
+
+
+def test_a_report_shows_the_ss_vae_first_whatever_order_the_runs_come_in(hostile_pair):
+    one, other = (re.findall("<td>(ss-r?VAE)</td>", report_html(runs)) for runs in (hostile_pair, hostile_pair[::-1]))
+    assert one == other == ["ss-VAE", "ss-rVAE"]

@@ -327,11 +327,11 @@ def set_in(section, **values):
     [
         (set_in("model", hidden=[4096] * 12), "the same weights"),
         (set_in("model", hidden=[4096]), "its model needs"),
-        (set_in("model", hidden=[1] * 5000), "more than 32 layers"),
+        (set_in("model", hidden=[1] * 5000), "more than 256 layers"),
         (set_in("model", hidden=[10**9]), "not one of this version"),
         (set_in("model", latent_dim=64), "its model needs"),
         (set_in("model", new_setting=1), "not one of this version: model.new_setting"),
-        (set_in("dataset", train_per_class=10**12), "pixels a class"),
+        (set_in("dataset", train_per_class=10**12), "pixels per class"),
         (set_in("dataset", source="file", path="/etc/passwd"), "on some machine"),
         (set_in("dataset", source="file", path="../../x.npz"), "on some machine"),
         (set_in("dataset", source="file", path=".."), "on some machine"),
@@ -406,9 +406,9 @@ def test_too_many_runs_are_refused(refused, monkeypatch):
     refused(bundled(FILES), "more than 4 files")
 
 
-@pytest.mark.parametrize("version", [2, 99, 2**40])
+@pytest.mark.parametrize("version", [3, 99, 2**40])
 def test_a_newer_bundle_is_refused_with_the_advice_to_update(version, refused):
-    refused(bundled(FILES, version=version), f"version {version}, newer than the 1 this program reads; update")
+    refused(bundled(FILES, version=version), f"version {version}, newer than the 2 this program reads; update")
 
 
 @pytest.mark.parametrize("version", [0, -1, "1", None, 1.5, True])
