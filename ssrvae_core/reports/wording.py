@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
 
 from ssrvae_core.config import DatasetConfig
+from ssrvae_core.figures.names import plain as plain
 from ssrvae_core.runs import Run
 
 MODEL_TITLES = {"ss-vae": "ss-VAE", "ss-rvae": "ss-rVAE", "ss-rvae-paper": "ss-rVAE (paper)"}
@@ -30,11 +30,6 @@ TIE = 1e-9
 def ahead(share: float, other: float) -> bool:
     """Whether a share is higher than another one, by more than a mean is rounded."""
     return share - other >= TIE
-
-
-def plain(text: str) -> str:
-    """Return a text that plotly shows as it is: it reads a little HTML in every string, and ``%{}`` when it hovers."""
-    return escape(text, quote=False).replace("%{", "&#37;{")
 
 
 def model_title(run: Run) -> str:
