@@ -5,8 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from ssrvae_core.config import UserError
-from ui import login, look, presentation
-from ui.markdown import verbatim
+from ui import login, look, markdown, presentation
 from ui.runs import store
 
 # A picture of our own: the browser would fetch an icon named ":material/..." from the network.
@@ -43,7 +42,9 @@ try:
     login.show_visitor()
     if not presentation.presenting():  # a sidebar with nothing in it is not there
         st.sidebar.caption("Runs are read from")
-        st.sidebar.text(str(store().root))  # a code block would load 1.5 MB of highlighting into every page
+        st.sidebar.text(
+            markdown.public(str(store().root))
+        )  # a code block would load 1.5 MB of highlighting into every page
     page.run()
 except UserError as error:
-    st.error(verbatim(str(error)))
+    markdown.error(str(error))

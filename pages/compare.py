@@ -8,9 +8,9 @@ import streamlit as st
 from ssrvae_core.figures import Panel, confusion_figure
 from ssrvae_core.reports import wording
 from ssrvae_core.runs.comparison import list_rivals
-from ui import charts, compare, export, squares
+from ui import charts, compare, export, markdown, squares
 from ui.entry import through_app
-from ui.markdown import note, verbatim
+from ui.markdown import note, words
 from ui.runs import finished, newest_pair, nothing_yet, panels_of, run_label, store
 from ui.state import harmless, key, pick
 
@@ -36,7 +36,7 @@ if widget not in st.session_state:
     st.session_state[widget], refused = compare.chosen(st.query_params.get("runs"), list(known), default)
     if refused:
         what = harmless(", ".join(refused)) or "fewer than two runs"
-        st.warning(f"The address asks for '{what}', which is not to be had here; the other runs are shown.")
+        markdown.warning(f"The address asks for '{what}', which is not to be had here; the other runs are shown.")
 st.session_state[widget] = [run_id for run_id in st.session_state[widget] if run_id in known]
 picked = st.multiselect(
     "Runs",
@@ -62,7 +62,7 @@ if offered:
     beside = st.pills(
         "Rivals on the same labels",
         list(offered),
-        format_func=names.__getitem__,
+        format_func=words(names.__getitem__),
         selection_mode="multi",
         key=pills,
     )
@@ -76,7 +76,7 @@ else:
     rivals, rival_names = [], []
 if apart := compare.judged_apart(shown):
     which = ", ".join(titles[shown.index(run)] for run in apart)
-    st.warning(
+    markdown.warning(
         f"These runs are judged on other images than {titles[0]}: {which}. Their numbers do not tell which model is "
         "better; compare runs on one data set (of a file also with one seed)."
     )
@@ -85,7 +85,7 @@ if unfinished := [run for run in shown if run.status.state != "finished"]:
         f"{run_label(run)} is {run.status.state} at epoch {run.status.epoch} of {run.config.training.epochs}"
         for run in unfinished
     )
-    st.info(verbatim(f"{at}. It has no results yet."))
+    markdown.info(f"{at}. It has no results yet.")
 
 # What was set, and what came of it.
 

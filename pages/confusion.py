@@ -7,7 +7,7 @@ from ssrvae_core.config import RIVAL_VERSIONS
 from ssrvae_core.figures import accuracy_by_angle_figure, confusion_figure, confusion_figures
 from ssrvae_core.reports.reliability import reliability, reliability_figure
 from ssrvae_core.reports.wording import RIVAL_TITLES, plain, settings_text
-from ui import charts, export, rivals, squares, tables
+from ui import charts, export, markdown, rivals, squares, tables
 from ui.choices import pick_several
 from ui.entry import through_app
 from ui.gallery import show_gallery
@@ -94,7 +94,7 @@ def choose_cell(name: str) -> None:
 def show_matrix(method: Method, framed: tuple[int, int] | None, height: int = charts.PANEL_HEIGHT) -> None:
     """Show the confusion matrix of one method, with a frame around the cell whose images are shown."""
     if method.title not in counts:
-        st.info(f"No validation image of {method.title} has a label, so there is nothing to confuse.")
+        markdown.info(f"No validation image of {method.title} has a label, so there is nothing to confuse.")
         return
     figure = confusion_figure(
         counts[method.title],
@@ -176,7 +176,8 @@ st.caption(
 if others:
     with st.expander("Settings of the rivals", icon=":material/settings:"):
         for method in others:
-            st.markdown(f"**{method.title}**: {settings_text(fitted[method.name].parameters)}.")
+            text = settings_text(fitted[method.name].parameters)
+            markdown.show("**{title}**: {text}.", title=method.title, text=text)
 rivals.offer(PAGE, runs[0], store(), [name for name in RIVAL_VERSIONS if name not in fitted])
 
 # Accuracy against the angle, and calibration.

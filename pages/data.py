@@ -16,11 +16,11 @@ from ssrvae_core.config import (
 from ssrvae_core.figures.dataset import class_counts_figure, factor_histogram
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import Upload, uploads
-from ui import charts, datasets, export
+from ui import charts, datasets, export, markdown
 from ui.datasets import RULES
 from ui.entry import through_app
 from ui.jobs import TRAIN
-from ui.markdown import note, verbatim
+from ui.markdown import note
 from ui.runs import store
 from ui.sliders import number
 from ui.state import forget, key, pick
@@ -45,14 +45,14 @@ def upload() -> None:
     taken, refused = st.session_state.get(f"{PAGE}-taken", ("", ""))
     if given is None or taken == given.file_id:
         if given is not None and refused:
-            st.error(refused)
+            markdown.error(refused)
         return
     try:
         with st.spinner("Checking the file"):
             kept = keep(given.name, given.getvalue(), store())
     except UserError as error:
         st.session_state[f"{PAGE}-taken"] = (given.file_id, str(error))
-        st.error(verbatim(str(error)))
+        markdown.error(str(error))
         return
     st.session_state[f"{PAGE}-taken"] = (given.file_id, "")
     st.session_state[key(PAGE, "data")] = kept.id
@@ -189,12 +189,12 @@ try:
     parts = datasets.parts_of(config, rule)
     labelled, unlabelled = datasets.examples(config, parts)
 except UserError as error:
-    st.error(verbatim(str(error).replace(config.path or chosen, label(files, chosen))))
+    markdown.error(str(error).replace(config.path or chosen, label(files, chosen)))
     st.stop()
 
 for column, title, images in zip(st.columns(2, gap="large"), HALVES.values(), (labelled, unlabelled), strict=True):
     with column:
-        st.markdown(f"**{title}**")
+        markdown.show("**{title}**", title=title)
         st.html(datasets.gallery(images))
 
 table = datasets.counts(parts)
@@ -248,7 +248,7 @@ for index, (title, values) in enumerate(factors.items()):
     with histograms[index % len(histograms)]:
         charts.show(
             factor_histogram(title, values),
-            key=f"{PAGE}-factor-{title}",
+            key=f"{PAGE}-factor-{index}",
             alt=f"Histogram of {title}: {' and '.join(values)}.",
             file_name=f"{title}-{chosen}",
             height=260,

@@ -11,13 +11,13 @@ from ssrvae_core.figures import colourings, latent_scatter
 from ssrvae_core.figures.latent import GROUPS, shown
 from ssrvae_core.figures.values import colour_axis
 from ssrvae_core.reports.wording import plain
-from ui import charts, decoding, export, squares
+from ui import charts, decoding, export, markdown, squares
 from ui.choices import pick_several
 from ui.entry import in_a_sentence, through_app
 from ui.gallery import show_cards, show_gallery
 from ui.images import decimals
 from ui.linking import Linked
-from ui.markdown import note, verbatim
+from ui.markdown import note
 from ui.runs import caption, panels_of, pick_runs
 from ui.selection import asked_ids, nearest, rows_of, table
 from ui.sliders import number
@@ -133,7 +133,7 @@ def selection(ids: np.ndarray) -> None:
         st.text_input("Select by sample id", key=ASKED, on_change=take_asked, placeholder="17, 42, 100-120", width=280)
         st.button("Clear the selection", key=f"{PAGE}-clear", on_click=linked.clear, disabled=not len(ids))
     if strange := st.session_state.pop(f"{ASKED}-unknown", None):
-        st.warning(f"There is no sample '{harmless(', '.join(strange))}' among the points shown.")
+        markdown.warning(f"There is no sample '{harmless(', '.join(strange))}' among the points shown.")
     if len(ids):
         show_gallery(PAGE, ids, runs, panels)
     else:
@@ -165,7 +165,7 @@ def neighbours() -> None:
         side = pick(PAGE, "near", "Near in", list(titles), "left", format_func=titles.__getitem__, segmented=True)
     panel = panels[list(titles).index(side)]
     if not len(rows_of(np.array([asked]), panel.predictions)):
-        st.warning(f"Sample {asked:g} is not among the {len(everything)} validation images; choose another.")
+        markdown.warning(f"Sample {asked:g} is not among the {len(everything)} validation images; choose another.")
         return
     sample = int(asked)
     ids, distances = nearest(sample, panel.predictions)
@@ -205,7 +205,7 @@ def drawings() -> None:
             try:
                 decoding.show(PAGE, side, kind, run, panel, label, int(turn), (x, y))
             except UserError as error:
-                st.error(verbatim(str(error)))
+                markdown.error(str(error))
     note(f"{decoding.explain(kind, dims)} {about}")
 
 

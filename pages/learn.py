@@ -9,7 +9,7 @@ from ssrvae_core.evaluation.turning import all_angles, turned
 from ssrvae_core.figures import accuracy_by_angle_figure
 from ssrvae_core.figures.turning import probability_by_angle_figure
 from ssrvae_core.reports import wording
-from ui import charts, export, lesson
+from ui import charts, export, lesson, markdown
 from ui.entry import in_a_sentence, through_app
 from ui.learn import pixel_distance, scene, subjects, turnings, turntable
 from ui.markdown import note
@@ -38,7 +38,7 @@ class_names = runs[0].class_names
 try:
     images = subjects(runs[0])
 except UserError as error:
-    st.error(f"The images cannot be shown: {error}")
+    markdown.error(f"The images cannot be shown: {error}")
     st.stop()
 names = {str(label): class_names[label] if label >= 0 else UNKNOWN for label in images.classes()}
 left, right = st.columns([3, 1], vertical_alignment="bottom")
@@ -57,7 +57,7 @@ for run, title in zip(runs, wording.titles(runs), strict=True):
     try:
         seen += turnings([run], sample, upright)
     except UserError as error:
-        st.error(f"{title} cannot look at the image: {error}")
+        markdown.error(f"{title} cannot look at the image: {error}")
     else:
         shown.append(run)
         titles.append(title)
@@ -86,7 +86,7 @@ def on_the_turntable() -> None:
     angle = turntable(content, key=f"{PAGE}-turntable")
     note(about)
     with st.expander("The three numbers under each model"):
-        st.markdown(lesson.terms(titles, seen, truth, angle))
+        markdown.made(lesson.terms(titles, seen, truth, angle))
 
 
 on_the_turntable()
@@ -95,9 +95,9 @@ on_the_turntable()
 
 st.subheader("Two minutes: guess first, then look")
 for number, step in enumerate(lesson.steps(titles, seen, truth, name, labelled_range), start=1):
-    st.markdown(f"**{number}. {step.task}** {step.question}")
+    markdown.show("**{number}. {task}** {question}", number=number, task=step.task, question=step.question)
     with st.expander("Reveal", key=f"{PAGE}-reveal-{number}"):
-        st.markdown(step.answer)
+        markdown.made(step.answer)
 
 # This image, and all of them.
 
@@ -168,4 +168,4 @@ apart = {
     if label not in (truth, -1)
 }
 st.markdown(lesson.WORDS)
-st.markdown(lesson.pixels(name, pixel_distance(upright, quarter), apart))
+markdown.made(lesson.pixels(name, pixel_distance(upright, quarter), apart))

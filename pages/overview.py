@@ -8,10 +8,10 @@ from ssrvae_core.reports.gather import same_images
 from ssrvae_core.runs import BrokenRun, Run
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import with_owners_names
-from ui import export, manage
+from ui import export, manage, markdown
 from ui.entry import in_a_sentence, through_app
 from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, last_change, stopped_text
-from ui.markdown import verbatim
+from ui.markdown import note, public, verbatim
 from ui.overview import LIVE, complaint, runs_table
 from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, store
 
@@ -46,7 +46,7 @@ def under_way() -> None:
             buttons(store(), one, "overview")
             st.page_link(TRAIN, label="Watch", icon=":material/visibility:", query_params={"job": one.id})
     if len(waiting) > MOST_WAITING:
-        st.caption(f"{len(waiting) - MOST_WAITING} more wait for their turn.")
+        st.caption(f"{len(waiting) - MOST_WAITING:d} more wait for their turn.")
 
 
 @st.fragment(run_every=LOOK)
@@ -63,16 +63,17 @@ def did_not_finish(stopped: list[Work]) -> None:
     if not count:
         return
     title = f"{count} {'training' if count == 1 else 'trainings'} did not finish, and why"
-    with st.expander(title, expanded=count <= 3):
+    with st.expander(verbatim(title), expanded=count <= 3):
         for sentence in sentences:
-            st.text(sentence)
+            st.text(public(sentence))
         for one in stopped[:MOST_STOPPED]:
-            st.text(with_owners_names(stopped_text(one), store().root))
+            st.text(public(with_owners_names(stopped_text(one), store().root)))
             if lines := one.log(LOG_LINES):
-                st.code(with_owners_names("\n".join(lines), store().root), language=None, wrap_lines=True)
+                log = with_owners_names("\n".join(lines), store().root)
+                st.code(public(log), language=None, wrap_lines=True)
             buttons(store(), one, "overview")
         if len(stopped) > MOST_STOPPED:
-            st.caption(f"{len(stopped) - MOST_STOPPED} more are in the table; select one there to resume it.")
+            st.caption(f"{len(stopped) - MOST_STOPPED:d} more are in the table; select one there to resume it.")
 
 
 if is_viewer():
@@ -93,7 +94,7 @@ if not runs and not broken and not work:
     st.stop()
 
 done = finished(runs)
-st.caption(
+note(
     f"{len(runs) + len(broken)} runs: {len(done)} finished, {sum(run.status.state == 'running' for run in runs)} "
     f"under way, {sum(run.status.state in STOPPED for run in runs) + len(broken)} not finished."
 )
@@ -131,16 +132,16 @@ chosen = [listed[row] for row in event["selection"]["rows"] if row < len(table)]
 whole = [one for one in chosen if isinstance(one, Run) and one in done]
 if not chosen:
     what = "see or download" if is_viewer() else "see, download or delete"
-    st.caption(f"Select rows, by the boxes at their left, to {what} these runs.")
+    note(f"Select rows, by the boxes at their left, to {what} these runs.")
 elif len(chosen) == 1:
     if whole:
-        st.markdown(f"**{verbatim(run_label(whole[0]))}**")
+        markdown.show("**{run}**", run=run_label(whole[0]))
     else:
         why = complaint(chosen[0]) or f"Run {chosen[0].id} has not finished yet; its figures come with its end."
-        st.info(verbatim(why))
+        markdown.info(why)
 else:
     rest = f", {len(chosen) - len(whole)} of them not finished" if len(whole) < len(chosen) else ""
-    st.markdown(f"**{len(chosen)} runs selected**{rest}")
+    markdown.show("**{n} runs selected**{rest}", n=len(chosen), rest=rest)
 if chosen:
     pictures = manage.pictures_too(whole)
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -6,7 +6,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.reports.gather import ALIGNED
 from ssrvae_core.runs.comparison import list_rivals
 from ssrvae_core.runs.mode import is_viewer
-from ui import films, ratio_film, ratios
+from ui import films, markdown, ratio_film, ratios
 from ui.entry import in_a_sentence, through_app
 from ui.markdown import note, verbatim
 from ui.overview import complaint
@@ -21,7 +21,7 @@ st.markdown("How many labels does a model need? Move the slider; a hollow circle
 runs, broken = store().scan()
 trained, complaints = ratio_film.readable_runs([r for r in finished(runs) if r.config.split.labelled_ratio is not None])
 for sentence in complaints:
-    st.error(verbatim(sentence))
+    markdown.error(sentence)
 found = ratios.families(trained)
 if not found and finished(runs) and not complaints:
     st.info("No run of this store was trained at a supervised ratio. The command below trains both models at four.")
@@ -64,7 +64,7 @@ live = [work.id for work in works if work.live]
 with st.container():  # also where it is empty: a film that changes its place on the page would start anew
     for lost in broken:
         if lost.id in wanted:
-            st.warning(verbatim(complaint(lost) or lost.id))
+            markdown.warning(complaint(lost) or lost.id)
     if live:
         ratio_film.progress(store(), [config for configs in lacking.values() for config in configs], live)
     else:
@@ -81,7 +81,7 @@ def start_training(ratio: float) -> None:
     try:
         ratio_film.train(store(), lacking[ratio])
     except UserError as error:
-        st.error(verbatim(str(error)))
+        markdown.error(str(error))
     else:
         st.rerun()
 
@@ -118,7 +118,7 @@ def show() -> None:
             chosen = {"left": here[0].id, "right": here[1].id if len(here) > 1 else "none"}
             st.page_link(
                 "pages/latent_space.py",
-                label=f"These runs in Latent space ({reel.steps[now]['label']})",
+                label=verbatim(f"These runs in Latent space ({reel.steps[now]['label']})"),
                 icon=":material/scatter_plot:",
                 query_params=chosen,
             )

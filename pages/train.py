@@ -20,11 +20,11 @@ from ssrvae_core.reports.wording import MODEL_TITLES
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import Upload, uploads
-from ui import datasets, settings, training, watching
+from ui import datasets, markdown, settings, training, watching
 from ui.datasets import RULES
 from ui.entry import through_app
 from ui.jobs import attempt
-from ui.markdown import verbatim
+from ui.markdown import note, verbatim
 from ui.outlook import outlook, start
 from ui.overview import duration
 from ui.runs import store
@@ -101,7 +101,7 @@ def pick_models(default: str) -> tuple[str, ...]:
         names = st.session_state.get(kept, [default]) if asked is None else asked.split(",")
         known = [name for name in MODELS if name in names]
         if len(known) < len(names):
-            st.warning(
+            markdown.warning(
                 f"The address asks for '{harmless(asked or '')}' as models, which are not to be had here; this is "
                 f"{', '.join(known) or default} instead."
             )
@@ -178,7 +178,7 @@ try:
         dataset = st.session_state[DRAFT] if chosen == DRAFT else DATASETS[chosen]
     images = datasets.contents(dataset)
 except UserError as error:
-    st.error(verbatim(str(error)))
+    markdown.error(str(error))
     st.stop()
 st.page_link("pages/data.py", label="See, change or upload data", icon=":material/folder_open:")
 models = pick_models(PRESETS[preset].model)
@@ -205,11 +205,11 @@ try:
             together += seconds
 except UserError as error:
     ready = []
-    st.error(training.in_words(error).replace(dataset.path or chosen, label(files, chosen)))
+    markdown.error(training.in_words(error).replace(dataset.path or chosen, label(files, chosen)))
 if len(ready) > 1 and JobQueue(store()).limit == 1:
-    st.caption(f"They are trained one after the other: about {duration(together)} together.")
+    note(f"They are trained one after the other: about {duration(together)} together.")
 what = "training" if len(ready) < 2 else f"{len(ready)} trainings"
-if st.button(f"Start {what}", type="primary", icon=":material/play_arrow:", disabled=not ready) and attempt(
+if st.button(verbatim(f"Start {what}"), type="primary", icon=":material/play_arrow:", disabled=not ready) and attempt(
     lambda: start(ready)
 ):
     st.rerun()

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ssrvae_core.reports.gather import ALIGNED
-from ui import films, training_film
+from ui import films, markdown, training_film
 from ui.entry import in_a_sentence, through_app
 from ui.markdown import note
 from ui.runs import NO_RUN, caption, nothing_yet, run_label, store
@@ -42,7 +42,7 @@ with columns[2]:
 pair = [left] if right == NO_RUN else [left, shown[right]]
 with st.container(horizontal=True, vertical_alignment="center"):
     if live := training_film.still_training(pair):
-        st.info(f"{live}; the film has the epochs so far.")
+        markdown.info(f"{live}; the film has the epochs so far.")
         st.button("Add the new epochs", icon=":material/refresh:")
 stamps, quantity = training_film.stamps_of(pair), training_film.CURVES[curve]
 film = training_film.film_of(stamps, quantity, pair)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from html import escape, unescape
@@ -12,6 +13,7 @@ import streamlit as st
 
 from ssrvae_core.figures import theme
 from ui import preview
+from ui.markdown import verbatim
 from ui.markers import SHAPES
 from ui.presentation import SCALE, enlarged, pixels, presenting
 
@@ -25,6 +27,7 @@ MARGIN = {"l": 70, "r": 16, "t": 84, "b": 50}
 
 Axes have to fit into them: only one that asks for ``automargin`` makes them wider.
 """
+_LONGEST_FILE_NAME = 120
 _BAR = 132
 """Pixels of a colour bar with its numbers and its title."""
 
@@ -104,13 +107,18 @@ def choose_picture(label: str) -> None:
     def keep() -> None:
         st.session_state[_PICTURE] = st.session_state[_CHOICE]
 
-    st.segmented_control(label, PICTURES, key=_CHOICE, required=True, on_change=keep)
+    st.segmented_control(verbatim(label), PICTURES, key=_CHOICE, required=True, on_change=keep)
+
+
+def harmless_file_name(name: str) -> str:
+    """Return a name that any system takes for a file, without its ending: letters, digits, dots and dashes."""
+    return re.sub(r"[^\w.+-]+", "-", name).strip("-.")[:_LONGEST_FILE_NAME] or "figure"
 
 
 def camera(file_name: str) -> dict[str, Any]:
     """Return what plotly's camera button saves: a picture of this name, in the chosen format."""
     picture = st.session_state.get(_PICTURE) or PICTURES[0]
-    return {"format": picture.lower(), "filename": file_name, "scale": 1 if picture == "SVG" else 3}
+    return {"format": picture.lower(), "filename": harmless_file_name(file_name), "scale": 1 if picture == "SVG" else 3}
 
 
 def make_panel(figure: go.Figure, **layout: Any) -> None:

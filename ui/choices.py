@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from ui import markdown
+from ui.markdown import verbatim
 from ui.state import harmless, key
 
 SEPARATOR = "."
@@ -68,13 +70,20 @@ def pick_several(
         st.session_state[widget], unknown = resolve_several(st.query_params.get(name), options, default)
         if unknown:
             shown = ", ".join(map(format_func, st.session_state[widget])) or "none"
-            st.warning(
+            markdown.warning(
                 f"The address asks for '{harmless(', '.join(unknown))}' as {label.lower()}, which is not to be had "
                 f"here; this is {shown} instead."
             )
     else:
         st.session_state[widget] = [option for option in st.session_state[widget] if option in options]
-    st.multiselect(label, options, format_func=format_func, key=widget, help=help, placeholder="None")
+    st.multiselect(
+        verbatim(label),
+        options,
+        format_func=format_func,
+        key=widget,
+        help=None if help is None else verbatim(help),
+        placeholder="None",
+    )
     chosen = [option for option in options if option in st.session_state[widget]]
     if chosen == [option for option in options if option in default]:
         st.query_params.pop(name, None)

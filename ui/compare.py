@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from ssrvae_core.reports.settings import differ, settings_of
 from ssrvae_core.reports.wording import RIVAL_TITLES, plain
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparison import RivalResult
+from ssrvae_core.runs.mode import is_viewer
 from ui.forms import in_words
 from ui.overview import duration
 
@@ -127,12 +129,18 @@ def rival_titles(results: Sequence[RivalResult]) -> list[str]:
 
 def settings_table(runs: Sequence[Run], titles: Sequence[str], *, everything: bool) -> pd.DataFrame:
     """Tabulate the settings, a row a setting and a column a run; by default those that differ."""
-    columns = [{name: in_words(value) for name, value in settings_of(run.config).items()} for run in runs]
+    columns = [{name: in_words(value) for name, value in _settings(run).items()} for run in runs]
     names = list(dict.fromkeys(name for column in columns for name in column))
     rows = {name: [column[name] for column in columns] for name in names}
     kept = {name: values for name, values in rows.items() if everything or differ(values)}
     table = pd.DataFrame.from_dict(kept, orient="index", columns=list(titles), dtype=str)
     return table.rename_axis("setting").reset_index()
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """Return all settings of a run; who may only look is not told where a file lies."""
+    settings, path = settings_of(run.config), run.config.dataset.path
+    return settings | {"dataset.path": Path(path).name} if path is not None and is_viewer() else settings
 
 
 # What came of it.

@@ -8,7 +8,8 @@ import streamlit as st
 from ssrvae_core.evaluation.latents import FEWEST, manifold_bounds
 from ssrvae_core.figures import Panel
 from ssrvae_core.runs import Run
-from ui import images
+from ui import charts, images
+from ui.markdown import verbatim
 from ui.sliders import number
 
 KINDS = {"plane": "Manifold", "each": "Each latent", "point": "One point"}
@@ -64,14 +65,14 @@ def show(
     fixed = "" if run.config.model.rotation != "none" else ", which has no angle to turn"
     st.image(
         picture,
-        caption=f"{name} by {panel.title}{fixed}: {where}",
+        caption=verbatim(f"{name} by {panel.title}{fixed}: {where}"),
         width="content" if kind == "point" else "stretch",
         alt=f"{KINDS[kind]} of class {name} as {panel.title} draws it at {degrees} degrees: {where}.",
     )
     st.download_button(
         "PNG",
         data=lambda: images.png(picture),
-        file_name=f"{kind}-{run.id}-{name}.png",
+        file_name=f"{kind}-{run.id}-{charts.harmless_file_name(name)}.png",
         mime="image/png",
         on_click="ignore",
         key=f"{page}-drawn-png-{side}",

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from ssrvae_core.config import UserError
-from ui.markdown import verbatim
+from ui import markdown
 
 P = ParamSpec("P")
 
@@ -23,7 +23,7 @@ def in_a_sentence(body: Callable[P, None]) -> Callable[P, None]:
         try:
             body(*args, **options)
         except UserError as error:
-            st.error(verbatim(str(error)))
+            markdown.error(str(error))
 
     return told
 

@@ -20,7 +20,8 @@ from ssrvae_core.figures import theme
 from ssrvae_core.figures.frames import Step, Track
 from ssrvae_core.figures.stage import SIDE
 from ssrvae_core.reports.gather import Film
-from ui import charts, export, markers
+from ui import charts, export, markdown, markers
+from ui.markdown import verbatim
 from ui.presentation import SCALE
 from ui.state import harmless
 
@@ -202,10 +203,11 @@ def show(
     above = st.container()  # also where it is empty: a film that changes its place on the page would start anew
     now, refused = _stands_at(key, shown, None if moved is None else float(moved), st.query_params.get(name))
     if refused is not None:
-        above.warning(
-            f"The address asks for '{harmless(refused)}' as {label.lower()}, which is not to be had here; "
-            f"this is {shown.steps[now]['label']} instead."
-        )
+        with above:
+            markdown.warning(
+                f"The address asks for '{harmless(refused)}' as {label.lower()}, which is not to be had here; "
+                f"this is {shown.steps[now]['label']} instead."
+            )
     start = f"{key}-start"
     if moved is None or st.session_state.get(start, ("", 0))[0] != shown.token:
         st.session_state[start] = (shown.token, now)
@@ -304,8 +306,13 @@ def menu(
         files.append(("Data as CSV", "csv", "text/csv", lambda: export.csv(table())))
         for label, ending, mime, make in files:
             st.download_button(
-                label, data=make, file_name=f"{name}.{ending}", mime=mime, on_click="ignore", key=f"{name}-{ending}"
+                verbatim(label),
+                data=make,
+                file_name=f"{name}.{ending}",
+                mime=mime,
+                on_click="ignore",
+                key=f"{name}-{ending}",
             )
         charts.choose_picture("The camera above the film saves it as")
         advice = "" if with_mp4 else " MP4 needs imageio-ffmpeg on the server: pip install imageio-ffmpeg."
-        st.caption(f"A GIF or MP4 takes some seconds to draw. The camera above the film saves one frame.{advice}")
+        markdown.note(f"A GIF or MP4 takes some seconds to draw. The camera above the film saves one frame.{advice}")

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.relevance import locate
+from ui.markdown import verbatim
 
 GROUPS = {"dataset": "Data", "split": "Labels and split", "model": "Model", "training": "Training"}
 
@@ -204,11 +205,11 @@ def field(setting: Setting, base: Any, changes: MutableMapping[str, Any], key: s
 def _show(setting: Setting, base: Any, key: str) -> Any:
     common: dict[str, Any] = {"key": key, "help": setting.help}
     if setting.kind == "switch":
-        return st.checkbox(setting.label, **common)
+        return st.checkbox(verbatim(setting.label), **common)
     if setting.kind == "choice":
-        return st.selectbox(setting.label, setting.options, **common)
+        return st.selectbox(verbatim(setting.label), setting.options, **common)
     if setting.kind == "list":
-        return st.text_input(setting.label, **common)
+        return st.text_input(verbatim(setting.label), **common)
     as_kind = int if setting.kind == "whole" else float
     bounds = {"min_value": setting.low, "max_value": setting.high}
     limits: dict[str, Any] = {name: None if limit is None else as_kind(limit) for name, limit in bounds.items()}
@@ -216,7 +217,7 @@ def _show(setting: Setting, base: Any, key: str) -> Any:
         limits |= {"value": None, "placeholder": "none"}
     step = 1 if setting.kind == "whole" else _step(base)
     return st.number_input(
-        setting.label, **limits, **common, step=step, format="%d" if setting.kind == "whole" else "%g"
+        verbatim(setting.label), **limits, **common, step=step, format="%d" if setting.kind == "whole" else "%g"
     )
 
 

@@ -13,8 +13,8 @@ import streamlit as st
 from ssrvae_core.config import UserError
 from ssrvae_core.figures import Panel
 from ssrvae_core.runs import Run
+from ui import markdown
 from ui.images import Pictures, data_uri, reconstructions, validation_pictures
-from ui.markdown import note, verbatim
 from ui.selection import least_certain_first, rows_of
 from ui.sliders import number
 
@@ -170,10 +170,10 @@ def show_cards(ids: np.ndarray, runs: Sequence[Run], panels: Sequence[Panel], no
     try:
         pictures = validation_pictures(runs[0], panels[0].predictions.ids)
     except UserError as error:
-        st.warning(verbatim(f"The images cannot be shown: {error}"))
+        markdown.warning(f"The images cannot be shown: {error}")
         pictures = None
     if pictures is not None and pictures.note:
-        note(pictures.note)
+        markdown.note(pictures.note)
     drawn = [_drawn(run, panel, ids) for run, panel in zip(runs, panels, strict=False)]
     drawn += [None] * (len(panels) - len(runs))
     st.html(html(cards(ids, panels, runs[0].class_names, pictures, drawn, notes)))
@@ -198,5 +198,5 @@ def _drawn(run: Run, panel: Panel, ids: np.ndarray) -> np.ndarray | None:
     try:
         return reconstructions(run, panel.predictions, rows_of(ids, panel.predictions))
     except UserError as error:
-        st.warning(verbatim(f"{panel.title} cannot draw the images: {error}"))
+        markdown.warning(f"{panel.title} cannot draw the images: {error}")
         return None

@@ -17,7 +17,7 @@ from ssrvae_core.runs.job import STATUS as JOB_STATUS
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import with_owners_names
-from ui.markdown import verbatim
+from ui import markdown
 from ui.overview import LIVE, complaint, duration, remaining_seconds
 from ui.runs import run_label
 
@@ -167,7 +167,7 @@ def stopped_text(work: Work) -> str:
 def bar(work: Work, ahead: int, store: RunStore) -> None:
     """Show how far it is."""
     share = min(work.done / work.total, 1.0) if work.total else 0.0
-    st.progress(share, verbatim(with_owners_names(f"{work.title}: {progress_text(work, ahead)}", store.root)))
+    markdown.progress(share, with_owners_names(f"{work.title}: {progress_text(work, ahead)}", store.root))
 
 
 def attempt(action: Callable[[], object]) -> bool:
@@ -175,7 +175,7 @@ def attempt(action: Callable[[], object]) -> bool:
     try:
         action()
     except UserError as error:
-        st.error(verbatim(str(error)))
+        markdown.error(str(error))
         return False
     return True
 
@@ -231,4 +231,4 @@ def buttons(store: RunStore, work: Work, page: str) -> None:
             args=(refused, partial(JobQueue(store).resume, work.id)),
         )
     if sentence := st.session_state.get(refused):
-        st.error(verbatim(sentence))
+        markdown.error(sentence)

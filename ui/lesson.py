@@ -9,7 +9,7 @@ import numpy as np
 
 from ssrvae_core.evaluation.turning import Turning
 from ui.learn import angles_text, wrong_at
-from ui.state import harmless
+from ui.markdown import Markdown, filled
 
 OPENING = (
     "A card on a table, or a particle under a microscope, can lie at any angle. It stays the same thing. "
@@ -37,11 +37,11 @@ holds what matters. The ss-rVAE keeps the angle apart from *z*, so it can draw e
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the experiment, as Markdown."""
+    """One step of the experiment: plain text, and the answer."""
 
     task: str
     question: str
-    answer: str
+    answer: Markdown
 
 
 def steps(
@@ -60,7 +60,6 @@ def steps(
     labelled_range : float, optional
         Half-range of the angles labelled images have, degrees; None where that is not known.
     """
-    name = harmless(name)
     first = Step("Put the slider at 0°.", "Do you expect the models to know the class?", _at(titles, seen, truth, 0))
     second = Step(
         "Turn slowly to 90°, then all the way round.",
@@ -70,53 +69,62 @@ def steps(
     third = Step(
         "Watch what each model draws while you turn.",
         "What do you expect to happen to the two drawings?",
-        "A model without rotation has to describe the angle by class and *z*: its drawing turns along, blurs, or"
-        " becomes something else. The ss-rVAE explains the turn by its angle, so its drawing stays the same.",
+        filled(
+            "A model without rotation has to describe the angle by class and *z*: its drawing turns along, blurs, or"
+            " becomes something else. The ss-rVAE explains the turn by its angle, so its drawing stays the same."
+        ),
     )
     fourth = Step(
         "Look at the shape on the circle, and choose another class.",
         "For which class do you expect two peaks?",
-        "A peak moves by as much as you turn: the angle was never labelled, the model finds it by itself. Its zero need"
-        " not be yours; it chooses one for each class. A shape that looks the same after half a turn, such as diamonds,"
-        " gives two peaks: nothing in the image can tell which one is right.",
+        filled(
+            "A peak moves by as much as you turn: the angle was never labelled, the model finds it by itself. Its zero"
+            " need not be yours; it chooses one for each class. A shape that looks the same after half a turn, such as"
+            " diamonds, gives two peaks: nothing in the image can tell which one is right."
+        ),
     )
     return [first, second, third, fourth]
 
 
-def _at(titles: Sequence[str], seen: Sequence[Turning], truth: int, degrees: int) -> str:
+def _at(titles: Sequence[str], seen: Sequence[Turning], truth: int, degrees: int) -> Markdown:
     """Say how sure each model is of the true class at one angle."""
     if truth < 0:
-        return "The true class of this image is not known, so look whether the models agree."
+        return filled("The true class of this image is not known, so look whether the models agree.")
     row = [int(np.flatnonzero(one.degrees == degrees)[0]) for one in seen]
     parts = [
         f"{title} gives the true class {one.class_prob[at, truth]:.2f}"
         for title, one, at in zip(titles, seen, row, strict=True)
     ]
-    return (
-        f"{'; '.join(parts)}. Labelled images look like this one, so it is the easy case: a model without the "
-        "invariance can be as sure here, or surer."
+    return filled(
+        "{each}. Labelled images look like this one, so it is the easy case: a model without the invariance can be as "
+        "sure here, or surer.",
+        each="; ".join(parts),
     )
 
 
-def _round(titles: Sequence[str], seen: Sequence[Turning], truth: int, name: str, labelled_range: float | None) -> str:
+def _round(
+    titles: Sequence[str], seen: Sequence[Turning], truth: int, name: str, labelled_range: float | None
+) -> Markdown:
     """Say at which angles each model is wrong, and why that is so."""
     if truth < 0:
-        return "The true class of this image is not known, so count how often each model changes its mind."
+        return filled("The true class of this image is not known, so count how often each model changes its mind.")
     counts = ". ".join(
         f"{title} is wrong {angles_text(wrong_at(one, truth), len(one.degrees))}"
         for title, one in zip(titles, seen, strict=True)
     )
     why = (
-        f" The labels only showed {name} turned by at most {labelled_range:g}° (the frame in the strips)."
+        f"The labels only showed {name} turned by at most {labelled_range:g}° (the frame in the strips)."
         if labelled_range is not None and labelled_range < 180
         else ""
     )
-    return (
-        f"{counts}.{why} A model with the invariance needs no other angles: whatever it learnt of one, it knows of all."
+    return filled(
+        "{counts}.{why} A model with the invariance needs no other angles: whatever it learnt of one, it knows of all.",
+        counts=counts,
+        why=filled(" {why}", why=why) if why else "",
     )
 
 
-def terms(titles: Sequence[str], seen: Sequence[Turning], truth: int, degrees: int) -> str:
+def terms(titles: Sequence[str], seen: Sequence[Turning], truth: int, degrees: int) -> Markdown:
     """Explain the terms of the loss with their values at one angle, as a Markdown list."""
     at = int(np.flatnonzero(seen[0].degrees == degrees)[0])
 
@@ -127,28 +135,33 @@ def terms(titles: Sequence[str], seen: Sequence[Turning], truth: int, degrees: i
         "Training makes these three small. A *nat* is a unit of surprise: 0 is no surprise at all.",
         "- **Reconstruction**: how surprising the image is, given what the model draws. A good drawing makes it small; "
         "compare it between angles, not between the models, which look at different pixels. "
-        f"*Now, at {degrees}°: {now([one.reconstruction for one in seen])}.*",
+        "*Now, at {degrees}°: {reconstruction}.*",
         "- **KL of z** (Kullback-Leibler divergence): how far the description *z* of this image is from that of a"
         " typical one. It keeps the latent space in one piece, without holes, so that any point of it can be drawn. "
-        f"*Now: {now([one.kl for one in seen])}.*",
+        "*Now: {kl}.*",
     ]
+    values: dict[str, object] = {
+        "degrees": degrees,
+        "reconstruction": now([one.reconstruction for one in seen]),
+        "kl": now([one.kl for one in seen]),
+    }
     if truth >= 0:
-        values = now([one.classification(truth) for one in seen])
         guessing = np.log(seen[0].class_prob.shape[1])
         lines.append(
             "- **Classification**: how surprised the model is by the true class. Only labelled images can have this"
-            f" term; 0 means certain and right, and {guessing:.2f} is guessing. *Now: {values}.*"
+            " term; 0 means certain and right, and {guessing} is guessing. *Now: {classification}.*"
         )
-    return "\n".join(lines)
+        values |= {"guessing": f"{guessing:.2f}", "classification": now([one.classification(truth) for one in seen])}
+    return filled("\n".join(lines), **values)
 
 
-def pixels(name: str, turned: float, others: Mapping[str, float]) -> str:
+def pixels(name: str, turned: float, others: Mapping[str, float]) -> Markdown:
     """Explain why a turn is a long way in pixels, by distances to the image turned and to other classes."""
     start = (
         "**Why turning is hard for a computer.** To a computer an image is a list of pixel values. Turn it, and nearly"
         " every pixel takes another value, although nothing has changed for you. "
     )
-    distances = ", ".join(f"{value:.2f} from one of the {harmless(other)}" for other, value in others.items())
-    here = f"Measured on this image of the {harmless(name)}: {turned:.2f} apart from itself turned by 90°"
+    distances = "".join(f", {value:.2f} from one of the {other}" for other, value in others.items())
+    here = f"Measured on this image of the {name}: {turned:.2f} apart from itself turned by 90°{distances}"
     scale = " (root mean squared difference of the pixels; 0 is the same image, 1 is black against white)."
-    return start + here + (f", {distances}" if distances else "") + scale
+    return filled(start + "{here}" + scale, here=here)

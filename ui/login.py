@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAuthError
 
 from ssrvae_core.config import UserError
+from ui.markdown import public, verbatim
 from ui.presentation import presenting
 
 DEFAULT = "default"
@@ -50,7 +51,7 @@ def show_login() -> None:
     st.markdown("This dashboard shows itself to people who are logged in.")
     for provider in offered:
         label = "Log in" if provider == DEFAULT else f"Log in with {provider}"
-        if st.button(label, key=f"login-{provider}", type="primary", icon=":material/login:"):
+        if st.button(verbatim(label), key=f"login-{provider}", type="primary", icon=":material/login:"):
             try:
                 st.login(provider)
             except StreamlitAuthError as error:
@@ -62,7 +63,7 @@ def show_visitor() -> None:
     if _auth() is None or presenting():
         return
     who = st.user.get("email") or st.user.get("name") or "somebody without a name"
-    st.sidebar.text(f"Logged in as {who}")
+    st.sidebar.text(public(f"Logged in as {who}"))
     st.sidebar.button("Log out", key="logout", icon=":material/logout:", on_click=st.logout)
 
 

@@ -13,6 +13,7 @@ from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer, require_editor
 from ssrvae_core.runs.sweep_spec import DEMO
 from ssrvae_core.runs.thumbnails import DRAWN, LARGEST_SIDE, can_share
+from ui import markdown
 from ui.jobs import attempt
 from ui.markdown import verbatim
 from ui.overview import LIVE
@@ -106,7 +107,7 @@ def delete(runs: Sequence[Run | BrokenRun], store: RunStore) -> str:
 def news() -> None:
     """Show what was just done, once."""
     if sentence := st.session_state.pop(NEWS, None):
-        st.success(sentence)
+        markdown.success(sentence)
 
 
 def importer(store: RunStore) -> None:
@@ -125,7 +126,7 @@ def importer(store: RunStore) -> None:
         with st.spinner("Checking the bundle"):
             st.session_state[NEWS] = take_in(given.getvalue(), store)
     except UserError as error:
-        st.error(verbatim(str(error)))
+        markdown.error(str(error))
         return
     st.rerun()
 
@@ -155,7 +156,7 @@ def takeaways(runs: Sequence[Run], *, thumbnails: bool = False) -> None:
         mime="text/html",
         on_click="ignore",
         icon=":material/description:",
-        help=f"The figures of the {plural} on one page, for any browser, without a network",
+        help=verbatim(f"The figures of the {plural} on one page, for any browser, without a network"),
         key="overview-report",
     )
     st.download_button(
@@ -165,7 +166,9 @@ def takeaways(runs: Sequence[Run], *, thumbnails: bool = False) -> None:
         mime="application/zip",
         on_click="ignore",
         icon=":material/package_2:",
-        help=f"The {plural} with weights and predictions, but without training images, for another dashboard to import",
+        help=verbatim(
+            f"The {plural} with weights and predictions, but without training images, for another dashboard to import"
+        ),
         key="overview-bundle",
     )
 
@@ -174,9 +177,13 @@ def takeaways(runs: Sequence[Run], *, thumbnails: bool = False) -> None:
 def confirm(runs: Sequence[Run | BrokenRun], store: RunStore) -> None:
     """Ask before runs are deleted."""
     plural = "This run is" if len(runs) == 1 else f"These {len(runs)} runs are"
-    st.markdown(f"{plural} deleted with model, predictions and log; nothing brings them back but training again:")
-    shown = [f"- {run.id}, {run.status.state}" if isinstance(run, Run) else f"- {run.id}, broken" for run in runs[:8]]
-    st.markdown("\n".join([*shown, *([f"- and {len(runs) - 8} more"] if len(runs) > 8 else [])]))
+    markdown.show(
+        "{these} deleted with model, predictions and log; nothing brings them back but training again:", these=plural
+    )
+    for run in runs[:8]:
+        markdown.show("- {run}, {state}", run=run.id, state=run.status.state if isinstance(run, Run) else "broken")
+    if len(runs) > 8:
+        st.markdown(f"- and {len(runs) - 8:d} more")
     with st.container(horizontal=True):
 
         def done() -> None:

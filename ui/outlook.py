@@ -10,9 +10,10 @@ from ssrvae_core.config import RunConfig
 from ssrvae_core.reports.wording import MODEL_TITLES
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.jobs import JobQueue
-from ui import datasets
+from ui import datasets, markdown
 from ui.forecast import forecast
 from ui.jobs import Work, work_of
+from ui.markdown import Markdown, filled
 from ui.overview import duration
 from ui.runs import store
 from ui.training import PAGE
@@ -39,7 +40,7 @@ def outlook(config: RunConfig, runs: Sequence[Run]) -> float | None:
     UserError
         If its images cannot be used or split, or what is there of it cannot be read.
     """
-    title = f"**{MODEL_TITLES[config.model.name]}**, run {config.run_id}"
+    title = filled("**{model}**, run {run}", model=MODEL_TITLES[config.model.name], run=config.run_id)
     there = store().find(config)
     known = work_of(store(), config.run_id)
     if there is not None and there.status.state == "finished":
@@ -51,11 +52,11 @@ def outlook(config: RunConfig, runs: Sequence[Run]) -> float | None:
     return _to_train(title, config, runs, there.status.epoch if there is not None else 0)
 
 
-def _finished(title: str, run: Run) -> None:
+def _finished(title: Markdown, run: Run) -> None:
     accuracy = run.accuracy
     share = "" if accuracy is None else f", with an accuracy of {accuracy:.3f}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{title}: finished already{share}.")
+        markdown.show("{title}: finished already{share}.", title=title, share=share)
         st.page_link(
             "pages/latent_space.py",
             label="Open it",
@@ -64,16 +65,17 @@ def _finished(title: str, run: Run) -> None:
         )
 
 
-def _live(title: str, work: Work) -> None:
+def _live(title: Markdown, work: Work) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{title} {'waits for its turn' if work.state == 'queued' else 'is under way'}.")
+        what = "waits for its turn" if work.state == "queued" else "is under way"
+        markdown.show("{title} {what}.", title=title, what=what)
         watched = work.id in st.query_params.get("job", "").split(",")
         if not watched and st.button("Watch it", key=f"{PAGE}-watch-{work.id}", icon=":material/visibility:"):
             watch_only([work.id])
             st.rerun()
 
 
-def _to_train(title: str, config: RunConfig, runs: Sequence[Run], done: int) -> float:
+def _to_train(title: Markdown, config: RunConfig, runs: Sequence[Run], done: int) -> float:
     parts = datasets.parts_of(config.dataset, config.split)
     shape = (config.dataset.size,) * 2 if datasets.is_generated(config.dataset) else parts.labelled.image_shape[-2:]
     expected = forecast(config, len(parts.labelled), len(parts.unlabelled), shape, runs)
@@ -84,10 +86,14 @@ def _to_train(title: str, config: RunConfig, runs: Sequence[Run], done: int) -> 
         if expected.measured_on
         else "by a benchmark on two cores; no finished run here has this model and size of images"
     )
-    goes_on = f" It goes on after epoch {done}." if done else ""
-    st.markdown(
-        f"{title}: {len(parts.labelled):,} labelled and {len(parts.unlabelled):,} unlabelled images, "
-        f"{config.training.epochs} epochs, about **{duration(seconds)}**, {basis}.{goes_on}"
+    goes_on = f"; it goes on after epoch {done}" if done else ""
+    markdown.show(
+        "{title}: {images}, {epochs} epochs, about **{time}**, {basis}.",
+        title=title,
+        images=f"{len(parts.labelled):,} labelled and {len(parts.unlabelled):,} unlabelled images",
+        epochs=config.training.epochs,
+        time=duration(seconds),
+        basis=f"{basis}{goes_on}",
     )
     return seconds
 

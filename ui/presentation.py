@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from ui import markdown
 from ui.state import harmless
 
 ADDRESS = "present"
@@ -42,7 +43,9 @@ def begin() -> None:
     if _STATE not in st.session_state:
         st.session_state[_STATE] = asked == "1"
         if asked not in (None, "0", "1"):
-            st.warning(f"The address asks for '{harmless(asked)}' as presentation, which is 1 or 0; this is 0 instead.")
+            markdown.warning(
+                f"The address asks for '{harmless(asked)}' as presentation, which is 1 or 0; this is 0 instead."
+            )
     if not presenting():
         st.query_params.pop(ADDRESS, None)
     elif asked != "1":

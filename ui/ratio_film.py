@@ -14,10 +14,9 @@ from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.uploads import with_owners_names
-from ui import films
+from ui import films, markdown
 from ui.entry import in_a_sentence
 from ui.jobs import STOPPED, Work, bar, buttons, reason, work_of
-from ui.markdown import verbatim
 from ui.presentation import enlarged, presenting
 from ui.ratios import STANDARD, Family, accuracies
 
@@ -119,5 +118,5 @@ def show_works(store: RunStore, works: Sequence[Work]) -> None:
                 bar(work, waiting.index(work.id) if work.id in waiting else 0, store)
             else:
                 why = reason(work)
-                st.warning(verbatim(with_owners_names(f"{work.title}: {work.state}. {why}".strip(), store.root)))
+                markdown.warning(with_owners_names(f"{work.title}: {work.state}. {why}".strip(), store.root))
             buttons(store, work, "ratio")

@@ -19,9 +19,10 @@ from ssrvae_core.runs.comparison import RivalResult, find_rival
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.sweep_spec import SweepSpec
+from ui import markdown
 from ui.entry import in_a_sentence
 from ui.jobs import act
-from ui.markdown import verbatim
+from ui.markdown import public
 from ui.overview import LIVE
 
 
@@ -65,7 +66,7 @@ def method(result: RivalResult) -> Method:
     try:
         panel = Panel(title, _predictions(str(result.path.absolute()), result.updated, result))
     except UserError as error:
-        st.warning(verbatim(f"The images of {title} cannot be shown: {error}"))
+        markdown.warning(f"The images of {title} cannot be shown: {error}")
         panel = None
     return Method(result.rival, title, result.id, result.validation, panel, result.fit_seconds)
 
@@ -166,7 +167,7 @@ def offer(page: str, run: Run, store: RunStore, missing: Sequence[str]) -> None:
     if not missing:
         return
     if is_viewer():
-        st.caption(f"Not fitted on this split: {', '.join(RIVAL_TITLES[name] for name in missing)}.")
+        markdown.note(f"Not fitted on this split: {', '.join(RIVAL_TITLES[name] for name in missing)}.")
         return
     with st.expander("Fit more rivals", icon=":material/add:", expanded=len(missing) == len(RIVAL_VERSIONS)):
         quick = [name for name in missing if name in PAPER_RIVALS] or list(missing[:1])
@@ -190,7 +191,7 @@ def offer(page: str, run: Run, store: RunStore, missing: Sequence[str]) -> None:
             args=(f"{page}-refused", partial(JobQueue(store).submit, "sweep", spec=fit)),
         )
         if refused := st.session_state.pop(f"{page}-refused", None):
-            st.error(refused)
+            markdown.error(refused)
     if spec is not None and (job := job_of(spec, store)) is not None:
         _watch(store, job)
 
@@ -200,14 +201,14 @@ def _say_command(config: RunConfig, chosen: Sequence[str]) -> None:
         st.info("The data set or the split of this run was changed by hand, so that these cannot be fitted from here.")
         return
     st.markdown("This command fits them; then reload the page:")
-    st.code(line, language="bash")
+    st.code(public(line), language="bash")
 
 
 def _watch(store: RunStore, job: Job) -> None:
     """Say how far a job is while it lives, and show the page anew when it ends."""
     if job.state not in LIVE:
         if job.state != "finished":
-            st.warning(verbatim(f"Fitting them was {job.state}. {job.error or ''}"))
+            markdown.warning(f"Fitting them was {job.state}. {job.error or ''}")
         return
 
     @st.fragment(run_every=2)
@@ -216,6 +217,6 @@ def _watch(store: RunStore, job: Job) -> None:
         now = JobQueue(store).get(job.id)
         if now.state not in LIVE:
             st.rerun()
-        st.progress(now.done / max(now.total, 1), verbatim(f"{now.title}: {now.state}, {now.done} of {now.total} done"))
+        markdown.progress(now.done / max(now.total, 1), f"{now.title}: {now.state}, {now.done} of {now.total} done")
 
     progress()

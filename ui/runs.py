@@ -13,7 +13,7 @@ from ssrvae_core.records import Predictions
 from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.wording import model_title, titles
 from ssrvae_core.runs import Run, RunStore
-from ui.markdown import verbatim
+from ui import markdown
 from ui.state import pick
 
 NO_RUN = "none"
@@ -158,7 +158,7 @@ def panels_of(runs: Sequence[Run]) -> tuple[list[Run], list[Panel]]:
         try:
             predictions = _predictions(str(run.path.absolute()), run.status.updated, run)
         except UserError as error:
-            st.error(verbatim(str(error)))
+            markdown.error(str(error))
         else:
             readable.append((run, Panel(title, predictions)))
     if not readable:

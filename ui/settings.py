@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from ssrvae_core.reports.wording import MODEL_TITLES
-from ui import forms, training
+from ui import forms, markdown, training
 from ui.state import harmless
 from ui.training import PAGE, Choice
 
@@ -34,7 +34,7 @@ def changes_asked_for() -> dict[str, Any]:
         except (KeyError, ValueError):
             refused.append(f"'{harmless(asked)}'")
     if refused:
-        st.warning(
+        markdown.warning(
             f"The address asks for {', '.join(refused[:MOST_TOLD])}{' and others' if len(refused) > MOST_TOLD else ''} "
             "as settings, which are not to be had here; they stay as the preset has them."
         )
@@ -57,7 +57,7 @@ def drop_useless(changes: MutableMapping[str, Any], without: Sequence[str]) -> N
     """Put back changed settings that these data have no use for, which the form does not show."""
     if gone := [name for name in without if changes.pop(name, None) is not None]:
         labels = ", ".join(forms.SETTINGS[name].label for name in gone)
-        st.warning(f"These images have no use for another value of: {labels}. It is as the preset has it.")
+        markdown.warning(f"These images have no use for another value of: {labels}. It is as the preset has it.")
 
 
 def form(choice: Choice, without: Sequence[str]) -> None:
@@ -83,16 +83,16 @@ def form(choice: Choice, without: Sequence[str]) -> None:
                 + ", ".join(f"{MODEL_TITLES[model]} {forms.in_words(value)}" for model, value in values.items())
                 for name, values in own
             )
-            st.caption(f"The models differ in these, as long as they are left as they are here: {said}.")
+            markdown.note(f"The models differ in these, as long as they are left as they are here: {said}.")
         rest = [name for name in names if name not in forms.FIRST]
         for group in forms.GROUPS.values():
             if members := [name for name in rest if forms.SETTINGS[name].group == group]:
-                st.markdown(f"**{group}**")
+                markdown.show("**{group}**", group=group)
                 _rows(members, bases, changes)
     if changes:
         count = f"{len(changes)} {'setting differs' if len(changes) == 1 else 'settings differ'} from the preset."
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(count)
+            markdown.note(count)
             if st.button("Back to the preset", icon=":material/undo:", type="tertiary"):
                 changes.clear()
                 st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1

@@ -8,6 +8,8 @@ from typing import Any
 
 import streamlit as st
 
+from ui import markdown
+from ui.markdown import verbatim
 from ui.state import harmless, key
 
 
@@ -83,7 +85,7 @@ def number(
         asked = st.query_params.get(name)
         values, refused = resolve_numbers(asked, low, high, defaults)
         if refused:
-            st.warning(
+            markdown.warning(
                 f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not to be had here; "
                 f"this is {text(defaults)} instead."
             )
@@ -91,7 +93,8 @@ def number(
         st.session_state[widget] = start if len(start) > 1 else start[0]
     bounds = {"min_value": as_kind(low), "max_value": as_kind(high), "step": as_kind(step)}
     show: Any = st.slider if slider else st.number_input
-    chosen = show(label, **bounds, key=widget, format=format, help=help)
+    told = None if help is None else verbatim(help)
+    chosen = show(verbatim(label), **bounds, key=widget, format=format, help=told)
     now = tuple(chosen) if isinstance(chosen, tuple) else (chosen,)
     if now == tuple(defaults):
         if name in st.query_params:

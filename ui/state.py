@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from ui.markdown import verbatim
+from ui import markdown
+from ui.markdown import verbatim, words
 
 _MEMORY = "last chosen"
 _LONGEST_ECHO = 40
@@ -60,7 +61,7 @@ def drop(name: str, label: str, shown: str) -> None:
     """Take a name out of the address where there is no choice, with a sentence if it asks for something else."""
     asked = st.query_params.pop(name, None)
     if asked not in (None, shown):
-        st.warning(
+        markdown.warning(
             f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not to be had here; "
             f"this is {shown} instead."
         )
@@ -103,20 +104,25 @@ def pick(
         st.session_state[widget], refused = resolve(asked, memory.get(name), options, default)
         if refused:
             shown = format_func(st.session_state[widget])
-            st.warning(
+            markdown.warning(
                 f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not to be had here; "
                 f"this is {shown} instead."
             )
     elif st.session_state[widget] not in options:
         st.session_state[widget] = default
     if segmented:
-
-        def words(option: str) -> str:
-            return verbatim(format_func(option))  # buttons read Markdown
-
-        st.segmented_control(label, options, format_func=words, key=widget, help=help, required=True)
+        st.segmented_control(
+            verbatim(label),
+            options,
+            format_func=words(format_func),
+            key=widget,
+            help=None if help is None else verbatim(help),
+            required=True,
+        )
     else:
-        st.selectbox(label, options, format_func=format_func, key=widget, help=help)
+        st.selectbox(
+            verbatim(label), options, format_func=format_func, key=widget, help=None if help is None else verbatim(help)
+        )
     chosen: str = st.session_state[widget]
     memory[name] = chosen
     if st.query_params.get(name) != chosen:

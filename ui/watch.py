@@ -17,9 +17,9 @@ from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.reports.wording import model_title, plain, titles
 from ssrvae_core.runs import Run, RunStore, directory
 from ssrvae_core.runs.uploads import with_owners_names
-from ui import charts, datasets
+from ui import charts, datasets, markdown
 from ui.jobs import Work, bar, buttons, reason
-from ui.markdown import verbatim
+from ui.markdown import note, public
 from ui.overview import duration
 from ui.training import PAGE
 
@@ -30,11 +30,11 @@ HEIGHT = 330
 def panel(store: RunStore, work: Work, ahead: int) -> None:
     """Show a training: how far it is, its curves and latents, the end of its log, and what can be done about it."""
     if work.state == "finished":
-        st.success(verbatim(with_owners_names(f"{work.title}: {ending(work)}", store.root)))
+        markdown.success(with_owners_names(f"{work.title}: {ending(work)}", store.root))
     else:
         bar(work, ahead, store)
     if work.state in {"failed", "interrupted"} and (sentence := reason(work)):
-        st.warning(verbatim(with_owners_names(sentence, store.root)))
+        markdown.warning(with_owners_names(sentence, store.root))
     with st.container(horizontal=True, vertical_alignment="center"):
         buttons(store, work, PAGE)
         if work.state == "finished" and work.run is not None:
@@ -55,7 +55,7 @@ def panel(store: RunStore, work: Work, ahead: int) -> None:
         _latents(work.run)
     if lines := work.log(LOG_LINES):
         st.caption("The end of the log; times are UTC")
-        st.code(with_owners_names("\n".join(lines), store.root), language=None, wrap_lines=True)
+        st.code(public(with_owners_names("\n".join(lines), store.root)), language=None, wrap_lines=True)
 
 
 def curves_of(runs: Sequence[Run]) -> go.Figure:
@@ -125,7 +125,7 @@ def _latents(run: Run) -> None:
         alt=f"Latents of {len(snapshot.ids)} validation images after epoch {epoch}, coloured by {by}.",
         file_name=f"latents-{run.id}-{epoch}",
     )
-    st.caption(f"Latents of {len(snapshot.ids)} validation images after epoch {epoch}, coloured by {by}.")
+    note(f"Latents of {len(snapshot.ids)} validation images after epoch {epoch}, coloured by {by}.")
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -9,10 +9,9 @@ import streamlit as st
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.jobs import JobQueue
-from ui import export, squares
+from ui import export, markdown, squares
 from ui.entry import in_a_sentence
 from ui.jobs import Work, all_work, work_of
-from ui.markdown import verbatim
 from ui.runs import run_label, store
 from ui.state import harmless
 from ui.training import PAGE
@@ -59,7 +58,7 @@ def asked_for() -> list[str]:
     wanted = list(dict.fromkeys(part for part in text.split(",") if part))
     found = [part for part in wanted if find(part) is not None]
     if strangers := [part for part in wanted if part not in found]:
-        st.warning(
+        markdown.warning(
             f"The address asks for '{harmless(strangers[0])}', which is no training of this store that can be shown; "
             "the overview lists those there are."
         )
@@ -72,7 +71,7 @@ def find(part: str) -> Work | None:
     try:
         return work_of(store(), part)
     except UserError as error:
-        st.error(verbatim(str(error)))
+        markdown.error(str(error))
         return None
 
 

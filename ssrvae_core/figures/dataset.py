@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
 
 from ssrvae_core.figures import theme
-from ssrvae_core.figures.names import short_names
+from ssrvae_core.figures.names import plain, short_names
 
 BINS = 24
 PARTS = {"Labelled": theme.CLASS_COLOURS[0], "Unlabelled": theme.NEUTRAL, "Validation": theme.CLASS_COLOURS[1]}
@@ -40,14 +39,14 @@ def class_counts_figure(counts: Mapping[str, Sequence[int]], class_names: Sequen
         [
             go.Bar(
                 x=list(values),
-                y=[escape(name, quote=False) for name in short_names(class_names)],  # plotly reads a little HTML
+                y=[plain(name) for name in short_names(class_names)],
                 name=part,
                 orientation="h",
                 marker={
                     "color": PARTS[part],
                     "pattern": _PATTERN | {"shape": _SHAPES[part]},
                 },
-                customdata=[escape(name, quote=False) for name in class_names],
+                customdata=[plain(name) for name in class_names],
                 hovertemplate=f"%{{customdata}}<br>{part.lower()}: %{{x}} images<extra></extra>",
             )
             for part, values in counts.items()
@@ -107,7 +106,7 @@ def factor_histogram(title: str, values: Mapping[str, np.ndarray]) -> go.Figure:
         template=theme.template(),
         showlegend=True,
         legend=_LEGEND,
-        xaxis={"title": {"text": title}},
+        xaxis={"title": {"text": plain(title)}},
         yaxis={"rangemode": "tozero", "tickformat": ".0%"},
         margin={"l": 50, "r": 16, "t": 44, "b": 50},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from html import unescape
+from html import escape, unescape
 from unicodedata import east_asian_width
 
 LONGEST = 18
@@ -14,6 +14,11 @@ BESIDE_CELLS = 12
 """The same beside a confusion matrix, which gets the room that its names leave."""
 
 _CHARACTER = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);|.", re.DOTALL)
+
+
+def plain(text: str) -> str:
+    """Return a text that plotly shows as it is: it reads a little HTML in every string, and ``%{}`` when it hovers."""
+    return escape(text, quote=False).replace("%{", "&#37;{")
 
 
 def short_names(names: Sequence[str], longest: int = LONGEST) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from ssrvae_core.config import DatasetConfig
 from ssrvae_core.figures.looks import MODEL_TITLES as MODEL_TITLES
 from ssrvae_core.figures.looks import RIVAL_TITLES as RIVAL_TITLES
+from ssrvae_core.figures.names import plain as plain
 from ssrvae_core.runs import Run
 
 TIE = 1e-9
@@ -20,11 +20,6 @@ TIE = 1e-9
 def ahead(share: float, other: float) -> bool:
     """Whether a share is higher than another one, by more than a mean is rounded."""
     return share - other >= TIE
-
-
-def plain(text: str) -> str:
-    """Return a text that plotly shows as it is: it reads a little HTML in every string, and ``%{}`` when it hovers."""
-    return escape(text, quote=False).replace("%{", "&#37;{")
 
 
 def model_title(run: Run) -> str:

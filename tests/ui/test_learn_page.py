@@ -98,9 +98,9 @@ def test_the_terms_have_the_numbers_of_this_angle(seen):
     assert f"ss-VAE {-np.log(0.2):.2f}" in text and "0.69 is guessing" in text
 
 
-def test_class_names_in_the_lesson_have_no_markup(seen):
+def test_class_names_in_the_lesson_are_shown_as_they_are(seen):
     text = lesson.pixels("<b>[x](y)", 0.2, {"<script>": 0.3})
-    assert "<script" not in text and "](" not in text
+    assert r"\<b>\[x\](y)" in text and r"one of the \<script>" in text
 
 
 @pytest.mark.parametrize(
