@@ -23,40 +23,14 @@ from ui.jobs import TRAIN
 from ui.markdown import note
 from ui.runs import store
 from ui.sliders import number
-from ui.state import forget, key, pick
-from ui.uploads import BEGINNINGS, keep
+from ui.state import forget, pick
+from ui.uploader import uploader
 
 PAGE = "data"
 HALVES = {"labelled": "Labelled images", "unlabelled": "Unlabelled and validation images"}
 VIEWS = {"image": "Image", "mask": "Silhouette", "masked": "Inside of the mask"}
 OWN_NUMBERS = ("l-rotation", "l-shear", "l-shift", "l-scale", "u-rotation", "u-shear", "u-shift", "u-scale")
 OF_THE_SET = (*OWN_NUMBERS, "view", "rule", "labels", "ratio", "share", "grey")
-
-
-def upload() -> None:
-    """Show the uploader, and choose what was handed in."""
-    kinds = sorted(suffix.removeprefix(".") for suffix in BEGINNINGS)
-    given = st.file_uploader(
-        "Upload a data set",
-        type=kinds,
-        key=f"{PAGE}-upload",
-        help="npz, npy or HDF5 with a field 'images', a TIFF stack, a picture, or a zip of one folder a class.",
-    )
-    taken, refused = st.session_state.get(f"{PAGE}-taken", ("", ""))
-    if given is None or taken == given.file_id:
-        if given is not None and refused:
-            markdown.error(refused)
-        return
-    try:
-        with st.spinner("Checking the file"):
-            kept = keep(given.name, given.getvalue(), store())
-    except UserError as error:
-        st.session_state[f"{PAGE}-taken"] = (given.file_id, str(error))
-        markdown.error(str(error))
-        return
-    st.session_state[f"{PAGE}-taken"] = (given.file_id, "")
-    st.session_state[key(PAGE, "data")] = kept.id
-    st.rerun()
 
 
 def label(files: dict[str, Upload], name: str) -> str:
@@ -92,25 +66,26 @@ def disorder(half: str, of: str, default: Disorder) -> Disorder:
 
 
 def chosen_file(file: Upload) -> DatasetConfig:
-    """Return an upload as a data set, with the grey levels the visitor chose where its numbers need a range."""
-    config = datasets.described(str(file.path), file.uploaded)
-    if config.intensity is None:
-        return config
-    low, high = config.intensity
-    margin = high - low
-    darkest = low - margin if low else 0.0  # a camera counts from 0
-    grey = number(
-        PAGE,
-        "grey",
-        "Grey levels that become black and white",
-        darkest,
-        high + margin,
-        (low, high),
-        of=file.id,
-        step=margin / 100,
-        help="The type of the file's numbers does not tell; levels outside this range are clipped.",
-    )
-    return config if grey[0] == grey[1] else config.model_copy(update={"intensity": (grey[0], grey[1])})
+    """Tell what was read from an upload, and return it as a data set on the grey levels the visitor chose."""
+    found = datasets.read(file)
+    with st.expander("What was read", icon=":material/description:", expanded=True):
+        markdown.made(markdown.listed(found.lines))
+        low, high = found.scale
+        margin = high - low
+        darkest = low - margin if low else 0.0  # a camera counts from 0
+        grey = number(
+            PAGE,
+            "grey",
+            "Grey levels that become black and white",
+            darkest,
+            high + margin,
+            (low, high),
+            of=file.id,
+            step=margin / 100,
+            help="Levels outside this range are clipped. The run keeps the range, and sees other files on it.",
+        )
+    unchanged = grey in ((low, high), (grey[0], grey[0]))
+    return found.config if unchanged else found.config.model_copy(update={"intensity": (grey[0], grey[1])})
 
 
 def choose_split(config: DatasetConfig, of: str) -> SplitConfig:
@@ -158,7 +133,7 @@ if is_viewer():
     right.caption("This dashboard is read-only, so nothing can be uploaded.")
 else:
     with right:
-        upload()
+        uploader(PAGE)
 with left:
     chosen = pick(
         PAGE, "data", "Data set", options, PRESETS["teaching"].data, format_func=lambda name: label(files, name)
@@ -177,9 +152,7 @@ if datasets.is_generated(config):
             with column:
                 halves[half] = disorder(half, chosen, getattr(config, half))
     config = config.model_copy(update=halves)
-masks = config.source == "particles" or (
-    not datasets.is_generated(config) and datasets.contents(config).masks is not None
-)
+masks = config.source == "particles" or (chosen in files and datasets.read(files[chosen]).masks)
 if masks:
     view = pick(PAGE, "view", "Show and train on", list(VIEWS), "image", format_func=VIEWS.__getitem__, segmented=True)
     config = config.model_copy(update={"view": view})

@@ -173,7 +173,7 @@ with columns[1]:
     chosen = pick(PAGE, "data", "Data set", names, PRESETS[preset].data, format_func=lambda name: label(files, name))
 try:
     if chosen in files:
-        dataset: DatasetConfig = datasets.described(str(files[chosen].path), files[chosen].uploaded)
+        dataset: DatasetConfig = datasets.read(files[chosen]).config
     else:
         dataset = st.session_state[DRAFT] if chosen == DRAFT else DATASETS[chosen]
     images = datasets.contents(dataset)

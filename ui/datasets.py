@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -18,11 +19,15 @@ from ssrvae_core.config import (
     run_config,
     with_settings,
 )
-from ssrvae_core.data import UNLABELLED, ImageSet, Split, file_dataset, load, naming, split
+from ssrvae_core.data import UNLABELLED, ImageSet, Split, load, naming, split
 from ssrvae_core.data.generated import Drawing, generate
 from ssrvae_core.data.pose import POSE_FACTORS
+from ssrvae_core.data.readers import ImageFile, open_images
+from ssrvae_core.data.summary import summary
+from ssrvae_core.data.views import view
 from ssrvae_core.data.writing import fields_of, joined, npz_bytes
 from ssrvae_core.runs.thumbnails import to_pixels
+from ssrvae_core.runs.uploads import Upload
 from ui.images import data_uri
 
 TRAIN_DRAFT = "train-draft"
@@ -55,10 +60,18 @@ def is_generated(config: DatasetConfig) -> bool:
     return config.source != "file"
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the images")
+@st.cache_resource(max_entries=1, show_spinner="Reading the images")
+def _opened(path: str, sha256: str) -> ImageFile:
+    """Read a file of this content. The store keeps it under its fingerprint, so that none has to be taken again."""
+    return open_images(path)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Preparing the images")
 def _loaded(config: str) -> ImageSet:
     dataset = DatasetConfig.model_validate_json(config)
-    return load(dataset)
+    if dataset.path is None or dataset.sha256 is None:
+        return load(dataset)
+    return view(_opened(dataset.path, dataset.sha256).images(dataset.intensity), dataset.view)
 
 
 @st.cache_resource(max_entries=48, show_spinner="Drawing examples")
@@ -83,10 +96,50 @@ def contents(config: DatasetConfig) -> ImageSet:
     return generate(config, names, lambda positions, *_: Drawing(np.zeros((len(positions), 1, 1, 1), np.float32)))
 
 
+@dataclass(frozen=True)
+class Read:
+    """What was read from a file that was uploaded.
+
+    Attributes
+    ----------
+    config : DatasetConfig
+        The data set, on the grey levels that suit it.
+    lines : tuple of str
+        What was read, in words.
+    scale : (float, float)
+        The grey levels of black and white.
+    masks : bool
+        Whether there are masks.
+    """
+
+    config: DatasetConfig
+    lines: tuple[str, ...]
+    scale: tuple[float, float]
+    masks: bool
+
+
+def read(upload: Upload) -> Read:
+    """Return what was read from an upload; its label says it, so that the file is not read again for it.
+
+    Raises
+    ------
+    UserError
+        If an earlier version kept it without saying so, and it cannot be read.
+    """
+    found = upload.told
+    try:
+        config = DatasetConfig(source="file", path=str(upload.path), sha256=upload.path.stem, intensity=found["needed"])
+        low, high = map(float, found["scale"])
+        return Read(config, tuple(map(str, found["lines"])), (low, high), bool(found["masks"]))
+    except (KeyError, TypeError, ValueError):
+        return _read_again(str(upload.path), upload.uploaded)
+
+
 @st.cache_data(max_entries=16, show_spinner="Reading the file")
-def described(path: str, uploaded: float) -> DatasetConfig:
-    """Fingerprint a file that was uploaded at some time, and find the range of its grey levels."""
-    return file_dataset(path)
+def _read_again(path: str, uploaded: float) -> Read:
+    opened = open_images(path)
+    found = summary(opened)
+    return Read(opened.config(), tuple(found.lines()), found.scale, found.masks)
 
 
 def fewest_labels(images: ImageSet) -> int:

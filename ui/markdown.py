@@ -8,7 +8,7 @@ of buttons through :func:`words`, and plain text through :func:`public`. A test 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,11 @@ def filled(template: str, /, **values: object) -> Markdown:
     """
     shown = {n: value if isinstance(value, Markdown) else verbatim(str(value)) for n, value in values.items()}
     return Markdown(template.format(**shown))
+
+
+def listed(lines: Iterable[str]) -> Markdown:
+    """Return lines as a list, each of them shown as it is."""
+    return Markdown("".join(f"- {verbatim(line)}\n" for line in lines))
 
 
 def words(format_func: Callable[[Any], str]) -> Callable[[Any], str]:

@@ -53,7 +53,7 @@ def checked_members(path: Path, largest: int = MAX_UNPACKED, most: int = MAX_MEM
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir() and member.filename]
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
-        raise UserError(f"{path} cannot be read as a zip ({error}); it may be cut short, so pack it again.") from error
+        raise UserError(f"{path} cannot be opened ({error}); it may be cut short, so pack it again.") from error
     if len(members) > most:
         raise UserError(f"{path} holds {len(members):,} files, more than the {most:,} that are taken; pack fewer.")
     unpacked = sum(member.file_size for member in members)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import stat
@@ -15,7 +14,7 @@ import tifffile
 from PIL import Image
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data import read_images
+from ssrvae_core.data import fingerprint, read_images
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.uploads import uploads as found
 from ui import uploads
@@ -83,9 +82,9 @@ def nothing_kept(store):
         ("a.tif", tiff(), 6),
     ],
 )
-def test_images_are_kept_by_the_hash_of_their_content(name, content, n, store):
+def test_images_are_kept_by_the_fingerprint_of_their_content(name, content, n, store):
     kept = keep(name, content, store)
-    assert kept.path.name == hashlib.sha256(content).hexdigest() + kept.path.suffix
+    assert kept.path.stem == fingerprint(kept.path)
     assert kept.path.read_bytes() == content
     assert len(read_images(kept.path)) == n
     assert [(upload.id, upload.name) for upload in found(store.root)] == [(kept.id, name)]
@@ -113,9 +112,11 @@ def test_a_zip_of_class_folders_becomes_labelled_images(top, store):
     assert keep("again.zip", archive(*members), store).path == kept.path
 
 
-def test_the_same_content_is_kept_once(store):
-    assert keep("a.npy", npy(IMAGES), store).path == keep("b.npy", npy(IMAGES), store).path
-    assert [upload.name for upload in found(store.root)] == ["b.npy"]
+def test_the_same_content_is_kept_once_under_its_first_name_whatever_the_format(store):
+    first = keep("a.npy", npy(IMAGES), store)
+    assert keep("b.npy", npy(IMAGES), store).path == first.path
+    assert keep("c.npz", npz(images=IMAGES), store).path == first.path
+    assert [upload.name for upload in found(store.root)] == ["a.npy"]
 
 
 def link(name):
