@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data import file_dataset, load
+from ssrvae_core.data import file_dataset, load, microscopes
+from ssrvae_core.data.hdf5 import HDF5_BEGINNINGS, HDF5_SUFFIXES
 from ssrvae_core.data.pictures import LABEL_TABLE, PICTURE_SUFFIXES, read_folder
 from ssrvae_core.data.writing import npz_bytes
 from ssrvae_core.runs import RunStore
@@ -36,8 +37,8 @@ BEGINNINGS: dict[str, tuple[bytes, ...]] = {
     ".npz": (b"PK\x03\x04",),
     ".zip": (b"PK\x03\x04",),
     ".npy": (b"\x93NUMPY",),
-    ".h5": (b"\x89HDF\r\n\x1a\n",),
-    ".hdf5": (b"\x89HDF\r\n\x1a\n",),
+    **dict.fromkeys(HDF5_SUFFIXES, HDF5_BEGINNINGS),
+    **microscopes.BEGINNINGS,
     ".tif": _TIFF,
     ".tiff": _TIFF,
     ".png": (b"\x89PNG\r\n\x1a\n",),
@@ -79,8 +80,6 @@ def keep(name: str, content: bytes, store: RunStore) -> Upload:
                 content, suffix = _pictures(content, Path(room) / "unpacked"), ".npz"
                 path = path.with_suffix(suffix)
             path.write_bytes(content)
-            if suffix in (".h5", ".hdf5"):
-                _check_hdf5(path)
             n = len(load(file_dataset(path)))
         except UserError as error:
             raise UserError(str(error).replace(f"{path.parent}/unpacked", name).replace(str(path), name)) from error
@@ -128,30 +127,6 @@ def _members(name: str, content: bytes) -> Sequence[zipfile.ZipInfo]:
     if unpacked > MAX_UNPACKED:
         raise UserError(f"{name} would unpack to {unpacked / 2**30:.1f} GB, more than the 1 GB that is taken.")
     return members
-
-
-def _check_hdf5(path: Path) -> None:
-    """Refuse an HDF5 file that has other files read: by links, external storage or virtual data sets."""
-    import h5py
-
-    def visit(group: h5py.Group) -> None:
-        for key in group:
-            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-                raise UserError(f"{path} holds a link ('{harmless_name(key)}'); store the array itself.")
-            item = group[key]
-            if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-                field = harmless_name(key)
-                raise UserError(f"The field '{field}' of {path} lies in another file; store the array itself.")
-            if isinstance(item, h5py.Group) and group.name == "/":
-                visit(item)  # the factors; nothing deeper is read
-
-    try:
-        with h5py.File(path, "r") as file:
-            visit(file)
-    except UserError:
-        raise
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read as an HDF5 file; it may be damaged, so save it anew.") from error
 
 
 # A zip of pictures.

@@ -11,7 +11,9 @@ from ssrvae_core.config import DatasetConfig, UserError
 from ssrvae_core.data.contents import Contents, Fields
 from ssrvae_core.data.dataset import ImageSet
 from ssrvae_core.data.fields import image_set, intensity_range
-from ssrvae_core.data.formats import read_hdf5, read_npy, read_npz
+from ssrvae_core.data.formats import read_npy, read_npz
+from ssrvae_core.data.hdf5 import HDF5_SUFFIXES, read_hdf5
+from ssrvae_core.data.microscopes import ELSEWHERE, PLUGINS, read_microscope, refuse_elsewhere
 from ssrvae_core.data.pictures import read_folder, read_picture, visible_files
 from ssrvae_core.paths import located
 
@@ -20,8 +22,9 @@ Reader = Callable[[Path], Contents | Fields]
 READERS: dict[str, Reader] = {
     ".npz": read_npz,
     ".npy": read_npy,
-    ".h5": read_hdf5,
-    ".hdf5": read_hdf5,
+    **dict.fromkeys(HDF5_SUFFIXES, read_hdf5),
+    **dict.fromkeys(PLUGINS, read_microscope),
+    **dict.fromkeys(ELSEWHERE, refuse_elsewhere),
     ".tif": read_picture,
     ".tiff": read_picture,
     ".png": read_picture,
