@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+import h5py
 import numpy as np
 
 from ssrvae_core.config import UserError
@@ -17,6 +18,7 @@ from ssrvae_core.data.fields import FACTOR, FIELDS
 from ssrvae_core.data.hdf5_layouts import LAYOUTS, Picked, by_shape, is_numeric, single
 from ssrvae_core.data.hdf5_matlab import oriented, read_field
 from ssrvae_core.data.hdf5_tree import MAX_OBJECTS, Array, Tree, attribute, shown
+from ssrvae_core.data.limits import MIN_SIDE
 
 OWN = tuple(dict.fromkeys((*FIELDS, "pixel_size")))
 IMAGES = "images"
@@ -72,7 +74,8 @@ def _own(tree: Tree) -> Found | None:
     arrays |= _alike(beside, images, remarks, set(arrays))
     if images is None:
         return None, {name: _beside(tree, array, name, None) for name, array in arrays.items()}, remarks
-    lengths = _lengths(array for name, array in arrays.items() if name in PER_IMAGE or name.startswith(FACTOR))
+    vectors = [array for name, array in arrays.items() if name in PER_IMAGE or name.startswith(FACTOR)]
+    lengths = {length for array in vectors if (length := _length(array)) is not None}
     picked = oriented(images, lengths, tree)
     if picked is None:
         # Our names say what it is; what is wrong with its shape is said where fields are checked.
@@ -84,7 +87,7 @@ def _own(tree: Tree) -> Found | None:
 
 def _own_group(tree: Tree) -> str | None:
     """Return the group whose members have our names: the file's root, or the only one that has 'images'."""
-    if tree.get(IMAGES) is not None:
+    if isinstance(tree.get(IMAGES), h5py.Dataset):
         return ""
     having = {name.rpartition("/")[0] for name in tree.elsewhere if name.rpartition("/")[2] == IMAGES}
     having |= {array.parent for array in tree.arrays if array.last == IMAGES}
@@ -99,9 +102,8 @@ def _foreign(tree: Tree) -> Found:
     picked = _said(tree) or _only(tree)
     remarks: list[str] = []
     near = [array for array in tree.arrays if array.parent == picked.array.parent]
-    lengths = _lengths(array for array in near if _kind(array) in PER_IMAGE)
     if not picked.kind:
-        picked = oriented(picked.array, lengths, tree) or picked
+        picked = oriented(picked.array, _lengths_near(picked.array, tree), tree) or picked
     remarks.append(picked.remark())
     arrays = _alike(near, picked.array, remarks, set(), picked.shape)
     far = [array for array in tree.arrays if array.parent != picked.array.parent and _kind(array) not in arrays]
@@ -132,7 +134,7 @@ def _only(tree: Tree) -> Picked:
             f"{tree.path} holds more than {MAX_OBJECTS:,} objects, and none at its top is called 'images'; store"
             " the images under that name."
         )
-    stacks = [picked for array in tree.arrays if (picked := by_shape(array)) is not None]
+    stacks = [picked for array in tree.arrays if (picked := _as_images(array, tree)) is not None]
     if len(stacks) > 1:
         stacks = [picked for picked in stacks if not _is_mask_of(picked, stacks)]
     if len(stacks) == 1:
@@ -140,6 +142,22 @@ def _only(tree: Tree) -> Picked:
     if not stacks and (picked := _only_picture(tree)) is not None:
         return picked
     raise _undecided(tree, stacks)
+
+
+def _as_images(array: Array, tree: Tree) -> Picked | None:
+    """Return how an array can be images, with the axes as they are or in reverse."""
+    picked = by_shape(array)
+    if picked is not None or not is_numeric(array):
+        return picked
+    turned = oriented(array, _lengths_near(array, tree), tree)
+    return turned if turned is not None and min(turned.shape[1:]) >= MIN_SIDE and turned.shape[0] else None
+
+
+def _lengths_near(array: Array, tree: Tree) -> set[int]:
+    """Return the lengths of the vectors in an array's group that are called like fields with an entry per image."""
+    near = [other for other in tree.arrays if other.parent == array.parent]
+    near = [other for other in near if _kind(other) in PER_IMAGE and not _is_coordinate(other, near)]
+    return {length for other in near if (length := _length(other)) is not None}
 
 
 def _only_picture(tree: Tree) -> Picked | None:
@@ -197,6 +215,12 @@ def _kind(array: Array) -> str | None:
     return next((kind for kind, names in ALIKE.items() if array.last.lower() in names), None)
 
 
+def _is_coordinate(array: Array, beside: Sequence[Array]) -> bool:
+    """Whether a vector 'y' is one of two coordinates and not what images are labelled with."""
+    others = (other for other in beside if other.parent == array.parent and other.last.lower() == "x")
+    return array.last.lower() == "y" and any(_length(other) is not None for other in others)
+
+
 def _alike(
     arrays: Sequence[Array],
     images: Array | None,
@@ -213,6 +237,7 @@ def _alike(
         if kind in taken:
             continue
         fitting = [array for array in arrays if _kind(array) == kind and _fits(array, kind, sizes, images, shape)]
+        fitting = [array for array in fitting if not _is_coordinate(array, arrays)]
         exact = [array for array in fitting if array.last == kind]
         chosen = exact if len(exact) == 1 else fitting
         if len(chosen) == 1:
@@ -238,10 +263,6 @@ def _length(array: Array) -> int | None:
     """Return the number of entries of a vector, which may lie as a row or a column."""
     long = [side for side in array.shape if side != 1]
     return math.prod(array.shape) if array.shape and len(array.shape) <= 2 and len(long) <= 1 else None
-
-
-def _lengths(arrays: Iterable[Array]) -> set[int]:
-    return {length for array in arrays if (length := _length(array)) is not None}
 
 
 def _beside(tree: Tree, array: Array, name: str, picked: Picked | None) -> np.ndarray:

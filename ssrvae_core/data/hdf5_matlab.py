@@ -70,7 +70,7 @@ def _last(array: Array) -> Picked:
     return Picked(array, (3,), (2, 1), 0, kind=kind)
 
 
-def _by_squares(array: Array, tree: Tree) -> Picked:
+def _by_squares(array: Array, tree: Tree) -> Picked | None:
     """Choose the reading whose images are square or have few channels, where that is true of one reading only."""
     shape = array.shape
     if len(shape) == 4:
@@ -82,6 +82,8 @@ def _by_squares(array: Array, tree: Tree) -> Picked:
     readings = [take for take, possible in can.items() if possible]
     if len(readings) == 1:
         return readings[0](array)
+    if all(min(take(array).shape[1:]) < MIN_SIDE for take in (_first, _last)):
+        return None
     first, last = (take(array).shape for take in (_first, _last))
     raise UserError(
         f"The field '{shown(array.name)}' of {tree.path} has the shape {shape[::-1]} in MATLAB, which can be"
