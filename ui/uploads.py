@@ -7,7 +7,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ssrvae_core.config import MissingPictures, UserError
+from ssrvae_core.data import microscopes
 from ssrvae_core.data.archives import checked_members
+from ssrvae_core.data.hdf5 import HDF5_BEGINNINGS, HDF5_SUFFIXES
 from ssrvae_core.data.pages import PICTURE_SUFFIXES, STARTS
 from ssrvae_core.data.readers import ImageFile, open_images
 from ssrvae_core.data.summary import Summary, summary
@@ -30,8 +32,8 @@ BEGINNINGS: dict[str, tuple[bytes, ...]] = {
     ".npz": (b"PK\x03\x04",),
     ".zip": (b"PK\x03\x04",),
     ".npy": (b"\x93NUMPY",),
-    ".h5": (b"\x89HDF\r\n\x1a\n",),
-    ".hdf5": (b"\x89HDF\r\n\x1a\n",),
+    **dict.fromkeys(HDF5_SUFFIXES, HDF5_BEGINNINGS),
+    **microscopes.BEGINNINGS,
     **dict.fromkeys(PICTURE_SUFFIXES, (*(start for start, _ in STARTS), b"RIFF")),
 }
 """What a file of each kind begins with."""

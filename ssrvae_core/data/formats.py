@@ -1,4 +1,4 @@
-"""Readers of the array formats: ``.npz``, ``.npy`` and HDF5. Nothing is ever unpickled."""
+"""Readers of numpy's formats, ``.npz`` and ``.npy``. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.contents import Fields
-from ssrvae_core.data.fields import FACTOR, FIELDS, is_field
+from ssrvae_core.data.fields import is_field
 from ssrvae_core.data.limits import check_declared
 
 HEADER_DAMAGES = (SyntaxError, TypeError, tokenize.TokenError)
@@ -76,26 +76,3 @@ def _check_type(path: Path, name: str, dtype: np.dtype) -> None:
         raise UserError(
             f"The field '{name}' of {path} holds Python objects, which are never loaded; store plain numbers or text."
         )
-
-
-def read_hdf5(path: Path) -> Fields:
-    """Read the fields of an HDF5 file: data sets named as in ``.npz``, the factors in the group ``factors``."""
-    import h5py
-
-    with readable(path, "an HDF5 file", RuntimeError, LookupError, TypeError), h5py.File(path, "r") as file:
-        names = [name for name in FIELDS if name in file]
-        names += [FACTOR + name for name in file.get(FACTOR.rstrip("/"), ())]
-        return {name: _read_dataset(file, path, name) for name in names}
-
-
-def _read_dataset(file: object, path: Path, name: str) -> np.ndarray:
-    import h5py
-
-    dataset = file[name]  # type: ignore[index]
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
-        raise UserError(f"The field '{name}' of {path} is not an array; store it as an HDF5 data set.")
-    check_declared(path, name, dataset.shape, dataset.dtype.itemsize)
-    if h5py.check_string_dtype(dataset.dtype):
-        return np.asarray(dataset.asstr()[()], dtype=np.str_)
-    _check_type(path, name, dataset.dtype)
-    return np.asarray(dataset[()])

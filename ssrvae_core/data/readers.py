@@ -17,8 +17,10 @@ from ssrvae_core.data.contents import Contents, Fields
 from ssrvae_core.data.dataset import ImageSet
 from ssrvae_core.data.fields import Annotations, annotate, checked_images, image_set
 from ssrvae_core.data.folders import read_folder, visible_files
-from ssrvae_core.data.formats import read_hdf5, read_npy, read_npz
+from ssrvae_core.data.formats import read_npy, read_npz
 from ssrvae_core.data.grey import Scale, scale_of
+from ssrvae_core.data.hdf5 import HDF5_SUFFIXES, read_hdf5
+from ssrvae_core.data.microscopes import ELSEWHERE, PLUGINS, read_microscope, refuse_elsewhere
 from ssrvae_core.data.pages import PICTURE_SUFFIXES, read_picture
 from ssrvae_core.paths import located
 
@@ -28,8 +30,9 @@ READERS: dict[str, Reader] = {
     ".npz": read_npz,
     ".npy": read_npy,
     ".zip": read_zip,
-    ".h5": read_hdf5,
-    ".hdf5": read_hdf5,
+    **dict.fromkeys(HDF5_SUFFIXES, read_hdf5),
+    **dict.fromkeys(PLUGINS, read_microscope),
+    **dict.fromkeys(ELSEWHERE, refuse_elsewhere),
     **dict.fromkeys(PICTURE_SUFFIXES, read_picture),
 }
 """Readers by suffix, each ``(path) -> contents``, or plain fields; add your own: ``READERS[".mrc"] = read_mrc``.

@@ -1,0 +1,459 @@
+"""What lies in one HDF5 file, and how its arrays are read, without another file ever being opened.
+
+HDF5 can have other files read in four ways: external links, soft links whose path leads through one, virtual data sets
+and external storage. h5py follows the links even when it is asked whether a name exists or what link it is, so names
+are resolved here component by component with the low-level interface, which looks at the link itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5g, h5l, h5o, h5z
+
+from ssrvae_core.config import UserError
+from ssrvae_core.data.contents import LeftOut
+from ssrvae_core.data.limits import MAX_BYTES, check_declared
+
+MAX_OBJECTS = 10_000
+"""Most objects that are looked at when a file's arrays are searched."""
+MAX_DEPTH = 32
+MAX_LINKS = 16
+"""Most soft links on the way to one object; the same as HDF5's own limit."""
+MAX_ATTRIBUTE = 1000
+"""Most values of an attribute that is looked at."""
+MAX_DEFLATED = 2**20
+"""Bytes of a compressed chunk up to which it cannot unpack to more than about 1 GiB."""
+
+DAMAGES = (OSError, RuntimeError, ValueError, LookupError, TypeError, NotImplementedError, MemoryError)
+"""What h5py raises on damaged bytes, and on types that it does not know."""
+
+FILTERS = {
+    **{305: "lzo", 307: "bzip2", 32000: "lzf", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp"},
+    **{32015: "zstd", 32016: "b3d", 32017: "sz", 32018: "fcidecomp", 32019: "jpeg", 32024: "sz3", 32026: "blosc2"},
+}
+"""Registered compression filters by their number; https://github.com/HDFGroup/hdf5_plugins lists them all."""
+
+
+class ElsewhereError(Exception):
+    """Something lies in another file."""
+
+
+class NowhereError(Exception):
+    """A name, or a soft link on its way, leads to nothing in this file."""
+
+
+@dataclass(frozen=True)
+class Array:
+    """A data set, by what its header declares.
+
+    Attributes
+    ----------
+    name : str
+        Its path in the file, without the slash at the beginning.
+    shape : tuple of int
+        As declared.
+    dtype : numpy.dtype or None
+        None where numpy has no such type.
+    """
+
+    name: str
+    dataset: Any
+    shape: tuple[int, ...]
+    dtype: np.dtype | None
+
+    @property
+    def parent(self) -> str:
+        """Path of the group it is in."""
+        return self.name.rpartition("/")[0]
+
+    @property
+    def last(self) -> str:
+        """Its own name."""
+        return self.name.rpartition("/")[2]
+
+    def __str__(self) -> str:
+        return f"'{shown(self.name)}' of shape {self.shape} and type {self.dtype or 'unknown'}"
+
+
+@dataclass
+class Tree:
+    """The arrays and groups of an open file, found breadth first.
+
+    Attributes
+    ----------
+    file : h5py.File
+        Open for reading.
+    path : pathlib.Path
+        For the messages.
+    """
+
+    file: Any
+    path: Path
+    arrays: list[Array] = field(default_factory=list)
+    groups: dict[str, Any] = field(default_factory=dict)
+    elsewhere: list[str] = field(default_factory=list)
+    nowhere: int = 0
+    broken: int = 0
+    whole: bool = True
+
+    def __post_init__(self) -> None:
+        self._walk()
+
+    def get(self, name: str) -> Any:
+        """Return the h5py object of a path, None where there is nothing.
+
+        Raises
+        ------
+        UserError
+            If it lies in another file, or cannot be opened.
+        """
+        try:
+            return self._resolve(self.file, name.encode(errors="surrogateescape"), [])
+        except NowhereError:
+            return None
+        except ElsewhereError as error:
+            raise self.lies_elsewhere(name) from error
+
+    def lies_elsewhere(self, name: str) -> UserError:
+        """Return the error for what lies in another file; it never says which, or whether that file exists."""
+        return UserError(
+            f"The field '{shown(name)}' of {self.path} lies in another file, and only the file itself is read; copy"
+            " the array into it."
+        )
+
+    def array(self, name: str) -> Array | None:
+        """Return the array of a path, None where there is nothing.
+
+        Raises
+        ------
+        UserError
+            If it is not an array, or lies in another file.
+        """
+        found = self.get(name)
+        if found is None:
+            return None
+        if not isinstance(found, h5py.Dataset) or found.shape is None:
+            raise UserError(f"The field '{shown(name)}' of {self.path} is not an array; store it as an HDF5 data set.")
+        return declared(name, found)
+
+    def names_in(self, group: str) -> list[str]:
+        """Return the names in a group, none where there is no such group."""
+        found = self.get(group)
+        return [decoded(name) for name in found.id] if isinstance(found, h5py.Group) else []
+
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Return what the file points to and does not hold."""
+        entries = [
+            LeftOut("arrays and links that lead to other files", "only the file itself is read", len(self.elsewhere)),
+            LeftOut("links that lead nowhere", "the file holds nothing of that name", self.nowhere),
+            LeftOut("objects that cannot be opened", "they are damaged or of a kind that is not known", self.broken),
+        ]
+        return tuple(entry for entry in entries if entry.count)
+
+    def _walk(self) -> None:
+        """Collect what can be reached, each object once, under the shortest of its paths."""
+        seen = {_address(self.file.id)}
+        queue = [("", self.file, 0)]
+        looked = 0
+        while queue:
+            prefix, group, depth = queue.pop(0)
+            self.groups[prefix] = group
+            for raw in _names(group):
+                looked += 1
+                if looked > MAX_OBJECTS:
+                    self.whole = False
+                    return
+                name = f"{prefix}/{decoded(raw)}".lstrip("/")
+                item = self._look(group, raw, name)
+                if item is None or _address(item.id) in seen:
+                    continue
+                seen.add(_address(item.id))
+                if isinstance(item, h5py.Group):
+                    if depth < MAX_DEPTH:
+                        queue.append((name, item, depth + 1))
+                    else:
+                        self.whole = False
+                else:
+                    self._take(name, item)
+
+    def _look(self, group: Any, raw: bytes, name: str) -> Any:
+        """Open what a group names, None where that is not possible or not an array or group."""
+        try:
+            return self._step(group, raw, [])
+        except ElsewhereError:
+            self.elsewhere.append(name)
+        except NowhereError:
+            self.nowhere += 1
+        except DAMAGES:
+            self.broken += 1
+        return None
+
+    def _take(self, name: str, dataset: Any) -> None:
+        try:
+            if dataset.shape is not None:
+                self.arrays.append(declared(name, dataset))
+        except DAMAGES:
+            self.broken += 1
+
+    def _resolve(self, start: Any, path: bytes, links: list[bytes]) -> Any:
+        """Walk a path from a group, component by component."""
+        at = self.file if path.startswith(b"/") else start
+        for part in path.split(b"/"):
+            if part not in (b"", b"."):
+                if not isinstance(at, h5py.Group):
+                    raise NowhereError
+                at = self._step(at, part, links)
+        return at
+
+    def _step(self, group: Any, name: bytes, links: list[bytes]) -> Any:
+        """Open one name in a group; ``links`` are the soft links that were followed to here."""
+        if not group.id.links.exists(name):
+            raise NowhereError
+        kind = group.id.links.get_info(name).type
+        if kind == h5l.TYPE_HARD:
+            return self._wrapped(h5o.open(group.id, name))
+        if kind != h5l.TYPE_SOFT:
+            raise ElsewhereError  # an external link, or one of a kind that somebody's program defines
+        links.append(name)
+        if len(links) > MAX_LINKS:
+            raise NowhereError
+        return self._resolve(group, group.id.links.get_val(name), links)
+
+    def _wrapped(self, identifier: Any) -> Any:
+        """Return the h5py object of an identifier, None for a named type."""
+        if isinstance(identifier, h5g.GroupID):
+            return h5py.Group(identifier)
+        if not isinstance(identifier, h5d.DatasetID):
+            return None
+        plan = identifier.get_create_plist()
+        virtual = (
+            plan.get_layout() == h5d.VIRTUAL
+        )  # asked first: even the shape of a virtual data set opens its sources
+        if plan.get_external_count() or (virtual and not self._is_self_contained(plan)):
+            raise ElsewhereError
+        return h5py.Dataset(identifier)
+
+    def _is_self_contained(self, plan: Any) -> bool:
+        """Whether all sources of a virtual data set are plain arrays of this file."""
+        for at in range(plan.get_virtual_count()):
+            source = plan.get_virtual_dsetname(at)
+            if plan.get_virtual_filename(at) != "." or "%" in source:
+                return False
+            if not self._is_plain(source.encode(errors="surrogateescape")):
+                return False
+        return True
+
+    def _is_plain(self, name: bytes) -> bool:
+        """Whether a path leads over hard links alone to an array that is stored in this file."""
+        at: Any = self.file.id
+        for part in filter(None, name.split(b"/")):
+            if not isinstance(at, h5g.GroupID) or not at.links.exists(part):
+                return False
+            if at.links.get_info(part).type != h5l.TYPE_HARD:
+                return False
+            at = h5o.open(at, part)
+        if not isinstance(at, h5d.DatasetID):
+            return False
+        plan = at.get_create_plist()
+        return plan.get_layout() != h5d.VIRTUAL and not plan.get_external_count()
+
+
+def _names(group: Any) -> Iterator[bytes]:
+    try:
+        yield from group.id
+    except DAMAGES:
+        return
+
+
+def _address(identifier: Any) -> tuple[int, ...]:
+    info = h5o.get_info(identifier)
+    return (info.fileno, info.addr)
+
+
+def decoded(name: bytes) -> str:
+    """Return a name as text, whatever its bytes are."""
+    return name.decode(errors="surrogateescape")
+
+
+def shown(name: str) -> str:
+    """Return a name of the file as it may stand in a sentence."""
+    harmless = re.sub(r"[^\w/+#@%()\[\]:-]", "_", name.encode(errors="replace").decode())
+    return harmless if len(harmless) <= 60 else f"{harmless[:57]}___"
+
+
+def declared(name: str, dataset: Any) -> Array:
+    """Return what the header of a data set declares."""
+    try:
+        dtype = np.dtype(dataset.dtype)
+    except TypeError:
+        dtype = None  # h5py knows no such type
+    return Array(name, dataset, tuple(int(side) for side in dataset.shape), dtype)
+
+
+def attribute(item: Any, name: str) -> Any:
+    """Return a small attribute: text as str, one value as a scalar, several as an array; None where there is none."""
+    with suppress(*DAMAGES):
+        if not h5py.h5a.exists(item.id, name.encode()):
+            return None
+        shape = item.attrs.get_id(name).shape
+        if shape is None or np.prod(shape, dtype=float) > MAX_ATTRIBUTE:
+            return None
+        value = item.attrs[name]
+        if isinstance(value, np.ndarray) and value.size == 1:
+            value = value.reshape(-1)[0]
+        if isinstance(value, bytes):
+            return value.decode(errors="replace")
+        return value
+    return None
+
+
+# Reading.
+
+
+def read(tree: Tree, array: Array, name: str | None = None) -> np.ndarray:
+    """Read an array once into one block of memory: numbers as stored, text as str.
+
+    Raises
+    ------
+    UserError
+        If it is too large, of a type that is never loaded, compressed by a filter that is missing, or damaged.
+    """
+    name, path, dataset = name or array.name, tree.path, array.dataset
+    if array.dtype is None:
+        raise UserError(
+            f"The field '{shown(name)}' of {path} has a type that numpy has not; store plain numbers or text."
+        )
+    check_declared(path, shown(name), array.shape, array.dtype.itemsize)
+    text = h5py.check_string_dtype(array.dtype)
+    if array.dtype.hasobject and text is None:
+        raise UserError(
+            f"The field '{shown(name)}' of {path} holds references or lists, which are never loaded; store plain"
+            " numbers or text."
+        )
+    with _explained(tree, array, name):
+        _check_chunks(dataset, path, name)
+        if text is not None:
+            return _text(dataset, path, name)
+        if array.dtype.subdtype is not None or not array.shape or 0 in array.shape:
+            return np.asarray(dataset[()])
+        values = np.empty(array.shape, array.dtype)
+        dataset.read_direct(values)
+        return values
+
+
+@contextmanager
+def _explained(tree: Tree, array: Array, name: str) -> Iterator[None]:
+    """Say of an array that cannot be read why, and how it can."""
+    try:
+        with_plugins(array)
+        yield
+    except UserError:
+        raise
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"The field '{shown(name)}' of {tree.path} is not UTF-8 text; store it as unicode text."
+        ) from error
+    except MemoryError as error:
+        raise UserError(
+            f"The field '{shown(name)}' of {tree.path} does not fit into memory; store fewer or smaller images."
+        ) from error
+    except DAMAGES as error:
+        missing = missing_filters(array)
+        if missing:
+            raise UserError(
+                f"The field '{shown(name)}' of {tree.path} is compressed by a filter ({missing}) that is not installed;"
+                " install it with 'pip install hdf5plugin', or save the file without compression or with gzip."
+            ) from error
+        raise UserError(
+            f"The field '{shown(name)}' of {tree.path} cannot be read as an HDF5 file's array; it may be damaged or cut"
+            " short, so save it again."
+        ) from error
+
+
+def missing_filters(array: Array) -> str:
+    """Return number and name of the filters of an array that are not installed."""
+    return "; ".join(
+        f"{number}, {FILTERS.get(number) or shown(name)}"
+        for number, name in _pipeline(array.dataset)
+        if not h5z.filter_avail(number)
+    )
+
+
+def with_plugins(array: Array) -> None:
+    """Register the filters of the package hdf5plugin, where it is installed and one of them is needed."""
+    if missing_filters(array):
+        with suppress(ImportError):
+            importlib.import_module("hdf5plugin")
+
+
+def _pipeline(dataset: Any) -> list[tuple[int, str]]:
+    plan = dataset.id.get_create_plist()
+    filters = (plan.get_filter(at) for at in range(plan.get_nfilters()))
+    return [(number, decoded(name) if isinstance(name, bytes) else str(name)) for number, _, _, name in filters]
+
+
+def _check_chunks(dataset: Any, path: Path, name: str) -> None:
+    """Refuse chunks that would need far more memory than the array they are part of.
+
+    HDF5 unpacks a chunk to whatever its bytes unpack to, so that one of a few megabytes could fill any memory.
+    """
+    if dataset.chunks is None:
+        return
+    check_declared(path, shown(name), dataset.chunks, dataset.dtype.itemsize)
+    deflated = [number for number, _ in _pipeline(dataset)].count(h5z.FILTER_DEFLATE)
+    size = int(np.prod(dataset.chunks, dtype=object)) * dataset.dtype.itemsize
+    wrong = UserError(
+        f"The field '{shown(name)}' of {path} holds compressed chunks that do not unpack to what it declares, so the"
+        " file is damaged; save it again."
+    )
+    if deflated > 1:
+        raise wrong
+    large = []
+    for at in range(dataset.id.get_num_chunks() if deflated else 0):
+        chunk = dataset.id.get_chunk_info(at)
+        if chunk.size > MAX_BYTES or chunk.size > 2 * size + 2**16:
+            raise wrong
+        if chunk.size > MAX_DEFLATED:
+            large.append(chunk.chunk_offset)
+    for offset in large:
+        _, content = dataset.id.read_direct_chunk(offset)
+        if _unpacked(content, size) > 2 * size + 2**16:
+            raise wrong
+
+
+def _unpacked(content: bytes, size: int) -> int:
+    """Return how many bytes a deflated chunk unpacks to, counted no further than needed."""
+    unpacker, total = zlib.decompressobj(), 0
+    with suppress(zlib.error):  # damaged, or stored as it is: reading will tell
+        while content and total <= 2 * size + 2**16:
+            total += len(unpacker.decompress(content, 2**24))
+            content = unpacker.unconsumed_tail
+    return total
+
+
+def _text(dataset: Any, path: Path, name: str) -> np.ndarray:
+    """Read text of one or several dimensions, in blocks: a few bytes of a file can be told to be a million texts."""
+    shape, flat = dataset.shape, []
+    if len(shape) != 1:
+        if int(np.prod(shape, dtype=object)) > 1000:
+            raise UserError(f"The field '{shown(name)}' of {path} has the shape {shape}; store it as a list of text.")
+        return np.asarray(dataset.asstr()[()], dtype=np.str_)
+    block, total, longest = max(1, 2**28 // max(1, path.stat().st_size)), 0, 1
+    for start in range(0, shape[0], block):
+        part = [str(value) for value in dataset.asstr()[start : start + block]]
+        total += sum(map(len, part))
+        longest = max(longest, *map(len, part))
+        check_declared(path, shown(name), (total,), 4)
+        check_declared(path, shown(name), (shape[0], longest), 4)
+        flat += part
+    return np.array(flat, dtype=np.str_)

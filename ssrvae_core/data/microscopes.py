@@ -1,0 +1,245 @@
+"""Readers of microscopes' own formats, through RosettaSciIO where it is installed.
+
+It runs in a process of its own, :mod:`ssrvae_core.data.microscope_process`, with limits on memory and time, and in a
+directory that holds nothing but a link to the file: whatever a format looks for beside its file, there is nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ssrvae_core.config import UserError
+from ssrvae_core.data.contents import Contents, Fields
+from ssrvae_core.data.lengths import nanometres, pixel_size
+from ssrvae_core.data.limits import MIN_SIDE, check_declared
+
+PACKAGE = "rosettasciio==0.15.0"
+PLUGINS = {
+    **{".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".ser": "tia", ".mrc": "mrc"},
+    **{".blo": "blockfile", ".tvips": "tvips", ".bcf": "bruker"},
+}
+"""RosettaSciIO's readers of formats whose whole data lie in the file itself."""
+BEGINNINGS = {
+    **{".dm3": (b"\0\0\0\3",), ".dm4": (b"\0\0\0\4",), ".ser": (b"II\x97\1",), ".mrc": (b"",)},
+    **{".blo": (b"IMGBLO",), ".tvips": (b"",), ".bcf": (b"AAMVHFSS",)},
+}
+"""What a file of each kind begins with; MRC and TVIPS begin with a number."""
+ELSEWHERE = {
+    ".emi": "its images lie in the .ser file beside it, so give that file",
+    ".rpl": "its images lie in the .raw file beside it, so save them as TIFF or HDF5",
+    ".zspy": "it is many files, so save it as .hspy",
+    ".mrcz": "it is compressed, so save it as .mrc",
+}
+"""Formats that are not read, and what to do."""
+
+SECONDS = 4.0
+"""Computing time that reading may take, beside what the file's size needs."""
+BYTES_PER_SECOND = 25e6
+MEMORY = 2**30
+"""Bytes that reading may take, beside three times the file's size."""
+PATIENCE = 60.0
+"""Seconds until a process that neither computes nor answers is ended."""
+END = 60.0
+"""Seconds in which a process that stopped to answer has ended."""
+LISTED = 8
+
+
+@dataclass(frozen=True)
+class _Signal:
+    """What a file says of one of its signals."""
+
+    number: int
+    title: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    is_colour: bool
+    is_spectrum: bool
+    axes: Sequence[dict[str, Any]]
+
+    @property
+    def stack(self) -> tuple[int, ...]:
+        """The axes that count the images."""
+        return tuple(at for at, axis in enumerate(self.axes) if axis["navigate"])
+
+    @property
+    def picture(self) -> tuple[int, ...]:
+        """The axes of height and width, of which images have two."""
+        return tuple(at for at, axis in enumerate(self.axes) if not axis["navigate"])
+
+    @property
+    def is_images(self) -> bool:
+        """Whether it is an image or a stack of them."""
+        sides = [self.shape[at] for at in self.picture] if len(self.axes) == len(self.shape) else []
+        real = self.dtype.kind in "buif" and not self.is_spectrum
+        return real and len(sides) == 2 and min(sides) >= MIN_SIDE and 0 not in self.shape
+
+    def __str__(self) -> str:
+        title = "".join(letter if letter.isalnum() or letter in " -_()" else "_" for letter in self.title[:60])
+        return f"'{title.strip()}' of shape {self.shape} and type {self.dtype}"
+
+
+def read_microscope(path: Path) -> Contents:
+    """Read the images of a microscope's file.
+
+    Raises
+    ------
+    UserError
+        If RosettaSciIO is not installed, or the file is damaged or holds no images or several sets of them.
+    """
+    if importlib.util.find_spec("rsciio") is None:
+        raise UserError(
+            f"{path} is a {path.suffix} file, which needs the package RosettaSciIO, and that is not installed; install"
+            f" it with '.venv/bin/python -m pip install {PACKAGE}', or save the images as TIFF or HDF5."
+        )
+    with (
+        _alone(path) as link,
+        tempfile.TemporaryFile() as complaints,
+        _process(link, path.stat().st_size, complaints) as process,
+    ):
+        try:
+            return _answer(process, path)
+        except UserError:
+            raise
+        except (OSError, EOFError, ValueError) as error:
+            process.wait(END)
+            raise _damaged(path, complaints, link) from error
+
+
+def refuse_elsewhere(path: Path) -> Contents:
+    """Refuse a format that is not read, and say what is.
+
+    Raises
+    ------
+    UserError
+        Always.
+    """
+    raise UserError(f"{path} cannot be read by itself: {ELSEWHERE[path.suffix.lower()]}.")
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[Path]:
+    """Give a file a name in a directory in which there is nothing else."""
+    with tempfile.TemporaryDirectory(prefix="microscope-") as room:
+        link = Path(room) / f"images_000{path.suffix.lower()}"  # as TVIPS names its first file
+        try:
+            link.symlink_to(path.absolute())
+        except (OSError, NotImplementedError):  # as on Windows, without the right to make links
+            shutil.copyfile(path, link)
+        yield link
+
+
+@contextlib.contextmanager
+def _process(path: Path, size: int, complaints: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the process that reads, and end it whatever happens."""
+    script = Path(__file__).with_name("microscope_process.py")
+    limits = [str(MEMORY + 3 * size), str(SECONDS + size / BYTES_PER_SECOND)]
+    command = [sys.executable, "-P", str(script), PLUGINS[path.suffix], str(path), *limits]
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    process = subprocess.Popen(
+        command,
+        cwd=path.parent,
+        env=os.environ | one_thread,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=complaints,
+    )
+    watch = threading.Timer(PATIENCE + 4 * size / BYTES_PER_SECOND, process.kill)
+    watch.start()
+    try:
+        yield process
+    finally:
+        watch.cancel()
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        process.wait()
+
+
+def _answer(process: subprocess.Popen[bytes], path: Path) -> Contents:
+    """Choose among the signals that the process names, and take its values."""
+    assert process.stdin is not None and process.stdout is not None
+    line = process.stdout.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError("no answer")
+    signals = [_signal(number, entry) for number, entry in enumerate(json.loads(line))]
+    signal = _chosen(signals, path)
+    shape = (*signal.shape, 3) if signal.is_colour else signal.shape
+    check_declared(path, "images", shape, signal.dtype.itemsize)
+    process.stdin.write(f"{signal.number}\n".encode())
+    process.stdin.close()
+    values = np.empty(shape, signal.dtype)
+    _fill(values, process.stdout)
+    channel = (len(signal.shape),) if signal.is_colour else ()
+    images = values.transpose(*signal.stack, *signal.picture, *channel)
+    images = images.reshape(-1, *images.shape[len(signal.stack) :])
+    fields: Fields = {"images": images}
+    steps = [nanometres(signal.axes[at]["scale"], signal.axes[at]["units"]) for at in signal.picture]
+    size = pixel_size(*steps)
+    if size is not None:
+        fields["pixel_size"] = np.tile(np.array(size, dtype=np.float64), (len(images), 1))
+    return Contents(fields, remarks=_remarks(signal, path))
+
+
+def _remarks(signal: _Signal, path: Path) -> tuple[str, ...]:
+    if len(signal.stack) < 2:
+        return ()
+    sides = " x ".join(str(signal.shape[at]) for at in signal.stack)
+    return (f"The {sides} positions of {path.name} are taken as one row of images.",)
+
+
+def _signal(number: int, entry: dict[str, Any]) -> _Signal:
+    return _Signal(number, **entry | {"shape": tuple(entry["shape"]), "dtype": np.dtype(entry["dtype"])})
+
+
+def _chosen(signals: Sequence[_Signal], path: Path) -> _Signal:
+    """Return the only signal that is images."""
+    images = [signal for signal in signals if signal.is_images]
+    if len(images) == 1:
+        return images[0]
+    listed = ", ".join(str(signal) for signal in (images or signals)[:LISTED]) or "nothing"
+    more = len(images or signals) - LISTED
+    listed += f", and {more} more" if more > 0 else ""
+    if images:
+        raise UserError(f"{path} holds several sets of images ({listed}); save the one you want as TIFF or HDF5.")
+    raise UserError(
+        f"{path} holds no images of at least {MIN_SIDE} x {MIN_SIDE} real numbers (found: {listed}); save them as"
+        " TIFF or HDF5."
+    )
+
+
+def _fill(values: np.ndarray, stream: IO[bytes]) -> None:
+    """Fill an array from a stream, without a second copy."""
+    room = values.reshape(-1).view(np.uint8).data
+    at = 0
+    while at < len(room):
+        got = stream.readinto(room[at : at + 2**24])  # type: ignore[attr-defined]
+        if not got:
+            raise EOFError("cut short")
+        at += got
+
+
+def _damaged(path: Path, complaints: IO[bytes], link: Path) -> UserError:
+    """Return the error of a file that cannot be read, with the reason the process gave last."""
+    complaints.seek(0)
+    lines = complaints.read().decode(errors="replace").strip().splitlines()
+    last = lines[-1].replace(str(link), path.name) if lines else ""
+    reason = " ".join(last.split()).replace(". ", "; ").rstrip(".")[:200] or "it needs too much time or memory"
+    return UserError(
+        f"{path} cannot be read as a {path.suffix} file ({reason}); it may be damaged or cut short, so save it again."
+    )
