@@ -60,7 +60,7 @@ def _fei(tags: Tags) -> PixelSize | None:
 
 
 def _value(content: str, name: str) -> str:
-    """What is behind the name and ``=`` in a line of its own, empty where there is no such line."""
+    """Return what is behind a name and ``=`` in a line of their own, empty where there is no such line."""
     found = re.search(rf"^{name} {{0,9}}=(.{{0,80}})$", content, re.MULTILINE)
     return found[1].strip() if found else ""
 
