@@ -45,8 +45,8 @@ def _zeiss(tags: Tags) -> PixelSize | None:
     """SmartSEM: ``Image Pixel Size`` is that of the stored image, ``Pixel Size`` that of the scan."""
     content = text(tags, 34118)
     for name in ("Image Pixel Size", "Pixel Size"):
-        found = re.search(rf"^{name}\s*=\s*([\d.eE+-]+)\s*([^\d\s]+)\s*$", content, re.MULTILINE)
-        side = _length(found[1], found[2]) if found else None
+        parts = re.fullmatch(r"([\d.eE+-]+) *(\D+)", _value(content, name))
+        side = _length(parts[1], parts[2]) if parts else None
         if side:
             return side, side
     return None
@@ -55,9 +55,14 @@ def _zeiss(tags: Tags) -> PixelSize | None:
 def _fei(tags: Tags) -> PixelSize | None:
     """FEI and Thermo Fisher: metres, in the section on the scan."""
     content = text(tags, 34682) or text(tags, 34680)
-    sides = [re.search(rf"^Pixel{name}\s*=\s*([\d.eE+-]+)\s*$", content, re.MULTILINE) for name in ("Height", "Width")]
-    metres = [_number(side[1]) if side else None for side in sides]
-    return (metres[0] * METRE, metres[1] * METRE) if metres[0] and metres[1] else None
+    height, width = (_number(_value(content, f"Pixel{side}")) for side in ("Height", "Width"))
+    return (height * METRE, width * METRE) if height and width else None
+
+
+def _value(content: str, name: str) -> str:
+    """Return what is behind a name and ``=`` in a line of their own, empty where there is no such line."""
+    found = re.search(rf"^{name} {{0,9}}=(.{{0,80}})$", content, re.MULTILINE)
+    return found[1].strip() if found else ""
 
 
 def _digital_micrograph(tags: Tags) -> PixelSize | None:

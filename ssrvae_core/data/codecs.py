@@ -102,7 +102,7 @@ def _by_libtiff(segments: Sequence[bytes], needs: Sequence[int], coding: Coding)
 
 
 def picture(tags: Tags, segments: Sequence[bytes]) -> np.ndarray:
-    """Pixels (H, W, C) of a page in JPEG compression or YCbCr colours, which become RGB."""
+    """Pixels (H, W, C) of a page in JPEG compression; YCbCr colours become RGB."""
     image = _opened(excerpt(tags, segments))
     pixels = np.asarray(image.convert("RGB") if image.mode == "YCbCr" else image)
     return pixels if pixels.ndim == 3 else pixels[..., None]

@@ -91,6 +91,7 @@ class _Reader:
         self.planes: dict[int, _Plane] = {}
         self.channels: dict[int, int] = {}
         self.elsewhere = 0
+        self.listed = 0
 
     def read(self, number: int, pixels: ElementTree.Element) -> None:
         """Add what one ``Pixels`` element says of the planes."""
@@ -120,6 +121,9 @@ class _Reader:
 
     def _add(self, number: int, pages: range, order: str, sizes: dict[str, int], first: dict[str, int]) -> None:
         """Assign consecutive pages to planes, the first axis of the order running fastest."""
+        self.listed += len(pages)
+        if self.listed > len(self.samples):
+            return  # some page is listed twice, so the list cannot be followed
         start, stride = 0, 1
         for axis in order:
             start += first[axis] * stride
@@ -146,15 +150,15 @@ class _Reader:
         if self.elsewhere:
             why = "they belong to its acquisition but lie in other files"
             left_out.append(LeftOut("planes in other files", why, self.elsewhere))
-        if self.planes and len(self.planes) < len(self.samples):
+        if self.planes and len(self.planes) < len(self.samples) and self.listed <= len(self.samples):
             why = "its description lists them as no plane"
             left_out.append(LeftOut("pages of the file", why, len(self.samples) - len(self.planes)))
         images: dict[tuple[int, int, int], dict[int, int]] = {}
         for plane in self.planes.values():
             images.setdefault(plane.image, {}).setdefault(plane.channel, plane.page)
         ordered = [images[image] for image in sorted(images)]
-        if sum(map(len, ordered)) < len(self.planes):
-            return OmePlanes([], tuple(left_out))  # two pages that are said to be one plane
+        if sum(map(len, ordered)) < len(self.planes) or self.listed > len(self.samples):
+            return OmePlanes([], tuple(left_out))  # two pages that are said to be one plane, or one to be two
         whole = all(len(images[image]) == self.channels[image[0]] for image in images)
         if not whole or len({len(channels) for channels in ordered}) > 1:
             return OmePlanes([(page,) for page in sorted(self.planes)], tuple(left_out), apart=True)

@@ -69,6 +69,14 @@ def from_cmyk(pixels: np.ndarray) -> np.ndarray:
     return np.rint(inkless[..., :3] * inkless[..., 3:] / largest).astype(pixels.dtype)
 
 
+def from_ycbcr(pixels: np.ndarray) -> np.ndarray:
+    """Colours (H, W, 3) of 8-bit luminance and chroma (H, W, 3)."""
+    from PIL import Image
+
+    size = pixels.shape[1::-1]
+    return np.asarray(Image.frombytes("YCbCr", size, np.ascontiguousarray(pixels).tobytes()).convert("RGB"))
+
+
 def grey_if_grey(images: np.ndarray) -> np.ndarray:
     """Keep one channel of images (N, H, W, 3) that were saved in colour but hold grey alone."""
     if images.shape[-1] == 3 and all((image == image[..., :1]).all() for image in images):

@@ -16,8 +16,6 @@ from ssrvae_core.data.pixels import PARSER_DAMAGES, check_room, upright, without
 
 ORIENTATION = 0x112
 SIXTEEN_BIT_COLOURS = (2, 4, 6)  # PNG: RGB, grey with alpha, RGB with alpha
-MOST_FRAMES = 1000
-"""Frames of an animation that are counted at most: for some formats each one has to be looked for."""
 
 
 def read_raster(path: Path, room: int, kind: str) -> Pages:
@@ -42,8 +40,8 @@ def read_raster(path: Path, room: int, kind: str) -> Pages:
         picture.load()
         orientation = picture.getexif().get(ORIENTATION, 1)
         pixels = upright(_pixels(picture), orientation if isinstance(orientation, int) else 1)
-        others = _further_frames(picture)
-    left_out = (LeftOut("frames of animations", "only the first frame is read", others),) if others else ()
+        is_animated = getattr(picture, "is_animated", False)
+    left_out = (LeftOut("animations after their first frame", "only the first frame is read"),) if is_animated else ()
     return Pages(pixels[None], None, left_out, remarks)
 
 
@@ -58,20 +56,6 @@ def _opened(path: Path, kind: str) -> Iterator[Any]:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=[kind]) as picture:
             yield picture
-
-
-def _further_frames(picture: Any) -> int:
-    """Count the frames behind the first."""
-    if picture.format != "GIF":
-        return min(MOST_FRAMES, getattr(picture, "n_frames", 1) - 1)
-    frames = 0
-    try:
-        while frames < MOST_FRAMES:
-            picture.seek(frames + 1)
-            frames += 1
-    except EOFError:
-        pass
-    return frames
 
 
 def _remarks(path: Path, kind: str) -> tuple[str, ...]:

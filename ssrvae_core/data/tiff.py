@@ -15,12 +15,13 @@ import numpy as np
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.calibration import pixel_size
+from ssrvae_core.data.codecs import JPEG
 from ssrvae_core.data.contents import LeftOut, Pages
 from ssrvae_core.data.formats import readable
 from ssrvae_core.data.ifd import byte_order, numbers, read_directories
-from ssrvae_core.data.pixels import PARSER_DAMAGES, TURNS, check_room, from_cmyk, upright, without_alpha
+from ssrvae_core.data.pixels import PARSER_DAMAGES, TURNS, check_room, from_cmyk, from_ycbcr, upright, without_alpha
 from ssrvae_core.data.tiff_axes import arrange
-from ssrvae_core.data.tiff_page import CMYK, MINISWHITE, Page
+from ssrvae_core.data.tiff_page import CMYK, MINISWHITE, YCBCR, Page
 from ssrvae_core.data.tiff_samples import read_samples
 
 
@@ -109,6 +110,8 @@ def _pixels(page: Page, stream: IO[bytes]) -> np.ndarray:
         samples = colour if is_associated else without_alpha(np.dstack([colour, samples[..., page.alpha]]))
     if page.photometric == CMYK:
         samples = from_cmyk(samples[..., :4])
+    if page.photometric == YCBCR and page.compression != JPEG:
+        samples = from_ycbcr(samples[..., :3])
     return upright(samples, page.orientation)
 
 

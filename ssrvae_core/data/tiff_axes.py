@@ -17,9 +17,12 @@ import numpy as np
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.contents import LeftOut
-from ssrvae_core.data.ifd import UIC2, number, text
+from ssrvae_core.data.ifd import MAX_PAGES, UIC2, number, text
 from ssrvae_core.data.ome import is_ome, ome_planes
 from ssrvae_core.data.tiff_page import Page
+
+MAX_AXES = 16
+"""Most axes of an array that are believed."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ def _continued(page: Page, count: int, size: int) -> list[Page]:
     """
     if count <= 1:
         return [page]
+    if count > MAX_PAGES:
+        raise ValueError(f"it declares {count:,} pages, more than the {MAX_PAGES:,} that are read at once")
     if not page.is_contiguous:
         raise ValueError(f"it declares {count:,} pages but describes one, in pieces")
     if int(number(page.tags, 273, 0)) + count * page.nbytes > size:
@@ -117,10 +122,14 @@ def _declared_shape(description: str) -> tuple[tuple[int, ...], str]:
     """Return the shape and the axes that tifffile noted, both empty where there are none."""
     if not description.startswith('{"shape":'):
         return (), ""
-    declared: Any = json.loads(description)
+    try:
+        declared: Any = json.loads(description)
+    except (ValueError, RecursionError):
+        return (), ""
     shape, axes = declared["shape"], declared.get("axes")
-    if not isinstance(shape, list) or not all(isinstance(side, int) and side > 0 for side in shape):
-        raise ValueError("it declares a shape that is none")
+    is_shape = isinstance(shape, list) and len(shape) <= MAX_AXES
+    if not is_shape or not all(isinstance(side, int) and 0 < side < 2**32 for side in shape):
+        return (), ""
     known = isinstance(axes, str) and len(axes) == len(shape)
     return tuple(shape), axes if known else ""
 

@@ -23,6 +23,7 @@ OTHER_COLOURS |= {32845: "LogLuv", 34892: "raw camera data"}
 ALPHA_SAMPLES = (1, 2)  # TIFF 6.0, ExtraSamples: associated and unassociated alpha
 UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4
 MAX_SEGMENTS = 2**20
+MAX_SAMPLES = 2**10
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Page:
         """Channels once palettes are resolved, and the alpha is composited away."""
         if self.palette is not None:
             return self.palette.shape[1]
-        if self.photometric == CMYK:
+        if self.photometric in (CMYK, YCBCR):
             return 3
         return self.samples if self.alpha is None else self.samples - len(self.extra)
 
@@ -205,11 +206,18 @@ class Page:
             raise UserError(f"{place} is in {name}, which is not read; save it as grey or RGB.")
         if number(self.tags, 32997, 1) > 1:
             raise UserError(f"{place} is a volume, which is not read; save its planes as pages.")
+        if self.photometric == YCBCR and self.compression != JPEG and tuple(numbers(self.tags, 530)) != (1, 1):
+            raise UserError(
+                f"{place} stores its colours at a lower resolution (YCbCr), which is read in JPEG compression alone;"
+                " save it as RGB."
+            )
         self._check_samples()
 
     def _check_samples(self) -> None:
         if len(set(numbers(self.tags, 258)[: self.samples])) > 1:
             raise ValueError(f"page {self.index} has samples of several depths")
+        if self.samples > MAX_SAMPLES or (self.compression == JPEG and self.samples not in (1, 3, 4)):
+            raise ValueError(f"page {self.index} has {self.samples:,} samples per pixel")
         if self.compression in BILEVEL and (self.bits > 1 or self.samples > 1):
             raise ValueError(f"page {self.index} has a compression for one bit, but {self.bits} bits")
         if (self.compression == JPEG or self.photometric == YCBCR) and self.dtype != np.uint8:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import IO
 
 import numpy as np
@@ -16,8 +17,14 @@ SLACK = 4096
 REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 """Every byte with its bits in the opposite order."""
 
+BLOCK = 2**20
+"""Bytes whose bits are spread at a time, one byte a bit."""
+
 HORIZONTAL, FLOATING = 2, 3
 T4_OPTIONS, T6_OPTIONS = 292, 293
+BITS, PHOTOMETRIC, JPEG_TABLES, SUBSAMPLING = 258, 262, 347, 530
+SCALARS = {256, 257, 259, 277, 278, 284, 322, 323}
+"""Tags of one number that libtiff needs to decode JPEG."""
 
 
 def read_samples(page: Page, stream: IO[bytes]) -> np.ndarray:
@@ -26,14 +33,14 @@ def read_samples(page: Page, stream: IO[bytes]) -> np.ndarray:
     Returns
     -------
     array (H, W, samples)
-        As stored, in native byte order; YCbCr colours as RGB.
+        As stored, in native byte order; JPEG's YCbCr colours as RGB.
 
     Raises
     ------
     ValueError, OSError, zlib.error, lzma.LZMAError
         If it is damaged.
     """
-    if page.compression == JPEG or page.photometric == YCBCR:
+    if page.compression == JPEG:
         return _picture(page, _segments(page, stream, 0, len(page.needs)))
     count = len(page.needs) // page.planes
     pixels = np.empty((page.height, page.width, page.samples), dtype=page.dtype)
@@ -114,19 +121,28 @@ def _unpacked_bits(rows: np.ndarray, bits: int, count: int) -> np.ndarray:
         return np.unpackbits(rows, axis=1, count=count)
     first = np.arange(count) * bits
     values = np.zeros((len(rows), count), dtype=np.uint16)
-    for row, stored in zip(values, rows, strict=True):
-        spread = np.unpackbits(stored)
+    step = max(1, BLOCK // rows.shape[1])
+    for start in range(0, len(rows), step):
+        block = values[start : start + step]
+        spread = np.unpackbits(rows[start : start + step], axis=1)
         for bit in range(bits):
-            row[:] = (row << 1) | spread[first + bit]
+            block[:] = (block << 1) | spread[:, first + bit]
     return values
 
 
 def _picture(page: Page, segments: list[bytes]) -> np.ndarray:
     """Have libtiff turn a page into grey, RGB or CMYK."""
-    kept = (256, 257, 258, 259, 277, 278, 284, 322, 323, 347, 530)
-    tags = {code: page.tags[code] for code in kept if code in page.tags}
-    tags[262] = (page.photometric if page.samples > 1 else MINISBLACK,)
-    pixels = picture({code: v if isinstance(v, bytes) else tuple(map(int, v)) for code, v in tags.items()}, segments)
+    tags: dict[int, Sequence[int] | bytes] = {
+        code: (number(page.tags, code, 0),) for code in SCALARS & page.tags.keys()
+    }
+    tags[BITS] = (page.bits,) * page.samples
+    tags[PHOTOMETRIC] = (page.photometric if page.samples > 1 else MINISBLACK,)
+    tables = page.tags.get(JPEG_TABLES)
+    if isinstance(tables, bytes):
+        tags[JPEG_TABLES] = tables
+    if SUBSAMPLING in page.tags:
+        tags[SUBSAMPLING] = tuple(numbers(page.tags, SUBSAMPLING))[:2]
+    pixels = picture(tags, segments)
     expected = (page.height, page.width, 3 if page.photometric == YCBCR else page.samples)
     if pixels.shape != expected or pixels.dtype != np.uint8:
         raise ValueError(f"page {page.index} is not what its tags declare")
