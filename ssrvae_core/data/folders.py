@@ -11,15 +11,19 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.contents import Contents, Fields, LeftOut, summed
+from ssrvae_core.data.contents import Contents, Fields, LeftOut, Pages, summed
 from ssrvae_core.data.fields import PARTS
 from ssrvae_core.data.labels import from_texts, is_unlabelled, normal
 from ssrvae_core.data.layout import Place, below_leading_folders, places
+from ssrvae_core.data.limits import MAX_VALUES
 from ssrvae_core.data.matching import Matched, Names, match
+from ssrvae_core.data.microscopes import PLUGINS, read_microscope
 from ssrvae_core.data.pages import PICTURE_SUFFIXES, read_pages
 from ssrvae_core.data.stacking import Stack, stack
 from ssrvae_core.data.tables import TABLES, Table, read_table
 
+FOLDER_SUFFIXES = (*PICTURE_SUFFIXES, *PLUGINS)
+"""Endings of the files that are images in a folder: pictures, and microscopes' own formats."""
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 NO_GROUP = "no group"
 
@@ -56,7 +60,7 @@ def read_folder(path: Path, skip_missing: bool = False) -> Contents:
     """
     files = visible_files(path)
     relative = [PurePosixPath(normal(file.relative_to(path).as_posix())) for file in files]
-    are_pictures = [file.suffix.lower() in PICTURE_SUFFIXES for file in files]
+    are_pictures = [file.suffix.lower() in FOLDER_SUFFIXES for file in files]
     if not any(are_pictures):
         found = _endings([file for file in files if file.suffix])
         raise UserError(
@@ -84,7 +88,7 @@ def read_folder(path: Path, skip_missing: bool = False) -> Contents:
     if table is None or "label" not in table.roles:
         _check_class_folders(path, path.joinpath(root), images, stand)
     matched = Matched() if table is None else match(table, names, skip_missing)
-    pixels = stack([picture.file for picture in images], path, read_pages)
+    pixels = stack([picture.file for picture in images], path, _read_file)
     masks, without_mask = _masks(images, [p for p in pictures if p.place.is_mask], pixels, path)
     fields, remarks = _fields(images, pixels, table, matched)
     unread = [f for f, picture in zip(files, are_pictures, strict=True) if not picture and f not in tables[:1]]
@@ -124,6 +128,19 @@ def visible_files(folder: Path) -> list[Path]:
 def _is_hidden(name: str) -> bool:
     """Whether a file or folder is none of the user's: what a system or a program keeps there for itself."""
     return name.startswith(".") or (name.startswith("__") and not is_unlabelled(name)) or name == "Thumbs.db"
+
+
+def _read_file(file: Path, room: int) -> Pages:
+    """Read the images of one file of a folder, no more than ``room`` values."""
+    if file.suffix.lower() not in PLUGINS:
+        return read_pages(file, room)
+    found = read_microscope(file)
+    images = found.fields["images"]
+    if images.size > room:
+        raise UserError(f"The folder of {file} holds more than {MAX_VALUES:,} pixel values; read fewer at once.")
+    sizes = found.fields.get("pixel_size")
+    known = None if sizes is None else (float(sizes[0, 0]), float(sizes[0, 1]))
+    return Pages(images if images.ndim == 4 else images[..., None], known, found.left_out, found.remarks)
 
 
 def _check_class_folders(path: Path, root: Path, images: Sequence[_Picture], stand: Sequence[Place]) -> None:
@@ -196,7 +213,7 @@ def _masks(
         shown = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
         return {}, [LeftOut("masks", f"{len(lacking)} images have none ({shown})", len(masks))]
     own = [mask for mask in paired if mask is not None]
-    read = stack([mask.file for mask in own], path, read_pages)
+    read = stack([mask.file for mask in own], path, _read_file)
     if read.images.shape[:3] != pixels.images.shape[:3]:
         n, height, width = pixels.images.shape[:3]
         raise UserError(

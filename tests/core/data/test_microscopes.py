@@ -1,5 +1,6 @@
 import importlib.util
 import struct
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def read(path):
 class DigitalMicrograph:
     """Writes the tags of a DM3 or DM4 file: big-endian, with the values themselves little-endian."""
 
-    TYPES = {"int16": (2, 1), "float32": (6, 2), "uint8": (10, 6), "uint16": (4, 10), "complex64": (5, 3)}
+    TYPES: ClassVar = {"int16": (2, 1), "float32": (6, 2), "uint8": (10, 6), "uint16": (4, 10), "complex64": (5, 3)}
 
     def __init__(self, version):
         self.version = version
