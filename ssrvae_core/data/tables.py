@@ -155,11 +155,14 @@ def _filled(cells: Sequence[str]) -> list[str]:
 
 def _columns(cells: Sequence[str]) -> dict[str, list[int]]:
     """Return the columns that may have each role, the surest first; a role that none may have is left out."""
-    plain = [" ".join(cell.casefold().replace("_", " ").replace("-", " ").split()) for cell in cells]
-    found = {
-        role: [at for rank in ranks for at, cell in enumerate(plain) if cell in rank] for role, ranks in ROLES.items()
-    }
-    return {role: columns for role, columns in found.items() if columns}
+    ranks = {role: {at: rank for at, cell in enumerate(cells) if (rank := _rank(cell, role)) >= 0} for role in ROLES}
+    return {role: sorted(found, key=lambda at: found[at]) for role, found in ranks.items() if found}
+
+
+def _rank(cell: str, role: str) -> int:
+    """Return how sure it is that a column of this name has a role: 0 is the surest, -1 is not at all."""
+    plain = " ".join(cell.casefold().replace("_", " ").replace("-", " ").split())
+    return next((rank for rank, names in enumerate(ROLES[role]) if plain in names), -1)
 
 
 def _with_header(
@@ -196,7 +199,8 @@ def _one_column(path: Path, header: Sequence[str], role: str, columns: list[int]
     free = [column for column in columns if column not in chosen.values()]
     if not free:
         return None
-    surest = [column for column in free if header[column].casefold() == role] or free
+    best = min(_rank(header[column], role) for column in free)
+    surest = [column for column in free if _rank(header[column], role) == best]
     if len(surest) > 1:
         names = " and ".join(f"'{header[column]}'" for column in surest)
         raise UserError(f"The columns {names} of {path} could both be the {role}; call one of them '{role}'.")

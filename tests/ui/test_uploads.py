@@ -189,7 +189,7 @@ def test_hdf5_may_not_have_other_files_read(tmp_path, store):
         file["images"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "images")
 
     for fill in (outside, linked):
-        with pytest.raises(UserError, match="'images' of a.h5 lies in another file"):
+        with pytest.raises(UserError, match=r"'images' of a\.h5 lies in another file"):
             keep("a.h5", hdf5(tmp_path, fill), store)
     assert nothing_kept(store)
 
