@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -101,6 +102,7 @@ def images_for(run: Run, data: str, skip_missing: bool = False) -> Asked:
     integers could be on; those are on their own.
     """
     from ssrvae_core.data import load, naming
+    from ssrvae_core.data.pages import PICTURE_SUFFIXES
     from ssrvae_core.data.views import view
 
     own = run.config.dataset
@@ -112,9 +114,13 @@ def images_for(run: Run, data: str, skip_missing: bool = False) -> Asked:
     opened = opened_file(data, skip_missing)
     floats = opened.pixels.dtype.kind == "f"
     intensity = own.intensity if own.source == "file" else None if floats else opened.scale.needed
+    tell(opened)
     config = opened.config(own.view, skip_missing)
     with naming(config):
-        return Asked(view(opened.images(intensity), own.view), config, opened.holds(own))
+        images = view(opened.images(intensity), own.view)
+    if images.names is None and opened.path.suffix.lower() in PICTURE_SUFFIXES and len(images) > 1:
+        images = replace(images, names=tuple(f"{opened.path.name}#{page}" for page in range(len(images))))
+    return Asked(images, config, opened.holds(own))
 
 
 def _image_file(data: str) -> Path:

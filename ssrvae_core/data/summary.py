@@ -90,7 +90,7 @@ class Summary:
         line = f"grey levels ({self.pixels}) from {black:g} (black) to {white:g} (white)"
         if not self.clipped:
             return line
-        return f"{line}; {counted(self.clipped, 'single value')} set apart from all others, as hot pixels are, clipped"
+        return f"{line}; {counted(self.clipped, 'value')} set apart from all others (hot or dead pixels) clipped"
 
 
 def summary(file: ImageFile) -> Summary:

@@ -1,4 +1,5 @@
 import csv
+import hashlib
 
 import h5py
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from ssrvae_core.config import RunConfig, SplitConfig, UserError
+from ssrvae_core.config import DatasetConfig, RunConfig, SplitConfig, UserError
 from ssrvae_core.data import READERS, file_dataset, fingerprint, load, read_images, split
 
 N, HEIGHT, WIDTH = 6, 12, 10
@@ -237,6 +238,45 @@ def test_the_fingerprint_of_a_folder_follows_names_and_contents(tmp_path, pixels
     assert fingerprint(tmp_path) == before
     (tmp_path / "b.png").rename(tmp_path / "c.png")
     assert fingerprint(tmp_path) != before
+
+
+def test_the_fingerprint_is_that_of_the_content_in_every_format_and_byte_order(tmp_path, fields, pixels):
+    wide = fields | {"images": pixels.astype(np.uint16) * 16}
+    swapped = wide | {"images": wide["images"].astype(">u2"), "labels": wide["labels"].astype(">i8")}
+    paths = [write(tmp_path / "a.npz", wide), write(tmp_path / "b.npz", swapped), write(tmp_path / "c.h5", swapped)]
+    assert len({fingerprint(path) for path in paths}) == 1
+    assert len({RunConfig(dataset=file_dataset(path)).run_id for path in paths}) == 1
+
+
+@pytest.mark.parametrize(
+    "field", ["images", "labels", "class_names", "groups", "ids", "split", "masks", "factors/angle"]
+)
+def test_the_fingerprint_changes_with_whatever_is_read(tmp_path, fields, field):
+    before = fingerprint(write(tmp_path / "a.npz", fields))
+    other = {
+        "class_names": np.array(["cube", "ball"]),
+        "split": np.full(N, "train"),
+    }.get(field, fields[field][::-1])
+    assert fingerprint(write(tmp_path / "a.npz", fields | {field: other})) != before
+
+
+def test_a_run_from_before_the_content_was_the_fingerprint_finds_its_file(tmp_path, fields, pixels):
+    path = write(tmp_path / "a.npz", fields)
+    old = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert len(load(DatasetConfig(source="file", path=str(path), sha256=old))) == N
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    Image.fromarray(pixels[0]).save(folder / "a.png")
+    content = hashlib.sha256((folder / "a.png").read_bytes()).hexdigest()
+    old = hashlib.sha256(f"{content}  a.png\n".encode()).hexdigest()
+    assert len(load(DatasetConfig(source="file", path=str(folder), sha256=old))) == 1
+
+
+def test_a_file_needs_its_fingerprint_so_that_no_other_files_run_is_returned():
+    with pytest.raises(ValueError, match="fingerprint"):
+        DatasetConfig(source="file", path="a.npz")
+    with pytest.raises(ValueError, match="64 hexadecimal digits"):
+        DatasetConfig(source="file", path="a.npz", sha256="")
 
 
 def test_a_file_that_changed_is_refused(tmp_path, fields):
