@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tifffile
 
-ROOM = 150 * 2**20
+ROOM = 48 * 2**20
 """Bytes that reading may need beside the images themselves."""
-SHAPE = (96, 512, 512)  # 192 MiB of float64, and 96 MiB once they are on their scale
+SHAPE = (40, 512, 512)  # 80 MiB of float64, and 40 MiB once they are on their scale
 
 SCRIPT = """
 import resource, sys
