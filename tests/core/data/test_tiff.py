@@ -665,6 +665,18 @@ def test_a_stack_is_not_copied_as_a_whole(tmp_path):
         tracemalloc.stop()
 
 
+def test_a_damaged_tag_that_the_pixels_do_not_hang_on_does_no_harm(tmp_path):
+    tags = grey_tags(t270=b"ImageJ=1.53t\nimages=1\n\0", t282=[(1, 2)], t34682=b"PixelWidth=2e-9\nPixelHeight=2e-9\n")
+    content = tiff_file(tmp_path / "a.tif", (tags, STACK[0].tobytes())).read_bytes()
+    for code, kind in ((270, 7), (282, 5), (34682, 7)):
+        at = content.index(struct.pack("<HH", code, kind)) + 8
+        content = content[:at] + b"\xff\xff\xff\x7f" + content[at + 4 :]
+    (tmp_path / "a.tif").write_bytes(content)
+    pages = read_pages(tmp_path / "a.tif")
+    np.testing.assert_array_equal(pages.images[0, ..., 0], STACK[0])
+    assert pages.pixel_size is None
+
+
 def small_files(folder):
     """One tiny file of every kind."""
     small = STACK[:2, :9, :10].copy()
