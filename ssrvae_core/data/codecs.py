@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -112,15 +113,20 @@ def picture(tags: Tags, segments: Sequence[bytes]) -> np.ndarray:
 
 
 def _opened(content: bytes) -> Any:
+    image = _excerpt_class()(io.BytesIO(content))
+    image.load()
+    return image
+
+
+@cache
+def _excerpt_class() -> Any:
     from PIL import ImageFile, TiffImagePlugin
 
     class Excerpt(TiffImagePlugin.TiffImageFile):
         def load_prepare(self) -> None:
             ImageFile.ImageFile.load_prepare(self)  # without Pillow's own limit: the page was checked against ours
 
-    image = Excerpt(io.BytesIO(content))
-    image.load()
-    return image
+    return Excerpt
 
 
 def excerpt(tags: Tags, segments: Sequence[bytes]) -> bytes:

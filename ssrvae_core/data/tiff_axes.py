@@ -113,7 +113,9 @@ def _shaped(pages: Sequence[Page], path: Path, size: int) -> Iterator[Sequence[P
         shape, axes = _declared_shape(text(pages[at].tags, DESCRIPTION))
         page = pages[at]
         values = page.height * page.width * page.samples
-        count = math.prod(shape) // values if shape and not math.prod(shape) % values else 1
+        if math.prod(shape) % values:
+            shape, axes = (), ""  # a text that was kept while the pages were changed
+        count = math.prod(shape) // values if shape else 1
         run = pages[at : at + count]
         at += len(run)
         if len(run) == 1 and count > 1:
