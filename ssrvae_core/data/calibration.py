@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from ssrvae_core.data.ifd import Tags, number, text
-from ssrvae_core.data.ome import is_ome, named, ome_root
+from ssrvae_core.data.ifd import DESCRIPTION, Tags, number, text
+from ssrvae_core.data.ome import Element, named
 
 NANOMETRES = {"pm": 1e-3, "a": 0.1, "å": 0.1, "angstrom": 0.1, "nm": 1.0, "nanometer": 1.0, "nanometre": 1.0}
 NANOMETRES |= {"um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3, "micrometer": 1e3, "micrometre": 1e3, "mm": 1e6}
@@ -23,14 +23,14 @@ LARGEST, SMALLEST = 1e9, 1e-4
 PixelSize = tuple[float, float]
 
 
-def pixel_size(tags: Tags) -> PixelSize | None:
+def pixel_size(tags: Tags, ome: Element | None) -> PixelSize | None:
     """Return the height and width of a pixel as stored, in nanometres; None where the page does not say.
 
     OME-XML comes first, then the tags of Zeiss, FEI and DigitalMicrograph, ImageJ's unit, a resolution per centimetre.
     """
-    description = text(tags, 270)
-    if is_ome(description):
-        return _believed(_ome(description))
+    description = text(tags, DESCRIPTION)
+    if ome is not None:
+        return _believed(_ome(ome))
     for found in (_zeiss(tags), _fei(tags), _digital_micrograph(tags), _resolution(tags, description)):
         if _believed(found) is not None:
             return found
@@ -70,10 +70,8 @@ def _digital_micrograph(tags: Tags) -> PixelSize | None:
     return (sides[0], sides[1]) if len(sides) == 2 and sides[0] and sides[1] else None
 
 
-def _ome(description: str) -> PixelSize | None:
-    root = ome_root(description)
-    images = () if root is None else named(root, "Image")
-    pixels = next((pixels for image in images for pixels in named(image, "Pixels")), None)
+def _ome(root: Element) -> PixelSize | None:
+    pixels = next((pixels for image in named(root, "Image") for pixels in named(image, "Pixels")), None)
     if pixels is None:
         return None
     units = (pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in "YX")

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ READ_COMPRESSIONS = {NONE, JPEG, LZMA, *DEFLATE, *LIBTIFF}
 
 MAX_LZMA = 2**28
 """Most bytes of memory that the LZMA decoder may ask for."""
+
+RUN = 2**25
+"""Bytes that libtiff decompresses at a time, where they are in several strips or tiles."""
 
 Tags = Mapping[int, Sequence[int] | bytes]
 
@@ -93,8 +97,8 @@ def _by_libtiff(segments: Sequence[bytes], needs: Sequence[int], coding: Coding)
     tags = {258: [bits], 277: [1], 262: [1], 259: [coding.compression], 256: [width], **coding.options}
     start = 0
     while start < len(segments):
-        stop = start + 1
-        while stop < len(segments) and needs[stop - 1] == needs[start] and needs[stop] <= needs[start]:
+        stop, most = start + 1, start + max(1, RUN // needs[start])
+        while stop < min(most, len(segments)) and needs[stop - 1] == needs[start] and needs[stop] <= needs[start]:
             stop += 1
         shape = {257: [sum(needs[start:stop]) // coding.row_bytes], 278: [needs[start] // coding.row_bytes]}
         yield _opened(excerpt(tags | shape, segments[start:stop])).tobytes()
@@ -109,11 +113,20 @@ def picture(tags: Tags, segments: Sequence[bytes]) -> np.ndarray:
 
 
 def _opened(content: bytes) -> Any:
-    from PIL.TiffImagePlugin import TiffImageFile
-
-    image = TiffImageFile(io.BytesIO(content))
+    image = _excerpt_class()(io.BytesIO(content))
     image.load()
     return image
+
+
+@cache
+def _excerpt_class() -> Any:
+    from PIL import ImageFile, TiffImagePlugin
+
+    class Excerpt(TiffImagePlugin.TiffImageFile):
+        def load_prepare(self) -> None:
+            ImageFile.ImageFile.load_prepare(self)  # without Pillow's own limit: the page was checked against ours
+
+    return Excerpt
 
 
 def excerpt(tags: Tags, segments: Sequence[bytes]) -> bytes:

@@ -23,9 +23,12 @@ MAX_TAG_BYTES = 2**25
 """Most bytes of all tags of a file that are read."""
 
 STRUCTURE = {254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324}
-STRUCTURE |= {270, 325, 330, 338, 339, 347, 530, 532, 32997}
+STRUCTURE |= {325, 330, 338, 339, 347, 530, 32997}
+"""Tags that the pixels hang on, read of every page."""
+
+DESCRIPTION = 270
 METADATA = {282, 283, 296, 33629, 34118, 34680, 34682, 65003, 65004, 65009, 65010}
-"""Tags that are read, of every page and of the first one; all others are passed over unseen."""
+"""Tags read of the first page. Like the description, one that is damaged does no harm; all others are not looked at."""
 
 UIC2 = 33629
 """A tag of MetaMorph that counts the planes behind one directory; what it holds is not laid out as its type says."""
@@ -91,7 +94,7 @@ def read_directories(stream: IO[bytes], path: Path) -> list[Tags]:
     room = _Room()
     chain = list(_chain(stream, layout, first, size, path))
     return [
-        _tags(stream, layout, entries, STRUCTURE if at else STRUCTURE | METADATA, room)
+        _tags(stream, layout, entries, STRUCTURE | {DESCRIPTION} | (set() if at else METADATA), room)
         for at, entries in enumerate(chain)
     ]
 
@@ -142,20 +145,30 @@ def _tags(stream: IO[bytes], layout: _Layout, entries: bytes, wanted: Set[int], 
         if code == UIC2:
             tags[code] = (count,)
             continue
-        form = TYPES[kind]
-        length = layout.size(form) * count
-        if form != "s" and count > MAX_TAG_VALUES:
-            raise ValueError(f"its tag {code} declares {count:,} numbers")
-        if length > len(field):
-            room.take(length)
-            (offset,) = struct.unpack(layout.order + layout.offset, field)
-            stream.seek(offset)
-            field = stream.read(length)
-            if len(field) < length:
-                raise ValueError(f"its tag {code} lies outside the file")
-        shape = f"{layout.order}{len(form) * count}{form[0]}"
-        tags[code] = field[:length] if form == "s" else struct.unpack(shape, field[:length])
+        try:
+            tags[code] = _value(stream, layout, (code, kind, count, field), room)
+        except ValueError:
+            if code in STRUCTURE:
+                raise
     return tags
+
+
+def _value(stream: IO[bytes], layout: _Layout, entry: tuple[int, int, int, bytes], room: _Room) -> Value:
+    code, kind, count, field = entry
+    form = TYPES[kind]
+    length = layout.size(form) * count
+    if form != "s" and count > MAX_TAG_VALUES:
+        raise ValueError(f"its tag {code} declares {count:,} numbers")
+    if length > len(field):
+        room.take(length)
+        (offset,) = struct.unpack(layout.order + layout.offset, field)
+        stream.seek(offset)
+        field = stream.read(length)
+        if len(field) < length:
+            raise ValueError(f"its tag {code} lies outside the file")
+    return (
+        field[:length] if form == "s" else struct.unpack(f"{layout.order}{len(form) * count}{form[0]}", field[:length])
+    )
 
 
 def number(tags: Tags, code: int, default: int) -> int:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from ssrvae_core.data.contents import LeftOut
+
+DEEPEST = 64
+"""Most elements of XML within one another."""
 
 ORDERS = {"XYZCT", "XYZTC", "XYCTZ", "XYCZT", "XYTCZ", "XYTZC"}
 
@@ -46,34 +51,43 @@ def is_ome(description: str) -> bool:
     return description.rstrip()[-4:] == "OME>"
 
 
-def ome_root(description: str) -> ElementTree.Element | None:
-    """Parse OME-XML; None where it is not well formed, or declares entities, which OME never needs."""
-    if "<!" in description.replace("<!--", ""):
+def ome_root(description: str) -> Element | None:
+    """Parse a page's text; None where it is not OME-XML, not well formed, or of a kind that OME is never.
+
+    That is: declarations of entities, and elements within elements within elements beyond ``DEEPEST``.
+    """
+    if not is_ome(description) or "<!" in description.replace("<!--", ""):
         return None
     try:
-        return ElementTree.fromstring(description.rstrip("\0 \r\n\t").encode())
+        root, depth = None, 0
+        stream = io.BytesIO(description.rstrip().encode())
+        for event, element in ElementTree.iterparse(stream, events=("start", "end")):
+            root = element if root is None else root
+            depth += 1 if event == "start" else -1
+            if depth > DEEPEST:
+                return None
     except ElementTree.ParseError:
         return None
+    return root
 
 
-def named(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
+def named(element: Element, name: str) -> Iterator[Element]:
     """Children of a name in whatever version of the OME schema."""
     return (child for child in element if isinstance(child.tag, str) and child.tag.rpartition("}")[2] == name)
 
 
-def ome_planes(description: str, name: str, samples: Sequence[int]) -> OmePlanes:
+def ome_planes(root: Element | None, name: str, samples: Sequence[int]) -> OmePlanes:
     """Tell which pages of a file are which planes.
 
     Parameters
     ----------
-    description : str
+    root : Element or None
         The OME-XML.
     name : str
         The file's own name.
     samples : sequence of int
         Samples of every page, which count as channels in OME.
     """
-    root = ome_root(description)
     if root is None:
         return OmePlanes([], ())
     reader = _Reader(root.get("UUID", ""), name, samples)
@@ -93,7 +107,7 @@ class _Reader:
         self.elsewhere = 0
         self.listed = 0
 
-    def read(self, number: int, pixels: ElementTree.Element) -> None:
+    def read(self, number: int, pixels: Element) -> None:
         """Add what one ``Pixels`` element says of the planes."""
         order = pixels.get("DimensionOrder", "XYCZT")
         order = order if order in ORDERS else "XYCZT"
@@ -135,7 +149,7 @@ class _Reader:
             if not rest:
                 self.planes.setdefault(page, _Plane((number, at["T"], at["Z"]), at["C"], page))
 
-    def _is_own(self, block: ElementTree.Element) -> bool:
+    def _is_own(self, block: Element) -> bool:
         """Whether a block of planes lies in this file: by the identifier, by the name where there is none."""
         for element in named(block, "UUID"):
             if self.uuid:
@@ -165,7 +179,7 @@ class _Reader:
         return OmePlanes([[pages[c] for c in sorted(pages)] for pages in ordered], tuple(left_out))
 
 
-def _count(element: ElementTree.Element, name: str, default: int) -> int:
+def _count(element: Element, name: str, default: int) -> int:
     """Parse a whole number that is not negative, the default where the attribute is none."""
     value = element.get(name, "").strip()
     return int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else default

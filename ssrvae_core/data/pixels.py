@@ -58,15 +58,21 @@ def without_alpha(pixels: np.ndarray) -> np.ndarray:
     largest = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "iu" else 1
     if not (alpha < largest).any():
         return colour
-    composited = colour * (alpha / largest)
-    return (np.rint(composited) if pixels.dtype.kind in "iub" else composited).astype(pixels.dtype)
+    composited = np.empty_like(colour)
+    for row, hues, shares in zip(composited, colour, alpha, strict=True):  # row by row, as the products are floats
+        products = hues * (shares / largest)
+        row[:] = np.rint(products) if pixels.dtype.kind in "iub" else products
+    return composited
 
 
 def from_cmyk(pixels: np.ndarray) -> np.ndarray:
     """Colours (H, W, 3) of unsigned ink densities (H, W, 4), without a colour profile."""
     largest = np.iinfo(pixels.dtype).max
-    inkless = largest - pixels.astype(np.float64)
-    return np.rint(inkless[..., :3] * inkless[..., 3:] / largest).astype(pixels.dtype)
+    colours = np.empty((*pixels.shape[:-1], 3), dtype=pixels.dtype)
+    for row, inks in zip(colours, pixels, strict=True):  # row by row, as the products are floats
+        inkless = largest - inks.astype(np.float64)
+        row[:] = np.rint(inkless[:, :3] * inkless[:, 3:] / largest)
+    return colours
 
 
 def from_ycbcr(pixels: np.ndarray) -> np.ndarray:

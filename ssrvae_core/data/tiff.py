@@ -18,7 +18,8 @@ from ssrvae_core.data.calibration import pixel_size
 from ssrvae_core.data.codecs import JPEG
 from ssrvae_core.data.contents import LeftOut, Pages
 from ssrvae_core.data.formats import readable
-from ssrvae_core.data.ifd import byte_order, numbers, read_directories
+from ssrvae_core.data.ifd import DESCRIPTION, byte_order, numbers, read_directories, text
+from ssrvae_core.data.ome import ome_root
 from ssrvae_core.data.pixels import PARSER_DAMAGES, TURNS, check_room, from_cmyk, from_ycbcr, upright, without_alpha
 from ssrvae_core.data.tiff_axes import arrange
 from ssrvae_core.data.tiff_page import CMYK, MINISWHITE, YCBCR, Page
@@ -46,9 +47,10 @@ def read_tiff(path: Path, room: int) -> Pages:
         for page in pages:
             page.check(path)
         _check_alike(pages, path)
-        arrangement = arrange(pages, path, stream.seek(0, 2))
+        ome = ome_root(text(pages[0].tags, DESCRIPTION))
+        arrangement = arrange(pages, path, stream.seek(0, 2), ome)
         images = _images(arrangement.images, stream, path, room)
-    size = pixel_size(found[0].tags)
+    size = pixel_size(pages[0].tags, ome)
     if size and pages[0].orientation in TURNS:
         size = size[::-1]
     return Pages(images, size, (*left_out, *arrangement.left_out), arrangement.remarks)

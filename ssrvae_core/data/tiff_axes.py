@@ -17,8 +17,8 @@ import numpy as np
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.contents import LeftOut
-from ssrvae_core.data.ifd import MAX_PAGES, UIC2, number, text
-from ssrvae_core.data.ome import is_ome, ome_planes
+from ssrvae_core.data.ifd import DESCRIPTION, MAX_PAGES, UIC2, number, text
+from ssrvae_core.data.ome import Element, is_ome, ome_planes
 from ssrvae_core.data.tiff_page import Page
 
 MAX_AXES = 16
@@ -34,7 +34,7 @@ class Arrangement:
     remarks: tuple[str, ...] = ()
 
 
-def arrange(pages: Sequence[Page], path: Path, size: int) -> Arrangement:
+def arrange(pages: Sequence[Page], path: Path, size: int, ome: Element | None) -> Arrangement:
     """Tell which pages make up an image.
 
     Parameters
@@ -45,6 +45,8 @@ def arrange(pages: Sequence[Page], path: Path, size: int) -> Arrangement:
         Of the file, for the messages and to find its own planes by its name.
     size : int
         Bytes of the file.
+    ome : Element or None
+        The OME-XML of the first page, None where it has none or it cannot be parsed.
 
     Raises
     ------
@@ -53,9 +55,9 @@ def arrange(pages: Sequence[Page], path: Path, size: int) -> Arrangement:
     ValueError
         If the file declares more planes than it holds.
     """
-    description = text(pages[0].tags, 270)
+    description = text(pages[0].tags, DESCRIPTION)
     if is_ome(description):
-        return _ome(pages, description, path)
+        return _ome(pages, ome, path)
     if description.startswith("ImageJ="):
         return _imagej(pages, description, path, size)
     if description.startswith('{"shape":'):
@@ -90,7 +92,8 @@ def _imagej(pages: Sequence[Page], description: str, path: Path, size: int) -> A
     count, channels = (_whole(values.get(name, "1")) for name in ("images", "channels"))
     if len(pages) == 1:
         pages = _continued(pages[0], count, size)
-    if channels > 1 and len(pages) % channels:
+    channels = max(1, channels)
+    if len(pages) % channels:
         remark = (
             f"{path.name} declares {channels} channels but holds {len(pages)} pages, so every page is taken as an"
             " image of its own; save it again as a hyperstack if the channels belong together."
@@ -107,10 +110,12 @@ def _shaped(pages: Sequence[Page], path: Path, size: int) -> Iterator[Sequence[P
     """Images of a file that tifffile wrote, which describes every array at its first page."""
     at = 0
     while at < len(pages):
-        shape, axes = _declared_shape(text(pages[at].tags, 270))
+        shape, axes = _declared_shape(text(pages[at].tags, DESCRIPTION))
         page = pages[at]
         values = page.height * page.width * page.samples
-        count = math.prod(shape) // values if shape and not math.prod(shape) % values else 1
+        if math.prod(shape) % values:
+            shape, axes = (), ""  # a text that was kept while the pages were changed
+        count = math.prod(shape) // values if shape else 1
         run = pages[at : at + count]
         at += len(run)
         if len(run) == 1 and count > 1:
@@ -150,9 +155,9 @@ def _by_axes(run: Sequence[Page], shape: tuple[int, ...], axes: str, path: Path)
     yield from ([run[at] for at in group] for group in order.reshape(-1, order.shape[-1]))
 
 
-def _ome(pages: Sequence[Page], description: str, path: Path) -> Arrangement:
+def _ome(pages: Sequence[Page], ome: Element | None, path: Path) -> Arrangement:
     """Planes of this file alone."""
-    planes = ome_planes(description, path.name, [page.samples for page in pages])
+    planes = ome_planes(ome, path.name, [page.samples for page in pages])
     left_out = planes.left_out
     if not planes.images:
         remark = (

@@ -22,7 +22,7 @@ OTHER_COLOURS = {8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32803: "a camera's colo
 OTHER_COLOURS |= {32845: "LogLuv", 34892: "raw camera data"}
 ALPHA_SAMPLES = (1, 2)  # TIFF 6.0, ExtraSamples: associated and unassociated alpha
 UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4
-MAX_SEGMENTS = 2**20
+MAX_SEGMENTS = 2**18
 MAX_SAMPLES = 2**10
 
 

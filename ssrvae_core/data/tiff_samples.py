@@ -18,7 +18,7 @@ REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 """Every byte with its bits in the opposite order."""
 
 BLOCK = 2**20
-"""Bytes whose bits are spread at a time, one byte a bit."""
+"""Bytes that are taken apart into bits at a time."""
 
 HORIZONTAL, FLOATING = 2, 3
 T4_OPTIONS, T6_OPTIONS = 292, 293
@@ -119,14 +119,13 @@ def _unpacked_bits(rows: np.ndarray, bits: int, count: int) -> np.ndarray:
     """Integers of samples that are no whole bytes, the highest bit first; every row starts at a byte."""
     if bits == 1:
         return np.unpackbits(rows, axis=1, count=count)
-    first = np.arange(count) * bits
-    values = np.zeros((len(rows), count), dtype=np.uint16)
+    place, within = np.divmod(np.arange(count) * bits, 8)
+    values = np.empty((len(rows), count), dtype=np.uint16)
     step = max(1, BLOCK // rows.shape[1])
     for start in range(0, len(rows), step):
-        block = values[start : start + step]
-        spread = np.unpackbits(rows[start : start + step], axis=1)
-        for bit in range(bits):
-            block[:] = (block << 1) | spread[:, first + bit]
+        stored = np.pad(rows[start : start + step], ((0, 0), (0, 2))).astype(np.uint32)
+        three = stored[:, place] << 16 | stored[:, place + 1] << 8 | stored[:, place + 2]
+        values[start : start + step] = three >> (24 - bits - within).astype(np.uint32) & (2**bits - 1)
     return values
 
 

@@ -648,6 +648,40 @@ def test_what_a_page_declares_is_checked_before_it_is_read(tmp_path, tags):
     refused(tiff_file(tmp_path / "a.tif", (tags, b"\0" * 64)), "'images'", "values")
 
 
+def test_the_limit_is_ours_and_not_that_of_pillow(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for compression in ("tiff_lzw", "jpeg"):
+        Image.fromarray(STACK[0]).save(tmp_path / "a.tif", compression=compression)
+        assert read_pages(tmp_path / "a.tif").images.shape == (1, HEIGHT, WIDTH, 1)
+
+
+def test_strips_are_decompressed_a_run_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("ssrvae_core.data.codecs.RUN", 5 * WIDTH * 3)
+    picture = Image.fromarray(COLOUR)
+    picture.save(tmp_path / "a.tif", compression="tiff_lzw", tiffinfo={278: 2})
+    np.testing.assert_array_equal(read_pages(tmp_path / "a.tif").images[0], COLOUR)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"<a>" * 10**5 + b"OME>",
+        b'<OME><Image><Pixels SizeC="999999999" SizeZ="999999999"><TiffData PlaneCount="999999999"/>'
+        b'<TiffData IFD="-1" FirstC="1e9" PlaneCount="x"/></Pixels></Image></OME>',
+        b'{"shape": ' + b"[" * 10**5,
+        b'{"shape": {"a": 1}}',
+        b'{"shape": [99999999999999999999999, 0, -1], "axes": 7}',
+        b'{"shape": [7], "axes": "Y"}',
+        b"ImageJ=\nimages=-3\nchannels=0\n",
+        b"ImageJ=\nimages=x\nunit=\n",
+        b"\xff\xfe\x80",
+    ],
+)
+def test_strange_texts_do_no_harm(tmp_path, text):
+    path = tiff_file(tmp_path / "a.tif", (grey_tags(t270=text), STACK[0].tobytes()))
+    np.testing.assert_array_equal(read_pages(path).images[..., 0], STACK[:1])
+
+
 def test_pages_are_checked_together(tmp_path):
     pages = [(grey_tags(height=2**13, width=2**13, t273=[8]), b"\0") for _ in range(5)]
     refused(tiff_file(tmp_path / "a.tif", *pages), "'images'", "(5, 8192, 8192, 1)")
@@ -662,6 +696,18 @@ def test_a_stack_is_not_copied_as_a_whole(tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 1.2 * images.nbytes
     finally:
         tracemalloc.stop()
+
+
+def test_a_damaged_tag_that_the_pixels_do_not_hang_on_does_no_harm(tmp_path):
+    tags = grey_tags(t270=b"ImageJ=1.53t\nimages=1\n\0", t282=[(1, 2)], t34682=b"PixelWidth=2e-9\nPixelHeight=2e-9\n")
+    content = tiff_file(tmp_path / "a.tif", (tags, STACK[0].tobytes())).read_bytes()
+    for code, kind in ((270, 7), (282, 5), (34682, 7)):
+        at = content.index(struct.pack("<HH", code, kind)) + 8
+        content = content[:at] + b"\xff\xff\xff\x7f" + content[at + 4 :]
+    (tmp_path / "a.tif").write_bytes(content)
+    pages = read_pages(tmp_path / "a.tif")
+    np.testing.assert_array_equal(pages.images[0, ..., 0], STACK[0])
+    assert pages.pixel_size is None
 
 
 def small_files(folder):
