@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from ssrvae_core.config import UserError
 from ssrvae_core.data import file_dataset, load, microscopes
 from ssrvae_core.data.hdf5 import HDF5_BEGINNINGS, HDF5_SUFFIXES
+from ssrvae_core.data.hdf5_process import check_apart
 from ssrvae_core.data.pictures import LABEL_TABLE, PICTURE_SUFFIXES, read_folder
 from ssrvae_core.data.writing import npz_bytes
 from ssrvae_core.runs import RunStore
@@ -80,6 +81,8 @@ def keep(name: str, content: bytes, store: RunStore) -> Upload:
                 content, suffix = _pictures(content, Path(room) / "unpacked"), ".npz"
                 path = path.with_suffix(suffix)
             path.write_bytes(content)
+            if suffix in HDF5_SUFFIXES:
+                check_apart(path)
             n = len(load(file_dataset(path)))
         except UserError as error:
             raise UserError(str(error).replace(f"{path.parent}/unpacked", name).replace(str(path), name)) from error

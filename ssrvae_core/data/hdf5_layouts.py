@@ -201,7 +201,7 @@ def nsid(tree: Tree) -> list[Picked] | None:
     """Return the image data of an NSID file, whose dimension scales say what they are."""
     found, is_nsid = [], False
     for array in tree.arrays:
-        scales = _scales(array) if is_numeric(array) and 2 <= len(array.shape) <= 4 else []
+        scales = _scales(array, tree) if is_numeric(array) and 2 <= len(array.shape) <= 4 else []
         kinds = [str(attribute(scale, "dimension_type") or "").upper().rpartition(".")[2] for scale in scales]
         is_nsid = is_nsid or (bool(kinds) and all(kinds))
         picture = [at for at, kind in enumerate(kinds) if kind == "SPATIAL"]
@@ -212,22 +212,24 @@ def nsid(tree: Tree) -> list[Picked] | None:
     return found if is_nsid else None
 
 
-def _scales(array: Array) -> list[Any]:
-    """Return the first dimension scale of every axis, none where one has none."""
-    scales = []
+def _scales(array: Array, tree: Tree) -> list[Any]:
+    """Return the first dimension scale of every axis, none where one has none.
+
+    The references are read by hand, as HDF5's own iteration over scales does not end on some damaged files.
+    """
     with suppress(*DAMAGES):
-        for dimension in array.dataset.dims:
-            scale = dimension[0]
-            if scale.id.get_create_plist().get_layout() == h5py.h5d.VIRTUAL:
-                return []
-            scales.append(scale)
-        return scales
+        if not h5py.h5a.exists(array.dataset.id, b"DIMENSION_LIST"):
+            return []
+        listed = array.dataset.attrs["DIMENSION_LIST"]
+        if len(listed) == len(array.shape):
+            scales = [tree.referenced(references[0]) for references in listed]
+            return scales if all(isinstance(scale, h5py.Dataset) for scale in scales) else []
     return []
 
 
 def _scale_step(scale: Any) -> float | None:
     with suppress(*DAMAGES):
-        if declared("", scale).shape[0] > 1 and not scale.id.get_create_plist().get_external_count():
+        if declared("", scale).shape[0] > 1:
             return nanometres(float(scale[1]) - float(scale[0]), attribute(scale, "units"))
     return None
 

@@ -115,8 +115,8 @@ def _cells(tree: Tree, array: Array, name: str) -> np.ndarray:
         raise _no_text(tree, name)
     texts = []
     for reference in array.dataset[()].reshape(-1):
-        cell = tree.file[reference] if reference else None
-        if not isinstance(cell, h5py.Dataset) or cell.external or cell.is_virtual or cell.shape is None:
+        cell = tree.referenced(reference)
+        if not isinstance(cell, h5py.Dataset) or cell.shape is None:
             raise _no_text(tree, name)
         held = declared(name, cell)
         if matlab_class(held) != "char" or cell.size > MAX_CELL:
