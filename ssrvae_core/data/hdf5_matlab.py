@@ -9,7 +9,7 @@ import numpy as np
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.hdf5_layouts import Picked
-from ssrvae_core.data.hdf5_tree import Array, Tree, attribute, declared, read, shown
+from ssrvae_core.data.hdf5_tree import Array, Tree, attribute, check_chunks, declared, read, shown
 from ssrvae_core.data.limits import MIN_SIDE
 
 MAX_CELLS = 1_000_000
@@ -113,6 +113,7 @@ def _cells(tree: Tree, array: Array, name: str) -> np.ndarray:
     """Read a cell array of texts, which holds references to arrays of characters in the same file."""
     if array.dtype is None or h5py.check_ref_dtype(array.dtype) is not h5py.Reference or array.dataset.size > MAX_CELLS:
         raise _no_text(tree, name)
+    check_chunks(array.dataset, tree.path, name)
     texts = []
     for reference in array.dataset[()].reshape(-1):
         cell = tree.referenced(reference)

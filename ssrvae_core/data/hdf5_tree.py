@@ -350,7 +350,7 @@ def read(tree: Tree, array: Array, name: str | None = None) -> np.ndarray:
             " numbers or text."
         )
     with _explained(tree, array, name):
-        _check_chunks(dataset, path, name)
+        check_chunks(dataset, path, name)
         if text is not None:
             return _text(dataset, path, name)
         if array.dtype.subdtype is not None or not array.shape or 0 in array.shape:
@@ -411,7 +411,7 @@ def _pipeline(dataset: Any) -> list[tuple[int, str]]:
     return [(number, decoded(name) if isinstance(name, bytes) else str(name)) for number, _, _, name in filters]
 
 
-def _check_chunks(dataset: Any, path: Path, name: str) -> None:
+def check_chunks(dataset: Any, path: Path, name: str) -> None:
     """Refuse chunks that would need far more memory than the array they are part of.
 
     HDF5 unpacks a chunk to whatever its bytes unpack to, so that one of a few megabytes could fill any memory.
