@@ -10,6 +10,7 @@ from ssrvae_core.config import MissingPictures, UserError
 from ssrvae_core.data import microscopes
 from ssrvae_core.data.archives import checked_members
 from ssrvae_core.data.hdf5 import HDF5_BEGINNINGS, HDF5_SUFFIXES
+from ssrvae_core.data.hdf5_process import check_apart
 from ssrvae_core.data.pages import PICTURE_SUFFIXES, STARTS
 from ssrvae_core.data.readers import ImageFile, open_images
 from ssrvae_core.data.summary import Summary, summary
@@ -28,6 +29,8 @@ MAX_MEMBERS = 50_000
 MAX_IMAGES = 200_000
 """Most images in a file."""
 
+CONVERTED = frozenset((".zip", *HDF5_SUFFIXES, *microscopes.PLUGINS))
+"""What is kept as npz, as to read it again takes longer, or a process of its own."""
 BEGINNINGS: dict[str, tuple[bytes, ...]] = {
     ".npz": (b"PK\x03\x04",),
     ".zip": (b"PK\x03\x04",),
@@ -40,7 +43,7 @@ BEGINNINGS: dict[str, tuple[bytes, ...]] = {
 
 
 def keep(name: str, content: bytes, store: RunStore, skip_missing: bool = False) -> Upload:
-    """Check a file, and keep it in the store under the fingerprint of its content; a zip of pictures is kept as npz.
+    """Check a file, and keep it in the store under the fingerprint of its content; what is slow to read is kept as npz.
 
     Parameters
     ----------
@@ -75,6 +78,8 @@ def keep(name: str, content: bytes, store: RunStore, skip_missing: bool = False)
         try:
             if suffix in (".zip", ".npz"):
                 checked_members(path, MAX_UNPACKED, MAX_MEMBERS)
+            if suffix in HDF5_SUFFIXES:
+                check_apart(path)
             opened = open_images(path, skip_missing)
             found = summary(opened)
         except MissingPictures as error:
@@ -88,7 +93,7 @@ def keep(name: str, content: bytes, store: RunStore, skip_missing: bool = False)
     known = next((upload for upload in uploads(store.root) if upload.path.stem == found.sha256), None)
     if known is not None:
         return known
-    if suffix == ".zip":
+    if suffix in CONVERTED:
         content, suffix = npz_bytes(opened.contents.fields), ".npz"
     stored = folder / f"{found.sha256}{suffix}"
     atomic_write(stored, content)

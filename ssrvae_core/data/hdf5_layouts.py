@@ -20,6 +20,8 @@ from ssrvae_core.data.hdf5_tree import DAMAGES, Array, Tree, attribute, declared
 from ssrvae_core.data.lengths import nanometres, pixel_size
 from ssrvae_core.data.limits import MIN_SIDE
 
+MAX_POSITIONS = 2**20
+"""Most positions along an axis that are looked at."""
 MAX_METADATA = 2**24
 """Most bytes of a Velox file's metadata that are looked at."""
 
@@ -159,17 +161,17 @@ def emd(tree: Tree) -> list[Picked] | None:
             rows, columns = names.index("y"), names.index("x")
         if _is_picture(array, (rows, columns)):
             stack = tuple(at for at in range(len(names)) if at not in (rows, columns))
-            size = pixel_size(_emd_step(tree, dims[rows]), _emd_step(tree, dims[columns]))
+            size = pixel_size(_step(tree, dims[rows]), _step(tree, dims[columns]))
             found.append(Picked(array, stack, (rows, columns), None, size, "EMD"))
     return found
 
 
-def _emd_step(tree: Tree, dim: Array | None) -> float | None:
+def _step(tree: Tree, dim: Array | None) -> float | None:
     """Return the step of an axis in nanometres, from its first two positions."""
-    if dim is None or len(dim.shape) != 1 or dim.shape[0] < 2:
+    if dim is None or len(dim.shape) != 1 or not 2 <= dim.shape[0] <= MAX_POSITIONS:
         return None
     with suppress(*DAMAGES):
-        first, second = (float(value) for value in dim.dataset[:2])
+        first, second = (float(value) for value in read(tree, dim)[:2])
         return nanometres(second - first, attribute(dim.dataset, "units"))
     return None
 
@@ -201,35 +203,30 @@ def nsid(tree: Tree) -> list[Picked] | None:
     """Return the image data of an NSID file, whose dimension scales say what they are."""
     found, is_nsid = [], False
     for array in tree.arrays:
-        scales = _scales(array) if is_numeric(array) and 2 <= len(array.shape) <= 4 else []
+        scales = _scales(array, tree) if is_numeric(array) and 2 <= len(array.shape) <= 4 else []
         kinds = [str(attribute(scale, "dimension_type") or "").upper().rpartition(".")[2] for scale in scales]
         is_nsid = is_nsid or (bool(kinds) and all(kinds))
         picture = [at for at, kind in enumerate(kinds) if kind == "SPATIAL"]
         if len(picture) == 2 and all(kinds) and "SPECTRAL" not in kinds and _is_picture(array, picture):
-            steps = [_scale_step(scales[at]) for at in picture]
+            steps = [_step(tree, declared("scale", scales[at])) for at in picture]
             stack = tuple(at for at in range(len(kinds)) if at not in picture)
             found.append(Picked(array, stack, (picture[0], picture[1]), None, pixel_size(*steps), "NSID"))
     return found if is_nsid else None
 
 
-def _scales(array: Array) -> list[Any]:
-    """Return the first dimension scale of every axis, none where one has none."""
-    scales = []
+def _scales(array: Array, tree: Tree) -> list[Any]:
+    """Return the first dimension scale of every axis, none where one has none.
+
+    The references are read by hand, as HDF5's own iteration over scales does not end on some damaged files.
+    """
     with suppress(*DAMAGES):
-        for dimension in array.dataset.dims:
-            scale = dimension[0]
-            if scale.id.get_create_plist().get_layout() == h5py.h5d.VIRTUAL:
-                return []
-            scales.append(scale)
-        return scales
+        if not h5py.h5a.exists(array.dataset.id, b"DIMENSION_LIST"):
+            return []
+        listed = array.dataset.attrs["DIMENSION_LIST"]
+        if len(listed) == len(array.shape):
+            scales = [tree.referenced(references[0]) for references in listed]
+            return scales if all(isinstance(scale, h5py.Dataset) for scale in scales) else []
     return []
-
-
-def _scale_step(scale: Any) -> float | None:
-    with suppress(*DAMAGES):
-        if declared("", scale).shape[0] > 1 and not scale.id.get_create_plist().get_external_count():
-            return nanometres(float(scale[1]) - float(scale[0]), attribute(scale, "units"))
-    return None
 
 
 LAYOUTS: tuple[Callable[[Tree], list[Picked] | None], ...] = (hyperspy, velox, emd, nexus, nsid)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.hdf5_layouts import Picked
-from ssrvae_core.data.hdf5_tree import Array, Tree, attribute, declared, read, shown
+from ssrvae_core.data.hdf5_tree import Array, Tree, attribute, check_chunks, declared, read, shown
 from ssrvae_core.data.limits import MIN_SIDE
 
 MAX_CELLS = 1_000_000
@@ -113,10 +113,11 @@ def _cells(tree: Tree, array: Array, name: str) -> np.ndarray:
     """Read a cell array of texts, which holds references to arrays of characters in the same file."""
     if array.dtype is None or h5py.check_ref_dtype(array.dtype) is not h5py.Reference or array.dataset.size > MAX_CELLS:
         raise _no_text(tree, name)
+    check_chunks(array.dataset, tree.path, name)
     texts = []
     for reference in array.dataset[()].reshape(-1):
-        cell = tree.file[reference] if reference else None
-        if not isinstance(cell, h5py.Dataset) or cell.external or cell.is_virtual or cell.shape is None:
+        cell = tree.referenced(reference)
+        if not isinstance(cell, h5py.Dataset) or cell.shape is None:
             raise _no_text(tree, name)
         held = declared(name, cell)
         if matlab_class(held) != "char" or cell.size > MAX_CELL:

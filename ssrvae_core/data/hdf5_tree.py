@@ -18,7 +18,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5l, h5o, h5z
+from h5py import h5d, h5g, h5l, h5o, h5r, h5z
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.contents import LeftOut
@@ -151,6 +151,15 @@ class Tree:
         found = self.get(group)
         return [decoded(name) for name in found.id] if isinstance(found, h5py.Group) else []
 
+    def referenced(self, reference: Any) -> Any:
+        """Return the object that a reference leads to, None where that is none of this file's arrays and groups."""
+        if not reference:
+            return None
+        try:
+            return self._wrapped(h5r.dereference(reference, self.file.id))
+        except ElsewhereError:
+            return None
+
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return what the file points to and does not hold."""
         entries = [
@@ -230,11 +239,11 @@ class Tree:
         return self._resolve(group, group.id.links.get_val(name), links)
 
     def _wrapped(self, identifier: Any) -> Any:
-        """Return the h5py object of an identifier, None for a named type."""
+        """Return the h5py object of an identifier, None where it is neither an array nor a group."""
         if isinstance(identifier, h5g.GroupID):
             return h5py.Group(identifier)
         if not isinstance(identifier, h5d.DatasetID):
-            return None
+            return None  # a named type
         plan = identifier.get_create_plist()
         virtual = (
             plan.get_layout() == h5d.VIRTUAL
@@ -341,7 +350,7 @@ def read(tree: Tree, array: Array, name: str | None = None) -> np.ndarray:
             " numbers or text."
         )
     with _explained(tree, array, name):
-        _check_chunks(dataset, path, name)
+        check_chunks(dataset, path, name)
         if text is not None:
             return _text(dataset, path, name)
         if array.dtype.subdtype is not None or not array.shape or 0 in array.shape:
@@ -402,7 +411,7 @@ def _pipeline(dataset: Any) -> list[tuple[int, str]]:
     return [(number, decoded(name) if isinstance(name, bytes) else str(name)) for number, _, _, name in filters]
 
 
-def _check_chunks(dataset: Any, path: Path, name: str) -> None:
+def check_chunks(dataset: Any, path: Path, name: str) -> None:
     """Refuse chunks that would need far more memory than the array they are part of.
 
     HDF5 unpacks a chunk to whatever its bytes unpack to, so that one of a few megabytes could fill any memory.

@@ -73,7 +73,6 @@ def main(plugin: str, path: str, memory: str, seconds: str) -> None:
     warnings.simplefilter("ignore")
     logging.disable()
     importlib.import_module("dask.config").set(scheduler="synchronous")
-    importlib.import_module("dask.array")
     reader = importlib.import_module(f"rsciio.{plugin}").file_reader
     limit(int(memory), float(seconds))
     try:

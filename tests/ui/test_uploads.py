@@ -188,19 +188,47 @@ def test_hdf5_may_not_have_other_files_read(tmp_path, store):
     def linked(file):
         file["images"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "images")
 
-    for fill in (outside, linked):
-        with pytest.raises(UserError, match=r"'images' of a\.h5 lies in another file"):
-            keep("a.h5", hdf5(tmp_path, fill), store)
+    for fill, name in ((outside, "a.h5"), (linked, "a.mat")):
+        with pytest.raises(UserError, match="lies in another file"):
+            keep(name, hdf5(tmp_path, fill), store)
     assert nothing_kept(store)
 
 
-def test_a_link_within_an_hdf5_file_is_no_reason_to_refuse_it(tmp_path, store):
-    def soft(file):
-        file["images"] = IMAGES
-        file["entry/data"] = IMAGES
+def test_links_beside_the_images_are_no_reason_to_refuse_an_hdf5_file(tmp_path, store):
+    def fill(file):
+        file["images"] = file["entry/data"] = IMAGES
         file["latest"] = h5py.SoftLink("/entry/data")
+        file["gone"] = h5py.SoftLink("/nowhere")
+        file["raw"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "images")
+        file["factors/size"] = np.arange(6.0)
 
-    assert len(read_images(keep("a.h5", hdf5(tmp_path, soft), store).path)) == len(IMAGES)
+    kept = read_images(keep("a.h5", hdf5(tmp_path, fill), store).path)
+    assert len(kept) == 6 and set(kept.factors) == {"size"}
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".hspy", ".nxs"])
+def test_hdf5_under_another_ending_is_kept_as_npz(tmp_path, store, suffix):
+    content = hdf5(tmp_path, lambda file: file.update({"images": IMAGES}))
+    kept = keep(f"a{suffix}", content, store)
+    assert kept.path.suffix == ".npz" and kept.name == f"a{suffix}" and len(read_images(kept.path)) == len(IMAGES)
+
+
+def test_a_damaged_hdf5_file_that_crashes_its_library_does_not_take_the_server_along(tmp_path, store):
+    """The selection of a virtual data set, overwritten: HDF5 2.0.0 ends the process that reads it."""
+
+    def fill(file):
+        file["parts/a"], file["parts/b"] = IMAGES[:2], IMAGES[2:]
+        layout = h5py.VirtualLayout(IMAGES.shape, np.uint8)
+        layout[:2] = h5py.VirtualSource(".", "parts/a", (2, *IMAGES.shape[1:]))
+        layout[2:] = h5py.VirtualSource(".", "parts/b", (4, *IMAGES.shape[1:]))
+        file.create_virtual_dataset("images", layout)
+
+    content = bytearray(hdf5(tmp_path, fill))
+    selection = content.index(b"parts/a\0") + 42
+    content[selection : selection + 8] = b"\x7f" + b"\xff" * 7
+    with pytest.raises(UserError, match=r"a\.h5 .* damaged"):
+        keep("a.h5", bytes(content), store)
+    assert nothing_kept(store)
 
 
 def test_a_viewer_may_not_upload_whatever_the_page_shows(store, monkeypatch):

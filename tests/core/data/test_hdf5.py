@@ -1,6 +1,8 @@
 import contextlib
 import json
 import sys
+import tracemalloc
+import zlib
 
 import h5py
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from ssrvae_core.config import UserError
 from ssrvae_core.data import READERS, read_images
 from ssrvae_core.data.hdf5 import HDF5_SUFFIXES
+from ssrvae_core.data.hdf5_process import check_apart
 from tests.watching import opened
 
 RNG = np.random.default_rng(0)
@@ -703,3 +706,81 @@ def test_compressed_images_are_read(tmp_path, compression):
         lambda file: file.create_dataset("images", data=IMAGES, compression=compression, fletcher32=True, chunks=True),
     )
     np.testing.assert_array_equal(contents.fields["images"], IMAGES)
+
+
+# Damage.
+
+
+def test_a_heap_of_texts_that_leads_back_to_itself_is_refused_and_not_read_for_ever(tmp_path):
+    def fill(file):
+        file["images"] = IMAGES
+        file.create_dataset("labels", data=["rod", "cube"] * 3, dtype=h5py.string_dtype())
+
+    path = made(tmp_path / "a.h5", fill)
+    content = bytearray(path.read_bytes())
+    size = content.index(b"GCOL") + 24
+    content[size : size + 8] = (2**64 - 16).to_bytes(8, "little")
+    path.write_bytes(content)
+    refused(path, "damaged")
+
+
+def test_pixels_that_look_like_a_heap_are_pixels(tmp_path):
+    values = np.frombuffer((b"GCOL\1" + bytes(59)).ljust(1200, b"\3"), np.uint8).reshape(10, 10, 12)
+    np.testing.assert_array_equal(
+        taken(tmp_path, lambda file: file.update({"images": values})).fields["images"], values
+    )
+
+
+def test_a_chunk_that_unpacks_to_more_than_it_declares_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("ssrvae_core.data.hdf5_tree.MAX_DEFLATED", 100)
+    bomb = zlib.compress(bytes(10**6))
+
+    def fill(file, content=bomb):
+        stored = file.create_dataset("images", IMAGES.shape, np.uint8, chunks=IMAGES.shape, compression="gzip")
+        stored.id.write_direct_chunk((0, 0, 0), content)
+
+    refused(made(tmp_path / "a.h5", fill), "'images'", "damaged")
+    path = made(tmp_path / "b.h5", lambda file: fill(file, zlib.compress(IMAGES.tobytes())))
+    np.testing.assert_array_equal(read(path).fields["images"], IMAGES)
+
+
+def test_a_chunk_of_absurd_size_is_refused(tmp_path):
+    def fill(file):
+        file.create_dataset("images", (1, 9, 9), np.uint8, chunks=(2**12, 2**9, 2**9), maxshape=(None, None, None))
+
+    refused(made(tmp_path / "a.h5", fill), "'images'")
+
+
+def test_a_few_bytes_of_text_cannot_be_told_to_be_a_million_texts(tmp_path, monkeypatch):
+    monkeypatch.setattr("ssrvae_core.data.limits.MAX_BYTES", 2**20)
+
+    def fill(file):
+        file["images"] = IMAGES
+        file.create_dataset("class_names", data=["x" * 60_000] + ["y"] * 9, dtype=h5py.string_dtype())
+
+    refused(made(tmp_path / "a.h5", fill), "'class_names'")
+
+
+def test_a_file_is_checked_in_another_process_that_may_crash(tmp_path, monkeypatch):
+    path = made(tmp_path / "a.h5", lambda file: file.update({"images": IMAGES}))
+    check_apart(path)
+    (tmp_path / "b.h5").write_bytes(b"nothing")
+    with pytest.raises(UserError, match=r"b\.h5 cannot be read as an HDF5 file"):
+        check_apart(tmp_path / "b.h5")
+    monkeypatch.setattr("ssrvae_core.data.hdf5_process.PATIENCE", 0.01)
+    with pytest.raises(UserError, match="damaged"):
+        check_apart(path)
+
+
+def test_images_are_read_into_one_block_of_memory(tmp_path):
+    large = np.zeros((64, 256, 256), np.uint8)
+    large[:, 0, 0] = 1
+    path = made(tmp_path / "a.h5", lambda file: file.update({"images": large}))
+    read(path)
+    tracemalloc.start()
+    try:
+        read(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * large.nbytes
