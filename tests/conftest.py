@@ -3,6 +3,10 @@
 import pytest
 from hypothesis import settings
 
+from tests import shapes
+
+shapes.install()  # before anything imports the package
+
 # Hypothesis's own profile for shared machines: the same examples everywhere and no deadline.
 settings.load_profile("ci")
 
