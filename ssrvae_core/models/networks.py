@@ -232,11 +232,11 @@ class SpatialDecoder(nn.Module):
 
     def forward(
         self,
-        points: Float[Tensor, "*batch points 2"],
+        points: Float[Tensor, "*#batch points 2"],
         z: Float[Tensor, "*batch latents"],
         y: Float[Tensor, "*batch classes"],
     ) -> Float[Tensor, "*batch channel points"]:
-        """Return the decoder's output at each point."""
+        """Return the decoder's output at each point; points that all images share need no batch dimension."""
         latent = self.latent(torch.cat([z, y], dim=-1)).unsqueeze(-2)
         hidden = self.activation(self.coordinate(points) + latent)
         return self.out(self.layers(hidden)).transpose(-1, -2)
