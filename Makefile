@@ -21,10 +21,11 @@ demo: .venv/installed  ## train a small sweep (the first time only), print a tab
 serve: .venv/installed  ## start the dashboard; MODE=viewer lets visitors look and change nothing
 	@SSRVAE_MODE=$(MODE) $(BIN)/python -m ui.serve $(ADDRESS) $(PORT)
 
-# One thread a worker, as workers with all cores each would get in each other's way; and three of them also on two cores,
-# as half of the time of browsers and jobs is waiting.
+# One thread per worker, as workers with all cores each would get in each other's way; and three of them also on two cores,
+# as half of the time of browsers and jobs is waiting. A worker takes a whole file, whose fixtures are then made once, and
+# the slowest files first (tests/conftest.py).
 test: .venv/installed-dev  ## run the tests; ARGS="-k latent" chooses among them
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/installed-dev  ## lint, formatting, types and import contracts
 	$(BIN)/python -m ruff check

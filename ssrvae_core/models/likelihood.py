@@ -224,8 +224,8 @@ class RotationMarginal(TorchDistribution):
         self.family, self.eta, self.weights, self.log_prior = family, eta, weights, log_prior
         super().__init__(eta.shape[:-3], torch.Size((shifts, *eta.shape[-3:])), validate_args=False)
 
-    def joint(self, x: Float[Tensor, "*batch shifts channel radii angles"]) -> Float[Tensor, "*batch shifts angles"]:
-        """Return log p(x, shift, angle) for every shift and angle, nats."""
+    def joint(self, x: Float[Tensor, "*#batch shifts channel radii angles"]) -> Float[Tensor, "*#batch shifts angles"]:
+        """Return log p(x, shift, angle) for every shift and angle, nats; images and templates are broadcast."""
         fit = CircularCorrelation.apply((x * self.weights).flatten(-3, -2), self.eta.flatten(-3, -2).unsqueeze(-3))
         normaliser = (self.family.log_partition(self.eta) * self.weights).sum(dim=(-3, -2, -1))
         base = (self.family.base_measure(x) * self.weights).sum(dim=(-3, -2, -1))

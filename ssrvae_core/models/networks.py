@@ -45,7 +45,7 @@ class Flatten(Features):
         super().__init__()
         self.width = int(torch.Size(event_shape).numel())
 
-    def forward(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch width"]:
+    def forward(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch features"]:
         """Return every intensity in one row."""
         return x.flatten(1)
 
@@ -57,7 +57,7 @@ class Spectrum(Features):
         super().__init__()
         self.width = channels * radii * (angles // 2 + 1)
 
-    def forward(self, x: Float[Tensor, "batch channel radii angles"]) -> Float[Tensor, "batch width"]:
+    def forward(self, x: Float[Tensor, "batch channel radii angles"]) -> Float[Tensor, "batch features"]:
         """Return the amplitudes in one row."""
         return torch.fft.rfft(x, norm="ortho").abs().flatten(1)
 
@@ -81,7 +81,7 @@ class Standardised(Features):
         self.features = features
         self.width = features.width + 2
 
-    def forward(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch width"]:
+    def forward(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch features"]:
         """Return the features, the mean and the standard deviation in one row."""
         every = x.flatten(1)
         mean, sd = every.mean(dim=1), every.std(dim=1, correction=0)
@@ -118,7 +118,7 @@ class PolarFeatures(Features):
         self.layers = nn.Sequential(*layers)
         self.width = 2 * widths[-1]
 
-    def forward(self, x: Float[Tensor, "batch channel radii angles"]) -> Float[Tensor, "batch width"]:
+    def forward(self, x: Float[Tensor, "batch channel radii angles"]) -> Float[Tensor, "batch features"]:
         """Return the mean and the largest response over the angles."""
         responses = self.layers(x.flatten(1, 2))
         return torch.cat([responses.mean(dim=-1), responses.amax(dim=-1)], dim=-1)
@@ -141,7 +141,7 @@ class PixelFeatures(Features):
         self.layers = nn.Sequential(*layers)
         self.width = widths[-1] * height * width
 
-    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch width"]:
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch features"]:
         """Return the responses at every place."""
         return self.layers(x).flatten(1)
 
@@ -214,7 +214,7 @@ class DenseDecoder(nn.Module):
 
     def forward(
         self, z: Float[Tensor, "*batch latents"], y: Float[Tensor, "*batch classes"]
-    ) -> Float[Tensor, "*batch channel *grid"]:
+    ) -> Float[Tensor, "*batch channel rows columns"]:
         """Return the decoder's output on the grid."""
         return self.out(self.layers(torch.cat([z, y], dim=-1))).unflatten(-1, self.grid)
 
@@ -232,11 +232,11 @@ class SpatialDecoder(nn.Module):
 
     def forward(
         self,
-        points: Float[Tensor, "*batch points 2"],
+        points: Float[Tensor, "*#batch points 2"],
         z: Float[Tensor, "*batch latents"],
         y: Float[Tensor, "*batch classes"],
     ) -> Float[Tensor, "*batch channel points"]:
-        """Return the decoder's output at each point."""
+        """Return the decoder's output at each point; points that all images share need no batch dimension."""
         latent = self.latent(torch.cat([z, y], dim=-1)).unsqueeze(-2)
         hidden = self.activation(self.coordinate(points) + latent)
         return self.out(self.layers(hidden)).transpose(-1, -2)

@@ -9,11 +9,9 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from ssrvae_core.runs import RunStore
-from ssrvae_core.runs.comparison import rival_result
-from ssrvae_core.runs.execute import train_run
-from tests.browser.shared import PATIENCE, RIVAL
+from tests.browser.shared import PATIENCE
+from tests.data import make_golden_store as golden
 from tests.serving import serving
-from tests.ui.conftest import tiny_config
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +28,7 @@ def chromium_path():
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """An ss-VAE and an ss-rVAE, trained for one epoch on a few tiny cards, and a rival fitted on the same."""
-    store = RunStore(tmp_path_factory.mktemp("trained"))
-    for model in ("ss-vae", "ss-rvae"):
-        train_run(tiny_config(model), store, device="cpu")
-    rival_result(tiny_config("ss-vae"), RIVAL, store, "cpu")
-    return store
+    return golden.unpack(tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from tests.data.make_golden_store import RIVAL as RIVAL
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60_000
 """Milliseconds that anything may take on a busy machine."""
-RIVAL = "decision-tree"
-"""The rival of the store that the pages are looked at with."""

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.shared import PATIENCE, ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("another browser")]
+pytestmark = pytest.mark.slow
 
 PAGES = re.findall(r'st\.Page\("pages/(\w+)\.py"', (ROOT / "app.py").read_text())
 IN_THE_NAVIGATION = '[data-testid="stSidebarNavItems"]'

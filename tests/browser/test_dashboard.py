@@ -17,7 +17,7 @@ from ssrvae_core.runs.comparison import find_rival
 from tests.browser.shared import PATIENCE, RIVAL
 from tests.ui.conftest import tiny_config
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.slow
 
 
 def _drawn_area(page, chart):

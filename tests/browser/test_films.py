@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from ssrvae_core.runs import RunStore
-from ssrvae_core.runs.execute import train_run
 from ssrvae_core.runs.jobs import JobQueue
 from tests.browser.shared import PATIENCE
-from tests.ui.conftest import tiny_config
+from tests.data import make_golden_store as golden
 from tests.ui.ratio_stores import make_ratio_store
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("another browser")]
+pytestmark = pytest.mark.slow
 POINTS = [(model, ratio, 0) for model in ("ss-vae", "ss-rvae") for ratio in (0.05, 0.1, 0.5)]
 FILM = ".film[data-shown]"
 CONTENT = """() => {
@@ -45,9 +43,7 @@ POINT = """([name, x]) => {
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     """Both models at three ratios: two trained for one epoch, and copies of them."""
-    trained = RunStore(tmp_path_factory.mktemp("trained"))
-    for model in ("ss-vae", "ss-rvae"):
-        train_run(tiny_config(model), trained, device="cpu")
+    trained = golden.unpack(tmp_path_factory.mktemp("trained"), golden.short_configs())
     store = make_ratio_store(trained, tmp_path_factory.mktemp("films"), POINTS)
     for number, run in enumerate(store.runs()):  # copies that can be told apart
         _turn(run, number)

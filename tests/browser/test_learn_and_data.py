@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from ssrvae_core.data import read_images
 from tests.browser.shared import PATIENCE
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.slow
 
 
 def uploaded(name, content):

@@ -5,12 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ssrvae_core.reports.report import write_report
-from ssrvae_core.runs import RunStore
-from ssrvae_core.runs.execute import train_run
 from tests.browser.shared import PATIENCE
-from tests.ui.conftest import tiny_config
+from tests.data import make_golden_store as golden
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.slow
 
 SHOWN = "() => document.querySelectorAll('.chart .main-svg').length"
 LATENTS = "film => film.data.filter(t => t.type === 'scattergl').map(t => JSON.stringify(t.x))"
@@ -20,10 +18,8 @@ LATENTS = "film => film.data.filter(t => t.type === 'scattergl').map(t => JSON.s
 def report(tmp_path_factory):
     """The report on an ss-VAE and an ss-rVAE."""
     folder = tmp_path_factory.mktemp("report")
-    store = RunStore(folder / "runs")
-    runs = [
-        train_run(tiny_config(model, **{"training.epochs": 3}), store, device="cpu") for model in ("ss-vae", "ss-rvae")
-    ]
+    store = golden.unpack(folder / "runs", golden.long_configs())
+    runs = [store.get(config.run_id) for config in golden.long_configs()]
     write_report(runs, folder / "report.html")
     return folder / "report.html"
 

@@ -12,7 +12,7 @@ from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import JobQueue
 from tests.browser.shared import PATIENCE
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("another browser")]
+pytestmark = pytest.mark.slow
 
 EPOCHS = 2000
 LONG = 4 * PATIENCE

@@ -66,6 +66,28 @@ def finished(tmp_path_factory):
 
 
 @pytest.fixture
+def work_here(monkeypatch):
+    """Have sweeps work through their tasks in this process; what worker processes add is tested with them."""
+    from ssrvae_core.runs import pool
+    from ssrvae_core.runs.sweep_work import Event, perform
+
+    def run_here(tasks, store, *, workers, device, log):
+        for number, task in enumerate(tasks):
+            epochs = []
+            state, error = perform(
+                task.config,
+                task.model if task.rival else None,
+                store,
+                device=device,
+                on_epoch=lambda epoch, accuracy, seen=epochs: seen.append((epoch, accuracy)),
+            )
+            yield from (Event(number, "running", epoch, accuracy) for epoch, accuracy in epochs)
+            yield Event(number, state, error=error)
+
+    monkeypatch.setattr(pool, "run_on_pool", run_here)
+
+
+@pytest.fixture
 def run_cli(capsys):
     """Run a command line; return its exit code and what it printed on stdout and stderr."""
 

@@ -333,8 +333,9 @@ def test_an_unfinished_run_can_be_neither_asked_nor_judged(result_of, complaint_
     )
 
 
-@pytest.mark.slow
-def test_the_demo_trains_both_models_at_every_ratio_once(monkeypatch, result_of, run_cli, tiny_settings, tmp_path):
+def test_the_demo_trains_both_models_at_every_ratio_once(
+    monkeypatch, work_here, result_of, run_cli, tiny_settings, tmp_path
+):
     settings = tiny_settings | {"training.epochs": 1}
     tiny = {"data": "cards-b2", "models": ("ss-vae", "ss-rvae"), "labelled_ratios": (0.25, 0.5)}
     monkeypatch.setattr(cli, "DEMO", SweepSpec(**tiny, settings=settings))

@@ -178,8 +178,7 @@ def test_an_empty_store_has_no_sweeps(run_cli, result_of, tmp_path):
     assert result_of("sweeps", "--store", tmp_path) == []
 
 
-@pytest.mark.slow
-def test_the_example_runs_and_is_not_trained_again(result_of, run_cli, tmp_path):
+def test_the_example_runs_and_is_not_trained_again(work_here, result_of, run_cli, tmp_path):
     store = ("--store", tmp_path)
     result = result_of("sweep", EXAMPLE, "--workers", 1, *store)
     assert result["state"] == "finished"
@@ -191,8 +190,7 @@ def test_the_example_runs_and_is_not_trained_again(result_of, run_cli, tmp_path)
     assert [status["id"] for status in result_of("sweeps", *store)] == [result["id"]]
 
 
-@pytest.mark.slow
-def test_a_failed_run_is_an_error_after_the_table(run_cli, tiny_settings, tmp_path):
+def test_a_failed_run_is_an_error_after_the_table(work_here, run_cli, tiny_settings, tmp_path):
     spec = {"data": "cards-b2", "labels_per_class": [5, 500], "settings": tiny_settings | {"training.epochs": 1}}
     path = tmp_path / "sweep.yaml"
     path.write_text(json.dumps(spec))

@@ -1,4 +1,4 @@
-"""Stores to look at: two runs that were really trained, and many that are copies of them under other seeds."""
+"""Stores to look at: two runs of the golden store, and many that are copies of them under other seeds."""
 
 from __future__ import annotations
 
@@ -8,28 +8,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ssrvae_core.config import run_config
 from ssrvae_core.runs import RunStore, directory
-from ssrvae_core.runs.execute import train_run
 from ssrvae_core.runs.files import atomic_write
+from tests.data import make_golden_store as golden
+from tests.data.make_golden_store import TINY as TINY
+from tests.data.make_golden_store import TINY_POLAR as TINY_POLAR
+from tests.data.make_golden_store import tiny_config
 
 APP = Path(__file__).parents[2] / "app.py"
 PAGES = {"overview": "pages/overview.py", "latent": "pages/latent_space.py", "confusion": "pages/confusion.py"}
-TINY = {
-    "dataset.size": 16,
-    "dataset.train_per_class": 12,
-    "dataset.validation_per_class": 8,
-    "model.channels": (4, 8),
-    "model.hidden": (16,),
-    "training.epochs": 1,
-    "training.min_steps": 2,
-}
-TINY_POLAR = {"model.radii": 6, "model.angles": 16}
-
-
-def tiny_config(model, seed=0, **settings):
-    tiny = TINY | (TINY_POLAR if model == "ss-rvae" else {})
-    return run_config(preset="teaching", model=model, labels_per_class=4, seed=seed, settings=tiny | settings)
 
 
 def copy_run(store, run, config, **status):
@@ -44,10 +31,7 @@ def copy_run(store, run, config, **status):
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A store with an ss-VAE and an ss-rVAE, trained for one epoch on a few tiny cards."""
-    store = RunStore(tmp_path_factory.mktemp("trained"))
-    for model in ("ss-vae", "ss-rvae"):
-        train_run(tiny_config(model), store, device="cpu")
-    return store
+    return golden.unpack(tmp_path_factory.mktemp("trained"), golden.short_configs())
 
 
 @pytest.fixture

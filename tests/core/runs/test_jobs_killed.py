@@ -1,6 +1,7 @@
-"""Kill -9 the worker, the dispatcher and the submitting server, fifty times at random moments: nothing is lost."""
+"""Kill -9 the worker, the dispatcher and the submitting server, again and again at random moments: nothing is lost."""
 
 import json
+import os
 import random
 import re
 import subprocess
@@ -17,8 +18,10 @@ from ssrvae_core.runs.execute import train_run
 from ssrvae_core.runs.jobs import JobQueue
 
 PATIENCE = 120.0
-KILLS = {"worker": 12, "dispatcher": 19, "server": 19}
 COMMANDS = {"worker": "work", "dispatcher": "queue"}
+ON_CI = {"worker": 12, "dispatcher": 19, "server": 19}
+KILLS = ON_CI if os.environ.get("CI") else dict.fromkeys(ON_CI, 5)
+"""How often each is killed: fifty times in all where every change is checked, and fifteen on a desk."""
 EPOCHS = 30
 
 SERVER = """
@@ -131,10 +134,9 @@ class Chaos:
 
 
 @pytest.mark.slow
-def test_fifty_kills_lose_nothing(tmp_path, tiny_config):
+def test_kills_at_any_moment_lose_nothing(tmp_path, tiny_config):
     chaos = Chaos(tmp_path, tiny_config)
     kinds = [kind for kind, times in KILLS.items() for _ in range(times)]
-    assert len(kinds) == 50
     chaos.random.shuffle(kinds)
     with chaos.cleared_away():
         for kind in kinds:

@@ -112,7 +112,7 @@ def test_a_finished_sweep_needs_no_torch(swept, spec):
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
 
 
-def test_one_failure_does_not_stop_the_others_and_only_what_is_missing_is_trained(tiny_settings, store):
+def test_one_failure_does_not_stop_the_others_and_only_what_is_missing_is_trained(work_here, tiny_settings, store):
     settings = tiny_settings | {"training.epochs": 1}
     spec = SweepSpec(data="cards-b2", labels_per_class=(500, 5), settings=settings)
     failed, finished = run_sweep(spec, store, device="cpu").rows
