@@ -14,6 +14,7 @@ from ssrvae_core.config import (
     UserError,
 )
 from ssrvae_core.figures.dataset import class_counts_figure, factor_histogram
+from ssrvae_core.registry import source_of
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import Upload, uploads
 from ui import charts, datasets, export, markdown
@@ -169,7 +170,7 @@ if st.session_state.setdefault(f"{PAGE}-shown", chosen) != chosen:
         forget(PAGE, name)
 
 config = chosen_file(files[chosen]) if chosen in files else DATASETS[chosen]
-if datasets.is_generated(config):
+if source_of(config.source).poses_known:
     with st.expander("Disorder", icon=":material/tune:", expanded=True):
         columns = st.columns(2, gap="large")
         halves = {}
@@ -177,7 +178,7 @@ if datasets.is_generated(config):
             with column:
                 halves[half] = disorder(half, chosen, getattr(config, half))
     config = config.model_copy(update=halves)
-masks = config.source == "particles" or (
+masks = source_of(config.source).masks or (
     not datasets.is_generated(config) and datasets.contents(config).masks is not None
 )
 if masks:

@@ -16,6 +16,7 @@ from ssrvae_core.config import (
     data_name,
 )
 from ssrvae_core.data import ImageSet
+from ssrvae_core.registry import source_of
 from ssrvae_core.reports.wording import MODEL_TITLES
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer
@@ -187,7 +188,7 @@ with of_labels:
     per_class, ratio = pick_labels(chosen, images, datasets.is_generated(dataset))
 with of_seed:
     seed = int(kept_number("seed", "Seed", 0, 2**31, 0))
-without = [] if dataset.source == "particles" or images.masks is not None else ["dataset.view"]
+without = [] if source_of(dataset.source).masks or images.masks is not None else ["dataset.view"]
 without += [] if images.groups is not None else ["split.by_group"]
 changes = st.session_state[settings.CHANGES]
 settings.drop_useless(changes, without)

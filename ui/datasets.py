@@ -22,6 +22,7 @@ from ssrvae_core.data import UNLABELLED, ImageSet, Split, file_dataset, load, na
 from ssrvae_core.data.generated import Drawing, generate
 from ssrvae_core.data.pose import POSE_FACTORS
 from ssrvae_core.data.writing import fields_of, joined, npz_bytes
+from ssrvae_core.registry import source_of
 from ui.images import data_uri, to_pixels
 
 TRAIN_DRAFT = "train-draft"
@@ -50,8 +51,8 @@ GALLERY_STYLE = """<style>
 
 
 def is_generated(config: DatasetConfig) -> bool:
-    """Whether the images are drawn, so that their disorder can be chosen."""
-    return config.source != "file"
+    """Whether numbers, classes and poses of the images are known before they are drawn."""
+    return source_of(config.source).generated
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the images")

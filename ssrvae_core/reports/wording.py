@@ -9,19 +9,10 @@ import numpy as np
 
 from ssrvae_core.config import DatasetConfig
 from ssrvae_core.figures.names import plain as plain
+from ssrvae_core.registry import source_of
 from ssrvae_core.runs import Run
 
 MODEL_TITLES = {"ss-vae": "ss-VAE", "ss-rvae": "ss-rVAE", "ss-rvae-paper": "ss-rVAE (paper)"}
-RIVAL_TITLES = {
-    "decision-tree": "Decision tree",
-    "random-forest": "Random forest",
-    "xgboost": "XGBoost",
-    "logistic-regression": "Logistic regression",
-    "knn": "k nearest neighbours",
-    "label-spreading": "Label spreading",
-    "cnn": "CNN",
-    "cnn-fixmatch": "CNN with FixMatch",
-}
 
 TIE = 1e-9
 """Shares that differ by less are level: the mean of equal shares is rounded otherwise for every order of its terms."""
@@ -105,8 +96,8 @@ def duration_text(seconds: float) -> str:
 
 
 def disorder_text(dataset: DatasetConfig) -> str:
-    """Say how far the labelled and the other images of a generated data set are turned; empty for a file."""
-    if dataset.source == "file":
+    """Say how far the labelled and the other images are turned; empty where that is not known."""
+    if not source_of(dataset.source).poses_known:
         return ""
     labelled, other = dataset.labelled.rotation, dataset.unlabelled.rotation
     return f"labelled images turned by up to {labelled:g} degrees, all others by up to {other:g}"
