@@ -126,7 +126,7 @@ def choose_split(config: DatasetConfig, of: str) -> SplitConfig:
     values: dict[str, float | bool | None] = {}
     with columns[1]:
         if rule == "labels":
-            most = max(int((images.labels >= 0).sum()), 1)
+            most = datasets.most_labels(config, images)
             default = min(DEFAULT_LABELS_PER_CLASS.get(of, 10), max(datasets.fewest_labels(images) // 2, 1))
             (values["labels_per_class"],) = number(
                 PAGE, "labels", "Labels a class", 1, most, default, of=of, slider=False

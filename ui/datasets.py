@@ -94,6 +94,17 @@ def fewest_labels(images: ImageSet) -> int:
     return int(np.bincount(images.labels[images.labels >= 0], minlength=max(images.n_classes, 1)).min())
 
 
+def most_labels(config: DatasetConfig, images: ImageSet) -> int:
+    """Return how many labels per class can be asked for: of what is read, or has an end, no more than a class has.
+
+    What is drawn without an end can have more training images than it is set to have now.
+    """
+    most = source_of(config.source).most_per_class
+    if most is not None:
+        return most - 1
+    return max(int((images.labels >= 0).sum()) if is_generated(config) else fewest_labels(images), 1)
+
+
 def parts_of(config: DatasetConfig, rule: SplitConfig) -> Split:
     """Split what :func:`contents` gives.
 
