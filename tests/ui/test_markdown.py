@@ -169,4 +169,7 @@ def test_who_may_only_look_sees_no_folder_of_the_server(monkeypatch, tmp_path):
     assert public(text) == text
     monkeypatch.setenv("SSRVAE_MODE", "viewer")
     assert str(tmp_path) not in public(text) and "/srv" not in public(text)
+    monkeypatch.setenv("SSRVAE_STORE", "/data")
+    assert public("/data/uploads/a.npz, my/data and /data-2 stay") == "data/uploads/a.npz, my/data and /data-2 stay"
+    monkeypatch.setenv("SSRVAE_STORE", str(tmp_path / "my lab" / "runs"))
     assert "a.npz and b.npz are gone, a/b and http://x.org/y/z are not." in public(text)
