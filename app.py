@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from ssrvae_core.config import UserError
+from ssrvae_core.registry import load_plugins
 from ui import login, look, markdown, presentation
 from ui.runs import store
 
@@ -34,6 +35,7 @@ page = st.navigation(
     position="hidden" if not admitted else "top" if presentation.presenting() else "sidebar",
 )
 try:
+    load_plugins()
     look.show()
     if not admitted:
         login.show_login()

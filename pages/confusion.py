@@ -3,10 +3,10 @@
 import numpy as np
 import streamlit as st
 
-from ssrvae_core.config import RIVAL_VERSIONS
 from ssrvae_core.figures import accuracy_by_angle_figure, confusion_figure, confusion_figures
+from ssrvae_core.registry import RIVALS, rival_title
 from ssrvae_core.reports.reliability import reliability, reliability_figure
-from ssrvae_core.reports.wording import RIVAL_TITLES, plain, settings_text
+from ssrvae_core.reports.wording import plain, settings_text
 from ui import charts, export, markdown, rivals, squares, tables
 from ui.choices import pick_several
 from ui.entry import through_app
@@ -39,7 +39,7 @@ with left:
         "Rivals",
         list(fitted),
         list(fitted),
-        format_func=RIVAL_TITLES.__getitem__,
+        format_func=rival_title,
         of=f"{runs[0].id}-{len(fitted)}",  # one that was just fitted is shown
         help="Other methods, fitted on the same labelled images and judged on the same validation images",
     )
@@ -178,7 +178,7 @@ if others:
         for method in others:
             text = settings_text(fitted[method.name].parameters)
             markdown.show("**{title}**: {text}.", title=method.title, text=text)
-rivals.offer(PAGE, runs[0], store(), [name for name in RIVAL_VERSIONS if name not in fitted])
+rivals.offer(PAGE, runs[0], store(), [name for name in RIVALS if name not in fitted])
 
 # Accuracy against the angle, and calibration.
 

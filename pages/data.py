@@ -14,6 +14,7 @@ from ssrvae_core.config import (
     UserError,
 )
 from ssrvae_core.figures.dataset import class_counts_figure, factor_histogram
+from ssrvae_core.registry import source_of
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import Upload, uploads
 from ui import charts, datasets, export, markdown
@@ -100,7 +101,7 @@ def choose_split(config: DatasetConfig, of: str) -> SplitConfig:
     values: dict[str, float | bool | None] = {}
     with columns[1]:
         if rule == "labels":
-            most = max(int((images.labels >= 0).sum()), 1)
+            most = datasets.most_labels(config, images)
             default = min(DEFAULT_LABELS_PER_CLASS.get(of, 10), max(datasets.fewest_labels(images) // 2, 1))
             (values["labels_per_class"],) = number(
                 PAGE, "labels", "Labels a class", 1, most, default, of=of, slider=False
@@ -144,7 +145,7 @@ if st.session_state.setdefault(f"{PAGE}-shown", chosen) != chosen:
         forget(PAGE, name)
 
 config = chosen_file(files[chosen]) if chosen in files else DATASETS[chosen]
-if datasets.is_generated(config):
+if source_of(config.source).poses_known:
     with st.expander("Disorder", icon=":material/tune:", expanded=True):
         columns = st.columns(2, gap="large")
         halves = {}
@@ -152,7 +153,7 @@ if datasets.is_generated(config):
             with column:
                 halves[half] = disorder(half, chosen, getattr(config, half))
     config = config.model_copy(update=halves)
-masks = config.source == "particles" or (chosen in files and datasets.read(files[chosen]).masks)
+masks = source_of(config.source).masks or (chosen in files and datasets.read(files[chosen]).masks)
 if masks:
     view = pick(PAGE, "view", "Show and train on", list(VIEWS), "image", format_func=VIEWS.__getitem__, segmented=True)
     config = config.model_copy(update={"view": view})

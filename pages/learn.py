@@ -8,6 +8,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.evaluation.turning import all_angles, turned
 from ssrvae_core.figures import accuracy_by_angle_figure
 from ssrvae_core.figures.turning import probability_by_angle_figure
+from ssrvae_core.registry import source_of
 from ssrvae_core.reports import wording
 from ui import charts, export, lesson, markdown
 from ui.entry import in_a_sentence, through_app
@@ -65,7 +66,7 @@ if not shown:
     st.stop()
 
 dataset = runs[0].config.dataset
-known = images.angles is not None and dataset.source != "file"
+known = images.angles is not None and source_of(dataset.source).poses_known
 labelled_range = dataset.labelled.rotation if known else None
 about = f"Image {sample} ({name}). {caption(shown, n_images(shown[0]))}"
 content = scene(

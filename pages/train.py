@@ -16,6 +16,7 @@ from ssrvae_core.config import (
     data_name,
 )
 from ssrvae_core.data import ImageSet
+from ssrvae_core.registry import source_of
 from ssrvae_core.reports.wording import MODEL_TITLES
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer
@@ -134,15 +135,16 @@ def kept_number(
     return value
 
 
-def pick_labels(of: str, images: ImageSet, generated: bool) -> tuple[int | None, float | None]:
+def pick_labels(of: str, dataset: DatasetConfig, images: ImageSet) -> tuple[int | None, float | None]:
     """Show what decides on the number of labels; return labels a class or a ratio, or neither."""
     columns = st.columns(2, vertical_alignment="bottom")
+    generated = datasets.is_generated(dataset)
     rules = ["labels", "ratio"] if generated else list(RULES)
     with columns[0]:
         rule = pick(PAGE, "rule", "Labels", rules, "labels" if generated else "all", format_func=RULES.__getitem__)
     with columns[1]:
         if rule == "labels":
-            most = max(int((images.labels >= 0).sum()), 1)
+            most = datasets.most_labels(dataset, images)
             default = min(DEFAULT_LABELS_PER_CLASS.get(of, 10), max(datasets.fewest_labels(images) // 2, 1))
             return int(kept_number("labels", "Labels a class", 1, most, default, of=of)), None
         if rule == "ratio":
@@ -184,13 +186,14 @@ st.page_link("pages/data.py", label="See, change or upload data", icon=":materia
 models = pick_models(PRESETS[preset].model)
 of_labels, of_seed = st.columns([2, 1], vertical_alignment="bottom")
 with of_labels:
-    per_class, ratio = pick_labels(chosen, images, datasets.is_generated(dataset))
+    per_class, ratio = pick_labels(chosen, dataset, images)
 with of_seed:
     seed = int(kept_number("seed", "Seed", 0, 2**31, 0))
-without = [] if dataset.source == "particles" or images.masks is not None else ["dataset.view"]
+without = [] if source_of(dataset.source).masks or images.masks is not None else ["dataset.view"]
 without += [] if images.groups is not None else ["split.by_group"]
 changes = st.session_state[settings.CHANGES]
 settings.drop_useless(changes, without)
+settings.drop_beyond(changes, dataset)
 choice = Choice(preset, dataset, models, per_class, ratio, seed, changes)
 settings.form(choice, without)
 settings.keep_changes_in_address(changes)

@@ -5,13 +5,15 @@ No other module than this one and :mod:`ssrvae_core.schema`, whose models are at
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import UserDict
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
 
-from ssrvae_core.relevance import applies, locate, settle, unused
+from ssrvae_core.registry import SOURCES, Registry, source_of
+from ssrvae_core.relevance import NOT_GENERATED, applies, locate, settle, unused
 from ssrvae_core.schema import (
     SCHEMA_VERSION,
     Augmentation,
@@ -41,7 +43,6 @@ __all__ = [
     "PAPER_RIVALS",
     "PAPER_SEEDS",
     "PRESETS",
-    "RIVAL_VERSIONS",
     "SCHEMA_VERSION",
     "SELF_TEST",
     "WEAK_ROTATION",
@@ -73,7 +74,29 @@ def _pair(weak: dict[str, Any], strong: dict[str, Any]) -> dict[str, Any]:
     return {"labelled": Disorder(**weak), "unlabelled": Disorder(**strong)}
 
 
-DATASETS: dict[str, DatasetConfig] = {
+class _Datasets(UserDict[str, DatasetConfig]):
+    """Data sets by name; a source that none of them has is one by its own name, with the settings' defaults."""
+
+    def __missing__(self, name: str) -> DatasetConfig:
+        if name not in self._others():
+            raise KeyError(name)
+        return DatasetConfig(source=name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.data or name in self._others()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self.data, *self._others()])
+
+    def __len__(self) -> int:
+        return len(self.data) + len(self._others())
+
+    def _others(self) -> list[str]:
+        known = {*NOT_GENERATED, *self.data, *(dataset.source for dataset in self.data.values())}
+        return [name for name in SOURCES if name not in known]
+
+
+_NAMED: dict[str, DatasetConfig] = {
     # The three settings of the public notebooks.
     "cards-a": DatasetConfig(
         **_pair(
@@ -103,7 +126,8 @@ DATASETS: dict[str, DatasetConfig] = {
         **_pair({"rotation": 12}, {"rotation": 60}),
     ),
 }
-"""Named data sets."""
+DATASETS: MutableMapping[str, DatasetConfig] = _Datasets(_NAMED)
+"""Named data sets; add your own: ``DATASETS["my-cards"] = DatasetConfig(...)``."""
 
 DEFAULT_LABELS_PER_CLASS: dict[str, int] = {
     "cards-a": 200,
@@ -113,7 +137,7 @@ DEFAULT_LABELS_PER_CLASS: dict[str, int] = {
     "particles": 40,
     "digits": 10,
 }
-"""Labels a class of a named data set when the user says neither a number nor a ratio."""
+"""Labels a class of a named data set when the user says neither a number nor a ratio; of others every label is used."""
 
 
 def data_name(dataset: DatasetConfig) -> str:
@@ -132,18 +156,6 @@ MODELS: dict[str, ModelConfig] = {
     ),
 }
 """Named models."""
-
-RIVAL_VERSIONS: dict[str, int] = {
-    "decision-tree": 2,
-    "random-forest": 2,
-    "xgboost": 2,
-    "logistic-regression": 2,
-    "knn": 2,
-    "label-spreading": 2,
-    "cnn": 1,
-    "cnn-fixmatch": 1,
-}
-"""Names of the methods the models are compared with, and the version of each recipe: a new version is fitted anew."""
 
 
 WEAK_ROTATION = 30.0
@@ -282,7 +294,8 @@ def describe(error: ValidationError) -> str:
 def choose(kind: str, registry: Mapping[str, T], name: str) -> T:
     """Look ``name`` up, or say which names there are."""
     if name not in registry:
-        raise UserError(f"There is no {kind} called '{name}'; choose one of {', '.join(registry)}.")
+        advice = f", {registry.advice}" if isinstance(registry, Registry) else ""
+        raise UserError(f"There is no {kind} called '{name}'; choose one of {', '.join(registry)}{advice}.")
     return registry[name]
 
 
@@ -329,7 +342,7 @@ def run_config(
         data = data or chosen.data
         dataset = choose("data set", DATASETS, data)
         if labels_per_class is None and labelled_ratio is None:
-            labels_per_class = DEFAULT_LABELS_PER_CLASS[data]
+            labels_per_class = DEFAULT_LABELS_PER_CLASS.get(data)
     try:
         split = SplitConfig(
             labels_per_class=labels_per_class, labelled_ratio=labelled_ratio, by_group=by_group, seed=seed
@@ -345,6 +358,7 @@ def run_config(
         raise UserError(describe(error)) from error
     given = settings or {}
     asked = {**chosen.settings, **chosen.for_source.get(dataset.source, {}), **given}
+    _check_numbers(with_settings(config, asked).dataset)
     config = with_settings(config, {**_declared(with_settings(config, asked)), **asked})
     for name in given:
         if (where := unused(config, name)) is not None:
@@ -352,11 +366,21 @@ def run_config(
     return settle(config)
 
 
+def _check_numbers(dataset: DatasetConfig) -> None:
+    """Refuse more images per class than the source has."""
+    most, wanted = source_of(dataset.source).most_per_class, dataset.train_per_class + dataset.validation_per_class
+    if most is not None and wanted > most:
+        raise UserError(
+            f"dataset.train_per_class and dataset.validation_per_class are {wanted} images together, but "
+            f"{dataset.source} has {most} per class; lower one of them."
+        )
+
+
 def _declared(config: RunConfig) -> dict[str, Any]:
-    """Return the settings that follow from the disorder a data set is declared to have; of a file nothing is known."""
+    """Return the settings that follow from the disorder a data set has, where its source declares that it has one."""
     dataset = config.dataset
     settings: dict[str, Any] = {}
-    if dataset.source in {"file", "array"}:
+    if not source_of(dataset.source).poses_known:
         return settings
     if dataset.labelled.rotation <= WEAK_ROTATION:  # such labels fix the zero of the angle
         settings["model.angle_prior_labelled"] = "von_mises"

@@ -9,10 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ssrvae_core.registry import source_of
 from ssrvae_core.schema import RunConfig, UserError
-
-BUILT_IN = ("cards", "particles", "digits")
-"""Generators known to bring their own validation images."""
 
 NOT_GENERATED = ("file", "array")
 
@@ -57,13 +55,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ("split.validation_fraction",),
-        lambda config: config.dataset.source not in BUILT_IN,
+        lambda config: not source_of(config.dataset.source).validates,
         "for {config.dataset.source}, which bring their own validation images",
     ),
     Rule(
         ("split.seed",),
         lambda config: (
-            config.dataset.source not in BUILT_IN
+            not source_of(config.dataset.source).validates
             or config.split.labels_per_class is not None
             or config.split.labelled_ratio is not None
         ),

@@ -18,10 +18,11 @@ from ssrvae_core.figures import Panel, latent_scatter, theme
 from ssrvae_core.figures.curves import curve_traces, loss
 from ssrvae_core.figures.frames import Curve
 from ssrvae_core.figures.looks import looks
+from ssrvae_core.registry import rival_title
 from ssrvae_core.reports import html
 from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.settings import differ, settings_of
-from ssrvae_core.reports.wording import RIVAL_TITLES, plain
+from ssrvae_core.reports.wording import plain
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparison import RivalResult
 from ssrvae_core.runs.mode import is_viewer
@@ -117,7 +118,7 @@ def _given(item: Run | RivalResult) -> str:
 
 def rival_titles(results: Sequence[RivalResult]) -> list[str]:
     """Titles that tell these rivals apart."""
-    names = [RIVAL_TITLES[result.rival] for result in results]
+    names = [rival_title(result.rival) for result in results]
     if len(set(names)) == len(names):
         return names
     told = [f"{name}, {result.split.in_words}, seed {result.seed}" for name, result in zip(names, results, strict=True)]

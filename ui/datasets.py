@@ -26,6 +26,7 @@ from ssrvae_core.data.readers import ImageFile, open_images
 from ssrvae_core.data.summary import summary
 from ssrvae_core.data.views import view
 from ssrvae_core.data.writing import fields_of, joined, npz_bytes
+from ssrvae_core.registry import source_of
 from ssrvae_core.runs.thumbnails import to_pixels
 from ssrvae_core.runs.uploads import Upload
 from ui.images import data_uri
@@ -56,8 +57,8 @@ GALLERY_STYLE = """<style>
 
 
 def is_generated(config: DatasetConfig) -> bool:
-    """Whether the images are drawn, so that their disorder can be chosen."""
-    return config.source != "file"
+    """Whether numbers, classes and poses of the images are known before they are drawn."""
+    return source_of(config.source).generated
 
 
 @st.cache_resource(max_entries=1, show_spinner="Reading the images")
@@ -145,6 +146,17 @@ def _read_again(path: str, uploaded: float) -> Read:
 def fewest_labels(images: ImageSet) -> int:
     """Return the number of labelled images of the class that has the fewest."""
     return int(np.bincount(images.labels[images.labels >= 0], minlength=max(images.n_classes, 1)).min())
+
+
+def most_labels(config: DatasetConfig, images: ImageSet) -> int:
+    """Return how many labels per class can be asked for: of what is read, or has an end, no more than a class has.
+
+    What is drawn without an end can have more training images than it is set to have now.
+    """
+    most = source_of(config.source).most_per_class
+    if most is not None:
+        return most - 1
+    return max(int((images.labels >= 0).sum()) if is_generated(config) else fewest_labels(images), 1)
 
 
 def parts_of(config: DatasetConfig, rule: SplitConfig) -> Split:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from html import escape
 
 import numpy as np
@@ -88,6 +89,9 @@ def selection_fields(
 ) -> dict[str, np.ndarray]:
     """Return the fields of an image file with these samples, and what each model says of them.
 
+    The file can be trained on: it has no split of its own, as all of its images are validation images of the runs, and
+    no class without an image, which no training would take.
+
     Parameters
     ----------
     ids : int array (n,)
@@ -105,16 +109,28 @@ def selection_fields(
         ``images``, ``labels``, ``ids``, ``factors/...`` and so on, which
         :func:`ssrvae_core.data.read_images` reads back; and beside them, which it leaves alone,
         ``<run id>/class_prob`` (n, K), ``z_mean`` and ``z_sd`` (n, D), ``angle`` (radians), ``concentration``,
-        ``log_likelihood`` and ``outlier_score`` (n,). A model has NaN, or z of no columns, where it does not say.
+        ``log_likelihood`` and ``outlier_score`` (n,). A model has NaN, or z of no columns, where it does not say. The
+        columns of ``class_prob`` are the classes of ``<run id>/class_names`` (K,), which are all the model knows.
     """
     order = np.argsort(images.ids)
     part = images.take(order[np.searchsorted(images.ids, ids, sorter=order)])
-    fields = fields_of(part)
+    fields = fields_of(_with_own_classes(replace(part, validation=None)))
+    names = np.array(images.class_names, dtype=np.str_)
     for panel, run_id in zip(panels, run_ids, strict=True):
         p, rows = panel.predictions, rows_of(ids, panel.predictions)
         told = {name: getattr(p, name) for name in _TOLD} | {"outlier_score": outlier_scores(p)}
         fields |= {f"{run_id}/{name}": values[rows] for name, values in told.items()}
+        fields[f"{run_id}/class_names"] = names
     return fields
+
+
+def _with_own_classes(images: ImageSet) -> ImageSet:
+    """Return the same images without the classes that none of them has."""
+    present = np.unique(images.labels[images.labels >= 0])
+    if not len(present):  # a file of no labels keeps the names it may get
+        return images
+    labels = np.where(images.labels < 0, images.labels, np.searchsorted(present, images.labels))
+    return replace(images, labels=labels, class_names=tuple(images.class_names[label] for label in present))
 
 
 def selection(
@@ -152,8 +168,8 @@ def selection(
             on_click="ignore",
             disabled=not len(ids) or not is_here(run.dataset),
             icon=":material/download:",
-            help="The images with their labels, and what each model says of them; it can be trained on like any "
-            "image file"
+            help="The images with their labels, and what each model says of them: an image file to train on, which is "
+            "split again. These are validation images, so what is trained on them must not be judged on this run's."
             if is_here(run.dataset)
             else f"The file {verbatim(run.data_name)} is not here; upload it on the Data page first",
         )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ssrvae_core.config import RunConfig
+from ssrvae_core.registry import source_of
 from ssrvae_core.runs import Run
 
 SIMILAR = 5
@@ -82,4 +83,6 @@ def _alike(one: RunConfig, other: RunConfig, shape: tuple[int, int]) -> bool:
         return False
     if one.dataset.source == "file":  # its run does not say how large the images are
         return one.dataset.sha256 == other.dataset.sha256
+    if not source_of(one.dataset.source).generated:  # nor does this one
+        return one.dataset == other.dataset
     return (one.dataset.size, one.dataset.size) == shape

@@ -46,7 +46,7 @@ def public(text: str) -> str:
     root = RunStore().root
     for folder in dict.fromkeys((str(root.absolute()), str(root.resolve()), str(root))):
         if len(Path(folder).parts) > 1:
-            text = text.replace(folder, root.name)
+            text = re.sub(rf"(?<![\w.~/-]){re.escape(folder)}(?![\w-])", root.name, text)
     return _PATH.sub(r"\1", text)
 
 

@@ -21,8 +21,9 @@ from ssrvae_core.config import (
     ratio_text,
     run_config,
 )
+from ssrvae_core.registry import rival_title
 from ssrvae_core.relevance import settle
-from ssrvae_core.reports.wording import MODEL_TITLES, RIVAL_TITLES, model_title
+from ssrvae_core.reports.wording import MODEL_TITLES, model_title
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparison import RivalResult
 
@@ -218,7 +219,7 @@ def accuracies(results: Sequence[RivalResult]) -> dict[str, dict[float, list[flo
     found: dict[str, dict[float, list[float]]] = {}
     for result in results:
         if result.accuracy is not None and result.split.labelled_ratio is not None:
-            of_rival = found.setdefault(RIVAL_TITLES[result.rival], {})
+            of_rival = found.setdefault(rival_title(result.rival), {})
             of_rival.setdefault(result.split.labelled_ratio, []).append(result.accuracy)
     best = {name: max(value for values in of.values() for value in values) for name, of in found.items()}
     return dict(sorted(found.items(), key=lambda item: -best[item[0]]))
@@ -245,6 +246,6 @@ def ratio_table(family: Family, results: Sequence[RivalResult]) -> pd.DataFrame:
         row = result.as_row()
         same = {name: row[name] for name in ("labelled_ratio", "seed", "n_labelled", "seconds")}
         scores = {name: row[name] for name in ("accuracy", "balanced_accuracy", "nll", "ece")}
-        rows.append({"model": RIVAL_TITLES[result.rival], **same, **scores, "run": result.id})
+        rows.append({"model": rival_title(result.rival), **same, **scores, "run": result.id})
     table = pd.DataFrame(rows)
     return table.sort_values(["model", "labelled_ratio", "seed"], kind="stable", ignore_index=True)

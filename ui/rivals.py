@@ -11,9 +11,9 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
-from ssrvae_core.config import DATASETS, PAPER_RIVALS, RIVAL_VERSIONS, RunConfig, UserError, applies, run_config
+from ssrvae_core.config import DATASETS, PAPER_RIVALS, RunConfig, UserError, applies, run_config
 from ssrvae_core.figures import Panel
-from ssrvae_core.reports.wording import RIVAL_TITLES
+from ssrvae_core.registry import RIVALS, rival_title
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult, find_rival
 from ssrvae_core.runs.jobs import Job, JobQueue
@@ -56,13 +56,13 @@ class Method:
 
 def fitted(run: Run, store: RunStore) -> dict[str, RivalResult]:
     """Return the rivals' results on a run's data, split and seed, by name; one that cannot be read is not there."""
-    found = {name: find_rival(run.config, name, store) for name in RIVAL_VERSIONS}
+    found = {name: find_rival(run.config, name, store) for name in RIVALS}
     return {name: result for name, result in found.items() if result is not None}
 
 
 def method(result: RivalResult) -> Method:
     """Return a rival as the page shows it, and say so where its predictions cannot be read."""
-    title = RIVAL_TITLES[result.rival]
+    title = rival_title(result.rival)
     try:
         panel = Panel(title, _predictions(str(result.path.absolute()), result.updated, result))
     except UserError as error:
@@ -167,15 +167,15 @@ def offer(page: str, run: Run, store: RunStore, missing: Sequence[str]) -> None:
     if not missing:
         return
     if is_viewer():
-        markdown.note(f"Not fitted on this split: {', '.join(RIVAL_TITLES[name] for name in missing)}.")
+        markdown.note(f"Not fitted on this split: {', '.join(rival_title(name) for name in missing)}.")
         return
-    with st.expander("Fit more rivals", icon=":material/add:", expanded=len(missing) == len(RIVAL_VERSIONS)):
+    with st.expander("Fit more rivals", icon=":material/add:", expanded=len(missing) == len(RIVALS)):
         quick = [name for name in missing if name in PAPER_RIVALS] or list(missing[:1])
         chosen = st.multiselect(
             "Rivals to fit on the same images and labels",
             missing,
             default=quick,
-            format_func=RIVAL_TITLES.__getitem__,
+            format_func=rival_title,
             key=f"{page}-fit-{run.id}-{len(missing)}",
         )
         spec = fit_spec(run.config, chosen) if chosen else None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
+from ssrvae_core.config import DatasetConfig
+from ssrvae_core.registry import source_of
 from ssrvae_core.reports.wording import MODEL_TITLES
 from ui import forms, markdown, training
 from ui.state import harmless
@@ -60,6 +63,32 @@ def drop_useless(changes: MutableMapping[str, Any], without: Sequence[str]) -> N
         markdown.warning(f"These images have no use for another value of: {labels}. It is as the preset has it.")
 
 
+NUMBERS = ("dataset.train_per_class", "dataset.validation_per_class")
+"""Settings that a source may have an end to."""
+
+
+def drop_beyond(changes: MutableMapping[str, Any], dataset: DatasetConfig) -> None:
+    """Put back changed numbers of images that the source does not have, which its fields cannot show."""
+    most = source_of(dataset.source).most_per_class
+    if most is None:
+        return
+    for name in NUMBERS:
+        if changes.get(name, 0) >= most:
+            markdown.warning(
+                f"{forms.SETTINGS[name].label} is {changes.pop(name):g}, but {dataset.source} has {most} images per "
+                "class, for training and validation together; it is as the data set has it."
+            )
+
+
+def bounded(name: str, dataset: DatasetConfig) -> forms.Setting:
+    """Return a setting with the bounds that a data set's source puts on it."""
+    setting, most = forms.SETTINGS[name], source_of(dataset.source).most_per_class
+    if most is None or name not in NUMBERS:
+        return setting
+    told = f"{setting.help}: {dataset.source} has {most} per class, for training and validation together"
+    return replace(setting, high=most - 1, help=told)
+
+
 def form(choice: Choice, without: Sequence[str]) -> None:
     """Show the settings: a few at once, the others below "All settings".
 
@@ -75,7 +104,7 @@ def form(choice: Choice, without: Sequence[str]) -> None:
     changes: dict[str, Any] = st.session_state[CHANGES]
     names = training.shown_settings(choice, without)
     bases = training.bases(choice, names)
-    _rows([name for name in forms.FIRST if name in names], bases, changes)
+    _rows([name for name in forms.FIRST if name in names], bases, changes, choice.dataset)
     with st.expander("All settings", icon=":material/tune:"):
         if own := training.own_values(choice, names):
             said = "; ".join(
@@ -88,7 +117,7 @@ def form(choice: Choice, without: Sequence[str]) -> None:
         for group in forms.GROUPS.values():
             if members := [name for name in rest if forms.SETTINGS[name].group == group]:
                 markdown.show("**{group}**", group=group)
-                _rows(members, bases, changes)
+                _rows(members, bases, changes, choice.dataset)
     if changes:
         count = f"{len(changes)} {'setting differs' if len(changes) == 1 else 'settings differ'} from the preset."
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -101,10 +130,12 @@ def form(choice: Choice, without: Sequence[str]) -> None:
         st.rerun()  # a setting that was just changed decides about others
 
 
-def _rows(names: Sequence[str], bases: Mapping[str, Any], changes: MutableMapping[str, Any]) -> None:
+def _rows(
+    names: Sequence[str], bases: Mapping[str, Any], changes: MutableMapping[str, Any], dataset: DatasetConfig
+) -> None:
     """Show settings in rows, so that they keep their order on a narrow page."""
     turn = st.session_state.get(_TURN, 0)
     for start in range(0, len(names), IN_A_ROW):
         for column, name in zip(st.columns(IN_A_ROW, vertical_alignment="bottom"), names[start:], strict=False):
             with column:
-                forms.field(forms.SETTINGS[name], bases[name], changes, f"{PAGE}-{turn}")
+                forms.field(bounded(name, dataset), bases[name], changes, f"{PAGE}-{turn}")

@@ -15,6 +15,7 @@ from ssrvae_core.cli import compare, doctor, jobs, judge, reports, runs, sharing
 from ssrvae_core.cli.app import app
 from ssrvae_core.cli.console import say
 from ssrvae_core.config import MissingPictures, UserError
+from ssrvae_core.registry import load_plugins
 
 __all__ = ["app", "main"]
 
@@ -24,8 +25,11 @@ COMMANDS = (train, sweeps, judge, compare, runs, reports, sharing, jobs, doctor)
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0, 2 for what the user can mend, 130 when interrupted."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        app(arguments)
+        if given[:1] not in (["work"], ["queue"]):  # a job says itself what it lacks
+            load_plugins()
+        app(given)
         sys.exit()
     except UserError as error:
         say("Error: " + " ".join(_sentence(error).split()))

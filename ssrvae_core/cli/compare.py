@@ -11,7 +11,8 @@ from rich.table import Table
 
 from ssrvae_core.cli.app import Device, Json, SkipMissing, Store, View, app, interruptible, setting
 from ssrvae_core.cli.console import percent, print_json, print_table, say
-from ssrvae_core.config import DATASETS, DEMO_MODELS, MODELS, PRESETS, RIVAL_VERSIONS, UserError
+from ssrvae_core.config import DATASETS, DEMO_MODELS, MODELS, PRESETS, UserError
+from ssrvae_core.registry import RIVALS
 from ssrvae_core.reports.wording import ahead, settings_text
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.mode import require_editor
@@ -35,7 +36,9 @@ def compare(
     labels_per_class: Annotated[int | None, typer.Option(help="Labelled images a class.")] = None,
     labelled_ratio: Annotated[float | None, typer.Option(help="Labelled share of the training images.")] = None,
     models: Annotated[str, typer.Option(help=f"Some of {', '.join(MODELS)}, with commas.")] = ",".join(DEMO_MODELS),
-    rivals: Annotated[str, typer.Option(help="Some of these, with commas; '' for none.")] = ",".join(RIVAL_VERSIONS),
+    rivals: Annotated[
+        str | None, typer.Option(help=f"Some of {', '.join(RIVALS)}, with commas; '' for none. By default all.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, from 0; a seed chooses labels and weights.")] = 3,
     preset: Annotated[str, typer.Option(help=f"How our models are trained: {', '.join(PRESETS)}.")] = next(
         iter(PRESETS)
@@ -61,7 +64,7 @@ def compare(
             "labels_per_class": labels_per_class,
             "labelled_ratios": labelled_ratio,
             "models": ours,
-            "rivals": _names(rivals),
+            "rivals": tuple(RIVALS) if rivals is None else _names(rivals),
             "seeds": tuple(range(seeds)),
             "preset": preset,
             "by_group": group_split,

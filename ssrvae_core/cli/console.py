@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from ssrvae_core.runs.jobs import Job
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 PIPE_WIDTH = 200
 """Columns of a table that goes into a pipe or a file."""
 
@@ -27,8 +30,8 @@ JOB_TIMES = ("created", "queued", "started", "ended", "updated", "pid_started")
 
 
 def say(sentence: str) -> None:
-    """Print a line to stderr."""
-    print(sentence, file=sys.stderr)
+    """Print a line to stderr; what a name would tell the terminal to do is not done."""
+    print(_CONTROL.sub("\ufffd", sentence), file=sys.stderr)
 
 
 def plain_console(**options: Any) -> Console:

@@ -1,28 +1,17 @@
-"""The registry of image sources, and the one way to load a data set."""
+"""The one way to load a data set; :mod:`ssrvae_core.registry` has the sources, and says how to add one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ssrvae_core.config import DatasetConfig, UserError, choose
-from ssrvae_core.data.cards import draw_cards
 from ssrvae_core.data.dataset import ImageSet
-from ssrvae_core.data.digits import draw_digits
-from ssrvae_core.data.particles import draw_particles
-from ssrvae_core.data.readers import read_file
 from ssrvae_core.data.views import view
+from ssrvae_core.registry import SOURCES, SourceSpec
 
-Source = Callable[[DatasetConfig], ImageSet]
-
-SOURCES: dict[str, Source] = {
-    "cards": draw_cards,
-    "particles": draw_particles,
-    "digits": draw_digits,
-    "file": read_file,
-}
-"""Image sources by name; add your own: ``SOURCES["crystals"] = draw_crystals``."""
+__all__ = ["SOURCES", "SourceSpec", "load", "naming"]
 
 
 @contextmanager
@@ -49,4 +38,5 @@ def load(config: DatasetConfig) -> ImageSet:
     UserError
         If the source is unknown, or its images cannot be used; the sentence names file and field.
     """
-    return view(choose("data source", SOURCES, config.source)(config), config.view)
+    images: ImageSet = choose("data source", SOURCES, config.source)(config)
+    return view(images, config.view)

@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from ssrvae_core.config import UserError
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import theme
-from ssrvae_core.figures.names import short_names
+from ssrvae_core.figures.names import plain, short_names
 from ssrvae_core.figures.values import TRUE_ANGLE, VALUES, colour_axis, point_values, varies
 from ssrvae_core.records import Predictions
 
@@ -200,7 +200,7 @@ def _points(
     colour_by: str,
 ) -> go.Scatter | go.Scattergl:
     by_value = not isinstance(layer.colour, str)
-    shown = f"<br>{colour_by} %{{marker.color:.3g}}" if by_value else ""
+    shown = f"<br>{plain(colour_by)} %{{marker.color:.3g}}" if by_value else ""
     colour = {"color": layer.colour, "coloraxis": "coloraxis"} if by_value else {"color": layer.colour}
     return trace(
         x=x[layer.rows],

@@ -6,23 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ssrvae_core.figures import theme
+from ssrvae_core.registry import RIVALS
 
 MODEL_TITLES = {"ss-vae": "ss-VAE", "ss-rvae": "ss-rVAE", "ss-rvae-paper": "ss-rVAE (paper)"}
 """Names of the models as they are written in the paper, in the order in which they stand everywhere."""
 
-RIVAL_TITLES = {
-    "decision-tree": "Decision tree",
-    "random-forest": "Random forest",
-    "xgboost": "XGBoost",
-    "logistic-regression": "Logistic regression",
-    "knn": "k nearest neighbours",
-    "label-spreading": "Label spreading",
-    "cnn": "CNN",
-    "cnn-fixmatch": "CNN with FixMatch",
-}
-"""The same of the methods they are compared with."""
-
-_NAMES = (*MODEL_TITLES.values(), *RIVAL_TITLES.values())
 _DASHES = ("dash", "solid", "dot", "dashdot", "longdash", "longdashdot")
 _SHADES = (None, "#000000", "#FFFFFF")  # what the colour is mixed with
 _SHADE = 0.35
@@ -69,9 +57,10 @@ def looks(names: Sequence[str]) -> list[Look]:
         In the same order. It depends on the names alone, not on their order: a model has the same colour and shape in
         every figure, and several of its runs differ in shade and dashes.
     """
-    families = {name: _family(name) for name in names}
-    others = sorted({family for family in families.values() if family not in _NAMES})
-    order = [*_NAMES, *others]
+    known = _known()
+    families = {name: _family(name, known) for name in names}
+    others = sorted({family for family in families.values() if family not in known})
+    order = [*known, *others]
     alike = {family: sorted({n for n, own in families.items() if own == family}) for family in families.values()}
     return [_look(order.index(families[name]), alike[families[name]].index(name)) for name in names]
 
@@ -81,9 +70,14 @@ def look(name: str) -> Look:
     return looks([name])[0]
 
 
-def _family(name: str) -> str:
+def _known() -> list[str]:
+    """Return the titles of all models and methods in their order, those that a user has added last."""
+    return [*MODEL_TITLES.values(), *(spec.title for spec in RIVALS.values())]
+
+
+def _family(name: str, known: Sequence[str]) -> str:
     """Return the model or method that a title begins with; a name that is none stands for itself."""
-    begins = [known for known in _NAMES if name == known or name.startswith((f"{known},", f"{known} "))]
+    begins = [title for title in known if name == title or name.startswith((f"{title},", f"{title} "))]
     return max(begins, key=len, default=name)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ssrvae_core.evaluation.outliers import outlier_scores
 from ssrvae_core.figures import theme
+from ssrvae_core.figures.names import plain
 from ssrvae_core.records import Predictions
 
 TRUE_ANGLE = "true angle"
@@ -66,7 +67,7 @@ def colour_axis(each: Sequence[Predictions], name: str) -> dict[str, Any]:
 
 
 def _with_unit(name: str) -> str:
-    label = name.replace("_", " ").capitalize()
+    label = plain(name.replace("_", " ").capitalize())
     if name in (*RADIANS, TRUE_ANGLE):
         return f"{label} (degrees)"
     return f"{label} (nats)" if name == "log-likelihood" else label

@@ -12,12 +12,12 @@ from typing import Any, Self
 import numpy as np
 
 from ssrvae_core.config import PAPER_MODELS, UserError, ratio_text
+from ssrvae_core.registry import rival_title
 from ssrvae_core.reports import html, panels
 from ssrvae_core.reports.gather import ALIGNED, Film, ratio_film, training_film
 from ssrvae_core.reports.report import save
 from ssrvae_core.reports.wording import (
     MODEL_TITLES,
-    RIVAL_TITLES,
     conditions,
     duration_text,
     model_title,
@@ -148,13 +148,13 @@ class Chapter:
         if not self.baselines:
             return html.paragraph("No baseline was fitted.")
         counts = {
-            RIVAL_TITLES[name]: np.array(results[0].validation["confusion"])
+            rival_title(name): np.array(results[0].validation["confusion"])
             for name, results in self.baselines.items()
             if results[0].validation["confusion"] is not None
         }
-        shares = {RIVAL_TITLES[name]: _known(r.accuracy for r in results) for name, results in self.baselines.items()}
+        shares = {rival_title(name): _known(r.accuracy for r in results) for name, results in self.baselines.items()}
         each = "; ".join(
-            f"{RIVAL_TITLES[name]}: accuracy {spread_text(shares[RIVAL_TITLES[name]])}, fitted in "
+            f"{rival_title(name)}: accuracy {spread_text(shares[rival_title(name)])}, fitted in "
             f"{duration_text(results[0].fit_seconds)}"
             for name, results in self.baselines.items()
         )

@@ -50,7 +50,7 @@ class Paper:
     ratios : tuple of float
         Supervised ratios of Video 3.
     rivals : tuple of str
-        Baselines of Fig. S3, names in :data:`ssrvae_core.config.RIVAL_VERSIONS`.
+        Baselines of Fig. S3, names in :data:`ssrvae_core.registry.RIVALS`.
     settings : dict
         Dotted names and values that override the preset.
     """

@@ -9,8 +9,8 @@ import numpy as np
 
 from ssrvae_core.config import DatasetConfig
 from ssrvae_core.figures.looks import MODEL_TITLES as MODEL_TITLES
-from ssrvae_core.figures.looks import RIVAL_TITLES as RIVAL_TITLES
 from ssrvae_core.figures.names import plain as plain
+from ssrvae_core.registry import source_of
 from ssrvae_core.runs import Run
 
 TIE = 1e-9
@@ -100,8 +100,8 @@ def duration_text(seconds: float) -> str:
 
 
 def disorder_text(dataset: DatasetConfig) -> str:
-    """Say how far the labelled and the other images of a generated data set are turned; empty for a file."""
-    if dataset.source == "file":
+    """Say how far the labelled and the other images are turned; empty where that is not known."""
+    if not source_of(dataset.source).poses_known:
         return ""
     labelled, other = dataset.labelled.rotation, dataset.unlabelled.rotation
     return f"labelled images turned by up to {labelled:g} degrees, all others by up to {other:g}"

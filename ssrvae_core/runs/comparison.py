@@ -12,12 +12,13 @@ import hashlib
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ssrvae_core.config import RIVAL_VERSIONS, DatasetConfig, RunConfig, SplitConfig, choose, data_name
+from ssrvae_core.config import DatasetConfig, RunConfig, SplitConfig, choose, data_name
 from ssrvae_core.records import Predictions
+from ssrvae_core.registry import NAME, RIVALS
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.data_files import readable
 from ssrvae_core.runs.environment import environment
@@ -41,7 +42,7 @@ class RivalResult(BaseModel):
     id : str
         12 hex digits, :func:`rival_id` of what it was fitted on.
     rival, version : str and int
-        Its name and the version of its recipe, see :data:`ssrvae_core.config.RIVAL_VERSIONS`.
+        Its name and the version of its recipe, see :data:`ssrvae_core.registry.RIVALS`.
     dataset, split, seed
         As in the configuration of a run.
     class_names : tuple of str
@@ -65,7 +66,7 @@ class RivalResult(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
-    rival: str
+    rival: Annotated[str, Field(pattern=NAME)]
     version: int
     dataset: DatasetConfig
     split: SplitConfig
@@ -134,7 +135,7 @@ def rival_result(
     config : RunConfig
         A run; its model and training settings do not matter.
     rival : str
-        A name in :data:`ssrvae_core.config.RIVAL_VERSIONS`.
+        A name in :data:`ssrvae_core.registry.RIVALS`.
     store : RunStore
         Where the result is kept.
     device : str
@@ -178,7 +179,7 @@ def rival_id(config: RunConfig, rival: str) -> str:
     UserError
         If the rival is unknown.
     """
-    version = choose("rival", RIVAL_VERSIONS, rival)
+    version = choose("rival", RIVALS, rival).version
     values = json.loads(config.canonical_json())
     told = {name: values[name] for name in ("schema_version", "dataset", "split", "seed")}
     text = json.dumps(told | {"rival": rival, "version": version}, sort_keys=True, separators=(",", ":"))
@@ -208,13 +209,13 @@ def _split(config: RunConfig, loader: Loader | None, store: RunStore) -> Split:
 
 def _fit(config: RunConfig, rival: str, data: Split, device: str, path: Path) -> RivalResult:
     """Fit a rival and write what it gave; the result last."""
-    from ssrvae_core.evaluation.rivals import RIVALS, judge
+    from ssrvae_core.evaluation.rivals import judge
 
     judged = judge(RIVALS[rival], data, config.seed, device)
     result = RivalResult(
         id=path.name,
         rival=rival,
-        version=RIVAL_VERSIONS[rival],
+        version=RIVALS[rival].version,
         dataset=config.dataset,
         split=config.split,
         seed=config.seed,

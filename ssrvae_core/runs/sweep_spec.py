@@ -15,7 +15,6 @@ from ssrvae_core.config import (
     DEMO_RATIOS,
     MODELS,
     PRESETS,
-    RIVAL_VERSIONS,
     DatasetConfig,
     Frozen,
     RunConfig,
@@ -28,6 +27,7 @@ from ssrvae_core.config import (
     with_settings,
 )
 from ssrvae_core.paths import located
+from ssrvae_core.registry import RIVALS
 from ssrvae_core.runs.sweep_task import Task, sweep_id
 from ssrvae_core.schema import LARGEST_SEED
 
@@ -216,7 +216,7 @@ class SweepSpec(Frozen):
         for model in models:
             choose("model", MODELS, model)
         for rival in self.rivals:
-            choose("rival", RIVAL_VERSIONS, rival)
+            choose("rival", RIVALS, rival)
         if doubles := [name for name, count in Counter(data).items() if count > 1]:
             raise UserError(f"Two image files of the sweep are called '{doubles[0]}'; rename one of them.")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ssrvae_core.config import DatasetConfig, RunConfig, SplitConfig, UserError
 from ssrvae_core.records import Epoch
+from ssrvae_core.registry import load_plugins
 from ssrvae_core.runs.comparison import rival_path, rival_result
 from ssrvae_core.runs.directory import State
 from ssrvae_core.runs.execute import Loader, train_run
@@ -82,6 +83,7 @@ def perform(
         on_epoch(epoch.epoch, epoch.as_json()["validation_accuracy"])
 
     try:
+        load_plugins()
         if rival is not None:
             rival_result(config, rival, store, device, loader=loader)
             return "finished", None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from ssrvae_core.config import RunConfig, UserError
+from ssrvae_core.registry import load_plugins
 from ssrvae_core.runs import directory
 from ssrvae_core.runs import job as files
 from ssrvae_core.runs.directory import State
@@ -61,6 +62,7 @@ def work(store: RunStore, job_id: str, lock: int) -> None:
         write_record(path, record.model_copy(update={"state": state, "error": error, "ended": time.time()}))
 
     try:
+        load_plugins()
         task = read_task(path)
         with _pulse(store, job_id):
             end(*_sweep(store, path, task) if task.config is None else _train(store, path, task.config, task))

@@ -127,6 +127,13 @@ def test_a_complaint_about_the_images_names_their_file(complaint_of, image_file,
     assert not (tmp_path / "runs").exists()
 
 
+def test_what_a_name_would_tell_the_terminal_is_not_passed_on(complaint_of, tmp_path):
+    path = tmp_path / "\x1b[2Jgone\x07.npz"
+    path.write_bytes(b"no zip")
+    said = complaint_of("train", "--data", path)
+    assert "gone" in said and "\x1b" not in said and "\x07" not in said
+
+
 def test_ctrl_c_says_that_nothing_is_lost(run_cli, monkeypatch, tmp_path):
     def interrupt(*_):
         raise KeyboardInterrupt

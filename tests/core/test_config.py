@@ -114,3 +114,11 @@ def test_what_is_wrong_is_said_in_one_sentence(options, sentence):
         run_config(**options)
     assert sentence in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["dataset.train_per_class", "dataset.validation_per_class"])
+def test_more_images_than_a_source_has_are_refused_before_any_is_drawn(name):
+    with pytest.raises(UserError, match="174") as refused:
+        run_config(data="digits", settings={name: 170})
+    assert name in str(refused.value) and "digits" in str(refused.value)
+    assert run_config(data="digits", settings={"dataset.train_per_class": 160, "dataset.validation_per_class": 14})

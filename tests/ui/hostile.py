@@ -48,7 +48,7 @@ def live_markdown(text):
 def live_figure(spec):
     """What of the name plotly would make something of: its little HTML, and fields where it hovers."""
     text = json.dumps(json.loads(spec), ensure_ascii=False)
-    return [part for part in ("<img src=x", "%{q}", "&lt;b&gt; http") if part in text]
+    return [part for part in ("<img src=x", "<Img src=x", "%{q}", "&lt;b&gt; http") if part in text]
 
 
 class _Tags(HTMLParser):

@@ -6,7 +6,8 @@ import shutil
 
 from streamlit.testing.v1 import AppTest
 
-from ssrvae_core.config import RIVAL_VERSIONS, run_config
+from ssrvae_core.config import run_config
+from ssrvae_core.registry import RIVALS
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.comparison import RESULT, RIVALS_DIRECTORY, RivalResult, rival_id
 from tests.ui.conftest import APP, TINY, TINY_POLAR, copy_run
@@ -39,7 +40,7 @@ def add_rival(store, run, rival="knn", accuracy=0.5):
     result = RivalResult(
         id=path.name,
         rival=rival,
-        version=RIVAL_VERSIONS[rival],
+        version=RIVALS[rival].version,
         dataset=run.config.dataset,
         split=run.config.split,
         seed=run.config.seed,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 
 from ssrvae_core.config import run_config
-from ssrvae_core.data import load, read_images
-from ssrvae_core.data.writing import npz_bytes
+from ssrvae_core.data import file_dataset, load, read_images
+from ssrvae_core.data.writing import fields_of, npz_bytes
 from ssrvae_core.evaluation.outliers import outlier_scores
 from ssrvae_core.figures import Panel
+from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.execute import train_run
 from tests.ui.conftest import TINY, TINY_POLAR
 from tests.ui.test_pages import said
@@ -62,18 +65,43 @@ def test_a_downloaded_selection_reads_back_as_the_same_images_and_says_what_the_
     again = read_images(path)
     rows = [int(np.flatnonzero(whole.ids == sample)[0]) for sample in ids]
     assert again.ids.tolist() == ids.tolist()
-    assert again.class_names == whole.class_names
+    present = np.unique(whole.labels[rows]).tolist()
+    assert again.class_names == tuple(whole.class_names[label] for label in present)
+    assert again.validation is None
     np.testing.assert_array_equal(again.images, whole.images[rows])
-    np.testing.assert_array_equal(again.labels, whole.labels[rows])
+    names = np.array(whole.class_names)
+    np.testing.assert_array_equal(np.array(again.class_names)[again.labels], names[whole.labels[rows]])
     np.testing.assert_array_equal(again.factors["angle"], whole.factors["angle"][rows])
     with np.load(path, allow_pickle=False) as stored:
         for run, panel in zip(runs, panels, strict=True):
             p = panel.predictions
             at = [int(np.flatnonzero(p.ids == sample)[0]) for sample in ids]
             np.testing.assert_array_equal(stored[f"{run.id}/class_prob"], p.class_prob[at])
+            assert stored[f"{run.id}/class_names"].tolist() == list(whole.class_names)
             np.testing.assert_array_equal(stored[f"{run.id}/z_mean"], p.z_mean[at])
             np.testing.assert_array_equal(stored[f"{run.id}/angle"], p.angle[at])
             np.testing.assert_array_equal(stored[f"{run.id}/outlier_score"], outlier_scores(p)[at])
+
+
+@pytest.mark.parametrize("source", ["generated", "file", "unlabelled in part"])
+def test_a_downloaded_selection_can_be_trained_on(source, seen, tmp_path):
+    runs, panels = seen
+    config, panel = runs[0].config, panels[0]
+    whole = load(config.dataset)
+    if source != "generated":
+        if source != "file":
+            whole = replace(whole, labels=np.where(whole.ids % 3, whole.labels, -1))
+        (tmp_path / "whole.npz").write_bytes(npz_bytes(fields_of(whole)))
+        whole = load(file_dataset(tmp_path / "whole.npz"))
+    some = panel.predictions.ids[np.isin(panel.predictions.labels, [1, 3])]  # as a lasso around two of four classes
+    path = tmp_path / "selection.npz"
+    path.write_bytes(npz_bytes(selection_fields(some, whole, [panel], [runs[0].id])))
+    tiny = {name: value for name, value in TINY.items() if not name.startswith("dataset.")}
+    again = run_config(preset="teaching", model="ss-vae", dataset=file_dataset(path), settings=tiny)
+    status = train_run(again, RunStore(tmp_path / "store"), device="cpu").status
+    assert status.state == "finished" and status.n_labelled
+    assert status.class_names == (whole.class_names[1], whole.class_names[3])
+    assert status.validation["n"] < len(some)
 
 
 def test_several_names_come_from_the_address_in_their_own_order_and_strangers_fall_back():

@@ -379,3 +379,48 @@ def test_latents_are_coloured_by_prediction_where_the_data_are_gone():
     run = Run(config.run_id, SimpleNamespace(), config, Status())
     predictions, colour = latents_of(run, snapshot)
     assert colour == "predicted" and (predictions.labels == -1).all()
+
+
+# As many images as there are.
+
+DIGITS = 174
+"""Images of the rarest digit."""
+
+
+def numbers(app):
+    """The fields for numbers of images, by setting."""
+    names = ("dataset.train_per_class", "dataset.validation_per_class")
+    return {name: next(field for field in app.number_input if name in str(field.key)) for name in names}
+
+
+def test_no_more_digits_are_offered_than_there_are(open_train):
+    app = open_train(data="digits")
+    for field in numbers(app).values():
+        assert field.max < DIGITS and str(DIGITS) in field.help
+    labels = next(field for field in app.number_input if field.label == "Labels a class")
+    assert labels.max < DIGITS
+    assert numbers(open_train(data="cards-teaching"))["dataset.train_per_class"].max is None
+
+
+def test_more_digits_than_there_are_together_cannot_be_started(open_train):
+    app = open_train(data="digits")
+    numbers(app)["dataset.train_per_class"].set_value(160).run()
+    assert not app.exception
+    (error,) = app.error
+    assert str(DIGITS) in error.value and "Train per class" in error.value
+    assert next(button for button in app.button if button.label == "Start training").disabled
+    numbers(app)["dataset.validation_per_class"].set_value(10).run()
+    assert not app.error and not app.exception
+
+
+def test_an_address_that_asks_for_more_is_refused_in_a_sentence(open_train):
+    app = open_train(data="digits", set=["dataset.train_per_class=500"])
+    assert not app.exception and not app.error
+    assert any(str(DIGITS) in warning.value and "500" in warning.value for warning in app.warning)
+
+
+def test_a_number_of_cards_that_digits_do_not_have_does_not_go_along_to_them(open_train):
+    app = open_train(data="cards-teaching", set=["dataset.train_per_class=500"])
+    app.selectbox(key="train-data").set_value("digits").run()
+    assert not app.exception and not app.error
+    assert any("500" in warning.value for warning in app.warning)

@@ -12,11 +12,12 @@ from ssrvae_core.figures import accuracy_by_angle_figure
 from ssrvae_core.figures.curves import training_curves
 from ssrvae_core.figures.film import film
 from ssrvae_core.figures.frames import Curve, Frame, Track
-from ssrvae_core.figures.looks import MODEL_TITLES, RIVAL_TITLES, look, looks
+from ssrvae_core.figures.looks import MODEL_TITLES, look, looks
 from ssrvae_core.figures.turning import probability_by_angle_figure
+from ssrvae_core.registry import RIVALS as METHODS
 from ssrvae_core.reports.reliability import reliability_figure
 
-OURS, RIVALS = list(MODEL_TITLES.values()), list(RIVAL_TITLES.values())
+OURS, RIVALS = list(MODEL_TITLES.values()), [spec.title for spec in METHODS.values()]
 LINES = [{"epoch": e, "elbo_unlabelled": -300.0 + e, "validation_accuracy": 0.5} for e in (1, 2)]
 BINS = [{"low_deg": 0, "high_deg": 15, "n": 40, "accuracy": 0.95}]
 POINTS = np.array([[0.5, 0.5, 3.0], [0.9, 0.8, 4.0]])

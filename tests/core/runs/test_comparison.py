@@ -3,11 +3,11 @@
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ssrvae_core import config as configuration
 from ssrvae_core.config import UserError
 from ssrvae_core.evaluation import rivals
 from ssrvae_core.runs.comparison import RESULT, RIVALS_DIRECTORY, find_rival, list_rivals, rival_id, rival_result
@@ -67,7 +67,7 @@ def test_other_data_labels_seeds_rivals_and_recipes_are_other_results(fits, tiny
     for other in others:
         rival_result(tiny_config(**other), "knn", store)
     rival_result(tiny_config(), "cnn", store)
-    monkeypatch.setitem(configuration.RIVAL_VERSIONS, "knn", 99)
+    monkeypatch.setitem(rivals.RIVALS, "knn", replace(rivals.RIVALS["knn"], version=99))
     assert find_rival(tiny_config(), "knn", store) is None
     rival_result(tiny_config(), "knn", store)
     assert fits == [0, 0, 0, 5, 0, 0]
