@@ -1,7 +1,5 @@
 """Data: pick or upload a data set, see what is in it, choose its disorder and its split, and go on to training."""
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from ssrvae_core.config import (
@@ -15,7 +13,8 @@ from ssrvae_core.config import (
 )
 from ssrvae_core.figures.dataset import class_counts_figure, factor_histogram
 from ssrvae_core.runs.mode import is_viewer
-from ssrvae_core.runs.uploads import Upload, uploads
+from ssrvae_core.runs.uploads import Upload, known_as, uploads
+from ssrvae_core.times import day_text
 from ui import charts, datasets, export
 from ui.datasets import RULES
 from ui.entry import through_app
@@ -46,6 +45,8 @@ def upload() -> None:
     if given is None or taken == given.file_id:
         if given is not None and refused:
             st.error(refused)
+        elif given is not None and (known := st.session_state.get(f"{PAGE}-known")):
+            note(known)
         return
     try:
         with st.spinner("Checking the file"):
@@ -55,6 +56,7 @@ def upload() -> None:
         st.error(verbatim(str(error)))
         return
     st.session_state[f"{PAGE}-taken"] = (given.file_id, "")
+    st.session_state[f"{PAGE}-known"] = known_as(kept, given.name)
     st.session_state[key(PAGE, "data")] = kept.id
     st.rerun()
 
@@ -63,7 +65,7 @@ def label(files: dict[str, Upload], name: str) -> str:
     """How a data set reads in the list."""
     if name not in files:
         return name
-    return f"{files[name].name} (uploaded {datetime.fromtimestamp(files[name].uploaded, UTC):%Y-%m-%d})"
+    return f"{files[name].name} (uploaded {day_text(files[name].uploaded)})"
 
 
 def disorder(half: str, of: str, default: Disorder) -> Disorder:

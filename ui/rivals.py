@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ssrvae_core.config import DATASETS, PAPER_RIVALS, RIVAL_VERSIONS, RunConfig, UserError, applies, run_config
 from ssrvae_core.figures import Panel
+from ssrvae_core.invocation import command as program
 from ssrvae_core.reports.wording import RIVAL_TITLES
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult, find_rival
@@ -152,7 +153,7 @@ def command(config: RunConfig, rivals: Sequence[str]) -> str | None:
     if split.by_group:
         words += ["--group-split"]
     words += ["--models", "", "--rivals", ",".join(rivals), "--seeds", str(config.seed + 1)]
-    return ".venv/bin/python -m ssrvae_core compare " + shlex.join(words)
+    return program(f"compare {shlex.join(words)}")
 
 
 def job_of(spec: SweepSpec, store: RunStore) -> Job | None:

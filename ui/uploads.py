@@ -18,9 +18,9 @@ from ssrvae_core.data import file_dataset, load
 from ssrvae_core.data.pictures import LABEL_TABLE, PICTURE_SUFFIXES, read_folder
 from ssrvae_core.data.writing import npz_bytes
 from ssrvae_core.runs import RunStore
-from ssrvae_core.runs.files import atomic_write, write_json
+from ssrvae_core.runs.files import atomic_write
 from ssrvae_core.runs.mode import require_editor
-from ssrvae_core.runs.uploads import FOLDER, Upload, harmless_name, label_path
+from ssrvae_core.runs.uploads import FOLDER, Upload, harmless_name, label_upload
 
 MAX_BYTES = 200 * 2**20
 """Largest file that is taken; the same as server.maxUploadSize."""
@@ -49,6 +49,8 @@ BEGINNINGS: dict[str, tuple[bytes, ...]] = {
 
 def keep(name: str, content: bytes, store: RunStore) -> Upload:
     """Check a file, and keep it in the store under the hash of its content; a zip of pictures is kept as npz.
+
+    Content that is there already keeps the name it has, which the returned upload has, too.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def keep(name: str, content: bytes, store: RunStore) -> Upload:
         raise UserError(f"{name} holds {n:,} images, more than the {MAX_IMAGES:,} that are taken; upload fewer.")
     stored = folder / f"{hashlib.sha256(content).hexdigest()}{suffix}"
     atomic_write(stored, content)
-    write_json(label_path(stored), {"name": name})
+    name = label_upload(stored, name)
     return Upload(stored.absolute(), name, stored.stat().st_mtime)
 
 
