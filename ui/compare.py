@@ -127,12 +127,18 @@ def rival_titles(results: Sequence[RivalResult]) -> list[str]:
 
 def settings_table(runs: Sequence[Run], titles: Sequence[str], *, everything: bool) -> pd.DataFrame:
     """Tabulate the settings, a row a setting and a column a run; by default those that differ."""
-    columns = [{name: in_words(value) for name, value in settings_of(run.config).items()} for run in runs]
+    columns = [{name: in_words(value) for name, value in _told(run).items()} for run in runs]
     names = list(dict.fromkeys(name for column in columns for name in column))
     rows = {name: [column[name] for column in columns] for name in names}
     kept = {name: values for name, values in rows.items() if everything or differ(values)}
     table = pd.DataFrame.from_dict(kept, orient="index", columns=list(titles), dtype=str)
     return table.rename_axis("setting").reset_index()
+
+
+def _told(run: Run) -> dict[str, Any]:
+    """Return a run's settings with the name of its file instead of a place on some machine."""
+    settings = settings_of(run.config)
+    return settings | ({} if run.config.dataset.path is None else {"dataset.path": run.data_name})
 
 
 # What came of it.

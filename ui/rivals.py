@@ -178,9 +178,10 @@ def offer(page: str, run: Run, store: RunStore, missing: Sequence[str]) -> None:
             format_func=RIVAL_TITLES.__getitem__,
             key=f"{page}-fit-{run.id}-{len(missing)}",
         )
-        spec = fit_spec(run.config, chosen) if chosen else None
+        config = run.config.model_copy(update={"dataset": run.dataset})  # wherever its file is now
+        spec = fit_spec(config, chosen) if chosen else None
         if chosen and spec is None:
-            _say_command(run.config, chosen)
+            _say_command(config, chosen)
             return
         fit = None if spec is None else spec.model_dump(mode="json")
         st.button(
