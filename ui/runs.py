@@ -51,8 +51,8 @@ def caption(runs: Sequence[Run], n: int) -> str:
 
 
 def finished(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs that have something to show, in the same order."""
-    return [run for run in runs if run.status.state == "finished"]
+    """Return the runs that have something to show, in the same order; a damaged status may name no classes."""
+    return [run for run in runs if run.status.state == "finished" and run.class_names]
 
 
 def partner(run: Run, runs: Sequence[Run]) -> Run | None:

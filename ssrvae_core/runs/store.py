@@ -263,6 +263,4 @@ def _read(path: Path) -> Run | BrokenRun:
         return BrokenRun(path.name, path, f"{name} cannot be read: {error.strerror}.")
     except ValidationError as error:
         return BrokenRun(path.name, path, f"{name}: {describe(error)[:300]}")
-    if status.state == "finished" and not (status.class_names and status.validation):
-        return BrokenRun(path.name, path, f"{name} says that the run is finished, but not what came of it.")
     return Run(path.name, path, config, status)
