@@ -27,7 +27,8 @@ VOLUME /store
 
 # Whoever starts a container for others to look at has to ask for more, not for less.
 ENV SSRVAE_STORE=/store \
-    SSRVAE_MODE=viewer
+    SSRVAE_MODE=viewer \
+    SSRVAE_CONTAINER=1
 EXPOSE 8501
 
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \

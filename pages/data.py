@@ -1,7 +1,5 @@
 """Data: pick or upload a data set, see what is in it, choose its disorder and its split, and go on to training."""
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from ssrvae_core.config import (
@@ -17,6 +15,7 @@ from ssrvae_core.figures.dataset import class_counts_figure, factor_histogram
 from ssrvae_core.registry import source_of
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import Upload, uploads
+from ssrvae_core.times import day_text
 from ui import charts, datasets, export, markdown
 from ui.datasets import RULES
 from ui.entry import through_app
@@ -38,7 +37,7 @@ def label(files: dict[str, Upload], name: str) -> str:
     """How a data set reads in the list."""
     if name not in files:
         return name
-    return f"{files[name].name} (uploaded {datetime.fromtimestamp(files[name].uploaded, UTC):%Y-%m-%d})"
+    return f"{files[name].name} (uploaded {day_text(files[name].uploaded)})"
 
 
 def disorder(half: str, of: str, default: Disorder) -> Disorder:

@@ -8,11 +8,12 @@ from ssrvae_core.reports.gather import same_images
 from ssrvae_core.runs import BrokenRun, Run
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import with_owners_names
+from ssrvae_core.times import with_local_times, zone
 from ui import export, manage, markdown
 from ui.entry import in_a_sentence, through_app
 from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, last_change, stopped_text
 from ui.markdown import note, public, verbatim
-from ui.overview import LIVE, complaint, runs_table
+from ui.overview import LIVE, complaint, runs_table, with_local_dates
 from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, store
 
 MOST_WAITING = 5
@@ -69,7 +70,7 @@ def did_not_finish(stopped: list[Work]) -> None:
         for one in stopped[:MOST_STOPPED]:
             st.text(public(with_owners_names(stopped_text(one), store().root)))
             if lines := one.log(LOG_LINES):
-                log = with_owners_names("\n".join(lines), store().root)
+                log = with_local_times(with_owners_names("\n".join(lines), store().root))
                 st.code(public(log), language=None, wrap_lines=True)
             buttons(store(), one, "overview")
         if len(stopped) > MOST_STOPPED:
@@ -107,7 +108,7 @@ else:
 st.subheader("Runs")
 table = runs_table(runs, broken)
 event = st.dataframe(
-    table,
+    with_local_dates(table),
     hide_index=True,
     height=min(38 + 35 * len(table), 430),
     on_select="rerun",
@@ -123,7 +124,7 @@ event = st.dataframe(
             help="On the validation images", format="%.3f", min_value=0, max_value=1, color="primary", width="small"
         ),
         "Time": st.column_config.TextColumn(help="Wall time of the training"),
-        "Updated": st.column_config.DatetimeColumn(format="MM-DD HH:mm", help="Month and day; UTC"),
+        "Updated": st.column_config.DatetimeColumn(format="MM-DD HH:mm", help=f"Month and day; {zone()}"),
     },
 )
 

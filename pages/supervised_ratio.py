@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ssrvae_core.config import UserError
+from ssrvae_core.invocation import demo_command
 from ssrvae_core.reports.gather import ALIGNED
 from ssrvae_core.runs.comparison import list_rivals
 from ssrvae_core.runs.mode import is_viewer
@@ -25,7 +26,7 @@ for sentence in complaints:
 found = ratios.families(trained)
 if not found and finished(runs) and not complaints:
     st.info("No run of this store was trained at a supervised ratio. The command below trains both models at four.")
-    st.code("make demo", language="bash")
+    st.code(demo_command(), language="bash")
     st.stop()
 if not found:
     nothing_yet(unfinished=len(runs) + len(broken))

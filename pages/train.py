@@ -1,7 +1,5 @@
 """Train: a form made from the configuration, what it will take, and the trainings that are under way."""
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from ssrvae_core.config import (
@@ -21,6 +19,7 @@ from ssrvae_core.reports.wording import MODEL_TITLES
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import Upload, uploads
+from ssrvae_core.times import day_text
 from ui import datasets, markdown, settings, training, watching
 from ui.datasets import RULES
 from ui.entry import through_app
@@ -86,7 +85,7 @@ def follow_preset(preset: str) -> None:
 def label(files: dict[str, Upload], name: str) -> str:
     """How a data set reads in the list."""
     if name in files:
-        return f"{files[name].name} (uploaded {datetime.fromtimestamp(files[name].uploaded, UTC):%Y-%m-%d})"
+        return f"{files[name].name} (uploaded {day_text(files[name].uploaded)})"
     if name != DRAFT:
         return name
     dataset = st.session_state[DRAFT]

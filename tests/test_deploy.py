@@ -54,6 +54,7 @@ def test_the_image_is_a_viewer_unless_told_otherwise():
     assert dict(pair.split("=") for pair in shlex.split(environment)) == {
         "SSRVAE_STORE": "/store",
         "SSRVAE_MODE": "viewer",
+        "SSRVAE_CONTAINER": "1",
     }
 
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ from ssrvae_core.reports.settings import differ, settings_of
 from ssrvae_core.reports.wording import plain
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparison import RivalResult
-from ssrvae_core.runs.mode import is_viewer
 from ui.forms import in_words
 from ui.overview import duration
 
@@ -139,9 +137,9 @@ def settings_table(runs: Sequence[Run], titles: Sequence[str], *, everything: bo
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """Return all settings of a run; who may only look is not told where a file lies."""
-    settings, path = settings_of(run.config), run.config.dataset.path
-    return settings | {"dataset.path": Path(path).name} if path is not None and is_viewer() else settings
+    """Return a run's settings with the name of its file instead of a place on some machine."""
+    settings = settings_of(run.config)
+    return settings | ({} if run.config.dataset.path is None else {"dataset.path": run.data_name})
 
 
 # What came of it.

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ssrvae_core.reports.wording import model_title
 from ssrvae_core.runs import BrokenRun, Run
+from ssrvae_core.times import local_time
 
 LIVE = ("running", "queued")
 COLUMNS = (
@@ -31,12 +32,25 @@ def runs_table(runs: Sequence[Run], broken: Sequence[BrokenRun]) -> pd.DataFrame
             "State": state_text(run),
             "Time": duration(run.status.seconds) if run.status.epoch else None,
             "Device": run.status.device,
-            "Updated": datetime.fromtimestamp(run.status.updated, UTC) if run.status.updated else None,
+            "Updated": _utc(run.status.updated),
         }
         for run in runs
     ]
     table = pd.DataFrame([*rows, *({"State": "broken", "Run": lost.id} for lost in broken)], columns=COLUMNS)
     return table.astype({"Ratio": "Float64", "Seed": "Int64", "Accuracy": "Float64"})
+
+
+def with_local_dates(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of the runs as a page shows it: files hold UTC, people read the local time of this machine."""
+    local = [
+        None if pd.isna(time) else time.to_pydatetime().astimezone().replace(tzinfo=None) for time in table["Updated"]
+    ]
+    return table.assign(Updated=pd.Series(local, index=table.index, dtype="datetime64[ns]"))
+
+
+def _utc(unix: float) -> datetime | None:
+    time = local_time(unix) if unix else None
+    return None if time is None else time.astimezone(UTC)
 
 
 def state_text(run: Run) -> str:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ssrvae_core.config import DATASETS, PAPER_RIVALS, RunConfig, UserError, applies, run_config
 from ssrvae_core.figures import Panel
+from ssrvae_core.invocation import command as program
 from ssrvae_core.registry import RIVALS, rival_title
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult, find_rival
@@ -153,7 +154,7 @@ def command(config: RunConfig, rivals: Sequence[str]) -> str | None:
     if split.by_group:
         words += ["--group-split"]
     words += ["--models", "", "--rivals", ",".join(rivals), "--seeds", str(config.seed + 1)]
-    return ".venv/bin/python -m ssrvae_core compare " + shlex.join(words)
+    return program(f"compare {shlex.join(words)}")
 
 
 def job_of(spec: SweepSpec, store: RunStore) -> Job | None:
@@ -178,9 +179,10 @@ def offer(page: str, run: Run, store: RunStore, missing: Sequence[str]) -> None:
             format_func=rival_title,
             key=f"{page}-fit-{run.id}-{len(missing)}",
         )
-        spec = fit_spec(run.config, chosen) if chosen else None
+        config = run.config.model_copy(update={"dataset": run.dataset})  # wherever its file is now
+        spec = fit_spec(config, chosen) if chosen else None
         if chosen and spec is None:
-            _say_command(run.config, chosen)
+            _say_command(config, chosen)
             return
         fit = None if spec is None else spec.model_dump(mode="json")
         st.button(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 import streamlit as st
 
 from ssrvae_core.config import UserError
 from ssrvae_core.figures import Panel
+from ssrvae_core.invocation import command, demo_command, terminal
 from ssrvae_core.records import Predictions
 from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.wording import model_title, titles
 from ssrvae_core.runs import Run, RunStore
+from ssrvae_core.runs.mode import is_viewer
+from ssrvae_core.times import day_text
 from ui import markdown
 from ui.state import pick
 
@@ -39,7 +41,7 @@ def caption(runs: Sequence[Run], n: int) -> str:
     first = runs[0]
     each = "; ".join(
         f"{model_title(run)}: run {run.id}, {run.config.split.in_words}, seed {run.config.seed}, "
-        f"{run.status.epoch} epochs, {datetime.fromtimestamp(run.status.updated):%Y-%m-%d}"
+        f"{run.status.epoch} epochs, {day_text(run.status.updated)}"
         for run in runs
     )
     return f"{first.data_name}, N = {n} validation images. {each}."
@@ -49,8 +51,8 @@ def caption(runs: Sequence[Run], n: int) -> str:
 
 
 def finished(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs that have something to show, in the same order."""
-    return [run for run in runs if run.status.state == "finished"]
+    """Return the runs that have something to show, in the same order; a damaged status may name no classes."""
+    return [run for run in runs if run.status.state == "finished" and run.class_names]
 
 
 def partner(run: Run, runs: Sequence[Run]) -> Run | None:
@@ -122,15 +124,17 @@ def nothing_yet(unfinished: int = 0) -> None:
         st.info("No run of this store can be shown yet. The overview says how far each is, or what is wrong with it.")
         st.page_link("pages/overview.py", label="Go to the overview", icon=":material/list:")
         return
+    button = "" if is_viewer() else "The overview has a button that trains the demo. "
     st.info(
-        "There are no runs in this store yet. Either command below, in a terminal, trains some; then reload this page."
+        f"There are no runs in this store yet. {button}Either command below, in {terminal()}, trains some, too; then "
+        "reload this page."
     )
     st.markdown("A small sweep of both models, in a few minutes:")
-    st.code("make demo", language="bash")
+    st.code(demo_command(), language="bash")
     st.markdown("Or one run of each, on playing cards that are turned by up to 120 degrees, with few labels:")
     st.code(
-        ".venv/bin/python -m ssrvae_core train --preset teaching --model ss-rvae --labelled-ratio 0.05\n"
-        ".venv/bin/python -m ssrvae_core train --preset teaching --model ss-vae --labelled-ratio 0.05",
+        command("train --preset teaching --model ss-rvae --labelled-ratio 0.05\n")
+        + command("train --preset teaching --model ss-vae --labelled-ratio 0.05"),
         language="bash",
     )
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from ssrvae_core.config import UserError
+from ssrvae_core.invocation import serving_argument
 from ssrvae_core.runs.mode import is_viewer
 
 APP = Path(__file__).parents[1] / "app.py"
@@ -33,22 +34,26 @@ def check(address: str, port: str) -> None:
     Raises
     ------
     UserError
-        In a sentence that names the argument of ``make``.
+        In a sentence that names the argument.
     """
     is_viewer()
     if not port.isdecimal() or not 0 < int(port) <= LAST_PORT:
-        raise UserError(f"PORT is '{port}'; give a number from 1 to {LAST_PORT}, such as PORT=8502.")
+        raise UserError(
+            f"PORT is '{port}'; give a number from 1 to {LAST_PORT}, such as {serving_argument('PORT', 8502)}."
+        )
     try:
         family, *_, place = socket.getaddrinfo(address, int(port), type=socket.SOCK_STREAM)[0]
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was just left is free
             probe.bind(place)
     except UnicodeError as error:
-        raise UserError(f"ADDRESS is '{address}', which is no address; give one such as ADDRESS=127.0.0.1.") from error
+        raise UserError(
+            f"ADDRESS is '{address}', which is no address; give one such as {serving_argument('ADDRESS', '127.0.0.1')}."
+        ) from error
     except OSError as error:
         raise UserError(
             f"The dashboard cannot listen on {address}, port {port} ({error.strerror}); name another port, such as "
-            f"PORT={int(port) % LAST_PORT + 1}, or another ADDRESS."
+            f"{serving_argument('PORT', int(port) % LAST_PORT + 1)}, or another address."
         ) from error
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ssrvae_core.config import MissingPictures, UserError
 from ssrvae_core.data.tables import TABLES
-from ssrvae_core.runs.uploads import Upload
+from ssrvae_core.runs.uploads import known_as
 from ui import markdown
 from ui.runs import store
 from ui.state import key
@@ -49,11 +49,6 @@ def _take(page: str, given: Any, state: dict[str, Any], skip_missing: bool) -> N
     except UserError as error:
         state["refused"] = error
         return
-    state.update(refused=None, told=_known_as(kept, given.name))
+    state.update(refused=None, told=known_as(kept, given.name))
     st.session_state[key(page, "data")] = kept.id
     st.rerun()
-
-
-def _known_as(kept: Upload, name: str) -> str | None:
-    """Say that the same content is here already under another name."""
-    return None if kept.name == name else f"The same images are here already, as '{kept.name}'."

@@ -45,6 +45,8 @@ BEGINNINGS: dict[str, tuple[bytes, ...]] = {
 def keep(name: str, content: bytes, store: RunStore, skip_missing: bool = False) -> Upload:
     """Check a file, and keep it in the store under the fingerprint of its content; what is slow to read is kept as npz.
 
+    Content that is there already keeps the name it has, which the returned upload has, too.
+
     Parameters
     ----------
     name : str

@@ -17,6 +17,7 @@ from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.reports.wording import model_title, plain, titles
 from ssrvae_core.runs import Run, RunStore, directory
 from ssrvae_core.runs.uploads import with_owners_names
+from ssrvae_core.times import with_local_times, zone
 from ui import charts, datasets, markdown
 from ui.jobs import Work, bar, buttons, reason
 from ui.markdown import note, public
@@ -54,8 +55,9 @@ def panel(store: RunStore, work: Work, ahead: int) -> None:
         _curves(work.run)
         _latents(work.run)
     if lines := work.log(LOG_LINES):
-        st.caption("The end of the log; times are UTC")
-        st.code(public(with_owners_names("\n".join(lines), store.root)), language=None, wrap_lines=True)
+        st.caption(f"The end of the log; times are {zone()}")
+        log = with_local_times(with_owners_names("\n".join(lines), store.root))
+        st.code(public(log), language=None, wrap_lines=True)
 
 
 def curves_of(runs: Sequence[Run]) -> go.Figure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +12,7 @@ from ssrvae_core.cli.console import JOB_TIMES, job_row, print_json, print_submit
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import require_editor
+from ssrvae_core.times import time_text, with_local_times
 
 LOG_LINES = 20
 """Last lines of the log that are shown of one job."""
@@ -98,7 +98,9 @@ def _show(job: Job, as_json: bool) -> None:
         if value is not None:
             print(f"{name:>18}  {_in_words(name, value)}")
     log = job.log_tail(LOG_LINES)
-    print("\n".join([f"The end of {job.path / 'log.txt'}:", *log]) if log else "It has no log yet.")
+    print(
+        "\n".join([f"The end of {job.path / 'log.txt'}:", *map(with_local_times, log)]) if log else "It has no log yet."
+    )
     if as_json:
         print_json(job_row(job) | {"log": log})
 
@@ -106,7 +108,7 @@ def _show(job: Job, as_json: bool) -> None:
 def _in_words(name: str, value: Any) -> Any:
     """Return a field of a job as a person reads it: local time instead of Unix time, and durations."""
     if name in JOB_TIMES:
-        return datetime.fromtimestamp(value).astimezone().isoformat(" ", "seconds")
+        return time_text(value, seconds=True)
     return _minutes(value) if name in {"seconds", "seconds_left"} else value
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from rich.table import Table
 
 from ssrvae_core.cli.app import Json, RunId, Store, app
 from ssrvae_core.cli.console import labels, percent, print_evaluation, print_json, print_table, say, summary_row
 from ssrvae_core.runs import RunStore
+from ssrvae_core.times import time_text
 
 
 @app.command("list")
@@ -35,7 +34,7 @@ def show(run_id: RunId, store: Store = None, as_json: Json = False) -> None:
     """Show a run's state, configuration and evaluation."""
     run = RunStore(store).get(run_id)
     metrics = run.metrics()
-    updated = datetime.fromtimestamp(run.status.updated).astimezone().isoformat(" ", "seconds")
+    updated = time_text(run.status.updated, seconds=True)
     told = {"path": run.path, "device": run.status.device, "seconds": round(run.status.seconds, 1), "updated": updated}
     for name, value in (summary_row(run) | told).items():
         if value is not None:

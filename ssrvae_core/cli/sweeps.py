@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,9 +19,9 @@ from ssrvae_core.cli.console import labels, percent, plain_console, print_json, 
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.sweep import Progress, Sweep, SweepSpec, read_spec, run_sweep
-from ssrvae_core.runs.sweep import sweeps as list_sweeps
 from ssrvae_core.runs.sweep_progress import ENDED
-from ssrvae_core.runs.sweep_table import CSV, GROUP, PARQUET, SUMMARY
+from ssrvae_core.runs.sweep_table import CSV, GROUP, PARQUET, SUMMARY, scan_sweeps
+from ssrvae_core.times import time_text
 
 ANEW = "the same command trains what is missing; a cluster begins unfinished runs anew"
 """What is true of a sweep that is interrupted on a cluster."""
@@ -55,15 +55,19 @@ def sweep(
 @app.command()
 def sweeps(store: Store = None, as_json: Json = False) -> None:
     """List the sweeps, last updated first."""
-    found = list_sweeps(RunStore(store))
+    found, broken = scan_sweeps(RunStore(store))
     table = Table("id", "state", "finished", "failed", "updated")
     for status in found:
-        updated = datetime.fromtimestamp(status["updated"]).astimezone().isoformat(" ", "seconds")
+        updated = time_text(status["updated"], seconds=True)
         finished = f"{status['finished']}/{status['tasks']}"
         table.add_row(status["id"], status["state"], finished, str(status["failed"]), updated)
-    print_table(table) if found else print(f"There are no sweeps in {RunStore(store).root} yet.")
+    for lost in broken:
+        table.add_row(lost.id, "broken", "", "", "")
+    print_table(table) if found or broken else print(f"There are no sweeps in {RunStore(store).root} yet.")
+    for lost in broken:
+        say(f"{lost.id} is broken: {lost.reason}")
     if as_json:
-        print_json(found)
+        print_json([*found, *({"id": lost.id, "state": "broken", "error": lost.reason} for lost in broken)])
 
 
 def run_shown(

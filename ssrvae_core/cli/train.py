@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +23,7 @@ from ssrvae_core.cli.console import (
 )
 from ssrvae_core.cli.sweeps import complain, run_shown
 from ssrvae_core.config import DATASETS, MODELS, PRESETS, RunConfig, UserError, ratio_text, run_config
+from ssrvae_core.invocation import command, dashboard_sentence
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.sweep_spec import DEMO
@@ -58,10 +57,8 @@ def demo(store: Store = None, device: Device = "auto", as_json: Json = False) ->
     print_table(table)
     print("The number of training images stays the same: a larger share of labels, which come nearly upright, leaves")
     print("fewer images at other angles. This is one seed.")
-    print(f"The {len(done.rows)} runs are in {runs_in.root}. 'make demo' opens the dashboard on them;")
-    python = Path(sys.executable)
-    python = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else Path("python")
-    print(f"'{python} -m ssrvae_core list' lists them, and '{python} -m ssrvae_core show RUN' shows one.")
+    print(f"The {len(done.rows)} runs are in {runs_in.root}. {dashboard_sentence()};")
+    print(f"'{command('list')}' lists them, and '{command('show RUN')}' shows one.")
     if as_json:
         print_json([summary_row(runs_in.get(row["run_id"])) for row in done.rows])
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from ssrvae_core.reports.wording import seeds_named
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.sweep import Sweep, SweepSpec, run_sweep
 from ssrvae_core.runs.sweep_spec import spec_of
+from ssrvae_core.times import time_text
 
 PAGE = "report.html"
 
@@ -168,6 +168,6 @@ def _lead(paper: Paper) -> Sequence[str]:
         "variables and confusion of a semi-supervised variational autoencoder without (ss-VAE) and with rotational "
         "invariance (ss-rVAE), the baselines, the training, and the effect of the supervised ratio.",
         f"Preset '{paper.preset}'{f', with {changed}' if changed else ''}; {seeds_named(paper.seeds)}; "
-        f"built {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}. All accuracies are on validation images that nothing "
+        f"built {time_text()}. All accuracies are on validation images that nothing "
         "was trained on or chosen by.",
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ssrvae_core.reports.settings import differ, settings_of
 from ssrvae_core.reports.wording import accuracy_text, conditions, duration_text, in_order, model_title
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.files import atomic_write
+from ssrvae_core.times import time_text
 
 FINGERPRINT, DIGITS = "dataset.sha256", 12
 """The setting that holds a file's fingerprint, and how many of its digits are shown."""
@@ -52,7 +52,7 @@ def report_html(runs: Sequence[Run], title: str = "Report") -> str:
     """Return the report that :func:`write_report` writes."""
     runs = in_order(runs)
     predictions = {run.id: run.predictions() for run in runs}
-    lead = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}."
+    lead = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {time_text()}."
     table = html.section("Runs", _summary(runs, predictions), _configuration(runs))
     groups = by_images(runs)
     chapters = [_chapter(group, predictions, _apart(group, groups)) for group in groups]

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ssrvae_core.config import DatasetConfig, RunConfig, SplitConfig, choose, data_name
 from ssrvae_core.records import Predictions
@@ -82,6 +82,16 @@ class RivalResult(BaseModel):
     device: str
     updated: float
     path: Path = Field(exclude=True)
+
+    @field_validator("validation")
+    @classmethod
+    def _is_an_evaluation(cls, validation: dict[str, Any]) -> dict[str, Any]:
+        for name in ("accuracy", "balanced_accuracy", "nll", "ece"):
+            if isinstance(validation.get(name, ""), bool | str | list | dict):
+                raise ValueError(f"its '{name}' is not a number")
+        if "confusion" not in validation:
+            raise ValueError("it has no confusion matrix")
+        return validation
 
     @property
     def data_name(self) -> str:
@@ -195,7 +205,7 @@ def _read(path: Path) -> RivalResult | None:
     try:
         values = json.loads((path / RESULT).read_bytes())
         return RivalResult.model_validate({**values, "path": path} if isinstance(values, dict) else values)
-    except (OSError, ValueError):  # a validation error is a ValueError, too
+    except (OSError, ValueError, RecursionError):  # a validation error is a ValueError, too
         return None
 
 

@@ -65,7 +65,10 @@ def load_images(dataset: DatasetConfig, root: Path) -> ImageSet:
             f"The file '{dataset_name(dataset, root)}' that the run was trained on is not here; upload the same file "
             "on the Data page, where it is recognised by its content, whatever its name is."
         )
-    return load(here)
+    try:
+        return load(here)
+    except UserError as error:
+        raise UserError(with_owners_names(str(error), root)) from error
 
 
 def dataset_name(dataset: DatasetConfig, root: Path) -> str:

@@ -3,7 +3,9 @@
 - ``config.json``, the configuration, and ``environment.json``, the versions, device and revision it was trained with;
 - ``status.json``, a :class:`Status`;
 - ``metrics.jsonl``, a line an epoch, and ``log.txt``;
-- ``checkpoint.pt``, from which an unfinished run goes on, and ``snapshots.npz``, the frames of the training film;
+- ``checkpoint.pt``, from which an unfinished run goes on: torch's zip format, the one file with a pickle inside, read
+  with ``weights_only=True``, which builds tensors and plain containers only, and never part of a bundle;
+- ``snapshots.npz``, the frames of the training film;
 - ``model.safetensors`` and ``validation.npz``, the weights and predictions of a finished run, and ``manifold.npz``, the
   images it draws, which the weights can give again;
 - ``thumbnails.npz``, small pictures of the validation images, where the run came in a bundle that has them;
@@ -24,7 +26,7 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 import psutil
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ssrvae_core.config import UserError
 from ssrvae_core.records import Epoch, Predictions, Snapshot
@@ -46,6 +48,11 @@ CANCEL = "cancel"
 
 _FACTOR = "factors/"
 _CLOCK_SLACK = 2.0  # seconds by which two readings of one process's start time may differ
+
+SCORES = ("n", "accuracy", "balanced_accuracy", "ece", "nll", "silhouette", "flip_rate")
+"""The evaluation's plain numbers."""
+LATEST = 4e9
+"""Unix time, about the year 2096; far beyond it, dates cannot be written."""
 
 State = Literal["queued", "running", "finished", "failed", "cancelled", "interrupted"]
 
@@ -78,21 +85,30 @@ class Status(BaseModel):
         The evaluation on the validation images, once finished.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     state: State = "queued"
-    epoch: int = 0
-    epochs: int = 0
-    seconds: float = 0.0
+    epoch: int = Field(0, ge=0)
+    epochs: int = Field(0, ge=0)
+    seconds: float = Field(0.0, ge=0)
     error: str | None = None
     pid: int | None = None
     pid_started: float | None = None
     device: str | None = None
-    updated: float = 0.0
+    updated: float = Field(0.0, ge=0, le=LATEST)
     class_names: tuple[str, ...] = ()
     n_labelled: int | None = None
     n_unlabelled: int | None = None
     validation: dict[str, Any] | None = None
+
+    @field_validator("validation")
+    @classmethod
+    def _scores_are_numbers(cls, validation: dict[str, Any] | None) -> dict[str, Any] | None:
+        for name in SCORES:
+            value = (validation or {}).get(name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise ValueError(f"its '{name}' is not a number")
+        return validation
 
 
 def write_status(path: Path, status: Status) -> None:
@@ -121,9 +137,20 @@ def append_metrics(path: Path, epoch: Epoch) -> None:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Read ``metrics.jsonl``, an epoch each; a last line still being written is left out."""
     try:
-        return [json.loads(line) for line in whole_lines(path / METRICS)]
-    except (OSError, ValueError) as error:
+        lines = [json.loads(line) for line in whole_lines(path / METRICS)]
+        if odd := [number for number, line in enumerate(lines, 1) if not _is_epoch(line)]:
+            raise ValueError(f"line {odd[0]} is not that of an epoch")
+        return lines
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path / METRICS} cannot be read ({error}); delete the run and train it again.") from error
+
+
+def _is_epoch(line: Any) -> bool:
+    """Whether this is what :func:`append_metrics` writes, as far as figures and tables need it."""
+    needed = ("epoch", "elbo_unlabelled", "elbo_labelled", "validation_accuracy")
+    if not isinstance(line, dict) or type(line.get("epoch")) is not int:
+        return False
+    return all(name in line and (line[name] is None or type(line[name]) in (int, float)) for name in needed)
 
 
 def truncate_metrics(path: Path, epoch: int) -> None:

@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssrvae_core.config import UserError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ssrvae_core.config import UserError, describe
 from ssrvae_core.runs.comparison import find_rival
+from ssrvae_core.runs.directory import LATEST
 from ssrvae_core.runs.files import atomic_write, held, write_json
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_spec import SweepSpec
@@ -53,6 +56,22 @@ COLUMNS: dict[str, str] = {
 METRICS = ("accuracy", "balanced_accuracy", "nll", "ece")
 SMALL_IS_GOOD = frozenset({"nll", "ece", "seconds"})
 GROUP = ("data", "model", "labelled_ratio", "labels_per_class")
+
+
+class _Status(BaseModel):
+    """The content of ``status.json``."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    id: str
+    state: str
+    tasks: int = Field(ge=0)
+    finished: int = Field(ge=0)
+    failed: int = Field(ge=0)
+    running: int = Field(0, ge=0)
+    seconds: float = Field(ge=0)
+    eta_seconds: float | None = None
+    updated: float = Field(ge=0, le=LATEST)
 
 
 @dataclass(frozen=True)
@@ -152,8 +171,11 @@ def _spread(name: str, given: Sequence[float | None]) -> dict[str, float | None]
 
 
 def earlier_seconds(path: Path) -> float:
-    """Return the wall time that a sweep's earlier sessions took."""
-    return float(json.loads((path / SUMMARY).read_bytes())["seconds"]) if (path / SUMMARY).exists() else 0.0
+    """Return the wall time that a sweep's earlier sessions took; 0 where the summary is broken, which is replaced."""
+    try:
+        return float(json.loads((path / SUMMARY).read_bytes())["seconds"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return 0.0
 
 
 def sweep_path(store: RunStore, sweep_id: str) -> Path:
@@ -191,9 +213,20 @@ def write_progress(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def read_progress(store: RunStore, sweep_id: str) -> dict[str, Any]:
-    """Return ``status.json`` as it was last written."""
-    values: dict[str, Any] = json.loads((sweep_path(store, sweep_id) / STATUS).read_bytes())
-    return values
+    """Return ``status.json`` as it was last written.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read.
+    """
+    file = sweep_path(store, sweep_id) / STATUS
+    try:
+        return _Status.model_validate_json(file.read_bytes()).model_dump()
+    except OSError as error:
+        raise UserError(f"{file} cannot be read ({error.strerror}).") from error
+    except ValidationError as error:
+        raise UserError(f"{file} is damaged ({describe(error)[:300].rstrip('.')}).") from error
 
 
 def read_sweep(store: RunStore, sweep_id: str) -> Sweep:
@@ -206,34 +239,59 @@ def read_sweep(store: RunStore, sweep_id: str) -> Sweep:
     """
     path = sweep_path(store, sweep_id)
     try:
-        summary = json.loads((path / SUMMARY).read_bytes())
+        summary = _summary(path / SUMMARY)
         with (path / CSV).open(newline="", encoding="utf-8") as file:
             rows = [{name: _value(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
     except OSError as error:
         raise UserError(f"There is no finished sweep {sweep_id} in the store {store.root}.") from error
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, RecursionError) as error:
         raise UserError(f"The sweep {sweep_id} in {path} cannot be read ({error}); run it again.") from error
     return Sweep(sweep_id, path, rows, summary)
 
 
-def sweeps(store: RunStore) -> list[dict[str, Any]]:
-    """Return ``status.json`` of every sweep in the store, last updated first.
+def _summary(file: Path) -> dict[str, Any]:
+    values = json.loads(file.read_bytes())
+    if not isinstance(values, dict) or not {"state", "groups", "seconds"} <= values.keys():
+        raise ValueError(f"{SUMMARY} is not that of a sweep")
+    return values
+
+
+@dataclass(frozen=True)
+class BrokenSweep:
+    """A sweep's directory that cannot be read, and why: one sentence."""
+
+    id: str
+    path: Path
+    reason: str
+
+
+def scan_sweeps(store: RunStore) -> tuple[list[dict[str, Any]], list[BrokenSweep]]:
+    """Read every sweep of a store: ``status.json`` of each, last updated first, and those that cannot be read.
 
     A sweep whose process is gone reads as interrupted.
     """
-    found = [_read_status(file) for file in (store.root / SWEEPS).glob(f"*/{STATUS}")]
-    return sorted(found, key=lambda status: -status["updated"])
+    found, broken = [], []
+    for file in sorted((store.root / SWEEPS).glob(f"*/{STATUS}")):
+        sweep_id = file.parent.name
+        try:
+            found.append(_read_status(store, sweep_id))
+        except UserError as error:
+            reason = f"{str(error).rstrip('.')}; run the sweep again, or delete its folder."
+            broken.append(BrokenSweep(sweep_id, file.parent, reason))
+    return sorted(found, key=lambda status: -status["updated"]), broken
 
 
-def _read_status(file: Path) -> dict[str, Any]:
-    try:
-        status: dict[str, Any] = json.loads(file.read_bytes())
-        if status["state"] == "running" and not held(file.with_name(LOCK)):
-            status = json.loads(file.read_bytes())  # it may have ended between the two looks
-            if status["state"] == "running":
-                status["state"] = "interrupted"
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file} cannot be read ({error}); delete it.") from error
+def sweeps(store: RunStore) -> list[dict[str, Any]]:
+    """Return ``status.json`` of every sweep in the store that can be read, last updated first."""
+    return scan_sweeps(store)[0]
+
+
+def _read_status(store: RunStore, sweep_id: str) -> dict[str, Any]:
+    status = read_progress(store, sweep_id)
+    if status["state"] == "running" and not held(sweep_path(store, sweep_id) / LOCK):
+        status = read_progress(store, sweep_id)  # it may have ended between the two looks
+        if status["state"] == "running":
+            status["state"] = "interrupted"
     return status
 
 

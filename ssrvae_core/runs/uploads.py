@@ -93,6 +93,12 @@ def label_upload(path: Path, name: str, **told: Any) -> str:
     return harmless_name(label["name"])
 
 
+def known_as(upload: Upload, name: str) -> str:
+    """Say that content was here already under another name than a visitor's, empty where it was not."""
+    own = harmless_name(name)
+    return "" if own == upload.name else f"The content of {own} is here already as {upload.name}, and keeps that name."
+
+
 def is_upload_name(name: str) -> bool:
     """Whether a file name is one that uploads are kept under, which says nothing to people."""
     return _STORED.fullmatch(name) is not None

@@ -43,7 +43,7 @@ def test_the_id_depends_on_a_files_content_and_not_on_its_path():
     [
         (DATASETS["cards-b2"], "von_mises"),
         (DatasetConfig(labelled=Disorder(rotation=180)), "uniform"),
-        (DatasetConfig(source="file", path="mine.npz"), "uniform"),
+        (DatasetConfig(source="file", path="mine.npz", sha256="0" * 64), "uniform"),
     ],
 )
 def test_only_labels_known_to_be_upright_fix_the_zero_of_the_angle(dataset, prior):
@@ -60,7 +60,7 @@ def test_a_rotation_of_the_labels_that_is_set_counts_as_declared():
         ({"data": "cards-b2"}, 20),
         ({"data": "cards-b1"}, 5),  # sheared less than any image is
         ({"data": "cards-a"}, 5),  # the labels are sheared as far
-        ({"dataset": DatasetConfig(source="file", path="mine.npz")}, 5),
+        ({"dataset": DatasetConfig(source="file", path="mine.npz", sha256="0" * 64)}, 5),
         ({"data": "cards-b2", "settings": {"dataset.unlabelled.shear": 25}}, 25),
         ({"data": "cards-b2", "settings": {"dataset.unlabelled.shear": 50}}, 30),  # wider ones squash the image
         ({"data": "cards-b2", "settings": {"training.augmentation.shear": 10}}, 10),

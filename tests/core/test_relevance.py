@@ -156,7 +156,7 @@ def test_what_a_configuration_is_said_to_use_changes_the_numbers(name):
         ({"data": "digits"}, "split.validation_fraction", "for digits, which bring their own validation images"),
         ({"data": "cards-b2"}, "dataset.intensity", "for generated images"),
         (
-            {"dataset": DatasetConfig(source="file", path="a.npz")},
+            {"dataset": DatasetConfig(source="file", path="a.npz", sha256="0" * 64)},
             "dataset.size",
             "for images that are not generated",
         ),

@@ -16,6 +16,7 @@ from PIL import Image
 from ssrvae_core.config import UserError
 from ssrvae_core.data import fingerprint, read_images
 from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.uploads import known_as
 from ssrvae_core.runs.uploads import uploads as found
 from ui import uploads
 from ui.uploads import keep
@@ -250,3 +251,14 @@ def test_strange_files_among_the_uploads_are_left_alone(store):
     (kept.path.parent / "notes.txt").write_text("hello")
     kept.path.with_suffix(".json").write_text("{")
     assert [upload.name for upload in found(store.root)] == [f"{kept.id}.npy"]
+
+
+def test_content_that_is_here_keeps_its_first_name_and_the_second_visitor_is_told(store):
+    first = keep("first.npy", npy(IMAGES), store)
+    second = keep("<b>second</b>.npy", npy(IMAGES), store)
+    assert (second.path, second.name) == (first.path, "first.npy")
+    assert [upload.name for upload in found(store.root)] == ["first.npy"]
+    assert known_as(first, "first.npy") == ""
+    told = known_as(second, "<b>second</b>.npy")
+    assert "first.npy" in told
+    assert "<" not in told

@@ -51,9 +51,6 @@ What a run can do without is exported within these: fewer epochs of the film, or
 again.
 """
 
-SCORES = ("n", "accuracy", "balanced_accuracy", "ece", "nll", "silhouette", "flip_rate")
-"""The evaluation's plain numbers."""
-
 OPTIONAL = {directory.SNAPSHOTS, directory.MANIFOLD, directory.THUMBNAILS}
 
 MAX_LAYERS = 256
@@ -67,7 +64,6 @@ The default numbers of images at the largest size are 2**30.
 """
 
 _LONGEST_LINE = 4096
-_LATEST = 4e9  # Unix time, about the year 2096; far beyond it, dates cannot be written
 _A_PATH = re.compile(r"(?:^|[\s\"'=:,;(])(?:~?/|[A-Za-z]:[\\/]|\\\\)")
 
 
@@ -171,7 +167,7 @@ def _status(content: bytes, config: RunConfig, names: tuple[str, ...]) -> Status
         raise Refusal(f"{directory.STATUS} counts other epochs than {directory.CONFIG}")
     if status.class_names != names:
         raise Refusal(f"{directory.STATUS} and {directory.WEIGHTS} name different classes")
-    if not 0 <= status.updated <= _LATEST or not 0 <= status.seconds <= _LATEST:
+    if not 0 <= status.updated <= directory.LATEST or not 0 <= status.seconds <= directory.LATEST:
         raise Refusal(f"{directory.STATUS} has an impossible time")
     if (status.n_labelled is not None and status.n_labelled < 1) or (status.n_unlabelled or 0) < 0:
         raise Refusal(f"{directory.STATUS} has an impossible number of images")
@@ -211,10 +207,10 @@ def _check_evaluation(
 def _check_scores(values: Mapping[str, Any], *, judged: bool, what: str) -> None:
     """Check that every score is there, and of the kind that tables and figures take."""
     lists = ("confusion", "per_class", "accuracy_by_angle", "angle", "probe_r2")
-    if missing := [name for name in (*SCORES, *lists) if name not in values]:
+    if missing := [name for name in (*directory.SCORES, *lists) if name not in values]:
         raise Refusal(f"{what} lacks '{missing[0]}'")
     may_be_none = {"silhouette"} if judged else {"silhouette", "accuracy", "balanced_accuracy", "ece", "nll"}
-    for name in SCORES:
+    for name in directory.SCORES:
         if not is_number(values[name]) and not (values[name] is None and name in may_be_none):
             raise Refusal(f"{what} has a '{name}' that is no number")
     bins = values["accuracy_by_angle"]

@@ -15,7 +15,7 @@ from ssrvae_core.cli import app
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.data.readers import file_dataset
 from ssrvae_core.runs import RunStore, Status, directory
-from ssrvae_core.runs.bundle import ImportReport, export, export_bundle, import_bundle, install
+from ssrvae_core.runs.bundle import ImportReport, archive, export, export_bundle, import_bundle, install, manifest
 from ssrvae_core.runs.execute import train_run
 
 GOLDEN = Path(__file__).parents[2] / "data" / "bundle_v1.zip"
@@ -292,3 +292,19 @@ def test_the_bundle_of_version_1_is_taken_and_means_what_it_meant(store):
     torch.testing.assert_close(drawn, torch.tensor([0.5076, 0.5106, 0.5147, 0.5165]), atol=1e-3, rtol=0)
     seen = model.encode(ramp).class_prob[0]
     torch.testing.assert_close(seen, torch.tensor([0.3030, 0.2128, 0.1805, 0.3037]), atol=1e-3, rtol=0)
+
+
+def test_a_checkpoint_which_holds_a_pickle_neither_leaves_nor_enters_a_store(finished, store, tmp_path):
+    """Of an unfinished run, which goes on from it; a finished one has none, and one that was put there stays."""
+    own = RunStore(tmp_path / "own")
+    shutil.copytree(finished.path, own.path(finished.id))
+    (own.path(finished.id) / directory.CHECKPOINT).write_bytes(b"a pickle")
+    bundle = exported(own.get(finished.id))
+    assert not [name for name in contents(bundle) if "checkpoint" in name]
+    files = contents(bundle) | {f"{finished.id}/{directory.CHECKPOINT}": b"a pickle"}
+    listed = {name: manifest.listed(content) for name, content in files.items() if name != manifest.MANIFEST}
+    files[manifest.MANIFEST] = manifest.Manifest(files=listed).model_dump_json().encode()
+    out = io.BytesIO()
+    archive.write(out, files.items(), packed=True)
+    with pytest.raises(UserError, match=r"checkpoint\.pt has no place"):
+        import_bundle(out.getvalue(), store)

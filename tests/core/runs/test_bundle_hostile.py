@@ -196,7 +196,7 @@ CONTENT = {
     "status: of a process": (with_json(STATUS, pid=1), "not that of a finished run"),
     "status: unfinished": (with_json(STATUS, state="running"), "not that of a finished run"),
     "status: other epochs": (with_json(STATUS, epoch=2**40), "other epochs"),
-    "status: end of time": (with_json(STATUS, updated=1e300), "impossible time"),
+    "status: end of time": (with_json(STATUS, updated=1e300), "impossible time|updated is not valid"),
     "status: no images": (with_json(STATUS, n_labelled=0), "impossible number"),
     "status: other classes": (with_json(STATUS, class_names=["a", "b", "c", "d"]), "different classes"),
     "status: no evaluation": (with_json(STATUS, validation=None), "evaluation .* is missing"),
@@ -230,7 +230,7 @@ CONTENT = {
     ),
     "status: text for a number": (
         with_json(STATUS, validation=json.loads(FILES[STATUS])["validation"] | {"ece": "0.1"}),
-        "no number",
+        "no number|is not a number",
     ),
     "metrics: torn line": ({METRICS: FILES[METRICS][:-9]}, "one whole line"),
     "metrics: more lines": ({METRICS: FILES[METRICS] * 2}, "one whole line"),
