@@ -10,10 +10,10 @@ from ssrvae_core.config import RunConfig
 from ssrvae_core.reports.wording import MODEL_TITLES
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.jobs import JobQueue
+from ssrvae_core.runs.progress import roughly
 from ui import datasets
 from ui.forecast import forecast
 from ui.jobs import Work, work_of
-from ui.overview import duration
 from ui.runs import store
 from ui.training import PAGE
 from ui.watching import watch_only
@@ -48,7 +48,7 @@ def outlook(config: RunConfig, runs: Sequence[Run]) -> float | None:
     if known is not None and known.live:
         _live(title, known)
         return None
-    return _to_train(title, config, runs, there.status.epoch if there is not None else 0)
+    return _to_train(title, config, runs, there)
 
 
 def _finished(title: str, run: Run) -> None:
@@ -73,21 +73,21 @@ def _live(title: str, work: Work) -> None:
             st.rerun()
 
 
-def _to_train(title: str, config: RunConfig, runs: Sequence[Run], done: int) -> float:
+def _to_train(title: str, config: RunConfig, runs: Sequence[Run], there: Run | None) -> float:
     parts = datasets.parts_of(config.dataset, config.split)
     shape = (config.dataset.size,) * 2 if datasets.is_generated(config.dataset) else parts.labelled.image_shape[-2:]
     expected = forecast(config, len(parts.labelled), len(parts.unlabelled), shape, runs)
-    seconds = expected.seconds * (1 - done / config.training.epochs)
+    seconds = expected.seconds * (1 - there.status.share if there is not None else 1)
     basis = (
         f"as {len(expected.measured_on)} finished {'run' if len(expected.measured_on) == 1 else 'runs'} of this model "
         f"on images of {shape[0]} x {shape[1]} pixels took"
         if expected.measured_on
         else "by a benchmark on two cores; no finished run here has this model and size of images"
     )
-    goes_on = f" It goes on after epoch {done}." if done else ""
+    goes_on = f" It goes on from {there.status.goes_on}." if there is not None and there.status.goes_on else ""
     st.markdown(
         f"{title}: {len(parts.labelled):,} labelled and {len(parts.unlabelled):,} unlabelled images, "
-        f"{config.training.epochs} epochs, about **{duration(seconds)}**, {basis}.{goes_on}"
+        f"{config.training.epochs} epochs, about **{roughly(seconds)}**, {basis}.{goes_on}"
     )
     return seconds
 

@@ -216,6 +216,6 @@ def _watch(store: RunStore, job: Job) -> None:
         now = JobQueue(store).get(job.id)
         if now.state not in LIVE:
             st.rerun()
-        st.progress(now.done / max(now.total, 1), verbatim(f"{now.title}: {now.state}, {now.done} of {now.total} done"))
+        st.progress(min(now.share, 1.0), verbatim(f"{now.title}: {now.state}, {now.done} of {now.total} done"))
 
     progress()

@@ -78,8 +78,8 @@ def summary_row(run: Run) -> dict[str, Any]:
 
 def job_row(job: Job) -> dict[str, Any]:
     """Return what ``jobs`` says of a job."""
-    names = ("id", "kind", "title", "state", "done", "total", "unit", "seconds", "seconds_left", "error")
-    return {name: getattr(job, name) for name in (*names, *JOB_TIMES, "pid")}
+    names = ("id", "kind", "title", "state", "done", "total", "unit", "share", "at", "goes_on", "seconds")
+    return {name: getattr(job, name) for name in (*names, "seconds_left", "error", *JOB_TIMES, "pid")}
 
 
 def print_submitted(job: Job, as_json: bool) -> None:
@@ -104,16 +104,14 @@ def print_evaluation(values: dict[str, Any], class_names: Sequence[str]) -> None
 
 @contextmanager
 def epoch_progress() -> Iterator[Progress]:
-    """Show a progress bar that counts epochs, with a remaining time and room for ``news``; an error wipes it away."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """Show a bar that is full at 1, with where the training is (``at``) and ``news`` beside it; an error wipes it away."""
+    from rich.progress import BarColumn, Progress, TextColumn
 
     console = plain_console(stderr=True)
     progress = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("epochs"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[at]}", markup=False),
         TextColumn("{task.fields[news]}", markup=False),
         console=console,
         disable=not console.is_terminal,  # in a log it would be blank lines

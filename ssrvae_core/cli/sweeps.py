@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +18,7 @@ from ssrvae_core.cli.app import RESUMES, Device, Json, Store, app, interruptible
 from ssrvae_core.cli.console import labels, percent, plain_console, print_json, print_table, say
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.progress import roughly
 from ssrvae_core.runs.sweep import Progress, Sweep, SweepSpec, read_spec, run_sweep
 from ssrvae_core.runs.sweep import sweeps as list_sweeps
 from ssrvae_core.runs.sweep_progress import ENDED
@@ -171,11 +172,11 @@ def _live_row(progress: Progress, members: Sequence[int]) -> list[str]:
         rows[0]["model"],
         labels(rows[0]),
         f"{ended}/{len(rows)}",
-        "  ".join(f"{progress.epochs[i]}/{progress.total(i)}" for i in running),
+        "  ".join("fitting" if progress.tasks[i].rival else f"{progress.shares[i]:.0%}" for i in running),
         percent(sum(finished) / len(finished) if finished else None),
         percent(min(finished, default=None)),
     ]
 
 
 def _remaining(progress: Progress) -> str:
-    return "remaining time unknown" if progress.eta is None else f"{timedelta(seconds=round(progress.eta))} to go"
+    return "estimating the time" if progress.eta is None else f"about {roughly(progress.eta)} to go"

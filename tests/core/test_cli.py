@@ -48,7 +48,7 @@ def test_train_returns_a_finished_run_at_once(finished, result_of, tiny_options,
 def test_a_time_limit_is_no_error_and_says_how_to_go_on(run_cli, tiny_options, tmp_path):
     code, out, _ = run_cli("train", *tiny_options, "--time-limit", 0, "--store", tmp_path)
     assert code == 0
-    assert "is interrupted after 1 epoch and" in out
+    assert "is interrupted after 1 of" in out
     assert "goes on" in out
 
 
