@@ -150,7 +150,9 @@ def work_of(store: RunStore, work_id: str) -> Work | None:
 def progress_text(work: Work, ahead: int = 0) -> str:
     """Say how far it is, and how long it will still take."""
     sweep = work.job is not None and work.job.kind == "sweep"
-    at = work.at or (f"{work.done} of {work.total} {'runs' if sweep else 'epochs'}" if work.total else "")
+    at = work.at  # of an earlier version's training, and of a sweep, only what is done is known
+    if not at and work.total:
+        at = f"{work.done} of {work.total} runs" if sweep else f"epoch {work.done} of {work.total}"
     if work.state == "queued":
         before = f"{ahead} before it" if ahead else "it is next"
         return f"queued, {before}" + (f"; goes on from {work.goes_on}" if work.goes_on else "")
@@ -194,9 +196,8 @@ def stopped_text(work: Work) -> str:
 
 def bar(work: Work, ahead: int, store: RunStore) -> None:
     """Show how far it is."""
-    st.progress(
-        min(work.share, 1.0), verbatim(with_owners_names(f"{work.title}: {progress_text(work, ahead)}", store.root))
-    )
+    text = with_owners_names(f"{work.title}: {progress_text(work, ahead)}", store.root)
+    st.progress(min(work.share, 1.0), verbatim(text))
 
 
 def attempt(action: Callable[[], object]) -> bool:

@@ -20,7 +20,7 @@ from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.sweep_spec import SweepSpec
 from ui.entry import in_a_sentence
-from ui.jobs import act
+from ui.jobs import Work, act, buttons
 from ui.markdown import verbatim
 from ui.overview import LIVE
 
@@ -217,5 +217,6 @@ def _watch(store: RunStore, job: Job) -> None:
         if now.state not in LIVE:
             st.rerun()
         st.progress(min(now.share, 1.0), verbatim(f"{now.title}: {now.state}, {now.done} of {now.total} done"))
+        buttons(store, Work(now.id, now, None), "rivals")
 
     progress()

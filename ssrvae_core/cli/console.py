@@ -104,7 +104,7 @@ def print_evaluation(values: dict[str, Any], class_names: Sequence[str]) -> None
 
 @contextmanager
 def epoch_progress() -> Iterator[Progress]:
-    """Show a bar that is full at 1, with where the training is (``at``) and ``news`` beside it; an error wipes it away."""
+    """Show a bar that is full at 1, with the place (``at``) and ``news`` beside it; an error wipes it away."""
     from rich.progress import BarColumn, Progress, TextColumn
 
     console = plain_console(stderr=True)
