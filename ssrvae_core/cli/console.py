@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 200
 """Columns of a table that goes into a pipe or a file."""
 
+WIDE = 112
+"""Columns of a terminal that has room for a wide bar beside all that is said."""
+
 JOB_TIMES = ("created", "queued", "started", "ended", "updated", "pid_started")
 """Fields of a job that are Unix times."""
 
@@ -110,7 +113,7 @@ def epoch_progress() -> Iterator[Progress]:
     console = plain_console(stderr=True)
     progress = Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(bar_width=40 if console.width >= WIDE else 8),
         TextColumn("{task.fields[at]}", markup=False),
         TextColumn("{task.fields[news]}", markup=False),
         console=console,

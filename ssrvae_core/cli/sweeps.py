@@ -172,10 +172,17 @@ def _live_row(progress: Progress, members: Sequence[int]) -> list[str]:
         rows[0]["model"],
         labels(rows[0]),
         f"{ended}/{len(rows)}",
-        "  ".join("fitting" if progress.tasks[i].rival else f"{progress.shares[i]:.0%}" for i in running),
+        "  ".join(_under_way(progress, i) for i in running),
         percent(sum(finished) / len(finished) if finished else None),
         percent(min(finished, default=None)),
     ]
+
+
+def _under_way(progress: Progress, i: int) -> str:
+    """Epochs of a run, and how much of it is done with its short starts and the steps of this epoch."""
+    if progress.tasks[i].rival:
+        return "fitting"
+    return f"{progress.epochs[i]}/{progress.total(i)} ({progress.shares[i]:.0%})"
 
 
 def _remaining(progress: Progress) -> str:

@@ -154,12 +154,12 @@ def _train(
     def advance(epoch: Epoch) -> None:
         accuracy = percent(None if math.isnan(epoch.validation_accuracy) else epoch.validation_accuracy)
         bound = epoch.elbo_unlabelled or epoch.elbo_labelled  # the first is 0 where every image has a label
-        news = f"loss {-bound:.1f}  accuracy {accuracy}"
-        progress.update(task, news=news)
+        progress.update(task, news=f"accuracy {accuracy}")
         if progress.disable:  # into a log, a line an epoch
-            say(f"epoch {epoch.epoch}/{config.training.epochs}  {news}")
+            say(f"epoch {epoch.epoch}/{config.training.epochs}  loss {-bound:.1f}  accuracy {accuracy}")
 
     def tell(now: HowFar) -> None:
-        progress.update(task, completed=now.share, at=f"{now.in_words}, {now.left_in_words}".removesuffix(", "))
+        at = ", ".join(part for part in (now.in_words.replace(" of ", "/"), now.left_in_words) if part)
+        progress.update(task, completed=now.share, at=at)
 
     return train_run(config, store, device=device, time_limit=time_limit, on_epoch=advance, on_progress=tell)

@@ -111,7 +111,7 @@ class Progress(BaseModel):
         if not self.start and self.epoch >= self.epochs:
             return ""
         left = self.seconds_left
-        return "estimating the time" if left is None else f"about {roughly(left)} to go"
+        return "estimating" if left is None else f"about {roughly(left)}"
 
     @property
     def stopped(self) -> Progress:

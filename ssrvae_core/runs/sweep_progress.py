@@ -96,7 +96,8 @@ class Progress:
         self.epochs[i] = self.total(i) if event.state in ENDED else max(event.epoch, self.epochs[i])
         if self.rows[i]["state"] == "running" and event.share and not self.epochs[i] and not self.shares[i]:
             self._began_at[i] = event.share
-        self.shares[i] = 1.0 if event.state in ENDED else max(event.share, self.shares[i])
+        share = max(event.share, event.epoch / self.total(i))
+        self.shares[i] = 1.0 if event.state in ENDED else max(share, self.shares[i])
         if event.accuracy is not None:
             self.rows[i]["accuracy"] = event.accuracy
 

@@ -27,7 +27,7 @@ TRIES = 3
 PATIENCE = 10.0
 """Seconds a process of ours whose parent is gone has to stop in before it ends itself."""
 
-GRACE = 1.0
+GRACE = 0.8
 """Seconds a process of ours that is told to stop has to write down where it is, before it is ended: what it has
 finished is on disk, and a fit of a method may not listen."""
 

@@ -392,6 +392,6 @@ def test_the_progress_keeps_to_one_line_of_a_narrow_terminal(monkeypatch):
         console, "Console", lambda **_: rich.console.Console(file=screen, width=80, force_terminal=True)
     )
     with console.epoch_progress() as progress:
-        task = progress.add_task("ss-rvae-paper", total=1000, news="")
-        progress.update(task, completed=999, news="loss -1234.5  accuracy 99.1%")
+        task = progress.add_task("ss-rvae-paper", total=1.0, at="epoch 999/1000, step 99/120, about 25 min", news="")
+        progress.update(task, completed=0.999, news="accuracy 99.1%")
     assert any("ss-rvae-paper" in line and "99.1%" in line for line in screen.getvalue().splitlines())
