@@ -115,8 +115,9 @@ class Session:
         (self.path / directory.CANCEL).unlink(missing_ok=True)
         write_json(self.path / directory.ENVIRONMENT, environment(str(self.trainer.device)))
         atomic_write(self.path / directory.CONFIG, self.config.model_dump_json(indent=2) + "\n")
-        self._show(self.trainer.position)
+        write_progress(self.path, self._progress(self.trainer.position))  # before the state, so that both are true
         self._write_status("running")
+        self._show(self.trainer.position)
         where = self._progress(self.trainer.position).goes_on or "epoch 1"
         self._log(f"training on {self.trainer.device} from {where}")
 
