@@ -24,6 +24,7 @@ from ssrvae_core.runs.files import held
 from ssrvae_core.runs.interrupting import sigterm_interrupts
 from ssrvae_core.runs.job import JOBS, JobTask, Kind, read_record, read_task, write_record
 from ssrvae_core.runs.machine import LISTEN, cores, cuda_gpus
+from ssrvae_core.runs.progress import Progress
 from ssrvae_core.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -97,14 +98,24 @@ def _train(store: RunStore, pulse: _Pulse, config: RunConfig, task: JobTask) -> 
         accuracy = "" if math.isnan(epoch.validation_accuracy) else f", accuracy {epoch.validation_accuracy:.1%}"
         _say(f"epoch {epoch.epoch}/{config.training.epochs}: loss {-bound:.1f}{accuracy}, {epoch.seconds:.1f} s")
 
+    starts_done = 0
+
+    def tell_start(progress: Progress) -> None:
+        nonlocal starts_done
+        if progress.start and progress.saved.start > starts_done:
+            starts_done = progress.saved.start
+            _say(f"start {starts_done}/{progress.starts} done")
+
     _say(f"training run {config.run_id} in process {os.getpid()}")
-    status = train_run(config, store, device=task.device, time_limit=task.time_limit, on_epoch=tell).status
-    return status.state, status.error
+    run = train_run(
+        config, store, device=task.device, time_limit=task.time_limit, on_epoch=tell, on_progress=tell_start
+    )
+    return run.status.state, run.status.error
 
 
 def _sweep(store: RunStore, pulse: _Pulse, task: JobTask) -> _Outcome:
     """Work through the sweep, and return the state and the error it came to."""
-    from ssrvae_core.runs.sweep import Progress, SweepSpec, run_sweep
+    from ssrvae_core.runs.sweep import SweepSpec, run_sweep
 
     def tell(progress: Progress) -> None:
         if progress.changed is not None:
