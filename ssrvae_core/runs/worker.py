@@ -24,11 +24,11 @@ from ssrvae_core.runs.files import held
 from ssrvae_core.runs.interrupting import sigterm_interrupts
 from ssrvae_core.runs.job import JOBS, JobTask, Kind, read_record, read_task, write_record
 from ssrvae_core.runs.machine import LISTEN, cores, cuda_gpus
-from ssrvae_core.runs.progress import Progress
 from ssrvae_core.runs.store import RunStore
 
 if TYPE_CHECKING:
     from ssrvae_core.records import Epoch
+    from ssrvae_core.runs.progress import Progress as RunProgress
 
 BEAT = 1.0
 """Seconds between two heartbeats."""
@@ -100,7 +100,7 @@ def _train(store: RunStore, pulse: _Pulse, config: RunConfig, task: JobTask) -> 
 
     starts_done = 0
 
-    def tell_start(progress: Progress) -> None:
+    def tell_start(progress: RunProgress) -> None:
         nonlocal starts_done
         if progress.start and progress.saved.start > starts_done:
             starts_done = progress.saved.start
@@ -115,7 +115,7 @@ def _train(store: RunStore, pulse: _Pulse, config: RunConfig, task: JobTask) -> 
 
 def _sweep(store: RunStore, pulse: _Pulse, task: JobTask) -> _Outcome:
     """Work through the sweep, and return the state and the error it came to."""
-    from ssrvae_core.runs.sweep import SweepSpec, run_sweep
+    from ssrvae_core.runs.sweep import Progress, SweepSpec, run_sweep
 
     def tell(progress: Progress) -> None:
         if progress.changed is not None:
