@@ -18,6 +18,7 @@ from ssrvae_core.registry import source_of
 from ssrvae_core.reports.wording import MODEL_TITLES
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer
+from ssrvae_core.runs.progress import roughly
 from ssrvae_core.runs.uploads import Upload, uploads
 from ssrvae_core.times import day_text
 from ui import datasets, markdown, settings, training, watching
@@ -26,7 +27,6 @@ from ui.entry import through_app
 from ui.jobs import attempt
 from ui.markdown import note, verbatim
 from ui.outlook import outlook, start
-from ui.overview import duration
 from ui.runs import store
 from ui.sliders import number
 from ui.state import harmless, key, pick
@@ -209,7 +209,7 @@ except UserError as error:
     ready = []
     markdown.error(training.in_words(error).replace(dataset.path or chosen, label(files, chosen)))
 if len(ready) > 1 and JobQueue(store()).limit == 1:
-    note(f"They are trained one after the other: about {duration(together)} together.")
+    note(f"They are trained one after the other: about {roughly(together)} together.")
 what = "training" if len(ready) < 2 else f"{len(ready)} trainings"
 if st.button(verbatim(f"Start {what}"), type="primary", icon=":material/play_arrow:", disabled=not ready) and attempt(
     lambda: start(ready)

@@ -1,4 +1,4 @@
-"""The plain-array records that travel between training, evaluation, store and figures."""
+"""The plain records that travel between training, evaluation, store and figures."""
 
 from __future__ import annotations
 
@@ -123,3 +123,28 @@ class Epoch:
         """Every number as plain JSON; NaN becomes None."""
         numbers = {name: value for name, value in vars(self).items() if name != "snapshot"}
         return {name: None if value != value else value for name, value in numbers.items()}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a training is between two optimisation steps.
+
+    Attributes
+    ----------
+    start : int
+        The short start that is trained, from 1; 0 where there is one start only, or one was chosen.
+    starts, start_epochs : int
+        Short starts there are, and the epochs of each.
+    epoch, epochs : int
+        Epochs done of the start or of the run, and epochs of the run.
+    step, steps : int
+        Steps done of the epoch under way, and its steps; they are equal while the epoch is evaluated.
+    """
+
+    start: int
+    starts: int
+    start_epochs: int
+    epoch: int
+    epochs: int
+    step: int
+    steps: int

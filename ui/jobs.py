@@ -16,9 +16,10 @@ from ssrvae_core.runs.job import CANCEL, JOBS
 from ssrvae_core.runs.job import STATUS as JOB_STATUS
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
+from ssrvae_core.runs.progress import roughly
 from ssrvae_core.runs.uploads import with_owners_names
 from ui import markdown
-from ui.overview import LIVE, complaint, duration, remaining_seconds
+from ui.overview import LIVE, complaint, remaining_seconds
 from ui.runs import run_label
 
 STOPPED = ("interrupted", "failed", "cancelled")
@@ -91,6 +92,23 @@ class Work:
         return self.job.total if self.job else 0
 
     @property
+    def share(self) -> float:
+        """Share of the training that is done, in [0, 1]."""
+        return self.job.share if self.job else self.run.status.share if self.run else 0.0
+
+    @property
+    def at(self) -> str:
+        """Start, epoch and step of a training in words; empty where it is not known."""
+        if self.job is not None:
+            return self.job.at
+        return self.run.status.progress.in_words if self.run and self.run.status.progress else ""
+
+    @property
+    def goes_on(self) -> str:
+        """Where a training that stopped goes on; empty where it begins again, and of a sweep."""
+        return self.job.goes_on if self.job else self.run.status.goes_on if self.run else ""
+
+    @property
     def stopping(self) -> bool:
         """Whether it was told to stop and has not yet."""
         flags = [self.job.path / CANCEL] if self.job else []
@@ -132,21 +150,33 @@ def work_of(store: RunStore, work_id: str) -> Work | None:
 def progress_text(work: Work, ahead: int = 0) -> str:
     """Say how far it is, and how long it will still take."""
     sweep = work.job is not None and work.job.kind == "sweep"
-    at = (f"{work.done} of {work.total} runs" if sweep else f"epoch {work.done} of {work.total}") if work.total else ""
+    at = work.at  # of an earlier version's training, and of a sweep, only what is done is known
+    if not at and work.total:
+        at = f"{work.done} of {work.total} runs" if sweep else f"epoch {work.done} of {work.total}"
     if work.state == "queued":
         before = f"{ahead} before it" if ahead else "it is next"
-        return f"queued, {before}" + (f"; goes on from {at}" if work.done else "")
+        return f"queued, {before}" + (f"; goes on from {work.goes_on}" if work.goes_on else "")
     if work.state != "running":
-        return f"{work.state} after {at}" if at else work.state
+        return _stopped_at(work, sweep)
     if work.stopping:
-        return f"{at}, stops after {'the runs under way' if sweep else 'this epoch'}".removeprefix(", ")
+        return f"{at}, stopping".removeprefix(", ")
+    if work.run is not None and work.run.status.state != "running":
+        return "starting" + (f", goes on from {work.goes_on}" if work.goes_on else "")
+    if work.at and work.share >= 1:  # what comes last, the evaluation, has no pace
+        return at
     left = work.job.seconds_left if work.job else remaining_seconds(work.run) if work.run else None
-    when = (
-        f"waiting for its first {'run' if sweep else 'epoch'}"
-        if left is None or not work.done
-        else f"about {duration(left)} to go"
-    )
+    when = f"about {roughly(left)} to go" if left is not None else "estimating the time" if at else "starting"
     return f"{at}, {when}".removeprefix(", ")
+
+
+def _stopped_at(work: Work, sweep: bool) -> str:
+    """Say what is done of something that stopped, and where it goes on."""
+    if work.run is not None:
+        done = work.run.status.done_in_words
+    else:
+        done = f"{work.done} of {work.total} {'runs' if sweep else 'epochs'}" if work.total else ""
+    goes_on = f"; goes on from {work.goes_on}" if work.goes_on and work.state in STOPPED else ""
+    return (f"{work.state} after {done}" if done else work.state) + goes_on
 
 
 def reason(work: Work) -> str:
@@ -166,8 +196,8 @@ def stopped_text(work: Work) -> str:
 
 def bar(work: Work, ahead: int, store: RunStore) -> None:
     """Show how far it is."""
-    share = min(work.done / work.total, 1.0) if work.total else 0.0
-    markdown.progress(share, with_owners_names(f"{work.title}: {progress_text(work, ahead)}", store.root))
+    text = with_owners_names(f"{work.title}: {progress_text(work, ahead)}", store.root)
+    markdown.progress(min(work.share, 1.0), text)
 
 
 def attempt(action: Callable[[], object]) -> bool:
@@ -181,7 +211,7 @@ def attempt(action: Callable[[], object]) -> bool:
 
 
 def cancel(store: RunStore, work: Work) -> None:
-    """Stop it after its epoch, ready to go on.
+    """Stop it, ready to go on.
 
     Raises
     ------

@@ -10,11 +10,11 @@ from ssrvae_core.config import RunConfig
 from ssrvae_core.reports.wording import MODEL_TITLES
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.jobs import JobQueue
+from ssrvae_core.runs.progress import roughly
 from ui import datasets, markdown
 from ui.forecast import forecast
 from ui.jobs import Work, work_of
 from ui.markdown import Markdown, filled
-from ui.overview import duration
 from ui.runs import store
 from ui.training import PAGE
 from ui.watching import watch_only
@@ -49,7 +49,7 @@ def outlook(config: RunConfig, runs: Sequence[Run]) -> float | None:
     if known is not None and known.live:
         _live(title, known)
         return None
-    return _to_train(title, config, runs, there.status.epoch if there is not None else 0)
+    return _to_train(title, config, runs, there)
 
 
 def _finished(title: Markdown, run: Run) -> None:
@@ -75,24 +75,24 @@ def _live(title: Markdown, work: Work) -> None:
             st.rerun()
 
 
-def _to_train(title: Markdown, config: RunConfig, runs: Sequence[Run], done: int) -> float:
+def _to_train(title: Markdown, config: RunConfig, runs: Sequence[Run], there: Run | None) -> float:
     parts = datasets.parts_of(config.dataset, config.split)
     shape = (config.dataset.size,) * 2 if datasets.is_generated(config.dataset) else parts.labelled.image_shape[-2:]
     expected = forecast(config, len(parts.labelled), len(parts.unlabelled), shape, runs)
-    seconds = expected.seconds * (1 - done / config.training.epochs)
+    seconds = expected.seconds * (1 - there.status.share if there is not None else 1)
     basis = (
         f"as {len(expected.measured_on)} finished {'run' if len(expected.measured_on) == 1 else 'runs'} of this model "
         f"on images of {shape[0]} x {shape[1]} pixels took"
         if expected.measured_on
         else "by a benchmark on two cores; no finished run here has this model and size of images"
     )
-    goes_on = f"; it goes on after epoch {done}" if done else ""
+    goes_on = f"; it goes on from {there.status.goes_on}" if there is not None and there.status.goes_on else ""
     markdown.show(
         "{title}: {images}, {epochs} epochs, about **{time}**, {basis}.",
         title=title,
         images=f"{len(parts.labelled):,} labelled and {len(parts.unlabelled):,} unlabelled images",
         epochs=config.training.epochs,
-        time=duration(seconds),
+        time=roughly(seconds),
         basis=f"{basis}{goes_on}",
     )
     return seconds

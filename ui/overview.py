@@ -57,6 +57,9 @@ def state_text(run: Run) -> str:
     """State of a run, with how far it is where that is not to the end."""
     if run.status.state == "finished":
         return "finished"
+    progress = run.status.progress
+    if progress is not None and progress.start:
+        return f"{run.status.state}, start {progress.start}/{progress.starts}"
     return f"{run.status.state} {run.status.epoch}/{run.config.training.epochs}"
 
 
@@ -70,7 +73,9 @@ def duration(seconds: float) -> str:
 
 
 def remaining_seconds(run: Run) -> float | None:
-    """Return how long a run will take to its end at its mean speed so far, None before the first epoch."""
+    """Return how long a run will take to its end at the pace measured, None before there is one."""
+    if run.status.progress is not None:
+        return run.status.progress.seconds_left
     done, training = run.status.epoch, run.config.training
     return run.status.seconds / training.trained(done) * (training.epochs - done) if done else None
 
@@ -79,11 +84,12 @@ def complaint(run: Run | BrokenRun) -> str | None:
     """Return one sentence on why a run has nothing to show and what to do about it, None where all is well."""
     if isinstance(run, BrokenRun):
         return f"Run {run.id} cannot be read: {run.reason} Restore its files, or delete it and train it again."
-    state, at = run.status.state, f"{run.status.epoch} of {run.config.training.epochs} epochs"
+    state, at = run.status.state, run.status.done_in_words
+    onwards = f"go on from {run.status.goes_on}" if run.status.goes_on else "begin again"
     if state == "failed":
         return f"Run {run.id} failed after {at}: {run.status.error or 'no reason was recorded.'}"
     if state == "interrupted":
-        return f"Run {run.id} was interrupted after {at}; resume it to go on from there."
+        return f"Run {run.id} was interrupted after {at}; resume it to {onwards}."
     if state == "cancelled":
-        return f"Run {run.id} was cancelled after {at}; resume it to go on from there."
+        return f"Run {run.id} was cancelled after {at}; resume it to {onwards}."
     return None

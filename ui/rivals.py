@@ -22,7 +22,7 @@ from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.sweep_spec import SweepSpec
 from ui import markdown
 from ui.entry import in_a_sentence
-from ui.jobs import act
+from ui.jobs import Work, act, buttons
 from ui.markdown import public
 from ui.overview import LIVE
 
@@ -219,6 +219,7 @@ def _watch(store: RunStore, job: Job) -> None:
         now = JobQueue(store).get(job.id)
         if now.state not in LIVE:
             st.rerun()
-        markdown.progress(now.done / max(now.total, 1), f"{now.title}: {now.state}, {now.done} of {now.total} done")
+        markdown.progress(min(now.share, 1.0), f"{now.title}: {now.state}, {now.done} of {now.total} done")
+        buttons(store, Work(now.id, now, None), "rivals")
 
     progress()

@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ssrvae_core.cli.app import Device, Json, SkipMissing, Store, View, app, interruptible, setting
+from ssrvae_core.cli.app import RESUMES, Device, Json, SkipMissing, Store, View, app, interruptible, setting
 from ssrvae_core.cli.console import percent, print_json, print_table, say
 from ssrvae_core.config import DATASETS, DEMO_MODELS, MODELS, PRESETS, UserError
 from ssrvae_core.registry import RIVALS
 from ssrvae_core.reports.wording import ahead, settings_text
 from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.interrupting import leaving_within
 from ssrvae_core.runs.mode import require_editor
 from ssrvae_core.runs.sweep_spec import spec_of
 from ssrvae_core.runs.sweep_table import row_of
@@ -24,6 +25,8 @@ from ssrvae_core.runs.sweep_work import cached_load, check_data
 UNEVEN = 1.5
 """Where the largest class of the validation images has more than this many times those of the smallest, a model that
 always says the same class does well by accuracy; balanced accuracy is then what counts."""
+LEAVES = 1.5
+"""Seconds from Ctrl-C after which the command ends, though the fit of a method does not listen."""
 FEW_SEEDS = 3
 """With fewer seeds than this, little can be said of a difference."""
 
@@ -77,7 +80,7 @@ def compare(
     if not tasks:
         raise UserError("There is nothing to compare; name at least one model or rival.")
     runs = RunStore(store)
-    with interruptible():
+    with interruptible(), leaving_within(LEAVES, _interrupted):
         _check(tasks, runs)
         results = [(task, _result(task, runs, device)) for task in _by_seed(tasks)]
     uneven = any(_uneven(result["validation"]) for _, result in results)
@@ -99,6 +102,10 @@ def compare(
                 "methods": rows,
             }
         )
+
+
+def _interrupted() -> None:
+    say(f"Interrupted; {RESUMES}.")
 
 
 def _names(text: str) -> tuple[str, ...]:

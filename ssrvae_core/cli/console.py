@@ -25,6 +25,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 PIPE_WIDTH = 200
 """Columns of a table that goes into a pipe or a file."""
 
+WIDE = 112
+"""Columns of a terminal that has room for a wide bar beside all that is said."""
+
 JOB_TIMES = ("created", "queued", "started", "ended", "updated", "pid_started")
 """Fields of a job that are Unix times."""
 
@@ -81,8 +84,8 @@ def summary_row(run: Run) -> dict[str, Any]:
 
 def job_row(job: Job) -> dict[str, Any]:
     """Return what ``jobs`` says of a job."""
-    names = ("id", "kind", "title", "state", "done", "total", "unit", "seconds", "seconds_left", "error")
-    return {name: getattr(job, name) for name in (*names, *JOB_TIMES, "pid")}
+    names = ("id", "kind", "title", "state", "done", "total", "unit", "share", "at", "goes_on", "seconds")
+    return {name: getattr(job, name) for name in (*names, "seconds_left", "error", *JOB_TIMES, "pid")}
 
 
 def print_submitted(job: Job, as_json: bool) -> None:
@@ -107,16 +110,14 @@ def print_evaluation(values: dict[str, Any], class_names: Sequence[str]) -> None
 
 @contextmanager
 def epoch_progress() -> Iterator[Progress]:
-    """Show a progress bar that counts epochs, with a remaining time and room for ``news``; an error wipes it away."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """Show a bar that is full at 1, with the place (``at``) and ``news`` beside it; an error wipes it away."""
+    from rich.progress import BarColumn, Progress, TextColumn
 
     console = plain_console(stderr=True)
     progress = Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("epochs"),
-        TimeRemainingColumn(),
+        BarColumn(bar_width=40 if console.width >= WIDE else 8),
+        TextColumn("{task.fields[at]}", markup=False),
         TextColumn("{task.fields[news]}", markup=False),
         console=console,
         disable=not console.is_terminal,  # in a log it would be blank lines

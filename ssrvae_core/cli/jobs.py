@@ -8,10 +8,11 @@ import typer
 from rich.table import Table
 
 from ssrvae_core.cli.app import Json, Store, app
-from ssrvae_core.cli.console import JOB_TIMES, job_row, print_json, print_submitted, print_table, say
+from ssrvae_core.cli.console import JOB_TIMES, job_row, percent, print_json, print_submitted, print_table, say
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import require_editor
+from ssrvae_core.runs.progress import roughly
 from ssrvae_core.times import time_text, with_local_times
 
 LOG_LINES = 20
@@ -41,7 +42,7 @@ def jobs(
     found = queue.list()
     table = Table("id", "what", "state", "done", "time left")
     for job in found:
-        table.add_row(job.id, job.title, job.state, _done(job), _minutes(job.seconds_left))
+        table.add_row(job.id, job.title, job.state, _done(job), _left(job))
     print_table(table) if found else print(f"There are no jobs in {queue.store.root}; 'train --detach' submits one.")
     for job in found:
         if job.error is not None:
@@ -60,11 +61,11 @@ def cancel(job_id: JobId, store: Store = None, as_json: Json = False) -> None:
     if not ours and len(runs) == 1:
         require_editor()
         runs[0].cancel()
-        print(f"Run {runs[0].id} stops after this epoch; the command that trained it goes on from there.")
+        print(f"Run {runs[0].id} stops within seconds; the command that trained it goes on from there.")
         result = {"id": runs[0].id, "state": "running"}
     else:
         job = queue.cancel(job_id)
-        wait = " It stops after this epoch." if job.state == "running" else ""
+        wait = " It stops within seconds; 'resume' goes on from there." if job.state == "running" else ""
         print(f"Job {job.id} is {job.state}.{wait}")
         result = job_row(job)
     if as_json:
@@ -95,7 +96,7 @@ def queue(lock: Lock, store: Store = None) -> None:
 
 def _show(job: Job, as_json: bool) -> None:
     for name, value in job_row(job).items():
-        if value is not None:
+        if value not in {None, ""}:
             print(f"{name:>18}  {_in_words(name, value)}")
     log = job.log_tail(LOG_LINES)
     print(
@@ -109,13 +110,26 @@ def _in_words(name: str, value: Any) -> Any:
     """Return a field of a job as a person reads it: local time instead of Unix time, and durations."""
     if name in JOB_TIMES:
         return time_text(value, seconds=True)
-    return _minutes(value) if name in {"seconds", "seconds_left"} else value
+    if name == "share":
+        return percent(value)
+    if name == "seconds_left":
+        return f"about {roughly(value)}"
+    return _minutes(value) if name == "seconds" else value
 
 
 def _done(job: Job) -> str:
+    if job.state == "running" and job.at:
+        return job.at
     return f"{job.done}/{job.total} {job.unit}" if job.total else "-"
 
 
-def _minutes(seconds: float | None) -> str:
-    """Format a duration as minutes and seconds; a dash where there is none."""
-    return "-" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+def _left(job: Job) -> str:
+    """Say how long a job will still take; a dash where it does not run, or nothing was measured yet."""
+    if job.state != "running":
+        return "-"
+    return "estimating" if job.seconds_left is None else f"about {roughly(job.seconds_left)}"
+
+
+def _minutes(seconds: float) -> str:
+    """Format a duration as minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"

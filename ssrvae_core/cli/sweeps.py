@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from ssrvae_core.cli.app import RESUMES, Device, Json, Store, app, interruptible
 from ssrvae_core.cli.console import labels, percent, plain_console, print_json, print_table, say
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.progress import roughly
 from ssrvae_core.runs.sweep import Progress, Sweep, SweepSpec, read_spec, run_sweep
 from ssrvae_core.runs.sweep_progress import ENDED
 from ssrvae_core.runs.sweep_table import CSV, GROUP, PARQUET, SUMMARY, scan_sweeps
@@ -175,11 +175,18 @@ def _live_row(progress: Progress, members: Sequence[int]) -> list[str]:
         rows[0]["model"],
         labels(rows[0]),
         f"{ended}/{len(rows)}",
-        "  ".join(f"{progress.epochs[i]}/{progress.total(i)}" for i in running),
+        "  ".join(_under_way(progress, i) for i in running),
         percent(sum(finished) / len(finished) if finished else None),
         percent(min(finished, default=None)),
     ]
 
 
+def _under_way(progress: Progress, i: int) -> str:
+    """Epochs of a run, and how much of it is done with its short starts and the steps of this epoch."""
+    if progress.tasks[i].rival:
+        return "fitting"
+    return f"{progress.epochs[i]}/{progress.total(i)} ({progress.shares[i]:.0%})"
+
+
 def _remaining(progress: Progress) -> str:
-    return "remaining time unknown" if progress.eta is None else f"{timedelta(seconds=round(progress.eta))} to go"
+    return "estimating the time" if progress.eta is None else f"about {roughly(progress.eta)} to go"

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from ssrvae_core.records import Epoch
+    from ssrvae_core.runs.progress import Progress as HowFar
 
 
 def _setting_names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -123,15 +124,16 @@ def train(
         print_submitted(job, as_json)
         return
     with interruptible(), epoch_progress() as progress:
-        task = progress.add_task(config.model.name, total=config.training.epochs, news="")
+        task = progress.add_task(config.model.name, total=1.0, at="starting", news="")
         run = _train(config, RunStore(store), device, time_limit, progress, task)
     status = run.status
-    done = f"{status.epoch} {'epoch' if status.epoch == 1 else 'epochs'}"
+    done = "1 epoch" if (status.state, status.epoch) == ("finished", 1) else f"{status.epoch} epochs"
+    done = done if status.state == "finished" else status.done_in_words
     print(f"Run {run.id} is {status.state} after {done} and {status.seconds:.0f} s, in {run.path}.")
     if status.validation is not None:
         print_evaluation(status.validation, run.class_names)
     elif status.state != "finished":
-        print("The same command goes on from there.")
+        print(f"The same command {f'goes on from {status.goes_on}' if status.goes_on else 'begins again'}.")
     if as_json:
         shown = status.model_dump(include={"seconds", "epoch", "epochs", "device", "validation"})
         print_json({"id": run.id, "status": status.state, **shown})
@@ -150,9 +152,12 @@ def _train(
     def advance(epoch: Epoch) -> None:
         accuracy = percent(None if math.isnan(epoch.validation_accuracy) else epoch.validation_accuracy)
         bound = epoch.elbo_unlabelled or epoch.elbo_labelled  # the first is 0 where every image has a label
-        news = f"loss {-bound:.1f}  accuracy {accuracy}"
-        progress.update(task, completed=epoch.epoch, news=news)
+        progress.update(task, news=f"accuracy {accuracy}")
         if progress.disable:  # into a log, a line an epoch
-            say(f"epoch {epoch.epoch}/{config.training.epochs}  {news}")
+            say(f"epoch {epoch.epoch}/{config.training.epochs}  loss {-bound:.1f}  accuracy {accuracy}")
 
-    return train_run(config, store, device=device, time_limit=time_limit, on_epoch=advance)
+    def tell(now: HowFar) -> None:
+        at = ", ".join(part for part in (now.in_words.replace(" of ", "/"), now.left_in_words) if part)
+        progress.update(task, completed=now.share, at=at)
+
+    return train_run(config, store, device=device, time_limit=time_limit, on_epoch=advance, on_progress=tell)

@@ -23,7 +23,9 @@ FLIP_ANGLES_DEG = (45, 90, 135, 180, 225, 270, 315)
 FLIP_SAMPLES = 500
 
 
-def predict(model: SSVAE, images: ImageSet, batch_size: int = 100) -> Predictions:
+def predict(
+    model: SSVAE, images: ImageSet, batch_size: int = 100, *, between: Callable[[], None] | None = None
+) -> Predictions:
     """Run a trained model over images.
 
     Parameters
@@ -35,6 +37,8 @@ def predict(model: SSVAE, images: ImageSet, batch_size: int = 100) -> Prediction
     batch_size : int
         Images at a time. A last batch of fewer is filled up: other sizes are rounded differently, and what is said of
         an image should not depend on the images beside it.
+    between : callable, optional
+        Called before every batch; what it raises ends the work.
 
     Returns
     -------
@@ -55,7 +59,12 @@ def predict(model: SSVAE, images: ImageSet, batch_size: int = 100) -> Prediction
         )
     x = torch.from_numpy(images.images)
     filled = torch.cat([x, x[:1].expand(-len(x) % batch_size, -1, -1, -1)])
-    encoding = Encoding.join([model.encode(batch) for batch in filled.split(batch_size)])
+    parts = []
+    for batch in filled.split(batch_size):
+        if between is not None:
+            between()
+        parts.append(model.encode(batch))
+    encoding = Encoding.join(parts)
 
     def array(values: Tensor) -> np.ndarray:
         return values[: len(images)].cpu().numpy()
@@ -79,6 +88,7 @@ def evaluate(
     symmetry: Mapping[str, int] = SYMMETRY_ORDERS,
     *,
     predictions: Predictions | None = None,
+    between: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """Judge a trained model on images.
 
@@ -92,6 +102,8 @@ def evaluate(
         Order of rotational symmetry by class name, 0 for none at all; 1 where not listed.
     predictions : Predictions, optional
         What :func:`predict` said of these images, where that is known already.
+    between : callable, optional
+        Called before every batch; what it raises ends the work.
 
     Returns
     -------
@@ -111,9 +123,11 @@ def evaluate(
         )
     names = images.class_names if labelled else tuple(map(str, range(model.n_classes)))
     if predictions is None:
-        predictions = predict(model, images)
+        predictions = predict(model, images, between=between)
 
     def classify(turned: Tensor) -> np.ndarray:
+        if between is not None:
+            between()
         return model.encode(turned).y.cpu().numpy()
 
     return summary(predictions, names, symmetry) | {"flip_rate": flip_rate(classify, images, predictions.predicted)}

@@ -31,7 +31,7 @@ from ssrvae_core.runs import directory
 from ssrvae_core.runs.comparison import RESULT
 from ssrvae_core.runs.directory import State
 from ssrvae_core.runs.files import atomic_write, locked, writing
-from ssrvae_core.runs.machine import POLL
+from ssrvae_core.runs.machine import LISTEN
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_task import Task
 from ssrvae_core.runs.sweep_work import Event, cached_load, perform, result_path
@@ -56,7 +56,7 @@ def run_on_cluster(tasks: Sequence[Task], store: RunStore, *, scheduler: str, de
     """Work through tasks on a cluster; closing the iterator cancels what is under way.
 
     A task whose worker is lost begins anew on another one, as often as the scheduler's ``allowed-failures`` says.
-    A run that is cancelled stops at its next epoch. A rival cannot be stopped: its worker fits it to the end, and what
+    A run that is cancelled stops at its next step. A rival cannot be stopped: its worker fits it to the end, and what
     comes of it is dropped.
 
     Parameters
@@ -73,7 +73,7 @@ def run_on_cluster(tasks: Sequence[Task], store: RunStore, *, scheduler: str, de
     Yields
     ------
     Event or None
-        What happened to a task, or None after half a second in which nothing did.
+        What happened to a task, or None after a fifth of a second in which nothing did.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def _work_through(tasks: Sequence[Task], store: RunStore, scheduler: str, device
         try:
             while futures:
                 try:
-                    message = messages.get(timeout=POLL)
+                    message = messages.get(timeout=LISTEN)
                 except queue.Empty:
                     yield None
                     continue
@@ -181,20 +181,24 @@ def work(number: int, config_json: str, rival: str | None, device: str, topic: s
     config, worker = RunConfig.model_validate_json(config_json), get_worker()
     key = worker.get_current_task()
 
-    def on_epoch(epoch: int, accuracy: float | None) -> None:
+    def cancelled() -> bool:
         task = worker.state.tasks.get(key)
-        if task is None or task.state == "cancelled":
-            raise KeyboardInterrupt  # the client cancelled it, or is gone
-        worker.log_event(topic, {"event": asdict(Event(number, "running", epoch, accuracy))})
+        return task is None or task.state == "cancelled"  # the client cancelled it, or is gone
+
+    def on_progress(epoch: int, share: float, accuracy: float | None) -> None:
+        worker.log_event(topic, {"event": asdict(Event(number, "running", epoch, accuracy, share=share))})
 
     loader = cached_load if images is None else lambda _: images
     with _ALONE, tempfile.TemporaryDirectory(dir=worker.local_directory) as scratch:
         store = RunStore(scratch)
-        try:
-            on_epoch(0, None)
-            state, error = perform(config, rival, store, device=device, on_epoch=on_epoch, loader=loader)
-        except KeyboardInterrupt:
+        if cancelled():
             return "cancelled", None, {}
+        on_progress(0, 0.0, None)
+        state, error = perform(
+            config, rival, store, device=device, on_progress=on_progress, should_stop=cancelled, loader=loader
+        )
+        if state == "cancelled":
+            return state, None, {}
         path = result_path(config, rival, store)
         kept = [file for file in path.glob("*") if file.name != directory.LOCK] if path.exists() else []
         return state, error, {file.name: file.read_bytes() for file in kept}

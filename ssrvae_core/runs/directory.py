@@ -3,8 +3,10 @@
 - ``config.json``, the configuration, and ``environment.json``, the versions, device and revision it was trained with;
 - ``status.json``, a :class:`Status`;
 - ``metrics.jsonl``, a line an epoch, and ``log.txt``;
-- ``checkpoint.pt``, from which an unfinished run goes on: torch's zip format, the one file with a pickle inside, read
-  with ``weights_only=True``, which builds tensors and plain containers only, and never part of a bundle;
+- ``checkpoint.pt``, from which an unfinished run goes on, and ``starts.pt``, the same among its short starts: torch's
+  zip format, the files with a pickle inside, read with ``weights_only=True``, which builds tensors and plain containers
+  only, and never part of a bundle;
+- ``progress.json``, how far it is within its epoch;
 - ``snapshots.npz``, the frames of the training film;
 - ``model.safetensors`` and ``validation.npz``, the weights and predictions of a finished run, and ``manifold.npz``, the
   images it draws, which the weights can give again;
@@ -31,12 +33,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from ssrvae_core.config import UserError
 from ssrvae_core.records import Epoch, Predictions, Snapshot
 from ssrvae_core.runs.files import append_line, atomic_write, held, whole_lines, write_npz
+from ssrvae_core.runs.progress import Progress, read_progress
 
 CONFIG = "config.json"
 STATUS = "status.json"
 METRICS = "metrics.jsonl"
 WEIGHTS = "model.safetensors"
 CHECKPOINT = "checkpoint.pt"
+STARTS = "starts.pt"
 SNAPSHOTS = "snapshots.npz"
 VALIDATION = "validation.npz"
 MANIFOLD = "manifold.npz"
@@ -83,6 +87,9 @@ class Status(BaseModel):
         Training images of either kind; None before the data were loaded.
     validation : dict, optional
         The evaluation on the validation images, once finished.
+    progress : Progress, optional
+        How far it is within its epoch, and where it goes on; it has a file of its own and is no part of this one. None
+        where it is finished, or was trained by an earlier version.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -100,6 +107,28 @@ class Status(BaseModel):
     n_labelled: int | None = None
     n_unlabelled: int | None = None
     validation: dict[str, Any] | None = None
+    progress: Progress | None = Field(None, exclude=True)
+
+    @property
+    def share(self) -> float:
+        """Share of the training that is done, in [0, 1]."""
+        if self.state == "finished":
+            return 1.0
+        if self.progress is not None:
+            return self.progress.share
+        return self.epoch / self.epochs if self.epochs else 0.0
+
+    @property
+    def done_in_words(self) -> str:
+        """What is done and kept, such as ``3 of 8 epochs`` or ``1 of 3 starts``."""
+        return self.progress.done_in_words if self.progress else f"{self.epoch} of {self.epochs} epochs"
+
+    @property
+    def goes_on(self) -> str:
+        """Where a stopped run goes on when it is resumed, such as ``epoch 4``; empty where it has to begin again."""
+        if self.progress is not None:
+            return self.progress.goes_on
+        return "its last checkpoint" if self.epoch else ""
 
     @field_validator("validation")
     @classmethod
@@ -126,7 +155,11 @@ def read_status(path: Path) -> Status:
     # Setting the clock moves the start time of every process, as a suspended machine does when it wakes up; the lock
     # tells then.
     gone = status.state == "running" and not _alive(status) and not held(path / LOCK)
-    return status.model_copy(update={"state": "interrupted"}) if gone else status
+    state = "interrupted" if gone else status.state
+    progress = None if state == "finished" else read_progress(path)
+    if progress is not None and state != "running":
+        progress = progress.stopped
+    return status.model_copy(update={"state": state, "progress": progress})
 
 
 def append_metrics(path: Path, epoch: Epoch) -> None:

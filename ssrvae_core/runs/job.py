@@ -120,10 +120,17 @@ class Job:
         Why it failed or was interrupted, in a sentence.
     done, total : int
         Epochs of a run, or runs of a sweep; the total is 0 while it is not known.
+    share : float
+        Share of the work that is done, in [0, 1]: of a run the steps of its short starts and of the epoch under way
+        count.
+    at : str
+        Start, epoch and step of a run in words, such as ``epoch 3 of 8, step 40 of 120``; empty where it is not known.
+    goes_on : str
+        Where a run that stopped goes on, such as ``epoch 4``; empty where it begins again, and of a sweep.
     seconds : float
         Wall time so far, of a run over all sessions, of a sweep in the last one.
     seconds_left : float, optional
-        What a running job will still take at its pace so far, None before there is one.
+        What a running job will still take at the pace measured, None before there is one.
     """
 
     id: str
@@ -141,6 +148,9 @@ class Job:
     error: str | None
     done: int
     total: int
+    share: float
+    at: str
+    goes_on: str
     seconds: float
     seconds_left: float | None
 
@@ -248,17 +258,24 @@ def _heartbeat(path: Path) -> float:
 
 
 def _progress(store: RunStore, job_id: str, record: Record) -> dict[str, Any]:
-    """Return ``done``, ``total``, ``seconds`` and ``seconds_left`` as the run's or the sweep's own files tell them."""
+    """Return how far it is, by the names of a job's fields, as the run's or the sweep's own files tell it."""
+    at = goes_on = ""
     try:
         if record.kind == "train":
             status = directory.read_status(store.root / job_id)
             done, total, seconds = status.epoch, status.epochs, status.seconds
-            config = read_task(store.root / JOBS / job_id).config or RunConfig()
-            left = seconds / config.training.trained(done) * (total - done) if done else None
+            share, goes_on = status.share, status.goes_on
+            if status.progress is not None:
+                at, left = status.progress.in_words, status.progress.seconds_left
+            else:  # of an earlier version
+                config = read_task(store.root / JOBS / job_id).config or RunConfig()
+                left = seconds / config.training.trained(done) * (total - done) if done else None
         else:
             values = read_progress(store, job_id)
             done, total, seconds = values["finished"] + values["failed"], values["tasks"], values["seconds"]
+            share = values.get("share", done / max(total, 1))
             left = values["eta_seconds"] if values["updated"] > (record.started or 0.0) else None
     except (OSError, ValueError, KeyError):  # not begun yet, or deleted; a broken run is the store's to report
-        done, total, seconds, left = 0, 0, 0.0, None
-    return {"done": done, "total": total, "seconds": seconds, "seconds_left": left}
+        done, total, share, seconds, left = 0, 0, 0.0, 0.0, None
+    known = {"done": done, "total": total, "share": share, "at": at, "goes_on": goes_on}
+    return known | {"seconds": seconds, "seconds_left": left}

@@ -143,7 +143,7 @@ class JobQueue:
         return jobs[0]
 
     def cancel(self, job_id: str) -> Job:
-        """Take a job out of the queue, or ask its worker to stop: a run after its epoch, a sweep after its runs'.
+        """Take a job out of the queue, or ask its worker to stop, which it does within seconds and ready to go on.
 
         Raises
         ------

@@ -12,6 +12,9 @@ from pathlib import Path
 POLL = 0.5
 """Seconds between two looks at what other processes do."""
 
+LISTEN = 0.2
+"""Seconds between two looks whether somebody wants work to stop."""
+
 WSL_ANSWERS = 10.0
 """Seconds that the list of GPUs may take."""
 

@@ -21,10 +21,10 @@ import psutil
 
 import ssrvae_core
 from ssrvae_core.config import UserError
-from ssrvae_core.runs.machine import POLL, cores, cuda_gpus
+from ssrvae_core.runs.machine import LISTEN, cores, cuda_gpus
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_task import Task
-from ssrvae_core.runs.sweep_work import PATIENCE, TRIES, Event
+from ssrvae_core.runs.sweep_work import GRACE, TRIES, Event
 
 MEMORY = 1.5e9
 """Bytes a worker is given room for: one and a half times what the largest measured run took."""
@@ -58,7 +58,7 @@ def run_on_pool(
     Yields
     ------
     Event or None
-        What happened to a task, or None after half a second in which nothing did.
+        What happened to a task, or None after a fifth of a second in which nothing did.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _work_through(
                 desk.serve(worker)
             while any(worker.task is not None for worker in pool):
                 try:
-                    worker, event = messages.get(timeout=POLL)
+                    worker, event = messages.get(timeout=LISTEN)
                 except queue.Empty:
                     yield None
                     continue
@@ -183,10 +183,10 @@ class _Worker:
 
 
 def _stop(pool: Sequence[_Worker]) -> None:
-    """Have every worker write down where it is and end."""
+    """Have every worker write down where it is and end, and end those that do not listen."""
     for worker in pool:
         worker.process.terminate()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + GRACE
     for worker in pool:
         try:
             worker.process.wait(max(0.0, deadline - time.monotonic()))

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from ssrvae_core.config import RunConfig
-from ssrvae_core.runs.execute import sigterm_interrupts
+from ssrvae_core.runs.interrupting import sigterm_interrupts
 from ssrvae_core.runs.machine import POLL
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_work import PATIENCE, Event, perform
@@ -58,10 +58,10 @@ def _work(order: dict[str, object], store: RunStore, device: str, tell: Callable
     rival = None if order["rival"] is None else str(order["rival"])
     config = RunConfig.model_validate(order["config"])
 
-    def on_epoch(epoch: int, accuracy: float | None) -> None:
-        tell(Event(task, "running", epoch, accuracy))
+    def on_progress(epoch: int, share: float, accuracy: float | None) -> None:
+        tell(Event(task, "running", epoch, accuracy, share=share))
 
-    state, error = perform(config, rival, store, device=device, on_epoch=on_epoch)
+    state, error = perform(config, rival, store, device=device, on_progress=on_progress)
     tell(Event(task, state, error=error))
 
 

@@ -127,7 +127,7 @@ class Run:
             raise UserError(f"Run {self.id} has lost its {name}; delete the run and train it again.")
 
     def cancel(self) -> None:
-        """Ask the process that trains the run to stop after the current epoch.
+        """Ask the process that trains the run to stop after the current step.
 
         Raises
         ------

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ssrvae_core.config import UserError
-from ssrvae_core.runs.execute import sigterm_interrupts
 from ssrvae_core.runs.files import locked, writing
+from ssrvae_core.runs.interrupting import sigterm_interrupts
 from ssrvae_core.runs.mode import require_editor
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_file import read_spec
@@ -74,7 +74,7 @@ def run_sweep(
     device : str
         See :func:`ssrvae_core.training.device.choose_device`.
     on_progress : callable, optional
-        Called at least twice a second with the :class:`ssrvae_core.runs.sweep_progress.Progress`.
+        Called several times a second with the :class:`ssrvae_core.runs.sweep_progress.Progress`.
     should_stop : callable, optional
         Asked as often; once it says True the workers stop, and the sweep returns as ``cancelled``, ready to go on.
 

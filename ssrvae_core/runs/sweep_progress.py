@@ -28,6 +28,8 @@ class Progress:
         Their rows of the table so far.
     epochs : list of int
         Epochs done of each task; a rival counts as one epoch.
+    shares : list of float
+        Share of each task that is done, in [0, 1]; a rival's is 0 until it is fitted.
     changed : Task or None
         The task whose state has changed since the last call, if one has.
     """
@@ -42,6 +44,8 @@ class Progress:
                 row |= {"state": "queued", "error": None}
         self.missing = [i for i, row in enumerate(self.rows) if row["state"] != "finished"]
         self.epochs = [self.total(i) if row["state"] == "finished" else 0 for i, row in enumerate(self.rows)]
+        self.shares = [1.0 if row["state"] == "finished" else 0.0 for row in self.rows]
+        self._began_at = list(self.shares)  # what earlier sessions did says nothing of this one's pace
         self.changed: Task | None = None
         self._store = store
         self._began = time.monotonic()
@@ -61,7 +65,7 @@ class Progress:
 
     @property
     def eta(self) -> float | None:
-        """Seconds to go at the pace so far, None before the first epoch.
+        """Seconds to go at the pace so far, None before the first steps.
 
         Rivals count from when it is known what an epoch and a rival take; what failed says nothing of the pace.
         """
@@ -69,9 +73,10 @@ class Progress:
         done = left = 0.0
         for i in self.missing:
             cost = rival if self.tasks[i].rival else epoch
-            left += cost * (self.total(i) - self.epochs[i])
+            epochs = cost * self.total(i)
+            left += epochs * (1 - self.shares[i])
             if self.rows[i]["state"] not in {"failed", "cancelled"}:
-                done += cost * self.epochs[i]
+                done += epochs * (self.shares[i] - self._began_at[i])
         return self.seconds * left / done if done else None
 
     def _costs(self) -> tuple[float, float]:
@@ -89,6 +94,10 @@ class Progress:
             self.rows[i] = row_of(self.tasks[i], self._store, event.state, event.error)
             self.changed = self.tasks[i]
         self.epochs[i] = self.total(i) if event.state in ENDED else max(event.epoch, self.epochs[i])
+        if self.rows[i]["state"] == "running" and event.share and not self.epochs[i] and not self.shares[i]:
+            self._began_at[i] = event.share
+        share = max(event.share, event.epoch / self.total(i))
+        self.shares[i] = 1.0 if event.state in ENDED else max(share, self.shares[i])
         if event.accuracy is not None:
             self.rows[i]["accuracy"] = event.accuracy
 
@@ -107,6 +116,7 @@ class Progress:
             "finished": self.count("finished"),
             "failed": self.count("failed"),
             "running": self.count("running"),
+            "share": round(sum(self.shares) / len(self.shares), 4),
             "seconds": round(self.seconds, 1),
             "eta_seconds": None if self.eta is None else round(self.eta, 1),
         }

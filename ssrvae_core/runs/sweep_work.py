@@ -14,6 +14,7 @@ from ssrvae_core.registry import load_plugins
 from ssrvae_core.runs.comparison import rival_path, rival_result
 from ssrvae_core.runs.directory import State
 from ssrvae_core.runs.execute import Loader, train_run
+from ssrvae_core.runs.progress import Progress
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_task import Task
 
@@ -25,7 +26,11 @@ TRIES = 3
 
 
 PATIENCE = 10.0
-"""Seconds a process of ours has to stop in before it is ended."""
+"""Seconds a process of ours whose parent is gone has to stop in before it ends itself."""
+
+GRACE = 0.8
+"""Seconds a process of ours that is told to stop has to write down where it is, before it is ended: what it has
+finished is on disk, and a fit of a method may not listen."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Event:
         As in :class:`ssrvae_core.runs.directory.Status`; ``queued`` where a lost worker's task waits for another one.
     epoch : int
         Epochs done.
+    share : float
+        Share of the task that is done, in [0, 1].
     accuracy : float, optional
         Of the tracked validation images at that epoch.
     error : str, optional
@@ -51,6 +58,7 @@ class Event:
     epoch: int = 0
     accuracy: float | None = None
     error: str | None = None
+    share: float = 0.0
 
 
 @lru_cache(maxsize=2)
@@ -67,10 +75,29 @@ def perform(
     store: RunStore,
     *,
     device: str = "auto",
-    on_epoch: Callable[[int, float | None], None],
+    on_progress: Callable[[int, float, float | None], None],
+    should_stop: Callable[[], bool] | None = None,
     loader: Loader = cached_load,
 ) -> tuple[State, str | None]:
     """Train a run, or fit a rival, into a store.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run; of a rival, a run with the data, split and seed it is given.
+    rival : str, optional
+        Name of the rival.
+    store : RunStore
+        Where the result goes.
+    device : str
+        See :func:`ssrvae_core.training.device.choose_device`.
+    on_progress : callable
+        Called, about twice a second and after each epoch of a run, with the epochs done, the share of the run that is
+        done, and the accuracy on the tracked validation images, None where there is no new one.
+    should_stop : callable, optional
+        Asked between two steps of a run, several times a second; once it says True the run stops.
+    loader : callable
+        Gives the images of a data set's configuration.
 
     Returns
     -------
@@ -78,16 +105,31 @@ def perform(
         The state it came to, and the sentence if it failed for a reason the user can mend. What else goes wrong is
         raised.
     """
+    share = 0.0
 
-    def tell(epoch: Epoch) -> None:
-        on_epoch(epoch.epoch, epoch.as_json()["validation_accuracy"])
+    def tell_progress(progress: Progress) -> None:
+        nonlocal share
+        share = progress.share
+        on_progress(0 if progress.start else progress.epoch, share, None)
+
+    def tell_epoch(epoch: Epoch) -> None:
+        on_progress(epoch.epoch, share, epoch.as_json()["validation_accuracy"])
 
     try:
         load_plugins()
         if rival is not None:
             rival_result(config, rival, store, device, loader=loader)
             return "finished", None
-        return train_run(config, store, device=device, on_epoch=tell, loader=loader).status.state, None
+        run = train_run(
+            config,
+            store,
+            device=device,
+            on_epoch=tell_epoch,
+            on_progress=tell_progress,
+            should_stop=should_stop,
+            loader=loader,
+        )
+        return run.status.state, None
     except UserError as error:
         return "failed", str(error)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import os
 import platform
+import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,15 +22,25 @@ from ssrvae_core.runs import job as files
 from ssrvae_core.runs.directory import State
 from ssrvae_core.runs.dispatcher import ensure_dispatcher, limit
 from ssrvae_core.runs.files import held
-from ssrvae_core.runs.job import JOBS, JobTask, read_record, read_task, write_record
-from ssrvae_core.runs.machine import cores, cuda_gpus
+from ssrvae_core.runs.interrupting import sigterm_interrupts
+from ssrvae_core.runs.job import JOBS, JobTask, Kind, read_record, read_task, write_record
+from ssrvae_core.runs.machine import LISTEN, cores, cuda_gpus
 from ssrvae_core.runs.store import RunStore
 
 if TYPE_CHECKING:
     from ssrvae_core.records import Epoch
+    from ssrvae_core.runs.progress import Progress as RunProgress
 
 BEAT = 1.0
-"""Seconds between two heartbeats, and between two looks for a wish to cancel."""
+"""Seconds between two heartbeats."""
+
+INTERRUPTS = 1.0
+"""Seconds from a wish to cancel after which a training is interrupted that has not stopped between two steps."""
+
+LEAVES = 1.7
+"""Seconds from a wish to cancel after which the process ends, whatever it computes; its files are whole at any time."""
+
+_Outcome = tuple[State, str | None]
 
 
 def work(store: RunStore, job_id: str, lock: int) -> None:
@@ -61,13 +71,16 @@ def work(store: RunStore, job_id: str, lock: int) -> None:
         _say(state)
         write_record(path, record.model_copy(update={"state": state, "error": error, "ended": time.time()}))
 
+    pulse = _Pulse(store, job_id, record.kind, lambda: end("cancelled"))
     try:
         load_plugins()
         task = read_task(path)
-        with _pulse(store, job_id):
-            end(*_sweep(store, path, task) if task.config is None else _train(store, path, task.config, task))
+        with sigterm_interrupts(), pulse:
+            outcome = _sweep(store, pulse, task) if task.config is None else _train(store, pulse, task.config, task)
+        end(*outcome)
     except KeyboardInterrupt:
-        end("interrupted", "It was stopped by a signal; resume the job to go on.")
+        cancelled = pulse.cancelled()
+        end(*("cancelled", None) if cancelled else ("interrupted", "It was stopped by a signal; resume it to go on."))
     except Exception as error:
         end("failed", str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
         raise
@@ -75,10 +88,10 @@ def work(store: RunStore, job_id: str, lock: int) -> None:
         ensure_dispatcher(store)  # the queue goes on, even if its dispatcher was lost and nobody looks
 
 
-def _train(store: RunStore, path: Path, config: RunConfig, task: JobTask) -> tuple[State, str | None]:
+def _train(store: RunStore, pulse: _Pulse, config: RunConfig, task: JobTask) -> _Outcome:
     """Train the run, and return the state and the error it came to."""
-    _wait_for_others(store, config, path)
-    if _cancelled(path):
+    _wait_for_others(store, config, pulse)
+    if pulse.cancelled():
         return "cancelled", None
     from ssrvae_core.runs.execute import train_run
 
@@ -87,12 +100,22 @@ def _train(store: RunStore, path: Path, config: RunConfig, task: JobTask) -> tup
         accuracy = "" if math.isnan(epoch.validation_accuracy) else f", accuracy {epoch.validation_accuracy:.1%}"
         _say(f"epoch {epoch.epoch}/{config.training.epochs}: loss {-bound:.1f}{accuracy}, {epoch.seconds:.1f} s")
 
+    starts_done = 0
+
+    def tell_start(progress: RunProgress) -> None:
+        nonlocal starts_done
+        if progress.start and progress.saved.start > starts_done:
+            starts_done = progress.saved.start
+            _say(f"start {starts_done}/{progress.starts} done")
+
     _say(f"training run {config.run_id} in process {os.getpid()}")
-    status = train_run(config, store, device=task.device, time_limit=task.time_limit, on_epoch=tell).status
-    return status.state, status.error
+    run = train_run(
+        config, store, device=task.device, time_limit=task.time_limit, on_epoch=tell, on_progress=tell_start
+    )
+    return run.status.state, run.status.error
 
 
-def _sweep(store: RunStore, path: Path, task: JobTask) -> tuple[State, str | None]:
+def _sweep(store: RunStore, pulse: _Pulse, task: JobTask) -> _Outcome:
     """Work through the sweep, and return the state and the error it came to."""
     from ssrvae_core.runs.sweep import Progress, SweepSpec, run_sweep
 
@@ -107,7 +130,7 @@ def _sweep(store: RunStore, path: Path, task: JobTask) -> tuple[State, str | Non
         workers=None if cuda_gpus() else max(1, cores() // limit(store)),
         device=task.device,
         on_progress=tell,
-        should_stop=lambda: _cancelled(path),
+        should_stop=pulse.heeded,
     )
     if sweep.failed:
         first = sweep.failed[0]["error"]
@@ -115,39 +138,84 @@ def _sweep(store: RunStore, path: Path, task: JobTask) -> tuple[State, str | Non
     return sweep.summary["state"], None
 
 
-def _wait_for_others(store: RunStore, config: RunConfig, path: Path) -> None:
+def _wait_for_others(store: RunStore, config: RunConfig, pulse: _Pulse) -> None:
     """Wait while another process, such as a terminal's, trains the same run; a wish to cancel ends it."""
     lock = store.path(config.run_id) / directory.LOCK
     if held(lock):
         _say(f"another process is training run {config.run_id}; waiting for it")
-    while held(lock) and not _cancelled(path):
-        time.sleep(BEAT)
+    while held(lock) and not pulse.cancelled():
+        time.sleep(LISTEN)
 
 
-def _cancelled(path: Path) -> bool:
-    return (path / files.CANCEL).exists()
+class _Pulse:
+    """A thread that shows that the worker lives, and sees to it that a wish to cancel is granted.
 
+    A training stops between two steps. Where it does not, as it loads its images or imports its packages, it is
+    interrupted; and a computation that does not listen to that either ends with its process.
 
-@contextmanager
-def _pulse(store: RunStore, job_id: str) -> Iterator[None]:
-    """Show from a thread that the worker lives, and hand a wish to cancel on to the run it trains."""
-    path, stop = store.root / JOBS / job_id, threading.Event()
+    Parameters
+    ----------
+    store : RunStore
+        Whose job.
+    job_id, kind : str
+        The job, and whether it is a training or a sweep.
+    cancel : callable
+        Writes down that the job was cancelled, before the process ends.
+    """
 
-    def beat() -> None:
-        handed_on = False
-        while not stop.wait(BEAT):
-            os.utime(path / files.HEARTBEAT)
-            if not handed_on and _cancelled(path) and _trains(store.root / job_id):
-                (store.root / job_id / directory.CANCEL).touch()
-                handed_on = True
+    def __init__(self, store: RunStore, job_id: str, kind: Kind, cancel: Callable[[], None]) -> None:
+        self._trains_one = kind == "train"
+        self._path, self._run, self._cancel = store.root / JOBS / job_id, store.root / job_id, cancel
+        self._over, self._heeded, self._listens = threading.Event(), False, False
+        self._thread = threading.Thread(target=self._beat, daemon=True)
 
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    def cancelled(self) -> bool:
+        """Whether somebody wants the job to be cancelled."""
+        return (self._path / files.CANCEL).exists()
+
+    def heeded(self) -> bool:
+        """Whether somebody wants the job to be cancelled; whoever asks sees to it."""
+        self._heeded |= self.cancelled()
+        return self._heeded
+
+    def __enter__(self) -> None:
+        self._listens = threading.current_thread() is threading.main_thread()  # to signals, which reach no other
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        beaten, asked = -math.inf, math.inf
+        interrupts, interrupted = INTERRUPTS, not self._listens
+        while not self._over.wait(min(LISTEN, BEAT)):
+            now = time.monotonic()
+            if now - beaten >= BEAT:
+                os.utime(self._path / files.HEARTBEAT)
+                beaten = now
+            if self._heeded or not self.cancelled():
+                continue
+            if asked == math.inf:
+                asked = now
+                if _trains(self._run):
+                    (self._run / directory.CANCEL).touch()
+                elif self._trains_one:
+                    interrupts = 0.0  # it loads or imports, and will not look before it trains
+            if not interrupted and now - asked >= interrupts:
+                os.kill(os.getpid(), signal.SIGTERM)
+                interrupted = True
+            elif now - asked >= LEAVES:
+                self._leave()
+
+    def _leave(self) -> None:
+        """End the process; nothing but a run's state is still to be written."""
+        if _trains(self._run):
+            status = directory.read_status(self._run)
+            directory.write_status(self._run, status.model_copy(update={"state": "cancelled"}))
+        (self._run / directory.CANCEL).unlink(missing_ok=True)
+        self._cancel()
+        os._exit(130)
 
 
 def _trains(path: Path) -> bool:

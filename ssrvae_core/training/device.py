@@ -68,6 +68,26 @@ def keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
+def random_state(generator: torch.Generator) -> list[torch.Tensor]:
+    """Return the state of all that a step draws from: the global generators, and one of our own on its device."""
+    state = [torch.get_rng_state(), generator.get_state()]
+    if generator.device.type == "cuda":
+        state.append(torch.cuda.get_rng_state(generator.device))
+    elif generator.device.type == "mps":
+        state.append(torch.mps.get_rng_state())
+    return state
+
+
+def restore_random_state(generator: torch.Generator, state: list[torch.Tensor]) -> None:
+    """Go on from what :func:`random_state` returned."""
+    torch.set_rng_state(state[0])
+    generator.set_state(state[1])
+    if generator.device.type == "cuda":
+        torch.cuda.set_rng_state(state[2], generator.device)
+    elif generator.device.type == "mps":
+        torch.mps.set_rng_state(state[2])
+
+
 @contextmanager
 def seeded(device: torch.device, *key: int) -> Iterator[torch.Generator]:
     """Make everything random inside a function of ``key``, and leave the caller's random state untouched.

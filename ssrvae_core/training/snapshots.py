@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -33,9 +35,15 @@ class Tracker:
         self._ids, self._labels = tracked.ids, tracked.labels
         self._images = torch.from_numpy(tracked.images).to(device)
 
-    def __call__(self, model: SSVAE) -> tuple[Snapshot, float]:
-        """Return latents and class probabilities, and the accuracy (NaN where no label is known)."""
-        parts = [model.encode(images) for images in self._images.split(BATCH)]
+    def __call__(self, model: SSVAE, between: Callable[[], None]) -> tuple[Snapshot, float]:
+        """Return latents and class probabilities, and the accuracy (NaN where no label is known).
+
+        ``between`` is called before every batch; what it raises ends the look.
+        """
+        parts = []
+        for images in self._images.split(BATCH):
+            between()
+            parts.append(model.encode(images))
         z_mean = torch.cat([part.z_mean for part in parts]).cpu().numpy()
         class_prob = torch.cat([part.class_prob for part in parts]).cpu().numpy()
         known = self._labels != UNLABELLED

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +17,18 @@ from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.data import Split
 from ssrvae_core.models import SSVAE, build
 from ssrvae_core.models.networks import Encoder
-from ssrvae_core.records import Epoch
-from ssrvae_core.training.device import choose_device, keep_freed_memory, peak_memory_mb, seeded
+from ssrvae_core.records import Epoch, Step
+from ssrvae_core.training.device import (
+    choose_device,
+    keep_freed_memory,
+    peak_memory_mb,
+    random_state,
+    restore_random_state,
+    seeded,
+)
 from ssrvae_core.training.objective import Batch, Losses, Objective
 from ssrvae_core.training.snapshots import Tracker
+from ssrvae_core.training.starts import Starts, Within
 
 INIT, EPOCH = 0, 1
 """What a seed is for, so that no two uses share their random numbers."""
@@ -55,6 +63,15 @@ class Trainer:
         See :func:`ssrvae_core.training.device.choose_device`.
     model : SSVAE, optional
         A model put together from your own networks, which has one start; by default the configuration's.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs done, of the run or of the short start that is trained.
+    on_step : callable
+        Called with a :class:`ssrvae_core.records.Step` before every optimisation step and between the batches of the
+        look at the tracked images. An exception it raises leaves :meth:`fit`; the trainer's state is then whole, and
+        goes on from that very step.
     """
 
     def __init__(self, config: RunConfig, data: Split, device: str = "auto", model: SSVAE | None = None) -> None:
@@ -68,8 +85,10 @@ class Trainer:
         self._unlabelled = torch.from_numpy(unlabelled.images).to(self.device)
         self._tracker = Tracker(data.validation, config.training.tracked, config.seed, self.device)
         judged = config.training.consistency_weight > 0 and len(unlabelled) > 0
-        self._starts = config.training.starts if judged and model is None else 1
+        self._n_starts = config.training.starts if judged and model is None else 1
+        self._starts = Starts() if self._n_starts > 1 else None
         self._pending: list[Epoch] = []
+        self.on_step: Callable[[Step], None] = lambda step: None
         self._begin(0, model)
 
     def _begin(self, start: int, model: SSVAE | None = None) -> None:
@@ -79,6 +98,7 @@ class Trainer:
         with seeded(self.device, config.seed, INIT, *([start] if start else [])):
             self.model = (model or build(config.model, self._shape, self._n_classes)).to(self.device)
         self.epoch = 0
+        self._within: Within | None = None
         self._initialise_encoder()
         self._objective = Objective(self.model, config.training)
         self._optimiser = torch.optim.Adam(self.model.parameters(), lr=config.training.learning_rate, fused=True)
@@ -100,44 +120,57 @@ class Trainer:
         """Whether every epoch that is done has been told of, so that :meth:`state_dict` is a state to go on from."""
         return not self._pending
 
+    @property
+    def position(self) -> Step:
+        """Where the training is, and goes on."""
+        starts, config = self._starts, self.config.training
+        number, epoch, short = 0, self.epoch, min(config.start_epochs, config.epochs)
+        if starts is not None and starts.start < self._n_starts:
+            number, epoch = starts.start + 1, len(starts.records)
+        elif starts is not None:  # all are made, and the best one is still to be chosen
+            epoch = short
+        step = self._within.step if self._within else 0
+        return Step(number, self._n_starts, short, epoch, config.epochs, step, self._n_steps())
+
     def choose_start(self) -> Iterator[tuple[int, int]]:
-        """Make the short starts, if there are several and none was chosen yet; :meth:`fit` does it otherwise.
+        """Make the short starts that are still to be made, and choose one; :meth:`fit` does it otherwise.
 
         One that diverges is left out. The time of all of them counts to the first epoch.
 
         Yields
         ------
         tuple of int
-            Number of the start and its epoch, both from 1, after each. The caller may stop iterating, for good.
+            Number of the start and its epoch, both from 1, after each. :meth:`starts_state` is then a state to go on
+            from, and the caller may stop iterating.
 
         Raises
         ------
         Diverged
             If every start does.
         """
-        if self._starts == 1 or self.epoch or self._pending:
-            return
-        best: tuple[tuple[float, float], dict[str, Any], list[Epoch]] | None = None
-        spent, failure = 0.0, None
-        for start in range(self._starts):
-            self._begin(start)
-            records = []
+        starts = self._starts
+        while starts is not None and starts.start < self._n_starts:
+            if not starts.records and self._within is None:
+                self._begin(starts.start)
+            number = starts.start + 1
             try:
-                while not self.finished and self.epoch < self.config.training.start_epochs:
-                    records.append(self._train_epoch())
-                    spent += records[-1].seconds
-                    yield start + 1, self.epoch
+                starts.add(self._train_epoch())
             except Diverged as error:
-                failure = error
+                starts.fail(str(error))
                 continue
-            sure = records[-1].confident, -records[-1].consistency
-            if best is None or sure > best[0]:
-                best = sure, copy.deepcopy(self.state_dict()), records
-        if best is None:
-            raise failure or self._diverged("no start came to its end")
-        _, state, (first, *others) = best
+            if self.finished or self.epoch >= self.config.training.start_epochs:
+                starts.judge(copy.deepcopy(self.state_dict()))
+            yield number, self.epoch
+        if starts is not None:
+            self._choose(starts)
+
+    def _choose(self, starts: Starts) -> None:
+        """Stand where the best start came to."""
+        if starts.best is None:
+            raise Diverged(starts.failure or "No start came to its end.")
+        _, state, (first, *others) = starts.best
         self.load_state_dict(state)
-        first = replace(first, seconds=spent - sum(record.seconds for record in others))
+        first = replace(first, seconds=starts.spent - sum(record.seconds for record in others))
         self._pending = [first, *others]
 
     def fit(self) -> Iterator[Epoch]:
@@ -153,6 +186,8 @@ class Trainer:
         ------
         Diverged
             If a loss or a gradient is not finite, or the loss of an epoch is many times the untrained model's.
+        Exception
+            What :attr:`on_step` raises.
         """
         for _ in self.choose_start():
             pass
@@ -160,26 +195,33 @@ class Trainer:
             yield self._pending.pop(0) if self._pending else self._train_epoch()
 
     def _train_epoch(self) -> Epoch:
-        config = self.config.training
-        began, sums, n_images = time.perf_counter(), torch.zeros(6, device=self.device), 0
+        config, n_steps = self.config.training, self._n_steps()
+        done, self._within = self._within or Within(torch.zeros(6, device=self.device)), None
+        resumed, began = done.step, time.perf_counter() - done.seconds
         self.model.train()
         with seeded(self.device, self.config.seed, EPOCH, self.epoch) as generator, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Encountered")  # Pyro's; ours is an error, with advice
-            n_steps = self._n_steps()
             for step, batch in enumerate(self._batches(generator)):
+                if step < resumed:
+                    continue
+                if step == resumed and done.random is not None:
+                    restore_random_state(generator, done.random)
+                done.seconds = time.perf_counter() - began
+                self._pause(done, generator)
                 self._set_learning_rate((self.epoch + step / n_steps) / config.epochs)
                 losses = self._step(batch, generator)
                 if self._first_loss is None:
                     self._first_loss = losses.total.item()
-                sums += torch.stack([term.detach() for term in vars(losses).values()])
-                n_images += len(batch.labelled) + len(batch.unlabelled)
-        means = Losses(*(sums / n_steps).unbind())
-        self._check(means.total.item())
-        seconds = time.perf_counter() - began
+                done.sums += torch.stack([term.detach() for term in vars(losses).values()])
+                done.n_images += len(batch.labelled) + len(batch.unlabelled)
+                done.step = step + 1
+            means = Losses(*(done.sums / n_steps).unbind())
+            self._check(means.total.item())
+            done.seconds = seconds = time.perf_counter() - began
+            self.model.eval()
+            snapshot, accuracy = self._tracker(self.model, lambda: self._pause(done, generator))
         self.epoch += 1
         self._watch_for_early_stop(means.total.item())
-        self.model.eval()
-        snapshot, accuracy = self._tracker(self.model)
         keep = self.epoch % config.snapshot_every == 0 or self.finished
         return Epoch(
             epoch=self.epoch,
@@ -191,11 +233,19 @@ class Trainer:
             beta=self._beta(self.epoch - 1),
             learning_rate=self._optimiser.param_groups[0]["lr"],
             seconds=seconds,
-            images_per_second=n_images / seconds,
+            images_per_second=done.n_images / seconds,
             peak_memory_mb=peak_memory_mb(self.device),
             validation_accuracy=accuracy,
             snapshot=snapshot if keep else None,
         )
+
+    def _pause(self, done: Within, generator: torch.Generator) -> None:
+        """Let the caller know where the training is; if it stops there, keep what going on needs."""
+        try:
+            self.on_step(replace(self.position, step=done.step))
+        except Exception:
+            done.random, self._within = random_state(generator), done
+            raise
 
     def _step(self, batch: Batch, generator: torch.Generator) -> Losses:
         losses = self._objective(batch, self._beta(self.epoch), generator)
@@ -277,7 +327,10 @@ class Trainer:
     # Checkpoints.
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that resuming needs, as tensors and plain values (``torch.load(weights_only=True)`` reads it)."""
+        """Return all that resuming needs, as tensors and plain values (``torch.load(weights_only=True)`` reads it).
+
+        It is whole between epochs, and where :attr:`on_step` stopped one.
+        """
         return {
             "epoch": self.epoch,
             "model": self.model.state_dict(),
@@ -286,16 +339,38 @@ class Trainer:
             "first_loss": self._first_loss,
             "best_loss": self._best_loss,
             "epochs_since_best": self._epochs_since_best,
+            "within": self._within and vars(self._within),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what :meth:`state_dict` returned."""
+        """Go on from what :meth:`state_dict` returned: there is no start left to make."""
+        self._starts = None
+        self._load(state)
+
+    def starts_state(self) -> dict[str, Any] | None:
+        """Return what going on among the short starts needs, in the same form; None where none is left to make."""
+        starts = self._starts
+        if starts is None:
+            return None
+        begun = bool(starts.records) or self._within is not None
+        return {"starts": starts.state_dict(), "trainer": self.state_dict() if begun else None}
+
+    def load_starts_state(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`starts_state` returned; nothing, where the run has one start."""
+        if self._n_starts > 1:
+            self._starts = Starts.from_state(state["starts"])
+            if state["trainer"] is not None:
+                self._load(state["trainer"])
+
+    def _load(self, state: dict[str, Any]) -> None:
         self.epoch = state["epoch"]
         self.model.load_state_dict(state["model"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._clip.typical = state["gradient_norm"]
         self._first_loss = state["first_loss"]
         self._best_loss, self._epochs_since_best = state["best_loss"], state["epochs_since_best"]
+        within = state.get("within")  # not in checkpoints of earlier versions
+        self._within = within and Within(**within | {"sums": within["sums"].to(self.device)})
 
 
 class GradientClip:

@@ -68,7 +68,7 @@ def test_a_training_is_started_watched_left_found_again_cancelled_and_resumed(op
     (job,) = JobQueue(store).list()
     assert f"job={job.id}" in page.url
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text(re.compile(rf"cancelled after epoch \d+ of {EPOCHS}"))).to_be_visible(timeout=LONG)
+    expect(page.get_by_text(re.compile(rf"cancelled after \d+ of {EPOCHS} epochs"))).to_be_visible(timeout=LONG)
     assert store.get(job.id).status.state == "cancelled"
     stopped = store.get(job.id).status.epoch
 

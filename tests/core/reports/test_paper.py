@@ -18,7 +18,7 @@ def sweep_here(spec, store, *, workers, device, should_stop):
     for task in spec.tasks():
         if should_stop():
             break
-        ended[task] = perform(task.config, task.model if task.rival else None, store, on_epoch=lambda *_: None)
+        ended[task] = perform(task.config, task.model if task.rival else None, store, on_progress=lambda *_: None)
     rows = [row_of(task, store, *ended.get(task, (None, None))) for task in spec.tasks()]
     return Sweep("0" * 12, store.root, rows, {})
 

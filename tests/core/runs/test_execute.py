@@ -145,12 +145,12 @@ def test_a_run_can_be_cancelled_among_its_short_starts(tiny_config, store, monke
     assert train_run(config, store).status.state == "finished"
 
 
-def test_a_cancelled_run_stops_after_the_epoch_and_goes_on_to_the_same_result(finished, store):
+def test_a_cancelled_run_stops_at_once_and_goes_on_to_the_same_result(finished, store):
     seen = []
 
     def cancel_after_two(epoch):
         seen.append(epoch.epoch)
-        if epoch.epoch == 1:
+        if epoch.epoch == 2:
             store.get(finished.id).cancel()
 
     run = train_run(finished.config, store, on_epoch=cancel_after_two)
@@ -159,7 +159,7 @@ def test_a_cancelled_run_stops_after_the_epoch_and_goes_on_to_the_same_result(fi
     assert_same_result(train_run(finished.config, store), finished)
 
 
-def test_a_time_limit_stops_after_the_epoch_that_passes_it(finished, store):
+def test_a_time_limit_that_passes_stops_before_the_next_epoch(finished, store):
     epochs = []
     while not epochs or epochs[-1] < 4:
         run = train_run(finished.config, store, time_limit=0)
