@@ -29,16 +29,23 @@ def uploader(page: str) -> None:
         return
     state = st.session_state.setdefault(f"{page}-handed-in", {})
     if state.get("file") != given.file_id:
-        state.update(file=given.file_id, refused=None, told=None)
+        state.update(file=given.file_id, refused=None, told=None, again=False)
         _take(page, given, state, skip_missing=False)
+    elif state["again"]:
+        state["again"] = False
+        _take(page, given, state, skip_missing=True)
     refused = state["refused"]
     if refused is not None:
         markdown.error(str(refused))
     elif state["told"]:
         markdown.info(state["told"])
-    can_skip = isinstance(refused, MissingPictures) and not refused.all_missing
-    if can_skip and st.button("Go on without them", key=f"{page}-skip-missing", icon=":material/skip_next:"):
-        _take(page, given, state, skip_missing=True)
+    if isinstance(refused, MissingPictures) and not refused.all_missing:
+        st.button(
+            "Go on without them",
+            key=f"{page}-skip-missing",
+            icon=":material/skip_next:",
+            on_click=lambda: state.update(again=True),
+        )
 
 
 def _take(page: str, given: Any, state: dict[str, Any], skip_missing: bool) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import zipfile
+from collections import Counter
 
 import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from ssrvae_core.config import DATASETS, DatasetConfig, Disorder, RunConfig, SplitConfig, UserError
-from ssrvae_core.data import ImageSet, load, read_images, split
+from ssrvae_core.data import READERS, ImageSet, load, read_images, readers, split
 from ssrvae_core.runs import RunStore
 from tests.ui.conftest import APP
 from tests.ui.test_pages import HOSTILE, said
@@ -47,6 +50,25 @@ def some_images(n=24, **fields):
     rng = np.random.default_rng(1)
     base = {"images": rng.random((n, 10, 10), dtype=np.float32), "labels": np.arange(n) % 3 - (np.arange(n) > 20)}
     return npz(**(base | fields))
+
+
+def png(seed):
+    buffer = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 256, (12, 12), dtype=np.uint8)
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def zipped(*members):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def zip_of_pictures(*more):
+    return zipped(*((f"set/{'rod' if i % 2 else 'cube'}/{i}.png", png(i)) for i in range(16)), *more)
 
 
 # Without a page.
@@ -200,6 +222,53 @@ def test_a_file_whose_every_image_has_a_label_is_taken_with_all_of_them(open_dat
     assert not app.exception and not app.error
     assert app.selectbox(key="data-rule").value == "all"  # and not what the set before it was left at
     assert "0 unlabelled" in said(app)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".zip"])
+def test_an_upload_is_read_twice_at_most_and_hashed_once_on_its_way_to_the_gallery(
+    open_data, store, monkeypatch, suffix
+):
+    counts = Counter()
+
+    def counted(name, function):
+        def call(*arguments, **options):
+            counts[name] += 1
+            return function(*arguments, **options)
+
+        return call
+
+    for ending in (".npz", ".zip"):
+        monkeypatch.setitem(READERS, ending, counted("reads", READERS[ending]))
+    monkeypatch.setattr(readers, "read_zip", counted("reads", readers.read_zip))
+    monkeypatch.setattr(readers, "_fingerprint", counted("hashes", readers._fingerprint))
+    content = some_images() if suffix == ".npz" else zip_of_pictures()
+    app = open_data()
+    app.file_uploader[0].upload(f"mine{suffix}", content, "application/octet-stream").run()
+    assert not app.exception and not app.error
+    (kept,) = (store.root / "uploads").glob("*.npz")
+    grey = app.slider(key=f"data-{kept.name[:12]}-grey")
+    grey.set_value((20.0, 200.0)).run()
+    assert not app.exception and not app.error and "Labelled images" in said(app)
+    assert counts["reads"] <= 2 and counts["hashes"] <= 1
+
+
+def test_what_was_read_is_told_and_any_file_has_the_control_for_grey_levels(open_data, store):
+    app = open_data(data=keep("mine.zip", zip_of_pictures(("notes.txt", b"hello")), store).id)
+    assert not app.exception and not app.error
+    for told in ("16 images of 12 x 12 pixels", "grey levels (uint8)", "cube 8", "rod 8", "files ending in .txt (1)"):
+        assert told in said(app).replace("\\", "")
+
+
+def test_missing_pictures_of_a_table_are_a_choice(open_data, store):
+    pictures = [(f"p{i}.png", png(i)) for i in range(8)]
+    rows = "".join(f"p{i}.png,{'ab'[i % 2]}\n" for i in range(11))
+    app = open_data()
+    content = zipped(("labels.csv", b"file,label\n" + rows.encode()), *pictures)
+    app.file_uploader[0].upload("mine.zip", content, "application/zip").run()
+    assert "3 of 11 rows" in app.error[0].value and "p8" in app.error[0].value
+    app.button(key="data-skip-missing").click().run()
+    assert not app.exception and not app.error, app.error[0].value
+    assert "rows of labels.csv (3)" in said(app).replace("\\", "")
 
 
 def test_the_views_of_a_file_with_masks_can_be_looked_at(open_data, store):
