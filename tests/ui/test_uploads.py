@@ -18,6 +18,8 @@ from ssrvae_core.config import UserError
 from ssrvae_core.data import read_images
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.uploads import uploads as found
+from tests.core.data.test_microscopes import IMAGES as STACK
+from tests.core.data.test_microscopes import dm
 from ui import uploads
 from ui.uploads import keep
 
@@ -209,6 +211,14 @@ def test_links_beside_the_images_are_no_reason_to_refuse_an_hdf5_file(tmp_path, 
 def test_hdf5_under_another_ending_is_kept(tmp_path, store, suffix):
     content = hdf5(tmp_path, lambda file: file.update({"images": IMAGES}))
     assert keep(f"a{suffix}", content, store).path.suffix == suffix
+
+
+def test_a_microscopes_file_is_kept_and_another_file_under_its_ending_is_not(tmp_path, store):
+    pytest.importorskip("rsciio", reason="RosettaSciIO is optional")
+    content = dm(tmp_path / "a.dm3", STACK.astype(np.uint16)).read_bytes()
+    assert len(read_images(keep("a.dm3", content, store).path)) == len(STACK)
+    with pytest.raises(UserError, match=r"not a \.dm4 file"):
+        keep("a.dm4", content, store)
 
 
 def test_a_damaged_hdf5_file_that_crashes_its_library_does_not_take_the_server_along(tmp_path, store):

@@ -201,6 +201,29 @@ def test_scans_of_diffraction_patterns_become_one_row(tmp_path):
     assert any("2 x 3" in remark for remark in contents.remarks)
 
 
+@needs_rosettasciio
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("plugin", "suffix"), [("hspy", ".hspy"), ("emd", ".emd")])
+def test_hdf5_files_as_rosettasciio_writes_them_are_read_without_it(tmp_path, plugin, suffix, monkeypatch):
+    """It writes the axes of EMD files in reverse, and says so by the names of the dimensions."""
+    writer = importlib.import_module(f"rsciio.{plugin}").file_writer
+    names, scales = ("t", "y", "x"), (1.0, 0.5, 0.25)
+    axes = [
+        {"_type": "UniformDataAxis", "name": name, "size": size, "navigate": name == "t", "scale": scale, "offset": 0.0}
+        for name, size, scale in zip(names, IMAGES.shape, scales, strict=True)
+    ]
+    for axis in axes:
+        axis |= {"units": "s" if axis["navigate"] else "nm", "is_binned": False}
+    signal = {"data": IMAGES, "axes": axes, "attributes": {"_lazy": False}, "package_info": {"package": "x"}}
+    signal |= {name: {} for name in ("learning_results", "models", "tmp_parameters", "original_metadata")}
+    signal["metadata"] = {"General": {"title": "Würfel"}, "Signal": {}, "_HyperSpy": {}}
+    writer(str(tmp_path / f"a{suffix}"), signal)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    contents = read(tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(contents.fields["images"], IMAGES)
+    np.testing.assert_allclose(contents.fields["pixel_size"], np.tile([0.5, 0.25], (4, 1)))
+
+
 # A file is one file.
 
 
