@@ -18,6 +18,8 @@ from ssrvae_core.data import fingerprint, read_images
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.uploads import known_as
 from ssrvae_core.runs.uploads import uploads as found
+from tests.core.data.test_microscopes import IMAGES as STACK
+from tests.core.data.test_microscopes import dm
 from ui import uploads
 from ui.uploads import keep
 
@@ -212,6 +214,14 @@ def test_hdf5_under_another_ending_is_kept_as_npz(tmp_path, store, suffix):
     content = hdf5(tmp_path, lambda file: file.update({"images": IMAGES}))
     kept = keep(f"a{suffix}", content, store)
     assert kept.path.suffix == ".npz" and kept.name == f"a{suffix}" and len(read_images(kept.path)) == len(IMAGES)
+
+
+def test_a_microscopes_file_is_kept_and_another_file_under_its_ending_is_not(tmp_path, store):
+    pytest.importorskip("rsciio", reason="RosettaSciIO is optional")
+    content = dm(tmp_path / "a.dm3", STACK.astype(np.uint16)).read_bytes()
+    assert len(read_images(keep("a.dm3", content, store).path)) == len(STACK)
+    with pytest.raises(UserError, match=r"not a \.dm4 file"):
+        keep("a.dm4", content, store)
 
 
 def test_a_damaged_hdf5_file_that_crashes_its_library_does_not_take_the_server_along(tmp_path, store):

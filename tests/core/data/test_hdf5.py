@@ -732,7 +732,7 @@ def test_pixels_that_look_like_a_heap_are_pixels(tmp_path):
 
 
 def test_a_chunk_that_unpacks_to_more_than_it_declares_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("ssrvae_core.data.hdf5_tree.MAX_DEFLATED", 100)
+    monkeypatch.setattr("ssrvae_core.data.hdf5_values.MAX_DEFLATED", 100)
     bomb = zlib.compress(bytes(10**6))
 
     def fill(file, content=bomb):
