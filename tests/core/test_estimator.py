@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -56,6 +58,11 @@ def fitted(cards, partly):
     return quick(
         epochs=40, learning_rate=1e-2, augment=False, settings=SMALL | {"model.radii": 8, "model.angles": 16}
     ).fit(cards[0], partly)
+
+
+@pytest.fixture(scope="module")
+def fitted_once(cards, partly):
+    return quick().fit(cards[0], partly)
 
 
 @pytest.mark.slow
@@ -266,3 +273,42 @@ def _few(cards, partly):
     """Sixteen labelled and eight unlabelled images."""
     rows = np.r_[:16, 40:48]
     return cards[0][rows], partly[rows]
+
+
+@pytest.mark.parametrize("missing", [-1, "-1", "", None, float("nan"), pd.NA, "nan"])
+def test_every_way_to_say_no_label_trains_the_same_model(fitted_once, cards, partly, missing):
+    y = [missing if label == -1 else label for label in partly]
+    classifier = quick().fit(cards[0], y)
+    assert classifier.classes_.tolist() == ["clubs", "diamonds", "hearts", "spades"]
+    np.testing.assert_array_equal(classifier.predict_proba(cards[0]), fitted_once.predict_proba(cards[0]))
+
+
+def test_a_text_that_could_be_a_class_warns_how_it_is_taken(cards, partly):
+    y = np.where(partly == -1, "unknown", partly.astype(str))
+    with pytest.warns(UserWarning, match=r"'unknown' are taken as unlabelled.*name"):
+        assert "unknown" not in quick().fit(cards[0], y).classes_
+
+
+def test_images_of_torch_have_their_channels_first(fitted_once, cards, partly):
+    images, _ = cards
+    first = quick().fit(images[:, None], partly)
+    assert first.image_shape_ == (16, 16, 1)
+    np.testing.assert_array_equal(first.predict_proba(images[:, None]), fitted_once.predict_proba(images))
+    np.testing.assert_array_equal(first.predict_proba(torch.tensor(images)), fitted_once.predict_proba(images))
+    coloured = np.stack([images] * 3, axis=1)
+    both = [quick().fit(x, partly).predict_proba(x) for x in (coloured, np.moveaxis(coloured, 1, 3))]
+    np.testing.assert_array_equal(*both)
+    assert quick().fit(coloured, partly).image_shape_ == (16, 16, 3)
+
+
+def test_images_are_never_a_row_of_pixels(cards, partly):
+    with pytest.raises(UserError, match="a single row of pixels"):
+        quick().fit(np.zeros((80, 1, 4, 16)), partly)
+
+
+def test_a_hot_pixel_does_not_set_the_scale(cards, partly):
+    hot = 100 * cards[0] + 5
+    hot[3, 2, 2] = 1e6
+    with pytest.warns(UserWarning, match=r"set apart from all others \(1\)"):
+        classifier = quick().fit(hot, partly)
+    assert classifier.scale_ == (5, 105)
