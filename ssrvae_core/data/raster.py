@@ -15,6 +15,9 @@ from ssrvae_core.data.formats import readable
 from ssrvae_core.data.pixels import PARSER_DAMAGES, check_room, upright, without_alpha
 
 ORIENTATION = 0x112
+LONGEST = 2**16
+"""Pixels of the longest side: a header that declares more is damaged, and Pillow is slow on such rows."""
+
 SIXTEEN_BIT_COLOURS = (2, 4, 6)  # PNG: RGB, grey with alpha, RGB with alpha
 
 
@@ -35,6 +38,8 @@ def read_raster(path: Path, room: int, kind: str) -> Pages:
         If it is damaged or too large.
     """
     with _opened(path, kind) as picture:
+        if max(picture.size) > LONGEST:
+            raise ValueError(f"it declares a side of {max(picture.size):,} pixels")
         check_room(path, (1, *picture.size[::-1], len(picture.getbands())), room)
         remarks = _remarks(path, kind)
         picture.load()

@@ -167,6 +167,11 @@ def test_grey_that_was_saved_in_colour_has_one_channel(tmp_path):
         np.testing.assert_array_equal(read_pages(tmp_path / name).images, GREY[None, ..., None])
 
 
+def test_a_side_that_no_picture_has_is_refused(tmp_path):
+    with pytest.raises(UserError, match="side of 99,999 pixels"):
+        read_pages(png(tmp_path / "a.png", 99_999, 8, 8, 0, GREY))
+
+
 def test_the_room_of_a_folder_is_kept(tmp_path):
     Image.fromarray(GREY).save(tmp_path / "a.png")
     Image.fromarray(GREY).save(tmp_path / "a.tif")
