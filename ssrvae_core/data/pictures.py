@@ -129,8 +129,9 @@ def _stack(files: Sequence[Path], source: Path) -> tuple[np.ndarray, list[int]]:
         raise UserError(f"{files[odd]} has {stacks[odd].shape[3]} channels but others in {source} have {channels}.")
     counts = [len(stack) for stack in stacks]
     images = np.empty((sum(counts), *stacks[0].shape[1:3], channels), dtype=stacks[0].dtype)
+    stacks.reverse()
     for stop, count in zip(np.cumsum(counts), counts, strict=True):
-        images[stop - count : stop] = stacks.pop(0)  # each one goes as soon as it is copied
+        images[stop - count : stop] = stacks.pop()  # each one goes as soon as it is copied
     return images, counts
 
 
