@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from xml.etree import ElementTree
@@ -76,7 +76,7 @@ def named(element: Element, name: str) -> Iterator[Element]:
     return (child for child in element if isinstance(child.tag, str) and child.tag.rpartition("}")[2] == name)
 
 
-def ome_planes(root: Element | None, name: str, samples: Sequence[int]) -> OmePlanes:
+def ome_planes(root: Element | None, name: str, samples: Mapping[int, int]) -> OmePlanes:
     """Tell which pages of a file are which planes.
 
     Parameters
@@ -85,8 +85,8 @@ def ome_planes(root: Element | None, name: str, samples: Sequence[int]) -> OmePl
         The OME-XML.
     name : str
         The file's own name.
-    samples : sequence of int
-        Samples of every page, which count as channels in OME.
+    samples : mapping of int to int
+        The samples of every page by its number; they count as channels in OME.
     """
     if root is None:
         return OmePlanes([], ())
@@ -100,10 +100,11 @@ def ome_planes(root: Element | None, name: str, samples: Sequence[int]) -> OmePl
 class _Reader:
     """Collects the planes of one file."""
 
-    def __init__(self, uuid: str, name: str, samples: Sequence[int]) -> None:
+    def __init__(self, uuid: str, name: str, samples: Mapping[int, int]) -> None:
         self.uuid, self.name, self.samples = uuid, name, samples
         self.planes: dict[int, _Plane] = {}
         self.channels: dict[int, int] = {}
+        self.end = max(samples) + 1
         self.elsewhere = 0
         self.listed = 0
 
@@ -115,7 +116,7 @@ class _Reader:
         blocks = list(named(pixels, "TiffData"))
         for block in blocks:
             ifd = _count(block, "IFD", 0)
-            per_page = self.samples[ifd] if ifd < len(self.samples) else 1
+            per_page = self.samples.get(ifd, 1)
             if sizes["C"] % per_page:
                 per_page = 1
             wide = sizes | {"C": sizes["C"] // per_page}
@@ -123,20 +124,21 @@ class _Reader:
             if not self._is_own(block):
                 self.elsewhere += min(whole, _count(block, "PlaneCount", 1))
                 continue
-            default = 1 if block.get("IFD") is not None else len(self.samples)
-            count = min(_count(block, "PlaneCount", default), len(self.samples) - ifd)
+            default = 1 if block.get("IFD") is not None else self.end
+            count = max(0, min(_count(block, "PlaneCount", default), self.end - ifd))
             first = {axis: _count(block, f"First{axis}", 0) for axis in "CZT"}
             self.channels[number] = wide["C"]
             self._add(number, range(ifd, ifd + count), order[2:], wide, first)
         if not blocks and not number:
-            self.channels[number] = sizes["C"] // self.samples[0] if not sizes["C"] % self.samples[0] else sizes["C"]
+            per_page = next(iter(self.samples.values()))
+            self.channels[number] = sizes["C"] // (1 if sizes["C"] % per_page else per_page)
             wide = sizes | {"C": self.channels[number]}
-            self._add(number, range(len(self.samples)), order[2:], wide, dict.fromkeys("CZT", 0))
+            self._add(number, range(self.end), order[2:], wide, dict.fromkeys("CZT", 0))
 
     def _add(self, number: int, pages: range, order: str, sizes: dict[str, int], first: dict[str, int]) -> None:
         """Assign consecutive pages to planes, the first axis of the order running fastest."""
         self.listed += len(pages)
-        if self.listed > len(self.samples):
+        if self.listed > self.end:
             return  # some page is listed twice, so the list cannot be followed
         start, stride = 0, 1
         for axis in order:
@@ -146,7 +148,7 @@ class _Reader:
             at, rest = {}, place
             for axis in order:
                 rest, at[axis] = divmod(rest, sizes[axis])
-            if not rest:
+            if not rest and page in self.samples:
                 self.planes.setdefault(page, _Plane((number, at["T"], at["Z"]), at["C"], page))
 
     def _is_own(self, block: Element) -> bool:
@@ -164,14 +166,14 @@ class _Reader:
         if self.elsewhere:
             why = "they belong to its acquisition but lie in other files"
             left_out.append(LeftOut("planes in other files", why, self.elsewhere))
-        if self.planes and len(self.planes) < len(self.samples) and self.listed <= len(self.samples):
+        if self.planes and len(self.planes) < len(self.samples) and self.listed <= self.end:
             why = "its description lists them as no plane"
             left_out.append(LeftOut("pages of the file", why, len(self.samples) - len(self.planes)))
         images: dict[tuple[int, int, int], dict[int, int]] = {}
         for plane in self.planes.values():
             images.setdefault(plane.image, {}).setdefault(plane.channel, plane.page)
         ordered = [images[image] for image in sorted(images)]
-        if sum(map(len, ordered)) < len(self.planes) or self.listed > len(self.samples):
+        if sum(map(len, ordered)) < len(self.planes) or self.listed > self.end:
             return OmePlanes([], tuple(left_out))  # two pages that are said to be one plane, or one to be two
         whole = all(len(images[image]) == self.channels[image[0]] for image in images)
         if not whole or len({len(channels) for channels in ordered}) > 1:

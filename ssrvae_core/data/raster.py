@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,13 @@ import numpy as np
 
 from ssrvae_core.data.contents import LeftOut, Pages
 from ssrvae_core.data.formats import readable
+from ssrvae_core.data.limits import MAX_BYTES
 from ssrvae_core.data.pixels import PARSER_DAMAGES, check_room, upright, without_alpha
 
 ORIENTATION = 0x112
+LONGEST = 2**16
+"""Pixels of the longest side: a header that declares more is damaged, and Pillow is slow on such rows."""
+
 SIXTEEN_BIT_COLOURS = (2, 4, 6)  # PNG: RGB, grey with alpha, RGB with alpha
 
 
@@ -35,6 +40,8 @@ def read_raster(path: Path, room: int, kind: str) -> Pages:
         If it is damaged or too large.
     """
     with _opened(path, kind) as picture:
+        if max(picture.size) > LONGEST:
+            raise ValueError(f"it declares a side of {max(picture.size):,} pixels")
         check_room(path, (1, *picture.size[::-1], len(picture.getbands())), room)
         remarks = _remarks(path, kind)
         picture.load()
@@ -48,13 +55,20 @@ def read_raster(path: Path, room: int, kind: str) -> Pages:
 @contextmanager
 def _opened(path: Path, kind: str) -> Iterator[Any]:
     """Open a picture with Pillow, which refuses decompression bombs by their header."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     with readable(path, "a picture", *PARSER_DAMAGES, *bombs), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path, formats=[kind]) as picture:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
+        content = io.BytesIO(path.read_bytes())  # reading more than there is costs nothing, unlike from the file
+        try:
+            picture = Image.open(content, formats=[kind])
+        except UnidentifiedImageError as error:
+            raise ValueError(f"its {kind} header is damaged") from error
+        with picture:
             yield picture
 
 

@@ -21,6 +21,9 @@ from ssrvae_core.data.ifd import DESCRIPTION, MAX_PAGES, UIC2, number, text
 from ssrvae_core.data.ome import Element, is_ome, ome_planes
 from ssrvae_core.data.tiff_page import Page
 
+COLOURS_AT_MOST = 4
+"""Pages that are taken as channels of a single image without a remark: programs call the pages of a stack so, too."""
+
 MAX_AXES = 16
 """Most axes of an array that are believed."""
 
@@ -55,6 +58,17 @@ def arrange(pages: Sequence[Page], path: Path, size: int, ome: Element | None) -
     ValueError
         If the file declares more planes than it holds.
     """
+    found = _arranged(pages, path, size, ome)
+    if len(found.images) > 1 or len(found.images[0]) <= COLOURS_AT_MOST:
+        return found
+    remark = (
+        f"{path.name} says that its {len(found.images[0])} pages are the channels of one image; save it with the axes"
+        " TYX if every page is an image."
+    )
+    return replace(found, remarks=(*found.remarks, remark))
+
+
+def _arranged(pages: Sequence[Page], path: Path, size: int, ome: Element | None) -> Arrangement:
     description = text(pages[0].tags, DESCRIPTION)
     if is_ome(description):
         return _ome(pages, ome, path)
@@ -157,7 +171,7 @@ def _by_axes(run: Sequence[Page], shape: tuple[int, ...], axes: str, path: Path)
 
 def _ome(pages: Sequence[Page], ome: Element | None, path: Path) -> Arrangement:
     """Planes of this file alone."""
-    planes = ome_planes(ome, path.name, [page.samples for page in pages])
+    planes = ome_planes(ome, path.name, {page.index: page.samples for page in pages})
     left_out = planes.left_out
     if not planes.images:
         remark = (
@@ -171,4 +185,5 @@ def _ome(pages: Sequence[Page], ome: Element | None, path: Path) -> Arrangement:
             f"{path.name} does not hold the same channels of every plane, so every plane is taken as an image of one"
             " channel; save all channels in one file to have them as channels of an image.",
         )
-    return Arrangement([[pages[ifd] for ifd in image] for image in planes.images], left_out, remarks)
+    numbered = {page.index: page for page in pages}
+    return Arrangement([[numbered[ifd] for ifd in image] for image in planes.images], left_out, remarks)

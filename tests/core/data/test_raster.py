@@ -2,6 +2,7 @@
 
 import contextlib
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -164,6 +165,26 @@ def test_grey_that_was_saved_in_colour_has_one_channel(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.dstack([GREY] * 3), photometric="rgb")
     for name in ("a.png", "a.tif"):
         np.testing.assert_array_equal(read_pages(tmp_path / name).images, GREY[None, ..., None])
+
+
+def test_a_side_that_no_picture_has_is_refused(tmp_path):
+    with pytest.raises(UserError, match="side of 99,999 pixels"):
+        read_pages(png(tmp_path / "a.png", 99_999, 8, 8, 0, GREY))
+
+
+def test_a_header_that_declares_more_than_the_file_holds_costs_no_memory(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "a.jp2")
+    content = bytearray((tmp_path / "a.jp2").read_bytes())
+    at = content.index(b"jp2h") - 4
+    content[at : at + 4] = b"\x7f\xff\xff\xff"
+    (tmp_path / "a.jp2").write_bytes(content)
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(UserError):
+            read_pages(tmp_path / "a.jp2")
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_room_of_a_folder_is_kept(tmp_path):

@@ -312,6 +312,13 @@ def test_channels_of_an_imagej_hyperstack_are_channels_times_and_planes_are_imag
     assert read_pages(tmp_path / "b.tif").images.shape == (6, HEIGHT, WIDTH, 3)
 
 
+def test_a_stack_that_calls_its_pages_channels_is_taken_so_and_told_of(tmp_path):
+    pages = read_pages(write(tmp_path / "stack.tif", STACK, imagej=True))
+    assert pages.images.shape == (1, HEIGHT, WIDTH, 6)
+    assert "6 pages" in pages.remarks[0] and "TYX" in pages.remarks[0]
+    assert not read_pages(write(tmp_path / "b.tif", STACK[:3], imagej=True)).remarks
+
+
 def test_an_imagej_stack_behind_one_directory_is_read_whole_or_refused(tmp_path):
     text = b"ImageJ=1.53t\nimages=6\nslices=6\n\0"
     path = tiff_file(tmp_path / "a.tif", (grey_tags(t270=text), STACK.tobytes()))
@@ -493,6 +500,19 @@ def test_pages_of_an_ome_tiff_go_where_its_list_says(tmp_path):
         np.testing.assert_array_equal(images[t, ..., c], STACK[page])
 
 
+def test_planes_of_an_ome_tiff_keep_their_numbers_beside_a_thumbnail(tmp_path):
+    text = (
+        '<OME UUID="u"><Image><Pixels DimensionOrder="XYCZT" SizeC="2" SizeZ="1" SizeT="1">'
+        '<TiffData FirstC="0" IFD="2"/><TiffData FirstC="1" IFD="1"/></Pixels></Image></OME>'
+    )
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(STACK[0, ::2, ::2], subfiletype=1, metadata=None)
+        file.write(STACK[1], description=text, metadata=None)
+        file.write(STACK[2], metadata=None)
+    images = read_pages(tmp_path / "a.tif").images
+    np.testing.assert_array_equal(images[0], np.moveaxis(STACK[[2, 1]], 0, -1))
+
+
 def test_channels_whose_others_lie_elsewhere_are_images_and_told_of(tmp_path):
     planes = [(c, 0, t, t, c) for c in range(2) for t in range(3)]
     pages = read_pages(ome(tmp_path / "a.tif", planes, sizes=(2, 1, 3), pages=STACK[:3]))
@@ -595,6 +615,20 @@ def test_the_size_of_a_pixel_in_the_tags_of_microscopes(tmp_path, tags, expected
     else:
         assert found.fields["pixel_size"].dtype == np.float64
         np.testing.assert_allclose(found.fields["pixel_size"], [expected])
+
+
+def test_the_size_of_a_pixel_by_digital_micrograph(tmp_path):
+    extra = [(65003, 2, 0, "nm", True), (65004, 2, 0, "µm".encode("latin-1"), True)]
+    extra += [(65009, 12, 1, 0.5, True), (65010, 12, 1, 0.25, True)]
+    path = write(tmp_path / "a.tif", STACK[0], extratags=extra, metadata=None)
+    assert read_pages(path).pixel_size == pytest.approx((250, 0.5))
+
+
+def test_the_size_of_a_pixel_leaves_the_images_as_they_are(tmp_path):
+    options = {"imagej": True, "resolution": (2.0, 4.0), "metadata": {"unit": "nm", "axes": "TYX"}}
+    path = write(tmp_path / "a.tif", STACK.astype(np.uint16), **options)
+    assert read_picture(path).fields["pixel_size"].shape == (len(STACK), 2)
+    assert len(read_images(path)) == len(STACK)
 
 
 def test_a_turned_page_has_its_pixels_turned_too(tmp_path):
