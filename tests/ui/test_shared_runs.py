@@ -117,3 +117,13 @@ def test_the_overview_offers_pictures_of_runs_on_files_only(own, brought, make_s
     assert not open_any("overview").checkbox
     make_store("one")
     assert not open_any("overview").checkbox
+
+
+@pytest.mark.parametrize("pictures", [True, False])
+def test_a_gallery_says_that_its_pictures_are_small_or_what_to_upload(pictures, own, brought, open_any):
+    brought(pictures=pictures)
+    app = open_any("latent", sample=str(own[0].predictions().ids[0]), near="left")
+    assert not app.exception
+    assert NAME in said(app)
+    assert ("small pictures" in said(app)) is pictures
+    assert ("upload the same file" in said(app)) is not pictures
