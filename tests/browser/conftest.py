@@ -49,16 +49,22 @@ def server(store):
 @pytest.fixture(scope="session")
 def browser(chromium_path):
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"])
+        # One process draws all tabs of a server, and so keeps the compiled scripts from one test to the next.
+        options = ["--no-sandbox", "--disable-gpu", "--process-per-site"]
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=options)
         yield browser
         browser.close()
 
 
 @pytest.fixture(scope="module")
-def context(browser):
+def context(browser, server):
     """One visitor of the server, whose browser loads the dashboard's scripts once."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, color_scheme="light", reduced_motion="reduce"
+    )
     context.set_default_timeout(PATIENCE)
+    kept = context.new_page()  # while it is open, the process that draws the others stays
+    kept.goto(f"{server}/_stcore/health")
     yield context
     context.close()
 
@@ -75,7 +81,7 @@ def open_page(context, server):
         return page
 
     yield go
-    for page in context.pages:
+    for page in context.pages[1:]:
         page.wait_for_load_state()  # Chromium may never close one that is still loading
         page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
         page.close()

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.shared import PATIENCE, ROOT
+from tests.browser.shared import PATIENCE, ROOT, until_idle, until_still
 
 pytestmark = pytest.mark.slow
 
@@ -23,11 +23,11 @@ STREAMLITS_OWN = {
 
 def settle(page):
     """Wait until the script has run, every chart is drawn and nothing is loading."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
+    until_idle(page)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
     expect(page.locator(".stPlotlyChart:not(:has(.main-svg))")).to_have_count(0, timeout=PATIENCE)
     expect(page.locator(".film:not([data-shown])")).to_have_count(0, timeout=PATIENCE)
-    page.wait_for_timeout(1000)  # a chart grows into its place
+    until_still(page)  # a chart grows into its place
 
 
 def severe(page):

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 from ssrvae_core.data import read_images
 from ssrvae_core.runs.comparison import find_rival
-from tests.browser.shared import PATIENCE, RIVAL
+from tests.browser.shared import PATIENCE, RIVAL, until_idle, until_still
 from tests.ui.conftest import tiny_config
 
 pytestmark = pytest.mark.slow
@@ -24,15 +24,10 @@ def _drawn_area(page, chart):
     """Bounding box of the axes of a chart on the page, counted from 0, once it stands still."""
     area = page.locator(".js-plotly-plot").nth(chart).locator(".nsewdrag").first
     expect(area).to_be_attached(timeout=PATIENCE)
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
+    until_idle(page)
     area.evaluate("area => area.scrollIntoView({block: 'center'})")  # not below the page's header
-    seen = []
-    for _ in range(PATIENCE // 250):
-        page.wait_for_timeout(250)
-        seen.append(area.bounding_box())
-        if seen[-1] is not None and seen[-4:] == [seen[-1]] * 4:  # for a second
-            return seen[-1]
-    raise AssertionError(f"The chart never stands still: {seen[-4:]}")
+    until_still(page)
+    return area.bounding_box()
 
 
 def _lasso(page, chart, right=0.98):
@@ -105,8 +100,8 @@ def test_a_picture_stands_where_the_points_will_be_until_plotly_is_there(open_pa
     try:
         page = open_page("latent_space")
         expect(page.locator(".st-key-latent-scatter-right")).to_be_visible(timeout=PATIENCE)
-        page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
-        page.wait_for_timeout(500)
+        until_idle(page)
+        until_still(page)
         assert page.locator(".js-plotly-plot").count() == 0
         before = _coloured(page)
     finally:
@@ -116,7 +111,7 @@ def test_a_picture_stands_where_the_points_will_be_until_plotly_is_there(open_pa
     expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=PATIENCE)
     _wait_until_lit(page, lambda lit: lit == [None, None])
     page.mouse.move(0, 0)
-    page.wait_for_timeout(500)
+    until_still(page)
     after = _coloured(page)
     assert before.shape == after.shape and after.sum() > 200
     assert (before & after).sum() > 0.6 * (before | after).sum()  # one pixel to the side it would be less
@@ -152,7 +147,8 @@ def test_points_lassoed_in_either_scatter_light_up_in_the_other_until_a_double_c
     _lasso(page, 1, right=0.6)
     second, _ = _wait_until_lit(page, lambda lit: both_alike(lit) and lit[0] != first)
     expect(page.get_by_text(f"{len(second)} selected", exact=True)).to_be_visible(timeout=PATIENCE)
-    page.wait_for_timeout(1500)  # nothing goes on by itself
+    until_idle(page)
+    until_still(page)  # nothing goes on by itself
     assert _lit(page) == [second, second]
     box = _drawn_area(page, 0)
     page.mouse.dblclick(box["x"] + 3, box["y"] + 3)
@@ -170,7 +166,7 @@ def test_the_same_lasso_counts_again_after_another_selection(open_page):
     page.get_by_role("button", name="Clear the selection").click()
     expect(page.get_by_text("0 selected", exact=True)).to_be_visible(timeout=PATIENCE)
     _wait_until_lit(page, lambda lit: lit == [None, None])
-    page.wait_for_timeout(1500)
+    until_idle(page)
     _lasso(page, 0, right=0.5)
     expect(page.get_by_text(f"{len(first)} selected", exact=True)).to_be_visible(timeout=PATIENCE)
     assert _wait_until_lit(page, lambda lit: lit[0] is not None)[0] == first
@@ -187,7 +183,6 @@ def test_a_chart_is_as_large_after_the_full_screen_as_before_it(open_page, path)
     page.wait_for_function("document.querySelector('.js-plotly-plot')._fullLayout.width > 1000")
     page.keyboard.press("Escape")
     page.wait_for_function("document.querySelector('.js-plotly-plot')._fullLayout.width < 600")
-    page.wait_for_timeout(1000)
     after = _drawn_area(page, 0)
     assert (after["width"], after["height"]) == pytest.approx((area["width"], area["height"]), abs=1)
 
@@ -196,24 +191,37 @@ def _range(chart):
     return chart.evaluate("chart => [...chart._fullLayout.xaxis.range]")
 
 
+def _zoom_in(page, chart, whole):
+    """Zoom by the chart's button, and return the range it then shows."""
+    chart.hover()
+    chart.locator('[data-title="Zoom in"]').click()
+    inside = """([chart, whole]) => {
+        const [low, high] = chart._fullLayout.xaxis.range;
+        return low > whole[0] && high < whole[1];
+    }"""
+    page.wait_for_function(inside, arg=[chart.element_handle(), whole], timeout=PATIENCE)
+    until_still(page)
+    return _range(chart)
+
+
 def test_a_zoom_outlives_another_colour_and_the_whole_plane_is_found_again(open_page):
     page = open_page("latent_space")
     expect(page.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
     chart = page.locator(".js-plotly-plot").first
     _drawn_area(page, 0)
     whole = _range(chart)
-    chart.hover()
-    chart.locator('[data-title="Zoom in"]').click()
-    page.wait_for_timeout(1000)
-    zoomed = _range(chart)
+    zoomed = _zoom_in(page, chart, whole)
     page.get_by_role("combobox", name="Colour by").click()
     page.get_by_role("option", name="Confidence").click()
     expect(chart).to_contain_text("Confidence", timeout=PATIENCE)
-    page.wait_for_timeout(1000)
+    until_idle(page)
+    until_still(page)
     assert _range(chart) == pytest.approx(zoomed)
     chart.hover()
     chart.locator('[data-title="Reset axes"]').click()
-    page.wait_for_timeout(1000)
+    wider = "([chart, zoomed]) => chart._fullLayout.xaxis.range[1] > zoomed[1]"
+    page.wait_for_function(wider, arg=[chart.element_handle(), zoomed], timeout=PATIENCE)
+    until_still(page)
     assert _range(chart) == pytest.approx(whole)
 
 
@@ -222,15 +230,10 @@ def test_a_zoom_outlives_a_selection(open_page):
     expect(page.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
     chart = page.locator(".js-plotly-plot").first
     _drawn_area(page, 0)
-    whole = chart.evaluate("chart => [...chart._fullLayout.xaxis.range]")
-    chart.hover()
-    chart.locator('[data-title="Zoom in"]').click()
-    page.wait_for_timeout(1000)
-    zoomed = chart.evaluate("chart => [...chart._fullLayout.xaxis.range]")
-    assert zoomed[0] > whole[0] and zoomed[1] < whole[1]
+    zoomed = _zoom_in(page, chart, _range(chart))
     _lasso(page, 1)
     _wait_until_lit(page, lambda lit: len(lit) == 2 and None not in lit)
-    assert chart.evaluate("chart => [...chart._fullLayout.xaxis.range]") == pytest.approx(zoomed)
+    assert _range(chart) == pytest.approx(zoomed)
 
 
 @pytest.mark.parametrize("colour", ["class", "confidence"])
@@ -248,8 +251,8 @@ def test_a_saved_picture_shows_what_is_selected_and_the_page_forgets_it_again(co
         chart.locator('[data-title^="Download plot"]').click()
     points = re.findall(r'<path class="point[^>]*?opacity: ([\d.]+)', Path(download.value.path()).read_text("utf-8"))
     assert sorted(map(float, points)) == [pytest.approx(0.06)] * 29 + [1.0] * 3
-    page.wait_for_timeout(500)
-    assert chart.evaluate("chart => chart.data.every(trace => !trace.selectedpoints?.length)")
+    forgotten = "chart => chart.data.every(trace => !trace.selectedpoints?.length)"
+    page.wait_for_function(forgotten, arg=chart.element_handle(), timeout=PATIENCE)
     page.get_by_role("button", name="Clear the selection").click()
     _wait_until_lit(page, lambda lit: lit == [None, None])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ssrvae_core.runs.jobs import JobQueue
-from tests.browser.shared import PATIENCE
+from tests.browser.shared import PATIENCE, until_still
 from tests.data import make_golden_store as golden
 from tests.ui.ratio_stores import make_ratio_store
 
@@ -130,7 +131,7 @@ def test_a_click_on_a_point_of_the_curve_moves_the_slider(open_page):
     page = open_page("supervised_ratio?ratio=0.5")
     shows(page, "50 %")
     page.locator(".film .js-plotly-plot").scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
+    until_still(page)
     x, y = page.evaluate(POINT, ["ss-rVAE", 0.05])
     page.mouse.move(x, y, steps=8)
     expect(page.locator(".film .hoverlayer .hovertext").first).to_be_visible(timeout=PATIENCE)
@@ -169,7 +170,7 @@ def test_the_training_film_follows_its_slider_too(open_page):
 def test_a_phone_needs_no_sideways_scrolling(path, open_page):
     page = open_page(path, width=390)
     expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
-    page.wait_for_timeout(500)
+    until_still(page)
     main = page.get_by_test_id("stMain")
     assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
 
@@ -181,10 +182,10 @@ def test_a_ratio_that_is_missing_is_trained_by_its_button(open_page, store):
     expect(page.get_by_text(re.compile("ss-rvae on .*0.2 labelled|ss-rVAE .* 20 % labelled")).first).to_be_visible(
         timeout=PATIENCE
     )
-    deadline = 60
-    while len(JobQueue(store).list()) < 2 and deadline:
-        page.wait_for_timeout(500)
-        deadline -= 1
+    deadline = time.monotonic() + PATIENCE / 1000
+    while len(JobQueue(store).list()) < 2:
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(100)
     assert {job.kind for job in JobQueue(store).list()} == {"train"}
     expect(page.locator(".film .told")).to_contain_text("ss-rVAE is right for", timeout=3 * PATIENCE)
     assert len([run for run in store.runs() if run.config.split.labelled_ratio == 0.2]) == 2

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import JobQueue
-from tests.browser.shared import PATIENCE
+from tests.browser.shared import PATIENCE, script_runs
 
 pytestmark = pytest.mark.slow
 
@@ -28,15 +28,15 @@ def store(tmp_path_factory):
     while live := [job for job in queue.list() if job.state in {"queued", "running"}]:
         for job in live:
             queue.cancel(job.id)
-        time.sleep(0.5)
+        time.sleep(0.1)
 
 
 def fill(page, label, value):
     """Type a number into a field, and wait until the page has taken it."""
     field = page.get_by_role("spinbutton", name=label, exact=True)
-    field.fill(str(value))
-    field.press("Enter")
-    page.wait_for_timeout(1500)
+    with script_runs(page):
+        field.fill(str(value))
+        field.press("Enter")
 
 
 def epoch_of(page):
