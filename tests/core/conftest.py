@@ -1,6 +1,7 @@
 """The smallest run there is: 16x16 cards, a few dozen images, networks of a few units."""
 
 import json
+import math
 
 import pytest
 
@@ -55,6 +56,12 @@ def tiny_options() -> list[str]:
 @pytest.fixture
 def store(tmp_path) -> RunStore:
     return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture
+def stops_between_epochs(monkeypatch):
+    """Have a training in this process look only between epochs whether it is to stop, however slow its steps are."""
+    monkeypatch.setattr("ssrvae_core.runs.session.LOOK", math.inf)
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,7 @@ def test_train_returns_a_finished_run_at_once(finished, result_of, tiny_options,
     assert (result["id"], result["seconds"]) == (finished.id, finished.status.seconds)
 
 
+@pytest.mark.usefixtures("stops_between_epochs")
 def test_a_time_limit_is_no_error_and_says_how_to_go_on(run_cli, tiny_options, tmp_path):
     code, out, _ = run_cli("train", *tiny_options, "--time-limit", 0, "--store", tmp_path)
     assert code == 0

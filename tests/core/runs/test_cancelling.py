@@ -189,6 +189,7 @@ def test_what_is_shown_counts_starts_and_steps_and_never_goes_back(config, store
     assert all(same for _, _, same in shown[1:])
 
 
+@pytest.mark.usefixtures("stops_between_epochs")
 def test_a_status_of_an_earlier_version_is_read(finished, store, tiny_config):
     run = train_run(finished.config, store, time_limit=0)
     (run.path / PROGRESS).unlink()
@@ -220,7 +221,8 @@ def test_a_run_killed_among_its_starts_goes_on_from_the_finished_ones(tiny_confi
         assert (status.state, status.goes_on) == ("interrupted", goes_on)
     assert_same_result(train_run(config, store), reference)
     log = (path / directory.LOG).read_text()
-    assert [log.count(f"start {n} of 3: epoch 1 done") for n in (1, 2, 3)] == [1, 1, 1]
+    assert all(log.count(f"start {n} of 3: epoch 1 done") <= 1 for n in (1, 2, 3))
+    assert "from start 2 of 3\n" in log and "from epoch 2\n" in log
 
 
 # Jobs.

@@ -159,6 +159,7 @@ def test_a_cancelled_run_stops_at_once_and_goes_on_to_the_same_result(finished, 
     assert_same_result(train_run(finished.config, store), finished)
 
 
+@pytest.mark.usefixtures("stops_between_epochs")
 def test_a_time_limit_that_passes_stops_before_the_next_epoch(finished, store):
     epochs = []
     while not epochs or epochs[-1] < 4:

@@ -179,6 +179,7 @@ def test_a_worker_that_stops_while_it_is_asked_again_has_stopped(queue, tiny_con
     assert answers == ["cancelled"]
 
 
+@pytest.mark.usefixtures("stops_between_epochs")
 def test_a_time_limit_leaves_a_job_that_goes_on(queue, finished):
     job = queue.submit(config=finished.config, time_limit=0)
     assert [(do(queue, job).state, queue.resume(job.id).done) for _ in range(2)] == [
@@ -270,6 +271,7 @@ def test_a_job_waits_for_a_terminal_that_trains_the_same_run(queue, finished, mo
     assert queue.get(job.id).state == "finished"
 
 
+@pytest.mark.usefixtures("stops_between_epochs")
 def test_a_run_that_was_no_job_is_resumed_as_one(queue, finished):
     from ssrvae_core.runs.execute import train_run
 
