@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from ssrvae_core.config import MissingPictures, UserError
-from ssrvae_core.data.tables import TABLES
+from ssrvae_core.data.folders.tables import TABLES
 from ssrvae_core.runs.uploads import known_as
 from ui import markdown
 from ui.runs import store

@@ -7,11 +7,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ssrvae_core.config import MissingPictures, UserError
-from ssrvae_core.data import microscopes
-from ssrvae_core.data.archives import checked_members
-from ssrvae_core.data.hdf5 import HDF5_BEGINNINGS, HDF5_SUFFIXES
-from ssrvae_core.data.hdf5_process import check_apart
-from ssrvae_core.data.pages import PICTURE_SUFFIXES, STARTS
+from ssrvae_core.data.folders.archives import checked_members
+from ssrvae_core.data.hdf5.process import check_apart
+from ssrvae_core.data.hdf5.reader import HDF5_BEGINNINGS, HDF5_SUFFIXES
+from ssrvae_core.data.microscopes import reader as microscopes
+from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, STARTS
 from ssrvae_core.data.readers import ImageFile, open_images
 from ssrvae_core.data.summary import Summary, summary
 from ssrvae_core.data.writing import npz_bytes

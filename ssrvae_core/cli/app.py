@@ -102,7 +102,7 @@ def images_for(run: Run, data: str, skip_missing: bool = False) -> Asked:
     integers could be on; those are on their own.
     """
     from ssrvae_core.data import load, naming
-    from ssrvae_core.data.pages import PICTURE_SUFFIXES
+    from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES
     from ssrvae_core.data.views import view
 
     own = run.config.dataset

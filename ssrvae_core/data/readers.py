@@ -12,16 +12,16 @@ from typing import Literal
 import numpy as np
 
 from ssrvae_core.config import DatasetConfig, UserError
-from ssrvae_core.data.archives import read_zip
 from ssrvae_core.data.contents import Contents, Fields
 from ssrvae_core.data.dataset import ImageSet
 from ssrvae_core.data.fields import Annotations, annotate, checked_images, image_set
-from ssrvae_core.data.folders import read_folder, visible_files
+from ssrvae_core.data.folders.archives import read_zip
+from ssrvae_core.data.folders.reader import read_folder, visible_files
 from ssrvae_core.data.formats import read_npy, read_npz
 from ssrvae_core.data.grey import Scale, scale_of
-from ssrvae_core.data.hdf5 import HDF5_SUFFIXES, read_hdf5
-from ssrvae_core.data.microscopes import ELSEWHERE, PLUGINS, read_microscope, refuse_elsewhere
-from ssrvae_core.data.pages import PICTURE_SUFFIXES, read_picture
+from ssrvae_core.data.hdf5.reader import HDF5_SUFFIXES, read_hdf5
+from ssrvae_core.data.microscopes.reader import ELSEWHERE, PLUGINS, read_microscope, refuse_elsewhere
+from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, read_picture
 from ssrvae_core.paths import located
 
 Reader = Callable[[Path], Contents | Fields]
@@ -35,7 +35,7 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys(ELSEWHERE, refuse_elsewhere),
     **dict.fromkeys(PICTURE_SUFFIXES, read_picture),
 }
-"""Readers by suffix, each ``(path) -> contents``, or plain fields; add your own: ``READERS[".mrc"] = read_mrc``.
+"""Readers by suffix, each ``(path) -> contents``, or plain fields; add your own: ``READERS[".raw"] = read_raw``.
 
 What the fields may hold is said at :func:`ssrvae_core.data.fields.image_set`, which checks them. A reader opens no
 other file than the one it is given, whatever that file names.
@@ -115,7 +115,8 @@ def open_images(path: str | Path, skip_missing: bool = False) -> ImageFile:
     Parameters
     ----------
     path : str or pathlib.Path
-        A file with a suffix in :data:`READERS`, or a folder as :func:`ssrvae_core.data.folders.read_folder` takes it.
+        A file with a suffix in :data:`READERS`, or a folder as
+        :func:`ssrvae_core.data.folders.reader.read_folder` takes it.
     skip_missing : bool
         Whether lines of a table of labels whose picture is missing are passed over; else they are refused.
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ssrvae_core.config import MissingPictures, UserError
 from ssrvae_core.data import READERS, fingerprint
-from ssrvae_core.data.folders import read_folder
+from ssrvae_core.data.folders.reader import read_folder
 from ssrvae_core.data.readers import open_images
 from ssrvae_core.data.summary import summary
 

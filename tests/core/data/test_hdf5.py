@@ -10,8 +10,8 @@ import pytest
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data import READERS, read_images
-from ssrvae_core.data.hdf5 import HDF5_SUFFIXES
-from ssrvae_core.data.hdf5_process import check_apart
+from ssrvae_core.data.hdf5.process import check_apart
+from ssrvae_core.data.hdf5.reader import HDF5_SUFFIXES
 from tests.watching import opened
 
 RNG = np.random.default_rng(0)
@@ -351,7 +351,7 @@ def test_one_picture_is_one_image_but_a_table_is_not(tmp_path):
 
 
 def test_a_file_of_more_objects_than_are_looked_at_needs_our_names(tmp_path, monkeypatch):
-    monkeypatch.setattr("ssrvae_core.data.hdf5_tree.MAX_OBJECTS", 5)
+    monkeypatch.setattr("ssrvae_core.data.hdf5.tree.MAX_OBJECTS", 5)
 
     def fill(file):
         file.update({f"a{i}": i for i in range(9)})
@@ -732,7 +732,7 @@ def test_pixels_that_look_like_a_heap_are_pixels(tmp_path):
 
 
 def test_a_chunk_that_unpacks_to_more_than_it_declares_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("ssrvae_core.data.hdf5_values.MAX_DEFLATED", 100)
+    monkeypatch.setattr("ssrvae_core.data.hdf5.values.MAX_DEFLATED", 100)
     bomb = zlib.compress(bytes(10**6))
 
     def fill(file, content=bomb):
@@ -767,7 +767,7 @@ def test_a_file_is_checked_in_another_process_that_may_crash(tmp_path, monkeypat
     (tmp_path / "b.h5").write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"b\.h5 cannot be read as an HDF5 file"):
         check_apart(tmp_path / "b.h5")
-    monkeypatch.setattr("ssrvae_core.data.hdf5_process.PATIENCE", 0.01)
+    monkeypatch.setattr("ssrvae_core.data.hdf5.process.PATIENCE", 0.01)
     with pytest.raises(UserError, match="damaged"):
         check_apart(path)
 

@@ -11,9 +11,9 @@ from PIL import Image
 from ssrvae_core.config import UserError
 from ssrvae_core.data import READERS
 from ssrvae_core.data.formats import read_npy, read_npz
-from ssrvae_core.data.hdf5 import HDF5_SUFFIXES
-from ssrvae_core.data.microscopes import BEGINNINGS, ELSEWHERE
-from ssrvae_core.data.pages import PICTURE_SUFFIXES
+from ssrvae_core.data.hdf5.reader import HDF5_SUFFIXES
+from ssrvae_core.data.microscopes.reader import BEGINNINGS, ELSEWHERE
+from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES
 from ssrvae_core.data.readers import open_images
 from ssrvae_core.data.summary import summary
 from tests.watching import opened

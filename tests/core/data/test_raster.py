@@ -12,7 +12,7 @@ from PIL import Image
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data import READERS, read_images
-from ssrvae_core.data.pages import PICTURE_SUFFIXES, read_pages, read_picture
+from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, read_pages, read_picture
 
 HEIGHT, WIDTH = 21, 37
 RNG = np.random.default_rng(0)

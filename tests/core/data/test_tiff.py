@@ -17,8 +17,8 @@ from PIL import Image
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data import read_images
-from ssrvae_core.data.ifd import MAX_PAGES
-from ssrvae_core.data.pages import read_pages, read_picture
+from ssrvae_core.data.pictures.ifd import MAX_PAGES
+from ssrvae_core.data.pictures.pages import read_pages, read_picture
 
 HEIGHT, WIDTH = 21, 37
 RNG = np.random.default_rng(0)
@@ -690,7 +690,7 @@ def test_the_limit_is_ours_and_not_that_of_pillow(tmp_path, monkeypatch):
 
 
 def test_strips_are_decompressed_a_run_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr("ssrvae_core.data.codecs.RUN", 5 * WIDTH * 3)
+    monkeypatch.setattr("ssrvae_core.data.pictures.codecs.RUN", 5 * WIDTH * 3)
     picture = Image.fromarray(COLOUR)
     picture.save(tmp_path / "a.tif", compression="tiff_lzw", tiffinfo={278: 2})
     np.testing.assert_array_equal(read_pages(tmp_path / "a.tif").images[0], COLOUR)

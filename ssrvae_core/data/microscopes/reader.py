@@ -1,6 +1,6 @@
 """Readers of microscopes' own formats, through RosettaSciIO where it is installed.
 
-It runs in a process of its own, :mod:`ssrvae_core.data.microscope_process`, with limits on memory and time, and in a
+It runs in a process of its own, :mod:`ssrvae_core.data.microscopes.process`, with limits on memory and time, and in a
 directory that holds nothing but a link to the file: whatever a format looks for beside its file, there is nothing.
 """
 

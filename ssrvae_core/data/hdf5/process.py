@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.microscope_process import limit
+from ssrvae_core.data.microscopes.process import limit
 
 MEMORY = 3 * 2**30
 """Bytes that reading may take: one field of the largest size, and half of that beside."""
@@ -32,7 +32,7 @@ def check_apart(path: Path) -> None:
     UserError
         If it cannot be read, or only at the price of a crash, of too much memory or of too much time.
     """
-    command = [sys.executable, "-m", "ssrvae_core.data.hdf5_process", str(path.absolute()), str(path)]
+    command = [sys.executable, "-m", "ssrvae_core.data.hdf5.process", str(path.absolute()), str(path)]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=PATIENCE, check=False)
         sentence = done.stdout.decode(errors="replace").strip()
@@ -47,7 +47,7 @@ def check_apart(path: Path) -> None:
 
 def main(path: str, shown: str) -> None:
     """Read the file, and print the sentence that says what is wrong with it, if anything is."""
-    from ssrvae_core.data.hdf5 import read_hdf5
+    from ssrvae_core.data.hdf5.reader import read_hdf5
 
     limit(MEMORY, SECONDS + os.path.getsize(path) / BYTES_PER_SECOND)
     try:

@@ -9,9 +9,9 @@ import numpy as np
 from ssrvae_core.data.contents import Contents, Fields, Pages
 from ssrvae_core.data.formats import readable
 from ssrvae_core.data.limits import MAX_VALUES
-from ssrvae_core.data.pixels import grey_if_grey
-from ssrvae_core.data.raster import read_raster
-from ssrvae_core.data.tiff import read_tiff
+from ssrvae_core.data.pictures.pixels import grey_if_grey
+from ssrvae_core.data.pictures.raster import read_raster
+from ssrvae_core.data.pictures.tiff import read_tiff
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 PICTURE_SUFFIXES = (

@@ -15,9 +15,9 @@ import numpy as np
 from ssrvae_core.config import UserError
 from ssrvae_core.data.contents import Contents, Fields
 from ssrvae_core.data.fields import FACTOR, FIELDS
-from ssrvae_core.data.hdf5_layouts import LAYOUTS, Picked, by_shape, is_numeric, single
-from ssrvae_core.data.hdf5_matlab import oriented, read_field
-from ssrvae_core.data.hdf5_tree import MAX_OBJECTS, Array, Tree, attribute, shown
+from ssrvae_core.data.hdf5.layouts import LAYOUTS, Picked, by_shape, is_numeric, single
+from ssrvae_core.data.hdf5.matlab import oriented, read_field
+from ssrvae_core.data.hdf5.tree import MAX_OBJECTS, Array, Tree, attribute, shown
 from ssrvae_core.data.limits import MIN_SIDE
 
 OWN = tuple(dict.fromkeys((*FIELDS, "pixel_size")))

@@ -1,4 +1,4 @@
-"""Reads one microscope file with RosettaSciIO, in a process of its own; see :mod:`ssrvae_core.data.microscopes`.
+"""Reads one microscope file with RosettaSciIO, in a process of its own; see :mod:`ssrvae_core.data.microscopes.reader`.
 
 RosettaSciIO takes files as they come: a damaged length can make it read for ever or fill the memory, so this process
 has limits that the program itself must not have. It prints a line of JSON that says what the file holds, waits for the

@@ -16,8 +16,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ssrvae_core.data.hdf5_tree import DAMAGES, Array, Tree, attribute, declared, shown
-from ssrvae_core.data.hdf5_values import read
+from ssrvae_core.data.hdf5.tree import DAMAGES, Array, Tree, attribute, declared, shown
+from ssrvae_core.data.hdf5.values import read
 from ssrvae_core.data.lengths import nanometres, pixel_size
 from ssrvae_core.data.limits import MIN_SIDE
 

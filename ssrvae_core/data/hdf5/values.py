@@ -14,7 +14,7 @@ import numpy as np
 from h5py import h5z
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.hdf5_tree import DAMAGES, Array, Tree, decoded, shown
+from ssrvae_core.data.hdf5.tree import DAMAGES, Array, Tree, decoded, shown
 from ssrvae_core.data.limits import MAX_BYTES, check_declared
 
 MAX_DEFLATED = 2**20

@@ -14,7 +14,7 @@ import numpy as np
 from ssrvae_core.data.contents import LeftOut, Pages
 from ssrvae_core.data.formats import readable
 from ssrvae_core.data.limits import MAX_BYTES
-from ssrvae_core.data.pixels import PARSER_DAMAGES, check_room, upright, without_alpha
+from ssrvae_core.data.pictures.pixels import PARSER_DAMAGES, check_room, upright, without_alpha
 
 ORIENTATION = 0x112
 LONGEST = 2**16

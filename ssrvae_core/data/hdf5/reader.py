@@ -25,9 +25,9 @@ def read_hdf5(path: Path) -> Contents:
     """
     import h5py
 
-    from ssrvae_core.data.hdf5_choice import contents
-    from ssrvae_core.data.hdf5_heaps import check_heaps
-    from ssrvae_core.data.hdf5_tree import Tree
+    from ssrvae_core.data.hdf5.choice import contents
+    from ssrvae_core.data.hdf5.heaps import check_heaps
+    from ssrvae_core.data.hdf5.tree import Tree
 
     _check_old_matlab(path)
     with readable(path, "an HDF5 file", RuntimeError, LookupError, TypeError), h5py.File(path, "r") as file:

@@ -13,14 +13,14 @@ import numpy as np
 from ssrvae_core.config import UserError
 from ssrvae_core.data.contents import Contents, Fields, LeftOut, Pages, summed
 from ssrvae_core.data.fields import PARTS
+from ssrvae_core.data.folders.layout import Place, below_leading_folders, places
+from ssrvae_core.data.folders.matching import Matched, Names, match
+from ssrvae_core.data.folders.stacking import Stack, stack
+from ssrvae_core.data.folders.tables import TABLES, Table, read_table
 from ssrvae_core.data.labels import from_texts, is_unlabelled, normal
-from ssrvae_core.data.layout import Place, below_leading_folders, places
 from ssrvae_core.data.limits import MAX_VALUES
-from ssrvae_core.data.matching import Matched, Names, match
-from ssrvae_core.data.microscopes import PLUGINS, read_microscope
-from ssrvae_core.data.pages import PICTURE_SUFFIXES, read_pages
-from ssrvae_core.data.stacking import Stack, stack
-from ssrvae_core.data.tables import TABLES, Table, read_table
+from ssrvae_core.data.microscopes.reader import PLUGINS, read_microscope
+from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, read_pages
 
 FOLDER_SUFFIXES = (*PICTURE_SUFFIXES, *PLUGINS)
 """Endings of the files that are images in a folder: pictures, and microscopes' own formats."""
@@ -43,8 +43,8 @@ def read_folder(path: Path, skip_missing: bool = False) -> Contents:
     Every folder in it is a class, named for it. Pictures beside the class folders, or in a folder called "unlabelled"
     or the like (see :func:`ssrvae_core.data.labels.is_unlabelled`), are unlabelled. Folders called "train" and "test"
     or the like, above the class folders, are the split; a folder of masks beside one of images holds their masks. A
-    table of labels (see :data:`ssrvae_core.data.tables.TABLES`) says what of that it has a column for, and pictures it
-    does not name are unlabelled. Every page of a TIFF is an image. Linked folders are followed.
+    table of labels (see :data:`ssrvae_core.data.folders.tables.TABLES`) says what of that it has a column for, and
+    pictures it does not name are unlabelled. Every page of a TIFF is an image. Linked folders are followed.
 
     Parameters
     ----------

@@ -17,9 +17,9 @@ import numpy as np
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.contents import LeftOut
-from ssrvae_core.data.ifd import DESCRIPTION, MAX_PAGES, UIC2, number, text
-from ssrvae_core.data.ome import Element, is_ome, ome_planes
-from ssrvae_core.data.tiff_page import Page
+from ssrvae_core.data.pictures.ifd import DESCRIPTION, MAX_PAGES, UIC2, number, text
+from ssrvae_core.data.pictures.ome import Element, is_ome, ome_planes
+from ssrvae_core.data.pictures.tiff_page import Page
 
 COLOURS_AT_MOST = 4
 """Pages that are taken as channels of a single image without a remark: programs call the pages of a stack so, too."""

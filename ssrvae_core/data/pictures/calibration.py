@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from ssrvae_core.data.ifd import DESCRIPTION, Tags, number, text
-from ssrvae_core.data.ome import Element, named
+from ssrvae_core.data.pictures.ifd import DESCRIPTION, Tags, number, text
+from ssrvae_core.data.pictures.ome import Element, named
 
 NANOMETRES = {"pm": 1e-3, "a": 0.1, "å": 0.1, "angstrom": 0.1, "nm": 1.0, "nanometer": 1.0, "nanometre": 1.0}
 NANOMETRES |= {"um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3, "micrometer": 1e3, "micrometre": 1e3, "mm": 1e6}

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from ssrvae_core.config import MissingPictures, UserError
+from ssrvae_core.data.folders.tables import Row, Table
 from ssrvae_core.data.labels import normal
-from ssrvae_core.data.tables import Row, Table
 
 SHOWN = 3
 """Missing pictures that are named."""

@@ -11,10 +11,10 @@ from typing import Literal
 import numpy as np
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.codecs import BILEVEL, JPEG, NONE, READ_COMPRESSIONS, compression_name
-from ssrvae_core.data.ifd import Tags, number, numbers
 from ssrvae_core.data.limits import check_declared
-from ssrvae_core.data.pixels import TURNS
+from ssrvae_core.data.pictures.codecs import BILEVEL, JPEG, NONE, READ_COMPRESSIONS, compression_name
+from ssrvae_core.data.pictures.ifd import Tags, number, numbers
+from ssrvae_core.data.pictures.pixels import TURNS
 
 MINISWHITE, MINISBLACK, RGB, PALETTE, MASK, CMYK, YCBCR = range(7)
 COLOURS = {MINISWHITE: "grey", MINISBLACK: "grey", RGB: "colour", PALETTE: "colour", CMYK: "colour", YCBCR: "colour"}

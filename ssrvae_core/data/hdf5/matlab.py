@@ -8,9 +8,9 @@ import h5py
 import numpy as np
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.hdf5_layouts import Picked
-from ssrvae_core.data.hdf5_tree import Array, Tree, attribute, declared, shown
-from ssrvae_core.data.hdf5_values import check_chunks, read
+from ssrvae_core.data.hdf5.layouts import Picked
+from ssrvae_core.data.hdf5.tree import Array, Tree, attribute, declared, shown
+from ssrvae_core.data.hdf5.values import check_chunks, read
 from ssrvae_core.data.limits import MIN_SIDE
 
 MAX_CELLS = 1_000_000
@@ -94,7 +94,7 @@ def _by_squares(array: Array, tree: Tree) -> Picked | None:
 
 
 def read_field(tree: Tree, array: Array, name: str) -> np.ndarray:
-    """Read an array as :func:`ssrvae_core.data.hdf5_values.read` does, with MATLAB's text and truth values resolved."""
+    """Read an array as :func:`ssrvae_core.data.hdf5.values.read` does, with MATLAB's text and truth values resolved."""
     kind = matlab_class(array)
     if kind is None:
         return read(tree, array, name)

@@ -7,9 +7,9 @@ from typing import IO
 
 import numpy as np
 
-from ssrvae_core.data.codecs import JPEG, NONE, Coding, picture, unpacked
-from ssrvae_core.data.ifd import number, numbers
-from ssrvae_core.data.tiff_page import MINISBLACK, YCBCR, Page
+from ssrvae_core.data.pictures.codecs import JPEG, NONE, Coding, picture, unpacked
+from ssrvae_core.data.pictures.ifd import number, numbers
+from ssrvae_core.data.pictures.tiff_page import MINISBLACK, YCBCR, Page
 
 SLACK = 4096
 """Bytes by which a compressed strip may exceed twice its pixels: what lies behind is not read."""

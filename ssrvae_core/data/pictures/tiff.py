@@ -14,16 +14,24 @@ from typing import IO
 import numpy as np
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.calibration import pixel_size
-from ssrvae_core.data.codecs import JPEG
 from ssrvae_core.data.contents import LeftOut, Pages
 from ssrvae_core.data.formats import readable
-from ssrvae_core.data.ifd import DESCRIPTION, byte_order, numbers, read_directories, text
-from ssrvae_core.data.ome import ome_root
-from ssrvae_core.data.pixels import PARSER_DAMAGES, TURNS, check_room, from_cmyk, from_ycbcr, upright, without_alpha
-from ssrvae_core.data.tiff_axes import arrange
-from ssrvae_core.data.tiff_page import CMYK, MINISWHITE, YCBCR, Page
-from ssrvae_core.data.tiff_samples import read_samples
+from ssrvae_core.data.pictures.calibration import pixel_size
+from ssrvae_core.data.pictures.codecs import JPEG
+from ssrvae_core.data.pictures.ifd import DESCRIPTION, byte_order, numbers, read_directories, text
+from ssrvae_core.data.pictures.ome import ome_root
+from ssrvae_core.data.pictures.pixels import (
+    PARSER_DAMAGES,
+    TURNS,
+    check_room,
+    from_cmyk,
+    from_ycbcr,
+    upright,
+    without_alpha,
+)
+from ssrvae_core.data.pictures.tiff_axes import arrange
+from ssrvae_core.data.pictures.tiff_page import CMYK, MINISWHITE, YCBCR, Page
+from ssrvae_core.data.pictures.tiff_samples import read_samples
 
 
 def read_tiff(path: Path, room: int) -> Pages:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from ssrvae_core.config import MissingPictures, UserError
 from ssrvae_core.data.contents import Contents
-from ssrvae_core.data.folders import read_folder
+from ssrvae_core.data.folders.reader import read_folder
 
 MAX_UNPACKED = 2**31
 """Most bytes an archive may hold once it is unpacked."""
@@ -22,7 +22,7 @@ MAX_MEMBERS = 200_000
 
 
 def read_zip(path: Path, skip_missing: bool = False) -> Contents:
-    """Read a zip of pictures as :func:`ssrvae_core.data.folders.read_folder` reads the folder that was packed.
+    """Read a zip of pictures as :func:`ssrvae_core.data.folders.reader.read_folder` reads the folder that was packed.
 
     Raises
     ------

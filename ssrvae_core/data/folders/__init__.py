@@ -1,0 +1,1 @@
+"""Folders and zips of pictures, with their tables of labels."""

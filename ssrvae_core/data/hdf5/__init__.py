@@ -1,0 +1,1 @@
+"""HDF5 files of any origin: MATLAB, HyperSpy, Velox, NeXus, NSID, or somebody's script."""
