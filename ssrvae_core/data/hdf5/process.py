@@ -21,7 +21,7 @@ SECONDS = 15.0
 BYTES_PER_SECOND = 25e6
 PATIENCE = 120.0
 """Seconds until a process that does not end is ended."""
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def check_apart(path: Path) -> None:

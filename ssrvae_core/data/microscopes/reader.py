@@ -145,7 +145,7 @@ def _alone(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def _process(path: Path, size: int, complaints: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """Start the process that reads, and end it whatever happens."""
-    script = Path(__file__).with_name("microscope_process.py")
+    script = Path(__file__).with_name("process.py")
     limits = [str(MEMORY + 3 * size), str(SECONDS + size / BYTES_PER_SECOND)]
     command = [sys.executable, "-P", str(script), PLUGINS[path.suffix], str(path), *limits]
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")

@@ -7,6 +7,9 @@ import pytest
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data import READERS, read_images
+from ssrvae_core.data.lengths import nanometres
+from ssrvae_core.data.microscopes import reader as microscopes
+from tests.watching import opened
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 30_000, (4, 12, 10), dtype=np.int16)

@@ -54,7 +54,7 @@ def with_header(header):
         PLAIN + "c.png,NaN\n",
         PLAIN.partition("\n")[2],
         PLAIN.replace(".png", ""),
-        PLAIN.replace("a1.png", "./a1.png").replace("b1.png", "C:\\data\\set\\b1.png").replace("b2", "/home/x/b2"),
+        PLAIN.replace("a1.png", "./a1.png").replace("b1.png", "D:\\set\\b1.png").replace("b2", "/srv/x/b2"),
         PLAIN.replace("a1.png", "A1.PNG"),
         with_header("id,label"),
         with_header("filename,class"),
