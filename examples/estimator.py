@@ -27,7 +27,7 @@ X_new, y_new = parts.validation.images[:, 0], suits[parts.validation.labels]
 print(f"{len(X)} images of {X.shape[1]} x {X.shape[2]} pixels, {np.sum(y != -1)} of them labelled")
 
 # %% Learn from both.
-classifier = SSRVAEClassifier(rotation="marginal", latent_dim=2, epochs=2, batch_size=40, random_state=0)
+classifier = SSRVAEClassifier(preset="teaching", latent_dim=2, epochs=2, batch_size=40, random_state=0)
 classifier.fit(X, y)
 last = classifier.history_[-1]
 print(f"{len(classifier.history_)} epochs, ELBO {last['elbo_unlabelled']:.1f} nats an unlabelled image")
