@@ -21,8 +21,11 @@ SLOWEST_FIRST = (
     "core/runs/test_execute.py",
     "core/runs/test_sweep.py",
     "core/runs/test_cluster.py",
+    "core/test_real_particles.py",
+    "core/test_learning.py",
+    "browser/test_report_file.py",
 )
-"""Files that take a worker more than twenty seconds; begun last, one of them would be waited for by the others."""
+"""Files that take a worker about twenty seconds or more; begun last, one of them would be waited for by the others."""
 
 # Hypothesis's own profile for shared machines: the same examples everywhere and no deadline.
 settings.load_profile("ci")
