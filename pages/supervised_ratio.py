@@ -9,7 +9,7 @@ from ssrvae_core.runs.comparison import list_rivals
 from ssrvae_core.runs.mode import is_viewer
 from ui import films, markdown, ratio_film, ratios
 from ui.entry import in_a_sentence, through_app
-from ui.markdown import note, verbatim
+from ui.markdown import note, public, verbatim
 from ui.overview import complaint
 from ui.runs import caption, finished, n_images, nothing_yet, store
 from ui.state import drop, pick
@@ -26,7 +26,7 @@ for sentence in complaints:
 found = ratios.families(trained)
 if not found and finished(runs) and not complaints:
     st.info("No run of this store was trained at a supervised ratio. The command below trains both models at four.")
-    st.code(demo_command(), language="bash")
+    st.code(public(demo_command()), language="bash")
     st.stop()
 if not found:
     nothing_yet(unfinished=len(runs) + len(broken))

@@ -16,6 +16,7 @@ from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.times import day_text
 from ui import markdown
+from ui.markdown import public
 from ui.state import pick
 
 NO_RUN = "none"
@@ -125,16 +126,18 @@ def nothing_yet(unfinished: int = 0) -> None:
         st.page_link("pages/overview.py", label="Go to the overview", icon=":material/list:")
         return
     button = "" if is_viewer() else "The overview has a button that trains the demo. "
-    st.info(
+    markdown.info(
         f"There are no runs in this store yet. {button}Either command below, in {terminal()}, trains some, too; then "
         "reload this page."
     )
     st.markdown("A small sweep of both models, in a few minutes:")
-    st.code(demo_command(), language="bash")
+    st.code(public(demo_command()), language="bash")
     st.markdown("Or one run of each, on playing cards that are turned by up to 120 degrees, with few labels:")
     st.code(
-        command("train --preset teaching --model ss-rvae --labelled-ratio 0.05\n")
-        + command("train --preset teaching --model ss-vae --labelled-ratio 0.05"),
+        public(
+            command("train --preset teaching --model ss-rvae --labelled-ratio 0.05\n")
+            + command("train --preset teaching --model ss-vae --labelled-ratio 0.05")
+        ),
         language="bash",
     )
 

@@ -55,7 +55,7 @@ def panel(store: RunStore, work: Work, ahead: int) -> None:
         _curves(work.run)
         _latents(work.run)
     if lines := work.log(LOG_LINES):
-        st.caption(f"The end of the log; times are {zone()}")
+        note(f"The end of the log; times are {zone()}")
         log = with_local_times(with_owners_names("\n".join(lines), store.root))
         st.code(public(log), language=None, wrap_lines=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -76,14 +76,14 @@ def opened_file(data: str, skip_missing: bool = False) -> ImageFile:
     return open_images(_image_file(data), skip_missing)
 
 
-def tell(opened: ImageFile, out: Callable[[str], None] = say) -> Summary:
+def tell(opened: ImageFile) -> Summary:
     """Tell, a line each, what was read from an image file."""
     from ssrvae_core.data.summary import summary
 
     found = summary(opened)
-    out(f"{opened.path}:")
+    print(f"{opened.path}:")
     for line in found.lines():
-        out(f"  {line}")
+        print(f"  {line}")
     return found
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 DEPTHS = (1, 8, 10, 12, 14, 16)
 """Bits of a grey level: a silhouette's, a picture's, and those of cameras."""
@@ -146,6 +145,8 @@ def _beyond(values: np.ndarray, edge: float, sign: int) -> np.ndarray:
 
 def _specks(images: np.ndarray, last: float, sign: int, count: int) -> bool:
     """Whether most of the values beyond ``last`` are in groups of a few connected pixels."""
+    from scipy import ndimage
+
     in_specks = 0
     for image in images:
         far = image > last if sign > 0 else image < last

@@ -213,7 +213,7 @@ def _fingerprint(pixels: np.ndarray, known: Annotations) -> str:
 
     def add(name: str, values: np.ndarray) -> None:
         values = values.astype(values.dtype.newbyteorder("<"), copy=False)
-        digest.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
+        digest.update(f"{name} {values.dtype.str} {values.shape}\n".encode("utf-8", "surrogatepass"))
         for start in range(0, len(values), 1024):
             digest.update(np.ascontiguousarray(values[start : start + 1024]).data)
 

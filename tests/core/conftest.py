@@ -86,9 +86,9 @@ def work_here(monkeypatch):
                 task.model if task.rival else None,
                 store,
                 device=device,
-                on_epoch=lambda epoch, accuracy, seen=epochs: seen.append((epoch, accuracy)),
+                on_progress=lambda epoch, share, accuracy, seen=epochs: seen.append((epoch, share, accuracy)),
             )
-            yield from (Event(number, "running", epoch, accuracy) for epoch, accuracy in epochs)
+            yield from (Event(number, "running", epoch, accuracy) for epoch, share, accuracy in epochs)
             yield Event(number, state, error=error)
 
     monkeypatch.setattr(pool, "run_on_pool", run_here)
@@ -121,12 +121,16 @@ def result_of(run_cli):
 
 @pytest.fixture
 def complaint_of(run_cli):
-    """Run a command that must fail with exit 2; return its one line on stderr."""
+    """Run a command that must fail with exit 2 and without a result; return its one line on stderr.
+
+    What was read from images is told on stdout before: a line with the path, and indented ones.
+    """
 
     def run(*arguments):
         code, out, err = run_cli(*arguments)
         assert code == 2
-        assert out == ""
+        first, *told = out.splitlines() or [":"]
+        assert first.endswith(":") and all(line.startswith("  ") for line in told)
         lines = err.strip().splitlines()
         assert len(lines) == 1, err
         return lines[0]

@@ -115,7 +115,7 @@ def test_what_a_configuration_is_said_to_ignore_changes_no_number_and_no_id(vari
     assert equal(outcome(changed), outcome(plain))
 
 
-OF_FILES = {"dataset.sha256", "dataset.intensity", "split.validation_fraction"}
+OF_FILES = {"dataset.sha256", "dataset.intensity", "dataset.skip_missing", "split.validation_fraction"}
 """Settings of image files, which no variant has; tests/core/data says what they do."""
 
 

@@ -14,7 +14,10 @@ from ssrvae_core.data.labels import normal
 SHOWN = 3
 """Missing pictures that are named."""
 
-_PAGE = re.compile(r"(.+)#(\d+)")
+LONGEST_NUMBER = 20
+"""Most digits of a number in a name."""
+
+_PAGE = re.compile(rf"(.+)#(\d{{1,{LONGEST_NUMBER}}})")
 
 
 class Names:
@@ -124,7 +127,7 @@ def _found(cell: str, names: Names) -> tuple[list[int], int | None]:
 
 def _keys(name: str) -> tuple[str, ...]:
     """Return the keys of a path, the surest first: itself, without case, file name, without ending, its number."""
-    path = PurePosixPath(name)
     lower = PurePosixPath(name.casefold())
-    number = str(int(path.stem)) if path.stem.isdecimal() else ""
-    return name, name.casefold(), lower.name, str(lower.with_suffix("")), lower.stem, number
+    without_ending = str(lower.with_suffix("")) if lower.name else ""
+    number = str(int(lower.stem)) if lower.stem.isdecimal() and len(lower.stem) < LONGEST_NUMBER else ""
+    return name, name.casefold(), lower.name, without_ending, lower.stem, number

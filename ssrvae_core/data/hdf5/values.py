@@ -152,6 +152,7 @@ def _unpacked(content: bytes, size: int) -> int:
 def _text(dataset: Any, path: Path, name: str) -> np.ndarray:
     """Read text of one or several dimensions, in blocks: a few bytes of a file can be told to be a million texts."""
     shape, flat = dataset.shape, []
+    _check_lengths(dataset, path)
     if len(shape) != 1:
         if int(np.prod(shape, dtype=object)) > 1000:
             raise UserError(f"The field '{shown(name)}' of {path} has the shape {shape}; store it as a list of text.")
@@ -165,3 +166,20 @@ def _text(dataset: Any, path: Path, name: str) -> np.ndarray:
         check_declared(path, shown(name), (shape[0], longest), 4)
         flat += part
     return np.array(flat, dtype=np.str_)
+
+
+def _check_lengths(dataset: Any, path: Path) -> None:
+    """Refuse texts that are longer than the file: libhdf5 makes room for whatever a damaged length says.
+
+    Texts of variable length are stored as their length (4 bytes), and where they lie.
+    """
+    offset, size = dataset.id.get_offset(), path.stat().st_size
+    if h5py.check_string_dtype(dataset.dtype).length is not None or dataset.chunks is not None or offset is None:
+        return
+    element = 8 + dataset.file.id.get_create_plist().get_sizes()[0]
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        stored = stream.read(min(dataset.id.get_storage_size(), size))
+    elements = np.frombuffer(stored, np.uint8, len(stored) // element * element).reshape(-1, element)
+    if (np.ascontiguousarray(elements[:, :4]).view("<u4") > size).any():
+        raise ValueError("a text is longer than the file")

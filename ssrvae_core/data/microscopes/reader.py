@@ -26,6 +26,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.data.contents import Contents, Fields
 from ssrvae_core.data.lengths import nanometres, pixel_size
 from ssrvae_core.data.limits import MIN_SIDE, check_declared
+from ssrvae_core.invocation import python
 
 PACKAGE = "rosettasciio==0.15.0"
 PLUGINS = {
@@ -103,7 +104,7 @@ def read_microscope(path: Path) -> Contents:
     if importlib.util.find_spec("rsciio") is None:
         raise UserError(
             f"{path} is a {path.suffix} file, which needs the package RosettaSciIO, and that is not installed; install"
-            f" it with '.venv/bin/python -m pip install {PACKAGE}', or save the images as TIFF or HDF5."
+            f" it with '{python()} -m pip install {PACKAGE}', or save the images as TIFF or HDF5."
         )
     with (
         _alone(path) as link,
