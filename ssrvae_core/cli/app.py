@@ -95,18 +95,18 @@ class Asked(NamedTuple):
     own: bool
 
 
-def images_for(run: Run, data: str, skip_missing: bool = False) -> Asked:
+def images_for(run: Run, data: str, skip_missing: bool = False, *, generated: bool = True) -> Asked:
     """Return images to ask a run about, in the run's view.
 
     Those of an image file are on the scale of the run's own images. Generated images have no scale that a file's
-    integers could be on; those are on their own.
+    integers could be on; those are on their own. ``generated`` is whether a data set's name is taken as well.
     """
     from ssrvae_core.data import load, naming
     from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES
     from ssrvae_core.data.views import view
 
     own = run.config.dataset
-    if data in DATASETS:
+    if generated and data in DATASETS:
         chosen = DATASETS[data].model_copy(update={"view": own.view})
         return Asked(load(chosen), chosen, chosen == own)
     if located(data) is None and data == run.data_name:  # as lists and pages call it, wherever it lies here

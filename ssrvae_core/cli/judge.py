@@ -71,7 +71,7 @@ def predict(
     run = runs.get(run_id)
     spare(out, runs, images)
     model = run.model(device)
-    asked = images_for(run, images, skip_missing)
+    asked = images_for(run, images, skip_missing, generated=False)
     image_set = asked.images
     with naming(asked.config):
         predictions = ask(model, image_set)

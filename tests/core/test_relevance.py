@@ -16,6 +16,7 @@ OTHER = {
     "dataset.validation_per_class": 3,
     "dataset.sha256": "aa",
     "dataset.intensity": [0, 9],
+    "dataset.skip_missing": True,
     "dataset.seed": 3,
     "split.validation_fraction": 0.5,
     "split.seed": 3,

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ssrvae_core.config import RunConfig
-from ssrvae_core.data.readers import file_dataset
+from ssrvae_core.data.readers import file_dataset, fingerprint
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.bundle import export_bundle, import_bundle
 from ssrvae_core.runs.execute import train_run
@@ -27,7 +27,7 @@ def put_into(store, content, name=NAME):
     kept = store.root / FOLDER / f"{hashlib.sha256(content).hexdigest()}.npz"
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(content)
-    label_upload(kept, name)
+    label_upload(kept, name, sha256=fingerprint(kept))
     return kept
 
 

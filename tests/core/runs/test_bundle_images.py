@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from ssrvae_core.config import RunConfig, UserError
-from ssrvae_core.data.readers import file_dataset
+from ssrvae_core.data.readers import file_dataset, fingerprint
 from ssrvae_core.reports.report import report_html
 from ssrvae_core.runs import RunStore, directory, thumbnails
 from ssrvae_core.runs.bundle import archive, arrays, export_bundle, import_bundle, manifest
 from ssrvae_core.runs.data_files import load_images, readable
 from ssrvae_core.runs.execute import train_run
-from ssrvae_core.runs.uploads import FOLDER, label_upload, uploads
+from ssrvae_core.runs.uploads import FOLDER, label_path, label_upload, uploads
 
 NAME = "Grid 3 - good ones.npz"
 
@@ -27,7 +27,7 @@ def upload(path, store, name):
     kept = store.root / FOLDER / f"{hashlib.sha256(content).hexdigest()}.npz"
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(content)
-    label_upload(kept, name)
+    label_upload(kept, name, sha256=fingerprint(kept))
     return kept
 
 
@@ -124,6 +124,7 @@ def test_an_upload_is_known_by_the_fingerprint_in_its_label(trained, store, tmp_
     with np.load(uploads(trained.path.parent)[0].path) as file:
         np.savez_compressed(other, **file)
     kept = upload(other, store, "packed otherwise.npz")
+    label_path(kept).write_text('{"name": "packed otherwise.npz"}')  # as earlier versions labelled it
     assert store.get(run.id).dataset == run.config.dataset
     label_upload(kept, "again", sha256=run.config.dataset.sha256)
     assert uploads(store.root)[0].name == "packed otherwise.npz"

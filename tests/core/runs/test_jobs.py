@@ -230,8 +230,9 @@ def test_a_worker_that_lives_shows_it(queue, tiny_config, monkeypatch):
 
 def test_a_failed_job_says_why_and_can_be_tried_again(queue, tmp_path):
     images = tmp_path / "images.npz"
-    np.savez(images, images=np.zeros((0, 16, 16)), labels=np.zeros(0, int))
+    np.savez(images, images=np.random.default_rng(0).random((8, 16, 16)), labels=np.arange(8) % 2)
     job = queue.submit(config=run_config(dataset=file_dataset(images)))
+    np.savez(images, images=np.zeros((0, 16, 16)), labels=np.zeros(0, int))
     with pytest.raises(UserError):
         do(queue, job)
     failed = queue.get(job.id)

@@ -146,7 +146,7 @@ def test_two_files_of_one_name_are_refused(tmp_path):
     paths = [tmp_path / folder / "images.npz" for folder in "ab"]
     for number, path in enumerate(paths):
         path.parent.mkdir()
-        np.savez(path, images=np.full((4, 8, 8), number, dtype=np.uint8), labels=[0, 0, 1, 1])
+        np.savez(path, images=np.random.default_rng(number).random((4, 8, 8)), labels=[0, 0, 1, 1])
     with pytest.raises(UserError, match=r"called 'images\.npz'"):
         SweepSpec(data=[str(path) for path in paths]).tasks()
 
