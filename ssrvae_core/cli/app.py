@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ssrvae_core.data import ImageSet
     from ssrvae_core.data.readers import ImageFile
     from ssrvae_core.data.summary import Summary
+    from ssrvae_core.runs.execute import Loader
 
 app = typer.Typer(
     help="Semi-supervised, rotationally invariant variational autoencoders.",
@@ -62,11 +63,22 @@ def setting(text: str) -> tuple[str, Any]:
         return name.strip(), value
 
 
-def file_config(data: str, view: View | None, skip_missing: bool = False) -> DatasetConfig:
-    """Return the configuration of an image file, and tell what was read; complain of what is not a file."""
-    opened = opened_file(data, skip_missing)
-    tell(opened)
-    return opened.config(view or "image", skip_missing)
+def file_data(data: str, shown: View | None, skip_missing: bool = False) -> tuple[DatasetConfig, Loader]:
+    """Tell what is in an image file; return its configuration, and a loader that does not read it again.
+
+    The loader gives the images that were read once, and lets them go.
+    """
+    from ssrvae_core.data import load
+    from ssrvae_core.data.views import view
+
+    waiting = [opened_file(data, skip_missing)]
+    tell(waiting[0])
+    config = waiting[0].config(shown or "image", skip_missing)
+
+    def images(dataset: DatasetConfig) -> ImageSet:
+        return view(waiting.pop().images(dataset.intensity), dataset.view) if waiting else load(dataset)
+
+    return config, images
 
 
 def opened_file(data: str, skip_missing: bool = False) -> ImageFile:

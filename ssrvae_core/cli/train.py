@@ -10,7 +10,7 @@ import typer
 from pydantic import BaseModel
 from rich.table import Table
 
-from ssrvae_core.cli.app import Device, Json, SkipMissing, Store, View, app, file_config, interruptible, setting
+from ssrvae_core.cli.app import Device, Json, SkipMissing, Store, View, app, file_data, interruptible, setting
 from ssrvae_core.cli.console import (
     epoch_progress,
     percent,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from ssrvae_core.records import Epoch
+    from ssrvae_core.runs.execute import Loader
     from ssrvae_core.runs.progress import Progress as HowFar
 
 
@@ -105,10 +106,11 @@ def train(
             raise UserError(f"{option} and --set {twice} say the same thing; give one of them.")
     changes = ({"dataset.view": view} if view else {}) | ({"training.epochs": epochs} if epochs is not None else {})
     named = data is None or data in DATASETS
+    dataset, loader = (None, None) if data is None or named else file_data(data, view, skip_missing)
     config = run_config(
         preset=preset,
         data=data if named else None,
-        dataset=None if data is None or named else file_config(data, view, skip_missing),
+        dataset=dataset,
         model=model,
         labels_per_class=labels_per_class,
         labelled_ratio=labelled_ratio,
@@ -125,7 +127,7 @@ def train(
         return
     with interruptible(), epoch_progress() as progress:
         task = progress.add_task(config.model.name, total=1.0, at="starting", news="")
-        run = _train(config, RunStore(store), device, time_limit, progress, task)
+        run = _train(config, RunStore(store), device, time_limit, progress, task, loader)
     status = run.status
     done = "1 epoch" if (status.state, status.epoch) == ("finished", 1) else f"{status.epoch} epochs"
     done = done if status.state == "finished" else status.done_in_words
@@ -146,6 +148,7 @@ def _train(
     time_limit: float | None,
     progress: Progress,
     task: TaskID,
+    loader: Loader | None,
 ) -> Run:
     from ssrvae_core.runs.execute import train_run
 
@@ -160,4 +163,6 @@ def _train(
         at = ", ".join(part for part in (now.in_words.replace(" of ", "/"), now.left_in_words) if part)
         progress.update(task, completed=now.share, at=at)
 
-    return train_run(config, store, device=device, time_limit=time_limit, on_epoch=advance, on_progress=tell)
+    return train_run(
+        config, store, device=device, time_limit=time_limit, on_epoch=advance, on_progress=tell, loader=loader
+    )

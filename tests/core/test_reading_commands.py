@@ -9,9 +9,16 @@ import pytest
 import tifffile
 from PIL import Image
 
+from ssrvae_core.data import READERS
 from ssrvae_core.runs import RunStore
 
 RNG = np.random.default_rng(0)
+
+
+def without_data(options):
+    """The settings of a tiny run that are not those of its data."""
+    pairs = itertools.pairwise(map(str, options))
+    return [x for pair in pairs if pair[0] == "--set" and pair[1].startswith(("model.", "training.")) for x in pair]
 
 
 @pytest.fixture
@@ -59,8 +66,7 @@ def test_train_tells_what_it_read_and_takes_a_zip(run_cli, tiny_options, folder,
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         for file in sorted(folder.iterdir()):
             archive.write(file, f"set/{file.name}")
-    pairs = itertools.pairwise(map(str, tiny_options))
-    options = [x for pair in pairs if pair[0] == "--set" and pair[1].startswith(("model.", "training.")) for x in pair]
+    options = without_data(tiny_options)
     code, said, _ = run_cli(
         "train", "--data", tmp_path / "set.zip", "--skip-missing", *options, "--store", tmp_path / "store"
     )
@@ -85,3 +91,15 @@ def test_pages_of_a_stack_are_called_in_a_table_of_predictions_as_in_a_table_of_
     )
     assert code == 0, said
     assert all(f"stack.tif#{page}" in (tmp_path / "p.csv").read_text() for page in range(3))
+
+
+def test_train_reads_its_file_once(run_cli, tiny_options, tmp_path, monkeypatch):
+    path = tmp_path / "a.npz"
+    np.savez(path, images=RNG.random((24, 16, 16)), labels=np.arange(24) % 2)
+    reads = []
+    read = READERS[".npz"]
+    monkeypatch.setitem(READERS, ".npz", lambda path: reads.append(path) or read(path))
+    options = without_data(tiny_options)
+    code, _, said = run_cli("train", "--data", path, *options, "--store", tmp_path / "store")
+    assert code == 0, said
+    assert len(reads) == 1
