@@ -1,7 +1,7 @@
 """Data sets: image generators, readers of the user's own images, and splits."""
 
 from ssrvae_core.data.dataset import UNLABELLED, ImageSet, Split
-from ssrvae_core.data.readers import READERS, file_dataset, fingerprint, read_images
+from ssrvae_core.data.readers import READERS, file_dataset, fingerprint, open_images, read_images
 from ssrvae_core.data.registry import SOURCES, load, naming
 from ssrvae_core.data.split import split
 
@@ -15,6 +15,7 @@ __all__ = [
     "fingerprint",
     "load",
     "naming",
+    "open_images",
     "read_images",
     "split",
 ]

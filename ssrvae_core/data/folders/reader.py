@@ -25,6 +25,7 @@ from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, read_pages
 FOLDER_SUFFIXES = (*PICTURE_SUFFIXES, *PLUGINS)
 """Endings of the files that are images in a folder: pictures, and microscopes' own formats."""
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
+TABLE_SUFFIXES = (".csv", ".tsv", ".xls", ".xlsx", ".ods")
 NO_GROUP = "no group"
 
 
@@ -232,9 +233,13 @@ def _unread(files: Sequence[Path]) -> list[LeftOut]:
     tables = [file for file in files if file.name.casefold() in TABLES]
     counts = Counter(file.suffix.lower() for file in files if file not in tables)
     return [LeftOut(file.name, "another table of labels is read") for file in tables] + [
-        LeftOut(f"files ending in {ending}" if ending else "files without ending", "this format is not read", count)
+        LeftOut(f"files ending in {ending}" if ending else "files without ending", _why(ending), count)
         for ending, count in sorted(counts.items())
     ]
+
+
+def _why(ending: str) -> str:
+    return f"a table of labels is called {TABLES[0]}" if ending in TABLE_SUFFIXES else "this format is not read"
 
 
 def _endings(files: Sequence[Path]) -> str:

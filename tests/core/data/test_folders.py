@@ -150,6 +150,13 @@ def test_pictures_of_every_kind_make_a_class(tmp_path, ending):
     assert told(tmp_path).classes == {"cube": 1, "rod": 1}
 
 
+def test_a_table_under_another_name_is_told_what_it_is_called(tmp_path):
+    fill(tmp_path, "cube/1.png", "rod/1.png")
+    (tmp_path / "train.csv").write_text("id,label\n1,rod\n")
+    (entry,) = told(tmp_path).left_out
+    assert ".csv" in entry.what and "labels.csv" in entry.why and entry.count == 1
+
+
 def test_what_is_not_read_is_counted_and_named(tmp_path):
     fill(tmp_path, "cube/1.png", "rod/1.png")
     for name in ("cube/a.docx", "rod/b.docx", "notes", "c.svg"):
