@@ -27,6 +27,8 @@ from ui.state import forget, pick
 from ui.uploader import uploader
 
 PAGE = "data"
+COUNTS = 16
+"""Grey levels from which whole numbers are stepped through one by one."""
 HALVES = {"labelled": "Labelled images", "unlabelled": "Unlabelled and validation images"}
 VIEWS = {"image": "Image", "mask": "Silhouette", "masked": "Inside of the mask"}
 OWN_NUMBERS = ("l-rotation", "l-shear", "l-shift", "l-scale", "u-rotation", "u-shear", "u-shift", "u-scale")
@@ -73,6 +75,7 @@ def chosen_file(file: Upload) -> DatasetConfig:
         low, high = found.scale
         margin = high - low
         darkest = low - margin if low else 0.0  # a camera counts from 0
+        whole = float(low).is_integer() and float(high).is_integer() and margin >= COUNTS
         grey = number(
             PAGE,
             "grey",
@@ -81,7 +84,8 @@ def chosen_file(file: Upload) -> DatasetConfig:
             high + margin,
             (low, high),
             of=file.id,
-            step=margin / 100,
+            step=float(max(1, margin // 1000)) if whole else margin / 100,
+            format="%g",
             help="Levels outside this range are clipped. The run keeps the range, and sees other files on it.",
         )
     unchanged = grey in ((low, high), (grey[0], grey[0]))

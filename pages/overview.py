@@ -94,10 +94,10 @@ if not runs and not broken and not work:
     elsewhere()
     st.stop()
 
-done = finished(runs)
+done, n_runs = finished(runs), len(runs) + len(broken)
 note(
-    f"{len(runs) + len(broken)} runs: {len(done)} finished, {sum(run.status.state == 'running' for run in runs)} "
-    f"under way, {sum(run.status.state in STOPPED for run in runs) + len(broken)} not finished."
+    f"{n_runs} {'run' if n_runs == 1 else 'runs'}: {len(done)} finished, "
+    f"{sum(run.status.state == 'running' for run in runs)} under way, {sum(run.status.state in STOPPED for run in runs) + len(broken)} not finished."
 )
 if live:
     st.subheader("Under way")

@@ -244,7 +244,7 @@ def gallery(images: ImageSet) -> str:
     """Return images as HTML, each with its class below; every name is escaped."""
     figures = []
     for picture, label, sample in zip(to_pixels(images.images), images.labels, images.ids, strict=True):
-        name = escape(images.class_names[label]) if label >= 0 else "label hidden"
+        name = escape(images.class_names[label]) if label >= 0 else "unlabelled"
         seen = f'<img src="{data_uri(picture)}" alt="Sample {sample}: {name}">'
         figures.append(f"<figure>{seen}<figcaption>{name}</figcaption></figure>")
     return f'{GALLERY_STYLE}<div class="samples">{"".join(figures)}</div>'

@@ -11,7 +11,7 @@ from ssrvae_core.data.folders.archives import checked_members
 from ssrvae_core.data.hdf5.process import check_apart
 from ssrvae_core.data.hdf5.reader import HDF5_BEGINNINGS, HDF5_SUFFIXES
 from ssrvae_core.data.microscopes import reader as microscopes
-from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, STARTS
+from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, STARTS, TIFF_SUFFIXES
 from ssrvae_core.data.readers import ImageFile, open_images
 from ssrvae_core.data.summary import Summary, summary
 from ssrvae_core.data.writing import npz_bytes
@@ -29,8 +29,8 @@ MAX_MEMBERS = 50_000
 MAX_IMAGES = 200_000
 """Most images in a file."""
 
-CONVERTED = frozenset((".zip", *HDF5_SUFFIXES, *microscopes.PLUGINS))
-"""What is kept as npz, as to read it again takes longer, or a process of its own."""
+CONVERTED = frozenset((".zip", *HDF5_SUFFIXES, *microscopes.PLUGINS, *TIFF_SUFFIXES))
+"""What is kept as npz: to read it again takes longer, or a process of its own, or depends on what it is called."""
 BEGINNINGS: dict[str, tuple[bytes, ...]] = {
     ".npz": (b"PK\x03\x04",),
     ".zip": (b"PK\x03\x04",),
@@ -75,7 +75,7 @@ def keep(name: str, content: bytes, store: RunStore, skip_missing: bool = False)
     folder = store.root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".checking-", dir=folder) as room:
-        path = Path(room) / f"file{suffix}"
+        path = Path(room) / name  # which an OME-TIFF may go by to tell its own planes
         path.write_bytes(content)
         try:
             if suffix in (".zip", ".npz"):

@@ -127,6 +127,9 @@ def images_for(run: Run, data: str, skip_missing: bool = False, *, generated: bo
     floats = opened.pixels.dtype.kind == "f"
     intensity = own.intensity if own.source == "file" else None if floats else opened.scale.needed
     tell(opened)
+    black, white = opened.scale_for(intensity)
+    if (black, white) != (opened.scale.black, opened.scale.white):
+        print(f"  the run sees grey levels from {black:g} (black) to {white:g} (white), as those of its own images")
     config = opened.config(own.view, skip_missing)
     with naming(config):
         images = view(opened.images(intensity), own.view)

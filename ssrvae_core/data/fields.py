@@ -14,7 +14,7 @@ import numpy as np
 from ssrvae_core.config import UserError
 from ssrvae_core.data.contents import Fields
 from ssrvae_core.data.dataset import UNLABELLED, ImageSet
-from ssrvae_core.data.grey import scale_of, scaled
+from ssrvae_core.data.grey import scale_of, scaled, whole_range
 from ssrvae_core.data.labels import LabelError, from_array, is_missing, normal
 from ssrvae_core.data.limits import MAX_NAME, MIN_SIDE, check_declared
 
@@ -23,10 +23,15 @@ FIELDS = (
 )
 FACTOR = "factors/"
 PARTS = ("train", "validation")
-TRAINING_NAMES = frozenset(("train", "training", "trn"))
+TRAINING_NAMES = frozenset(("train", "training", "trn", "trainset"))
 VALIDATION_NAMES = frozenset(
-    ("validation", "valid", "val", "test", "testing", "tst", "dev", "eval", "evaluation", "holdout", "held out")
+    (
+        *("validation", "valid", "val", "test", "testing", "tst", "dev", "eval", "evaluation", "holdout", "held out"),
+        *("testset", "valset"),
+    )
 )
+SET_WORDS = frozenset(("set", "data", "dataset", "images", "imgs", "pictures", "folder", "split"))
+"""What may stand behind such a name, as in "training_set"."""
 MOST_CHANNELS = 4
 """Most channels of an image whose axes have to be guessed: grey, two detectors, colour, colour and alpha."""
 
@@ -59,7 +64,8 @@ def is_field(name: str) -> bool:
 
 def part_of(text: str) -> str | None:
     """Return the part that a word such as "test" names, one of :data:`PARTS`; None where it names none."""
-    plain = normal(text).casefold().replace("_", " ").replace("-", " ")
+    words = normal(text).casefold().replace("_", " ").replace("-", " ").split()
+    plain = " ".join(words[:-1] if len(words) > 1 and words[-1] in SET_WORDS else words)
     if plain in TRAINING_NAMES:
         return PARTS[0]
     return PARTS[1] if plain in VALIDATION_NAMES else None
@@ -226,9 +232,8 @@ def _scaled(images: np.ndarray, path: Path, intensity: tuple[float, float] | Non
                 " has no grey levels of its own (dataset.intensity) they must lie in [0, 1]; scale them as the run's"
                 " training images were."
             )
-        whole_type = images.dtype.kind == "u" and images.dtype.itemsize <= 2
-        white = float(np.iinfo(images.dtype).max) if whole_type else scale.white
-        return scaled(images, 0.0 if whole_type else scale.black, white)
+        black, white = whole_range(images.dtype) or (scale.black, scale.white)
+        return scaled(images, black, white)
     black, white = intensity
     out = scaled(images, black, white)
     if out.min() == out.max():

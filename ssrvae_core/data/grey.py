@@ -14,7 +14,8 @@ TAIL = 0.005
 """Largest share of the values, at either end, that can be set apart from all others."""
 
 SPECK = 4
-"""Most connected pixels of a hot pixel or a cosmic ray; what is larger is an object."""
+"""Most connected pixels of a hot pixel or a cosmic ray; what is larger is an object. Where most images have one, as a
+detector's hot pixel gives, only a single pixel counts: a spot in every image is an object, too."""
 
 SAMPLED = 2**20
 """Values from which the bulk of a large set is judged; its ends are looked for in all of them."""
@@ -79,6 +80,11 @@ def scale_of(images: np.ndarray) -> Scale:
         outside = int((images < 0).sum() + (images > 1).sum()) if clipped else 0
         return Scale(0.0, 1.0, told_by_type=not outside, clipped=outside)
     return Scale(low, high, told_by_type=False, clipped=clipped)
+
+
+def whole_range(dtype: np.dtype) -> tuple[float, float] | None:
+    """Return the grey levels of black and white that a type alone tells: of uint8 and uint16, None of others."""
+    return (0.0, float(np.iinfo(dtype).max)) if dtype.kind == "u" and dtype.itemsize <= 2 else None
 
 
 def scaled(images: np.ndarray, black: float, white: float) -> np.ndarray:
@@ -147,14 +153,20 @@ def _specks(images: np.ndarray, last: float, sign: int, count: int) -> bool:
     """Whether most of the values beyond ``last`` are in groups of a few connected pixels."""
     from scipy import ndimage
 
+    largest = SPECK if 2 * sum(bool(_far(image, last, sign).any()) for image in images) <= len(images) else 1
     in_specks = 0
     for image in images:
-        far = image > last if sign > 0 else image < last
+        far = _far(image, last, sign)
         if not far.any():
             continue
         groups, n_groups = ndimage.label(far.any(axis=-1) if far.ndim == 3 else far, structure=np.ones((3, 3)))
         sizes = np.bincount(groups.ravel(), minlength=n_groups + 1)
-        small = sizes <= SPECK
+        small = sizes <= largest
         small[0] = False
         in_specks += int(far[small[groups]].sum())
     return 2 * in_specks >= count
+
+
+def _far(image: np.ndarray, last: float, sign: int) -> np.ndarray:
+    """Where an image lies beyond a value."""
+    return np.asarray(image > last if sign > 0 else image < last)

@@ -40,8 +40,9 @@ _AROUND = " \t_-()[]{}<>"
 
 
 def normal(text: str) -> str:
-    """Return a name as it is compared and shown: NFC, without spaces around it."""
-    return unicodedata.normalize("NFC", text).strip()
+    """Return a name as it is compared and shown: NFC, in one line, without spaces around it."""
+    shown = "".join(" " if letter.isspace() else letter for letter in text if letter.isspace() or letter.isprintable())
+    return unicodedata.normalize("NFC", shown).strip()
 
 
 def is_unlabelled(text: str) -> bool:
@@ -95,7 +96,10 @@ def without_missing(y: Any) -> tuple[Any, tuple[str, ...]]:
         values = list(y)
     else:
         array = np.asarray(y)
-        if array.ndim != 1 or array.dtype.kind in "iub":
+        if array.ndim == 1 and array.dtype.kind == "u":
+            unwrapped, remarks = minus_one_unwrapped(array)
+            return (unwrapped, remarks) if remarks else (y, ())
+        if array.ndim != 1 or array.dtype.kind in "ib":
             return y, ()
         values = array.tolist()
     if any(isinstance(value, list | tuple | np.ndarray) for value in values):
@@ -106,7 +110,8 @@ def without_missing(y: Any) -> tuple[Any, tuple[str, ...]]:
         return y, ()
     out = np.empty(len(values), dtype=object)
     out[:] = [UNLABELLED if gone else value for value, gone in zip(values, missing, strict=True)]
-    named = any(isinstance(value, str | bytes) for value, gone in zip(values, missing, strict=True) if not gone)
+    kept = [value for value, gone in zip(values, missing, strict=True) if not gone]
+    named = any(isinstance(value, str | bytes | bool | np.bool_) for value in kept)  # these are no numbers
     return out if named else np.array(out.tolist()), doubts(texts)
 
 
@@ -133,7 +138,7 @@ class LabelError(ValueError):
     """Labels that cannot be understood; the text is a clause that follows "the labels"."""
 
 
-def from_texts(texts: Sequence[str], merge: bool = True) -> Labels:
+def from_texts(texts: Sequence[str], declared: Sequence[str] = ()) -> Labels:
     """Understand a text for each image.
 
     Parameters
@@ -141,24 +146,29 @@ def from_texts(texts: Sequence[str], merge: bool = True) -> Labels:
     texts : sequence of str, length N
         Names of classes, or what :func:`is_unlabelled` takes for none. Whole numbers that were written as floats
         ("1.0", as pandas writes integers beside missing values) are whole numbers.
-    merge : bool
-        Whether names that differ by upper and lower case alone are one class, under the commonest spelling.
+    declared : sequence of str
+        Names that are classes whatever they say and however they are spelt. Others that differ by upper and lower case
+        alone are one class, under the commonest spelling.
     """
-    names = ["" if is_unlabelled(text) else normal(text) for text in texts]
+    own = set(declared)
+    names = ["" if is_unlabelled(text) and normal(text) not in own else normal(text) for text in texts]
     known = {name for name in names if name}
     if known and all(re.fullmatch(r"\d+\.0+", name) or name.isdecimal() for name in known):
         names = [name.partition(".")[0] for name in names]
-    spelling, remarks = _one_spelling(names) if merge else ({name: name for name in names}, ())
+    spelling, remarks = ({name: name for name in names}, ()) if own else _one_spelling(names)
     names = [spelling[name] if name else "" for name in names]
     classes = in_order({name for name in names if name})
     number = {name: position for position, name in enumerate(classes)} | {"": UNLABELLED}
-    return Labels(np.array([number[name] for name in names], dtype=np.int64), classes, (*doubts(texts), *remarks))
+    doubtful = doubts(text for text in texts if normal(text) not in own)
+    return Labels(np.array([number[name] for name in names], dtype=np.int64), classes, (*doubtful, *remarks))
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """Return names of classes in their order: numbers by size, other names by the alphabet."""
     names = list(names)
-    return tuple(sorted(names, key=int) if all(name.isdecimal() for name in names) else sorted(names))
+    if not all(name.isascii() and name.isdecimal() for name in names):
+        return tuple(sorted(names))
+    return tuple(sorted(names, key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name)))
 
 
 def from_array(values: np.ndarray, n: int, class_names: Sequence[str] | None = None) -> Labels:
@@ -180,7 +190,7 @@ def from_array(values: np.ndarray, n: int, class_names: Sequence[str] | None = N
     """
     values, remarks = _one_per_image(np.asarray(values), n)
     if values.dtype.kind in "US":
-        found = from_texts(_decoded(values))
+        found = from_texts(_decoded(values), class_names or ())
         return _named(found, class_names, remarks)
     if values.dtype.kind == "b":
         texts = ["True" if value else "False" for value in values]
@@ -188,8 +198,23 @@ def from_array(values: np.ndarray, n: int, class_names: Sequence[str] | None = N
             found = from_texts(texts)
             return Labels(found.index, found.class_names, remarks)
         values = values.astype(np.int64)
-    numbers = _whole(values)
-    return _numbered(numbers, class_names, remarks)
+    values, wrapped = minus_one_unwrapped(values)
+    return _numbered(_whole(values), class_names, (*remarks, *wrapped))
+
+
+def minus_one_unwrapped(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return labels with -1 for what -1 becomes in an unsigned type, its largest value, and a remark where it is there.
+
+    It is a class of its own only where others come near it.
+    """
+    if values.dtype.kind != "u" or not values.size:
+        return values, ()
+    largest = np.iinfo(values.dtype).max
+    wrapped = values == largest
+    if not wrapped.any() or int(values[~wrapped].max(initial=0)) > largest // 2:
+        return values, ()
+    told = f"The label {largest} is what -1 becomes as {values.dtype}, and is taken as unlabelled ({wrapped.sum()})."
+    return np.where(wrapped, UNLABELLED, np.where(wrapped, 0, values).astype(np.int64)), (told,)
 
 
 def _plain(text: str) -> str:
@@ -261,9 +286,6 @@ def _whole(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "iu":
         raise LabelError(f"have the type {values.dtype}; store them as integers, or as the names of the classes")
     if values.dtype.kind == "u" and values.size and int(values.max()) > np.iinfo(np.int64).max:
-        largest = np.iinfo(values.dtype).max
-        if (values == largest).any() and int(values[values != largest].max(initial=0)) <= np.iinfo(np.int64).max:
-            return np.where(values == largest, 0, values).astype(np.int64) - (values == largest)  # -1 in unsigned
         raise LabelError(f"hold {int(values.max())}, which is too large; count the classes from 0")
     return values.astype(np.int64)
 

@@ -18,7 +18,7 @@ from ssrvae_core.data.fields import Annotations, annotate, checked_images, image
 from ssrvae_core.data.folders.archives import read_zip
 from ssrvae_core.data.folders.reader import read_folder, visible_files
 from ssrvae_core.data.formats import read_npy, read_npz
-from ssrvae_core.data.grey import Scale, scale_of
+from ssrvae_core.data.grey import Scale, scale_of, whole_range
 from ssrvae_core.data.hdf5.reader import HDF5_SUFFIXES, read_hdf5
 from ssrvae_core.data.microscopes.reader import ELSEWHERE, PLUGINS, read_microscope, refuse_elsewhere
 from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, read_picture
@@ -100,6 +100,12 @@ class ImageFile:
             skip_missing=skip_missing,
         )
 
+    def scale_for(self, intensity: tuple[float, float] | None) -> tuple[float, float]:
+        """Return the grey levels that become 0 and 1 in :meth:`images`."""
+        if intensity is not None:
+            return intensity
+        return whole_range(self.pixels.dtype) or (self.scale.black, self.scale.white)
+
     def holds(self, config: DatasetConfig) -> bool:
         """Whether this is the data of a configuration, also of one from before the content read was the fingerprint."""
         return config.sha256 == self.sha256 or config.sha256 == _digest_of_bytes(self.path)
@@ -170,7 +176,7 @@ def file_dataset(
 
 
 def fingerprint(path: str | Path) -> str:
-    """SHA-256 of what is read from a file or a folder: images, labels, groups, parts, masks, names and factors.
+    """SHA-256 of what is read from a file or a folder: images, labels, groups, parts, masks, names, sizes and factors.
 
     The same images and labels have one fingerprint in every format and byte order, packed or not, wherever they are;
     pictures of a folder that are called otherwise have another.
@@ -203,7 +209,7 @@ def read_file(config: DatasetConfig) -> ImageSet:
 def _reader(path: Path) -> Reader:
     suffix = path.suffix.lower()
     if suffix not in READERS:
-        known = ", ".join(READERS)
+        known = ", ".join(suffix for suffix in READERS if suffix not in ELSEWHERE)
         raise UserError(f"{path} is of no known image format; give a folder or a file ending in one of {known}.")
     return READERS[suffix]
 
@@ -224,7 +230,10 @@ def _fingerprint(pixels: np.ndarray, known: Annotations) -> str:
     add("labels", known.labels)
     add("ids", known.ids)
     add_texts("class_names", known.class_names)
-    for name, values in (("groups", known.groups), ("validation", known.validation), ("masks", known.masks)):
+    for name, values in (
+        *(("groups", known.groups), ("validation", known.validation)),
+        *(("masks", known.masks), ("pixel_size", known.pixel_size)),
+    ):
         if values is not None:
             add(name, values)
     for name, texts in (("names", known.names), ("group_names", known.group_names)):

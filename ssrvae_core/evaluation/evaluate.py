@@ -55,7 +55,8 @@ def predict(
     if images.image_shape != model.image_shape:
         given, wanted = ("x".join(map(str, shape)) for shape in (images.image_shape, model.image_shape))
         raise UserError(
-            f"The images are {given} (channels x height x width) but the model was trained on {wanted}; resize them."
+            f"The images are {given} (channels x height x width) but the model was trained on {wanted};"
+            f" {'resize them' if images.image_shape[0] == model.image_shape[0] else 'save them with as many channels'}."
         )
     x = torch.from_numpy(images.images)
     filled = torch.cat([x, x[:1].expand(-len(x) % batch_size, -1, -1, -1)])

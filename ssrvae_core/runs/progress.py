@@ -11,7 +11,7 @@ from collections import deque
 from pathlib import Path
 from statistics import fmean
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ssrvae_core.records import Step
 
@@ -52,15 +52,15 @@ class Progress(BaseModel):
         Where the training goes on if it is stopped now.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    start: int = 0
-    starts: int = 1
-    start_epochs: int = 1
-    epoch: int = 0
-    epochs: int
-    step: int = 0
-    steps: int = 0
+    start: int = Field(0, ge=0)
+    starts: int = Field(1, ge=1)
+    start_epochs: int = Field(1, ge=1)
+    epoch: int = Field(0, ge=0)
+    epochs: int = Field(ge=1)
+    step: int = Field(0, ge=0)
+    steps: int = Field(0, ge=0)
     step_seconds: float | None = None
     end_seconds: float | None = None
     saved: Place = Place()

@@ -170,7 +170,8 @@ class Session:
         """Write down how far it is, and tell whoever listens."""
         self.told = time.monotonic()
         progress = self._progress(step)
-        write_progress(self.path, progress)
+        with suppress(OSError):  # a disk that is full for a moment costs what is shown, and not the training
+            write_progress(self.path, progress)
         if self.caller.on_progress is not None:
             self.caller.on_progress(progress)
 

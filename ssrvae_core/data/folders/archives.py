@@ -7,16 +7,19 @@ import shutil
 import stat
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from ssrvae_core.config import MissingPictures, UserError
 from ssrvae_core.data.contents import Contents
 from ssrvae_core.data.folders.reader import read_folder
+from ssrvae_core.data.formats import ZIP_DAMAGES
 
 MAX_UNPACKED = 2**31
 """Most bytes an archive may hold once it is unpacked."""
+UTF8 = 0x800
+"""Flag of a member whose name is UTF-8."""
 MAX_MEMBERS = 200_000
 """Most files in an archive."""
 
@@ -51,8 +54,8 @@ def checked_members(path: Path, largest: int = MAX_UNPACKED, most: int = MAX_MEM
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir() and member.filename]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
+            members = [member for member in archive.infolist() if member.filename and not member.is_dir()]
+    except ZIP_DAMAGES as error:
         raise UserError(f"{path} cannot be opened ({error}); it may be cut short, so pack it again.") from error
     if len(members) > most:
         raise UserError(f"{path} holds {len(members):,} files, more than the {most:,} that are taken; pack fewer.")
@@ -79,15 +82,25 @@ def _unpack(path: Path, members: Sequence[zipfile.ZipInfo], folder: Path) -> Non
             for member in members:
                 target = folder.joinpath(*_inside(member).parts)
                 target.parent.mkdir(parents=True, exist_ok=True)
+                if target.exists():
+                    raise UserError(f"{path} holds '{_inside(member)}' twice; pack the folder again.")
                 with archive.open(member) as source, target.open("wb") as sink:
                     shutil.copyfileobj(source, sink)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, EOFError, ValueError) as error:
+    except UserError:
+        raise
+    except ZIP_DAMAGES as error:
         raise UserError(f"{path} cannot be unpacked; it may be damaged, so pack it again.") from error
 
 
 def _inside(member: zipfile.ZipInfo) -> PurePosixPath:
-    return PurePosixPath(member.filename.replace("\\", "/"))
+    """Return the path of a member; macOS writes UTF-8 and does not say so."""
+    name = member.filename
+    if not member.flag_bits & UTF8:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode()
+    return PurePosixPath(name.replace("\\", "/"))
 
 
 def _of_the_zip(error: UserError, folder: Path, path: Path) -> str:
-    return str(error).replace(f"{folder}/", f"{path}/").replace(str(folder), str(path))
+    sentence = str(error).replace(f"The folder {folder} ", f"{path} ")
+    return sentence.replace(f"{folder}/", f"{path}/").replace(str(folder), str(path))

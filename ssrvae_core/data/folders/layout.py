@@ -13,7 +13,13 @@ from ssrvae_core.data.fields import PARTS, part_of
 from ssrvae_core.data.labels import is_unlabelled, normal
 
 IMAGE_FOLDERS = frozenset(("images", "image", "imgs", "img", "pictures", "crops", "particles", "x"))
-MASK_FOLDERS = frozenset(("masks", "mask", "segmentation", "segmentations", "silhouettes", "y"))
+MASK_FOLDERS = frozenset(
+    (
+        *("masks", "mask", "segmentation", "segmentations", "silhouettes", "y"),
+        *("labels", "label", "gt", "ground truth", "ground_truth", "groundtruth", "annotations"),
+    )
+)
+"""Folders of masks, where a folder of images stands beside."""
 MASK_ENDINGS = ("_mask", "-mask", "_masks", "_seg")
 """What the name of a mask may have behind the name of its image."""
 
@@ -48,7 +54,9 @@ class Place:
 def places(paths: Sequence[PurePosixPath]) -> list[Place]:
     """Return the place of every file, given relative to the data set's folder."""
     pairs = _pairs(paths)
+    beside = _beside_their_images(paths)
     reduced = [_without_pairs(path, pairs) for path in paths]
+    reduced = [(folders, is_mask or path in beside) for path, (folders, is_mask) in zip(paths, reduced, strict=True)]
     depth = _depth_of_parts([folders for folders, is_mask in reduced if not is_mask])
     out = []
     for path, (folders, is_mask) in zip(paths, reduced, strict=True):
@@ -82,6 +90,36 @@ def below_leading_folders(paths: Iterable[PurePosixPath], tables: Iterable[PureP
             break
         root = tuple(str(part) for part in below)
     return PurePosixPath(*root)
+
+
+def remarks(paths: Sequence[PurePosixPath]) -> tuple[str, ...]:
+    """Return how folders were taken that could be meant otherwise."""
+    stand = [place for place in places(paths) if not place.is_mask]
+    tops = {place.text for place in stand if place.text}
+    told = []
+    as_parts = sorted(name for name in tops if part_of(name) is not None)
+    others = sorted(tops - set(as_parts) - {name for name in tops if is_unlabelled(name)})
+    if as_parts and not any(place.part for place in stand):
+        beside = f", as '{others[0]}' stands beside" if others else ", as none of them is for training"
+        told.append(f"The folder '{as_parts[0]}' is taken as a class and not as a part of the split{beside}.")
+    below = [{place.folders[1] for place in stand if place.text == top and len(place.folders) > 1} for top in tops]
+    if len(tops) > 1 and len(below[0]) > 1 and all(names == below[0] for names in below):
+        inner, outer = ", ".join(sorted(below[0])[:3]), ", ".join(sorted(tops)[:3])
+        told.append(
+            f"The classes are the outer folders ({outer}), and each holds the same folders ({inner}); if those are the"
+            " classes, put all pictures of a class into one folder."
+        )
+    return tuple(told)
+
+
+def _beside_their_images(paths: Sequence[PurePosixPath]) -> set[PurePosixPath]:
+    """Return the files that are called as a mask of an image beside them."""
+    stems = {(path.parent, path.stem.casefold()) for path in paths}
+    return {
+        path
+        for path in paths
+        if (stem := _stem(path.name, True)) != path.stem and (path.parent, stem.casefold()) in stems
+    }
 
 
 def _pairs(paths: Iterable[PurePosixPath]) -> dict[tuple[str, ...], bool]:

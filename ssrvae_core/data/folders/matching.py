@@ -11,12 +11,16 @@ from ssrvae_core.config import MissingPictures, UserError
 from ssrvae_core.data.folders.tables import Row, Table
 from ssrvae_core.data.labels import normal
 
+FOLDER_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
+"""Endings that a picture's name has in a table, though the picture itself may have another one here."""
+
 SHOWN = 3
 """Missing pictures that are named."""
 
 LONGEST_NUMBER = 20
 """Most digits of a number in a name."""
 
+_NUMBER = re.compile(rf"(\d{{1,{LONGEST_NUMBER}}})(\.0*)?", re.ASCII)
 _PAGE = re.compile(rf"(.+)#(\d{{1,{LONGEST_NUMBER}}})")
 
 
@@ -31,33 +35,52 @@ class Names:
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = list(names)
-        self._suffixes = {PurePosixPath(name).suffix.casefold() for name in names} - {""}
-        self._levels: list[dict[str, list[int]]] = [{} for _ in range(len(_keys("a.b")))]
+        self._endings = {PurePosixPath(name).suffix.casefold() for name in names} | set(FOLDER_ENDINGS)
+        self._paths: dict[str, list[int]] = {}
+        self._levels: tuple[dict[str, list[int]], ...] = ({}, {}, {}, {}, {})
         for position, name in enumerate(names):
-            for level, key in zip(self._levels, _keys(name), strict=True):
+            self._paths.setdefault(name, []).append(position)
+            for level, key in zip(self._levels, self._keys(name), strict=True):
                 if key:
                     level.setdefault(key, []).append(position)
 
     def find(self, name: str) -> list[int]:
         """Return the positions of the pictures a table may mean: none, one, or several between which it does not tell.
 
-        The path counts before the file's name, that before the name without ending, and that before the number in it
-        (as Excel makes 1 of 001). Folders above the data set, as on the machine the table was written on, are passed
-        over.
+        The path counts before the path without ending, and a name that has no folder may be that of a picture in any,
+        with its ending, without, or as a number (as Excel makes 1 of 001). Folders above the data set, as on the
+        machine the table was written on, are passed over; another folder within it means another picture.
         """
         path = normal(name.replace("\\", "/")).removeprefix("./")
         tails = [path]
         while "/" in tails[-1]:
             tails.append(tails[-1].partition("/")[2])
-        exact, alike, *by_name = self._levels
+        alike, without_ending, by_name, by_stem, by_number = self._levels
         for tail in tails:
-            for level, key in ((exact, tail), (alike, tail.casefold())):
-                if key in level:
-                    return level[key]
-        keys = _keys(path)[2:]
-        if PurePosixPath(path).suffix.casefold() in self._suffixes:
-            keys = keys[:1]  # another ending means another picture
-        return next((level[key] for level, key in zip(by_name, keys, strict=False) if key in level), [])
+            if tail in self._paths:
+                return self._paths[tail]
+            if tail.casefold() in alike:
+                return alike[tail.casefold()]
+        if self._ending(path):
+            return by_name.get(path.casefold(), []) if "/" not in path else []
+        for tail in tails:
+            if tail.casefold() in without_ending:
+                return without_ending[tail.casefold()]
+        if "/" in path:
+            return []
+        return by_stem.get(path.casefold(), []) or by_number.get(_number(path), [])
+
+    def _ending(self, name: str) -> str:
+        """Return the ending of a name if it is one that pictures have; a dot may also be part of a name."""
+        ending = PurePosixPath(name).suffix
+        return ending if ending.casefold() in self._endings else ""
+
+    def _keys(self, path: str) -> tuple[str, ...]:
+        """Return the keys of a picture: path and path without ending, name and name without, number; small letters."""
+        lower = path.casefold()
+        bare = lower.removesuffix(self._ending(lower))
+        stem = bare.rpartition("/")[2]
+        return lower, bare, lower.rpartition("/")[2], stem, _number(stem)
 
     def has(self, cell: str) -> bool:
         """Whether a cell of a table names a picture, or a page of one."""
@@ -93,7 +116,7 @@ def match(table: Table, names: Names, skip_missing: bool = False) -> Matched:
             matched.missing.append(row.file)
         elif matched.values.setdefault(target, row.values) != row.values:
             raise UserError(
-                f"Line {row.line} of {table.path} names the picture '{row.file}' a second time, and says otherwise;"
+                f"Line {row.line} of {table.path} names the picture '{row.file}' a second time, with other values;"
                 " keep one of the lines."
             )
     missing = matched.missing
@@ -125,9 +148,7 @@ def _found(cell: str, names: Names) -> tuple[list[int], int | None]:
     return names.find(cell), None
 
 
-def _keys(name: str) -> tuple[str, ...]:
-    """Return the keys of a path, the surest first: itself, without case, file name, without ending, its number."""
-    lower = PurePosixPath(name.casefold())
-    without_ending = str(lower.with_suffix("")) if lower.name else ""
-    number = str(int(lower.stem)) if lower.stem.isdecimal() and len(lower.stem) < LONGEST_NUMBER else ""
-    return name, name.casefold(), lower.name, without_ending, lower.stem, number
+def _number(stem: str) -> str:
+    """Return the number a name is, without leading zeros and decimals; empty where it is none."""
+    found = _NUMBER.fullmatch(stem)
+    return str(int(found[1])) if found else ""

@@ -14,9 +14,11 @@ from ssrvae_core.config import UserError
 from ssrvae_core.data.contents import Contents, Fields, LeftOut, Pages, summed
 from ssrvae_core.data.fields import PARTS
 from ssrvae_core.data.folders.layout import Place, below_leading_folders, places
+from ssrvae_core.data.folders.layout import remarks as layout_remarks
 from ssrvae_core.data.folders.matching import Matched, Names, match
 from ssrvae_core.data.folders.stacking import Stack, stack
 from ssrvae_core.data.folders.tables import TABLES, Table, read_table
+from ssrvae_core.data.hdf5.reader import HDF5_SUFFIXES
 from ssrvae_core.data.labels import from_texts, is_unlabelled, normal
 from ssrvae_core.data.limits import MAX_VALUES
 from ssrvae_core.data.microscopes.reader import PLUGINS, read_microscope
@@ -26,6 +28,8 @@ FOLDER_SUFFIXES = (*PICTURE_SUFFIXES, *PLUGINS)
 """Endings of the files that are images in a folder: pictures, and microscopes' own formats."""
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 TABLE_SUFFIXES = (".csv", ".tsv", ".xls", ".xlsx", ".ods")
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+ARRAY_SUFFIXES = (".npz", ".npy", *HDF5_SUFFIXES)
 NO_GROUP = "no group"
 
 
@@ -92,9 +96,13 @@ def read_folder(path: Path, skip_missing: bool = False) -> Contents:
     pixels = stack([picture.file for picture in images], path, _read_file)
     masks, without_mask = _masks(images, [p for p in pictures if p.place.is_mask], pixels, path)
     fields, remarks = _fields(images, pixels, table, matched)
+    if table is None or "label" not in table.roles:
+        remarks = (*layout_remarks([PurePosixPath(picture.name) for picture in pictures]), *remarks)
+    else:
+        remarks = (*_folders_not_used(images, table, matched), *remarks)
     unread = [f for f, picture in zip(files, are_pictures, strict=True) if not picture and f not in tables[:1]]
     missing = [] if table is None else [LeftOut(f"rows of {table.path.name}", "their picture is missing")]
-    left_out = [*pixels.left_out, *missing * len(matched.missing), *_unread(unread), *without_mask]
+    left_out = [*pixels.left_out, *missing * len(matched.missing), *_unread(unread, table), *without_mask]
     said = () if table is None else table.remarks
     return Contents(fields | masks, summed(left_out), (*said, *pixels.remarks, *remarks))
 
@@ -115,14 +123,20 @@ def visible_files(folder: Path) -> list[Path]:
 
     found: list[Path] = []
     seen: set[tuple[int, int]] = set()
-    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        here = os.stat(place)
-        if (here.st_dev, here.st_ino) in seen:  # a link that leads back
-            folders.clear()
-            continue
-        seen.add((here.st_dev, here.st_ino))
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        found += [Path(place, name) for name in names if not _is_hidden(name) and Path(place, name).is_file()]
+    waiting = [folder]
+    while waiting:  # folders before links to folders, so that none loses its own name to a link
+        links: list[Path] = []
+        for start in waiting:
+            for place, folders, names in os.walk(start, onerror=refuse):
+                here = os.stat(place)
+                if (here.st_dev, here.st_ino) in seen:
+                    folders.clear()
+                    continue
+                seen.add((here.st_dev, here.st_ino))
+                folders[:] = sorted(name for name in folders if not _is_hidden(name))
+                links += [Path(place, name) for name in folders if Path(place, name).is_symlink()]
+                found += [Path(place, name) for name in names if not _is_hidden(name) and Path(place, name).is_file()]
+        waiting = links
     return sorted(found, key=lambda file: normal(file.relative_to(folder).as_posix()))
 
 
@@ -152,6 +166,13 @@ def _check_class_folders(path: Path, root: Path, images: Sequence[_Picture], sta
         if entry.is_dir() and not _is_hidden(entry.name) and not any(visible_files(entry)):
             named.add(normal(entry.name))
     lost = sorted(name for name in named - with_pictures if not is_unlabelled(name))
+    within = (
+        next((root / lost[0] / table for table in TABLES if (root / lost[0] / table).is_file()), None) if lost else None
+    )
+    if within is not None:
+        raise UserError(
+            f"{within} is a table of labels, but no picture is in its folder; put it beside the folders of pictures."
+        )
     if lost:
         raise UserError(
             f"The folder '{lost[0]}' of {path} holds no picture that can be read; put pictures ending in"
@@ -201,6 +222,19 @@ def _pages(
             yield name, picture, matched.of(position, page)
 
 
+def _folders_not_used(images: Sequence[_Picture], table: Table, matched: Matched) -> tuple[str, ...]:
+    """Say that folders are no classes where a table says what the labels are and passes over pictures in them."""
+    said = {position for position, _ in matched.values}
+    lost = [picture.place.text for position, picture in enumerate(images) if position not in said]
+    folders = sorted({text for text in lost if text and not is_unlabelled(text)})
+    if not folders:
+        return ()
+    return (
+        f"Labels come from {table.path.name} alone: {len(lost)} pictures that it does not name are unlabelled, also in"
+        f" the folders {', '.join(folders[:3])}.",
+    )
+
+
 def _masks(
     images: Sequence[_Picture], masks: Sequence[_Picture], pixels: Stack, path: Path
 ) -> tuple[Fields, list[LeftOut]]:
@@ -212,7 +246,7 @@ def _masks(
     lacking = [picture.name for picture, mask in zip(images, paired, strict=True) if mask is None]
     if lacking:
         shown = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
-        return {}, [LeftOut("masks", f"{len(lacking)} images have none ({shown})", len(masks))]
+        return {}, [LeftOut("masks", f"{len(lacking)} of {len(images)} images have none ({shown})", len(masks))]
     own = [mask for mask in paired if mask is not None]
     read = stack([mask.file for mask in own], path, _read_file)
     if read.images.shape[:3] != pixels.images.shape[:3]:
@@ -228,18 +262,27 @@ def _masks(
     return {"masks": np.any(read.images > level, axis=3)}, left_out
 
 
-def _unread(files: Sequence[Path]) -> list[LeftOut]:
+def _unread(files: Sequence[Path], table: Table | None) -> list[LeftOut]:
     """Return what is left out of a folder as it is not a picture, by ending."""
     tables = [file for file in files if file.name.casefold() in TABLES]
     counts = Counter(file.suffix.lower() for file in files if file not in tables)
-    return [LeftOut(file.name, "another table of labels is read") for file in tables] + [
+    why = (
+        "it is not in the folder where the data set begins"
+        if table is None
+        else f"another one, {table.path.name}, is read"
+    )
+    return [LeftOut(str(Path(file.parent.name, file.name)), why) for file in tables] + [
         LeftOut(f"files ending in {ending}" if ending else "files without ending", _why(ending), count)
         for ending, count in sorted(counts.items())
     ]
 
 
 def _why(ending: str) -> str:
-    return f"a table of labels is called {TABLES[0]}" if ending in TABLE_SUFFIXES else "this format is not read"
+    if ending in TABLE_SUFFIXES:
+        return f"a table of labels has to be called {TABLES[0]}"
+    if ending in ARCHIVE_SUFFIXES:
+        return "an archive within is not unpacked"
+    return "such a file is read by itself only" if ending in ARRAY_SUFFIXES else "this format is not read"
 
 
 def _endings(files: Sequence[Path]) -> str:

@@ -10,20 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssrvae_core.config import UserError
+from ssrvae_core.data.fields import part_of
 from ssrvae_core.data.formats import readable
-from ssrvae_core.data.labels import normal
+from ssrvae_core.data.labels import is_unlabelled, normal
 
 TABLES = ("labels.csv", "labels.tsv", "labels.txt")
 """Names of a table of labels, whatever their case; the first that is there is read."""
 
 DELIMITERS = (",", ";", "\t", "|")
+SHOWN_COLUMNS = 8
+"""Columns that are named of those that are not used."""
 LONGEST_PREAMBLE = 50
 """Lines above the header within which it is looked for."""
 
 ROLES: dict[str, tuple[tuple[str, ...], ...]] = {
     "file": (
         ("file",),
-        ("filename", "file name", "files", "filenames", "image file", "image filename", "image name", "file path"),
+        (
+            *("filename", "file name", "files", "filenames", "image file", "image filename", "image name", "file path"),
+            *("picture file", "picture name", "image file name"),
+        ),
         ("image", "images", "img", "picture", "path", "filepath", "image path", "crop", "particle image"),
         ("id", "image id", "imageid", "name", "particle", "particle id", "sample", "sample id", "uuid"),
     ),
@@ -82,6 +88,8 @@ class _Lines:
     delimiter: str
     numbers: tuple[int, ...]
     cells: tuple[tuple[str, ...], ...]
+    torn: frozenset[int]
+    """Numbers of the lines with a cell that goes on in the next one."""
 
 
 def read_table(path: Path, matches: Matches) -> Table:
@@ -107,9 +115,11 @@ def read_table(path: Path, matches: Matches) -> Table:
             columns = _columns(lines.cells[at])
             if "file" in columns and (len(columns) > 1 or len(_filled(lines.cells[at])) == 2):
                 return _with_header(path, lines, at, columns, matches, remarks)
+            if columns.keys() == {"file"} and (table := _one_hot(path, lines, at, columns["file"], matches, remarks)):
+                return table
     for lines in candidates:
-        named = [cells for cells in lines.cells if len(cells) > 1 and matches(cells[0])]
-        if named and 2 * len(named) >= len(lines.cells):
+        named = [cells for cells in lines.cells if len(cells) == 2 and matches(cells[0])]
+        if named and named[0] == lines.cells[0] and 2 * len(named) >= len(lines.cells):
             told = f"{path.name} has no header; its first column is taken as file and its second as label."
             return _table(path, lines, -1, {"file": 0, "label": 1}, (*remarks, told))
     first = next((", ".join(lines.cells[0]) for lines in candidates if lines.cells), "nothing")
@@ -140,13 +150,15 @@ def _text(path: Path) -> tuple[str, tuple[str, ...]]:
 
 def _lines(text: str, delimiter: str) -> _Lines:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    numbers, cells = [], []
+    numbers, cells, torn = [], [], set()
     for row in reader:
         clean = tuple(normal(cell) for cell in row)
         if any(clean):
             numbers.append(reader.line_num)
             cells.append(clean)
-    return _Lines(delimiter, tuple(numbers), tuple(cells))
+            if any("\n" in cell.strip() for cell in row):
+                torn.add(reader.line_num)
+    return _Lines(delimiter, tuple(numbers), tuple(cells), frozenset(torn))
 
 
 def _filled(cells: Sequence[str]) -> list[str]:
@@ -173,17 +185,51 @@ def _with_header(
     if at:
         above = "; ".join(", ".join(cells)[:60] for cells in lines.cells[:at])
         told.append(f"What stands above the header of {path.name} is passed over: {above}.")
-    chosen = {"file": _file_column(lines.cells[at + 1 :], columns["file"], matches)}
+    rows = lines.cells[at + 1 :]
+    chosen = {"file": _file_column(rows, columns["file"], matches)}
+    if not _are_parts(rows, columns.get("split", []), header):
+        columns = {role: own for role, own in columns.items() if role != "split"}
     for role in ("label", "group", "split"):
         if (column := _one_column(path, header, role, columns.get(role, []), chosen)) is not None:
             chosen[role] = column
     filled = [column for column, cell in enumerate(header) if cell]
     if len(chosen) == 1 and len(filled) == 2:
         chosen["label"] = next(column for column in filled if column != chosen["file"])
+    unused = [cell for column, cell in enumerate(header) if cell and column not in chosen.values()]
+    if unused:
+        told.append(f"Columns of {path.name} that are not used: {', '.join(unused[:SHOWN_COLUMNS])}.")
     for role, column in chosen.items():
         if header[column].casefold() != role:
             told.append(f"The column '{header[column]}' of {path.name} is taken as {role}.")
     return _table(path, lines, at, chosen, tuple(told))
+
+
+def _are_parts(rows: Sequence[Sequence[str]], columns: Sequence[int], header: Sequence[str]) -> bool:
+    """Whether a column says of each picture if it is for training or validation; one that is called so has to."""
+    surely = any(header[column].casefold() == "split" for column in columns)
+    cells = [cells[column] for cells in rows for column in columns[:1] if column < len(cells)]
+    return surely or all(is_unlabelled(cell) or part_of(cell) is not None for cell in cells)
+
+
+def _one_hot(
+    path: Path, lines: _Lines, at: int, columns: list[int], matches: Matches, remarks: tuple[str, ...]
+) -> Table | None:
+    """Read a table with a column of zeros and ones for each class; None where it is not one."""
+    rows = lines.cells[at + 1 :]
+    file = _file_column(rows, columns, matches)
+    classes = [column for column, cell in enumerate(lines.cells[at]) if cell and column != file]
+    numbers = {"0": 0, "0.0": 0, "": 0, "1": 1, "1.0": 1}
+    one = [[numbers.get(cells[column]) if column < len(cells) else 0 for column in classes] for cells in rows]
+    if len(classes) < 2 or not rows or any(None in row or sum(filter(None, row)) > 1 for row in one):
+        return None
+    names = [lines.cells[at][classes[row.index(1)]] if 1 in row else "" for row in one]
+    told = f"The columns of {path.name} are one-hot: {len(classes)} classes; a row of zeros is taken as unlabelled."
+    picked = [
+        Row(number, cells[file], {"label": name})
+        for number, cells, name in zip(lines.numbers[at + 1 :], rows, names, strict=True)
+        if len(cells) > file and cells[file]
+    ]
+    return Table(path, ("label",), tuple(picked), (*remarks, told))
 
 
 def _file_column(rows: Sequence[Sequence[str]], columns: list[int], matches: Matches) -> int:
@@ -216,7 +262,7 @@ def _table(path: Path, lines: _Lines, at: int, chosen: dict[str, int], remarks: 
                 f"Line {number} of {path} has {len(cells)} cells, but the header has {width}; put a cell that holds"
                 f" '{lines.delimiter}' in quotation marks."
             )
-        if any("\n" in cell for cell in cells):
+        if number in lines.torn:
             raise UserError(f"A quotation mark in {path} is not closed, near line {number}; close it, or remove it.")
         values = {role: cells[column] if column < len(cells) else "" for role, column in chosen.items()}
         short += len(cells) <= max(chosen.values())

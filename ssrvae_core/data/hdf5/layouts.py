@@ -70,8 +70,8 @@ class Picked:
         kind = f" ({self.kind})" if self.kind else ""
         way_out = "store them in that order" if array.last == "images" else "name the one that is 'images'"
         return (
-            f"The images are '{shown(array.name)}' of shape {array.shape}{kind}, taken as {n} of {height} x {width}"
-            f" pixels; if they are not, {way_out}."
+            f"The images are '{shown(array.name)}' of shape {array.shape}{kind}, taken as {n} images of"
+            f" {height} x {width} pixels; if they are not, {way_out}."
         )
 
 

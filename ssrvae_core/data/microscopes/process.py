@@ -28,7 +28,9 @@ def limit(memory: int, seconds: float) -> None:
     import resource
 
     for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CPU, int(time.process_time() + seconds) + 1)):
-        resource.setrlimit(kind, (most, most))
+        _, hardest = resource.getrlimit(kind)
+        allowed = most if hardest == resource.RLIM_INFINITY else min(most, hardest)
+        resource.setrlimit(kind, (allowed, allowed))
 
 
 def described(signal: dict[str, Any], plugin: str) -> dict[str, Any]:

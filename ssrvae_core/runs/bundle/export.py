@@ -183,10 +183,14 @@ def _json(values: Any) -> bytes:
 
 
 def _without_place(config: Any, name: str) -> Any:
-    """Return a configuration with the file's name in place of its path; the id does not depend on it."""
+    """Return a configuration with the file's name in place of its path, and no word of how a folder was read.
+
+    The id depends on neither. An earlier version does not know that of the latter.
+    """
     match config:
-        case {"dataset": {"path": str()} as dataset}:
-            return {**config, "dataset": {**dataset, "path": name}}
+        case {"dataset": {"path": path} as dataset}:
+            kept = {setting: value for setting, value in dataset.items() if setting != "skip_missing"}
+            return {**config, "dataset": kept | ({"path": name} if isinstance(path, str) else {})}
     return config
 
 

@@ -44,6 +44,8 @@ def small_files(folder):
     add("a.pgm", lambda path: pages[0].save(path, "PPM"))
     add("a.jp2", lambda path: pages[0].save(path, "JPEG2000"))
     add("a.zip", write_zip)
+    add("lzma.zip", lambda path: write_zip(path, zipfile.ZIP_LZMA))
+    add("bzip2.zip", lambda path: write_zip(path, zipfile.ZIP_BZIP2))
     table = folder / "table"
     table.mkdir()
     for i, page in enumerate(pages):
@@ -64,8 +66,8 @@ def write_hdf5(path):
         file["images"].attrs["units"] = "nm"
 
 
-def write_zip(path):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+def write_zip(path, compression=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
         for i, image in enumerate(IMAGES):
             buffer = io.BytesIO()
             Image.fromarray(image).save(buffer, "PNG")

@@ -77,8 +77,8 @@ def test_a_missing_file_a_strange_file_and_an_archive_without_images(tmp_path):
     refused(tmp_path / "none.npz", "no file or folder")
     (tmp_path / "a.docx").write_bytes(b"x")
     refused(tmp_path / "a.docx", "no known image format")
-    np.savez(tmp_path / "a.npz", pictures=IMAGES, labels=np.zeros(6, int))
-    refused(tmp_path / "a.npz", "'images'", "found: 'labels'")
+    np.savez(tmp_path / "a.npz", x_train=IMAGES, x_test=IMAGES, labels=np.zeros(6, int))
+    refused(tmp_path / "a.npz", "'images'", "'x_train' uint8 (6, 12, 10)", "'labels'")
     with pytest.raises(UserError, match="no file or folder"):
         file_dataset(tmp_path / "none.npz")
 

@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+import warnings
 import zipfile
 
 import numpy as np
@@ -155,6 +156,51 @@ def test_a_table_under_another_name_is_told_what_it_is_called(tmp_path):
     (tmp_path / "train.csv").write_text("id,label\n1,rod\n")
     (entry,) = told(tmp_path).left_out
     assert ".csv" in entry.what and "labels.csv" in entry.why and entry.count == 1
+
+
+def test_folders_that_could_be_meant_otherwise_are_told(tmp_path):
+    found = told(fill(tmp_path / "a", "train/a/1.png", "holdout/a/1.png", "extra/b/1.png"))
+    assert any("'extra'" in remark and "'holdout'" in remark for remark in found.remarks)
+    found = told(fill(tmp_path / "b", *(f"fold{i}/{kind}/1.png" for i in (1, 2) for kind in ("rod", "cube"))))
+    assert any("fold1, fold2" in remark and "cube, rod" in remark for remark in found.remarks)
+    found = told(fill(tmp_path / "c", "training_set/a/1.png", "training_set/b/1.png", "test_set/a/1.png"))
+    assert found.classes == {"a": 2, "b": 1} and found.validation == 1
+
+
+def test_a_real_folder_keeps_its_name_where_a_link_leads_to_it(tmp_path):
+    fill(tmp_path, "b/1.png", "c/1.png")
+    (tmp_path / "A0").symlink_to(tmp_path / "b", target_is_directory=True)
+    assert told(tmp_path).classes == {"b": 1, "c": 1}
+
+
+def test_masks_beside_their_images_are_masks(tmp_path):
+    found = told(
+        fill(tmp_path, *(f"{kind}/{i}{end}.png" for kind in ("a", "b") for i in range(2) for end in ("", "_mask")))
+    )
+    assert found.images == 4 and found.masks and found.classes == {"a": 2, "b": 2}
+
+
+def test_a_zip_from_macos_has_its_names_in_utf_8_without_saying_so(tmp_path, monkeypatch):
+    fill(tmp_path / "set", "Wu\u0308rfel/1.png", "Stab/1.png")
+    monkeypatch.setattr(zipfile.ZipInfo, "_encodeFilenameFlags", lambda self: (self.filename.encode(), self.flag_bits))
+    with zipfile.ZipFile(tmp_path / "mac.zip", "w") as archive:
+        for file in sorted((tmp_path / "set").rglob("*.png")):
+            archive.write(file, file.relative_to(tmp_path / "set").as_posix())
+    assert told(tmp_path / "mac.zip").classes == {"Stab": 1, "W\u00fcrfel": 1}
+
+
+def test_an_empty_or_doubled_name_in_a_zip_is_one_sentence(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive:
+            for _ in range(2):
+                archive.writestr("a/0.png", b"x")
+    refused(tmp_path / "twice.zip", "'a/0.png' twice")
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo("x"), b"x")
+    content = (tmp_path / "empty.zip").read_bytes().replace(b"\x01\x00\x00\x00x", b"\x00\x00\x00\x00x")
+    (tmp_path / "empty.zip").write_bytes(content)
+    refused(tmp_path / "empty.zip", "empty.zip")
 
 
 def test_what_is_not_read_is_counted_and_named(tmp_path):

@@ -289,7 +289,7 @@ def test_one_array_with_another_name_is_taken_and_told_with_what_lies_beside(tmp
     np.testing.assert_array_equal(contents.fields["masks"], IMAGES > 100)
     assert set(contents.fields) == {"images", "labels", "groups", "masks"}
     told = " ".join(contents.remarks)
-    assert all(word in told for word in ("'entry/stack'", "(6, 12, 10)", "6 of 12 x 10", "'entry/Label'"))
+    assert all(word in told for word in ("'entry/stack'", "(6, 12, 10)", "6 images of 12 x 10", "'entry/Label'"))
 
 
 def test_labels_elsewhere_in_the_file_are_found_and_several_are_not_guessed_among(tmp_path):

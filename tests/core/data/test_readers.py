@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from ssrvae_core.config import DatasetConfig, RunConfig, SplitConfig, UserError
-from ssrvae_core.data import READERS, file_dataset, fingerprint, load, read_images, split
+from ssrvae_core.data import READERS, file_dataset, fingerprint, load, open_images, read_images, split
 
 N, HEIGHT, WIDTH = 6, 12, 10
 
@@ -328,3 +328,17 @@ def test_a_view_without_masks_or_with_an_empty_one_is_one_sentence(tmp_path, fie
 def test_whole_numbers_that_were_saved_as_floats_are_labels(tmp_path, fields):
     path = write(tmp_path / "a.npz", fields | {"labels": fields["labels"].astype(float)})
     assert read_images(path).labels.tolist() == fields["labels"].tolist()
+
+
+def test_arrays_of_an_npz_under_other_names_are_taken_where_it_is_clear_and_told(tmp_path, pixels):
+    np.savez(tmp_path / "a.npz", X=pixels, y=np.arange(N) % 2, mask=pixels > 9, weights=np.zeros(3))
+    found = open_images(tmp_path / "a.npz")
+    assert found.pixels.shape[:3] == pixels.shape and found.annotations.masks is not None
+    assert found.annotations.labels.tolist() == [0, 1, 0, 1, 0, 1]
+    assert "'X'" in " ".join(found.contents.remarks) and "'y'" in " ".join(found.contents.remarks)
+    assert [entry.what for entry in found.contents.left_out] == ["array 'weights'"]
+
+
+def test_a_pixel_size_is_part_of_what_a_file_is(tmp_path, fields):
+    sizes = [fingerprint(write(tmp_path / f"{nm}.npz", fields | {"pixel_size": np.full(2, nm)})) for nm in (1.0, 50.0)]
+    assert sizes[0] != sizes[1]

@@ -172,3 +172,50 @@ def test_a_name_without_ending_that_fits_two_pictures_names_both(folder):
     assert labels(folder, "file,label\na1.png,rod\nb1,cube\n")["a1.png"] == "rod"
     with pytest.raises(UserError, match=r"1 of 1 rows"):
         labels(folder, "file,label\nb1.bmp,rod\n")  # another ending is another picture
+
+
+def test_a_dot_in_a_name_is_part_of_it(tmp_path):
+    for name in ("sample.png", "sample.2nm.png", "p_v1.0.png"):
+        Image.fromarray(RNG.integers(0, 256, (12, 10), dtype=np.uint8)).save(tmp_path / name)
+    found = labels(tmp_path, "id,label\nsample.2nm,rod\np_v1.0,cube\n")
+    assert found == {"sample.png": None, "sample.2nm.png": "rod", "p_v1.0.png": "cube"}
+
+
+def test_a_row_of_another_folder_is_not_a_picture_of_the_same_name(tmp_path):
+    (tmp_path / "m1").mkdir()
+    Image.fromarray(RNG.integers(0, 256, (12, 10), dtype=np.uint8)).save(tmp_path / "m1" / "p0.png")
+    with pytest.raises(UserError, match="1 of 1 rows"):
+        labels(tmp_path, "file,label\nm2/p0.png,rod\n")
+    assert labels(tmp_path, "file,label\nD:\\set\\m1\\p0.png,rod\n") == {"m1/p0.png": "rod"}
+
+
+def test_one_column_for_each_class_is_one_hot(folder):
+    found = labels(folder, "filename,cube,rod\na1.png,0,1\na2.png,0,1\nb1.png,1,0\nb2.png,1.0,\nc.png,0,0\n")
+    assert found == RIGHT
+
+
+def test_columns_that_say_nothing_of_labels_are_never_taken_for_them(folder):
+    for table in ("filename,width,height\na1.png,5,6\n", "Datei,Ort,Klasse\na1.png,x,rod\n", "a1.png,2024,rod\n"):
+        with pytest.raises(UserError, match="name these two columns"):
+            labels(folder, table)
+
+
+def test_columns_that_are_not_used_are_told(folder):
+    labels(folder, "file,label,set,is_valid\na1.png,rod,A,1\nb1.png,cube,B,0\n")
+    assert any("set, is_valid" in remark for remark in open_images(folder).contents.remarks)
+
+
+def test_a_class_of_five_thousand_digits_is_refused_in_a_sentence(folder):
+    with pytest.raises(UserError, match="1 to 100 characters"):
+        labels(folder, f"file,label\na1.png,{'7' * 5000}\nb1.png,8\n")
+
+
+def test_a_table_in_a_folder_of_its_own_is_told_where_it_belongs(tmp_path):
+    for place in ("imgs", "labels"):
+        (tmp_path / place).mkdir()
+    Image.fromarray(RNG.integers(0, 256, (12, 10), dtype=np.uint8)).save(tmp_path / "imgs" / "a.png")
+    Image.fromarray(RNG.integers(0, 256, (12, 10), dtype=np.uint8)).save(tmp_path / "b.png")
+    (tmp_path / "classes").mkdir()
+    (tmp_path / "classes" / "labels.csv").write_text("file,label\nb.png,rod\n")
+    with pytest.raises(UserError, match=r"labels\.csv is a table of labels.*beside the folders"):
+        open_images(tmp_path)

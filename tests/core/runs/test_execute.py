@@ -375,3 +375,11 @@ def test_a_full_disk_fails_with_a_sentence_and_leaves_finished_runs_whole(finish
     assert not list(failed.path.glob(".*"))
     assert snapshot_of(other.path) == before
     assert train_run(config, store).status.state == "finished"
+
+
+def test_progress_that_cannot_be_written_costs_no_training(tiny_config, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ssrvae_core.runs.session.write_progress", full)
+    assert train_run(tiny_config(training__epochs=1), RunStore(tmp_path)).status.state == "finished"

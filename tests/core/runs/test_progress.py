@@ -3,7 +3,7 @@
 import pytest
 
 from ssrvae_core.records import Step
-from ssrvae_core.runs.progress import Pace, Place, Progress, read_progress, roughly, write_progress
+from ssrvae_core.runs.progress import PROGRESS, Pace, Place, Progress, read_progress, roughly, write_progress
 
 THREE = {"starts": 3, "epochs": 8, "steps": 120}
 
@@ -131,4 +131,12 @@ def test_progress_comes_back_from_its_file_and_a_damaged_file_says_nothing(tmp_p
     write_progress(tmp_path, progress)
     assert read_progress(tmp_path) == progress
     (tmp_path / "progress.json").write_text("")
+    assert read_progress(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "values", ['{"epochs": 0}', '{"epochs": 3, "step": -1}', '{"epochs": 3, "step_seconds": NaN}', "[]"]
+)
+def test_numbers_that_cannot_be_are_no_progress(tmp_path, values):
+    (tmp_path / PROGRESS).write_text(values)
     assert read_progress(tmp_path) is None
