@@ -95,9 +95,11 @@ if not runs and not broken and not work:
     st.stop()
 
 done, n_runs = finished(runs), len(runs) + len(broken)
+n_running = sum(run.status.state == "running" for run in runs)
+n_stopped = sum(run.status.state in STOPPED for run in runs) + len(broken)
 note(
-    f"{n_runs} {'run' if n_runs == 1 else 'runs'}: {len(done)} finished, "
-    f"{sum(run.status.state == 'running' for run in runs)} under way, {sum(run.status.state in STOPPED for run in runs) + len(broken)} not finished."
+    f"{n_runs} {'run' if n_runs == 1 else 'runs'}: {len(done)} finished, {n_running} under way, {n_stopped} not"
+    " finished."
 )
 if live:
     st.subheader("Under way")

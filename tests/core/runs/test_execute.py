@@ -378,8 +378,13 @@ def test_a_full_disk_fails_with_a_sentence_and_leaves_finished_runs_whole(finish
 
 
 def test_progress_that_cannot_be_written_costs_no_training(tiny_config, tmp_path, monkeypatch):
+    calls = []
+
     def full(*_):
-        raise OSError(28, "No space left on device")
+        calls.append(1)
+        if len(calls) > 1:  # at the beginning there was room
+            raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ssrvae_core.runs.session.write_progress", full)
     assert train_run(tiny_config(training__epochs=1), RunStore(tmp_path)).status.state == "finished"
+    assert len(calls) > 1
