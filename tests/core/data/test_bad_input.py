@@ -15,19 +15,10 @@ from PIL import Image
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data import file_dataset, read_images
+from tests.core.data.refusing import refused
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 12, 10), dtype=np.uint8)
 FLOATS = IMAGES / 255
-
-
-def refused(path, *words):
-    with pytest.raises(UserError) as error:
-        read_images(path)
-    sentence = str(error.value)
-    assert str(path) in sentence
-    for word in words:
-        assert word in sentence
-    assert sentence.endswith(".") and ". " not in sentence and "\n" not in sentence
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.data import READERS, read_images
 from ssrvae_core.data.hdf5.process import check_apart
 from ssrvae_core.data.hdf5.reader import HDF5_SUFFIXES
+from tests.core.data.refusing import refused
 from tests.watching import opened
 
 RNG = np.random.default_rng(0)
@@ -32,17 +33,6 @@ def read(path):
 
 def taken(tmp_path, fill, suffix=".h5"):
     return read(made(tmp_path / f"a{suffix}", fill))
-
-
-def refused(path, *words):
-    with pytest.raises(UserError) as error:
-        read_images(path)
-    sentence = str(error.value)
-    assert str(path) in sentence
-    for word in words:
-        assert word in sentence
-    assert sentence.endswith(".") and ". " not in sentence and "\n" not in sentence
-    return sentence
 
 
 # A file is one file.

@@ -5,25 +5,15 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from ssrvae_core.config import UserError
 from ssrvae_core.data import READERS, read_images
 from ssrvae_core.data.lengths import nanometres
 from ssrvae_core.data.microscopes import reader as microscopes
+from tests.core.data.refusing import refused
 from tests.watching import opened
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 30_000, (4, 12, 10), dtype=np.int16)
 needs_rosettasciio = pytest.mark.skipif(importlib.util.find_spec("rsciio") is None, reason="RosettaSciIO is optional")
-
-
-def refused(path, *words):
-    with pytest.raises(UserError) as error:
-        read_images(path)
-    sentence = str(error.value)
-    assert str(path) in sentence
-    for word in words:
-        assert word in sentence
-    assert sentence.endswith(".") and ". " not in sentence and "\n" not in sentence
 
 
 def read(path):
