@@ -23,7 +23,7 @@ from ssrvae_core.data import ImageSet, Split
 from ssrvae_core.embedding.descriptors import outlines, shape_descriptors
 from ssrvae_core.evaluation.rivals.pixels import Folds, folds
 
-TREES = 300
+TREES = 200
 
 FLATTEST = 1e-6
 """Standard deviation below which a descriptor is constant, and says nothing."""
@@ -31,7 +31,7 @@ FLATTEST = 1e-6
 SMALLEST_PROBABILITY = 1e-3
 """Of a class of which no tree has seen anything there: trees say 0 where they have few images, and mean "seldom"."""
 
-TEMPERATURES = np.geomspace(0.5, 8, 33)
+TEMPERATURES = np.geomspace(0.5, 32, 49)
 """By which the logarithms of the probabilities are divided to calibrate them."""
 
 RIDGE = 0.1
