@@ -4,10 +4,10 @@ Usage: ``python benchmarks/tem.py [--file ../shared/data/nanoshapes/crops64.npz]
 [--protocols transfer library clicks] [--views mask] [--methods cheap] [--splits 20] [--draws 3]``
 
 Views are silhouettes (``mask``, the headline), contrast-normalised objects on black (``masked``) and raw crops
-(``image``). Class, micrograph and acquisition are confounded in this data, so a raw crop's background can give the
-class away; the method ``border-ring`` is the control: it sees the rim of the crop only. All methods see the same labels,
-and no method is given a label of a judged particle. Every fit is a JSON line in ``--out``; what is there is not fitted
-again, so the command can be stopped, repeated and given more methods. ``--summary`` only summarises what is there.
+(``image``). Class, micrograph and acquisition are confounded in this data: a raw crop's background can give the
+class away; the method ``border-ring`` is the control: it sees the rim of the crop only. All methods see the same
+labels, and no method is given a label of a judged particle. Every fit is a JSON line in ``--out``; what is there is not
+fitted again, so the command can be stopped, repeated and given more methods. ``--summary`` fits nothing.
 
 ``worst`` is over all fits. A paired difference is taken per split, the draws averaged before, against ``--reference``;
 its interval is a bootstrap over splits (95 %). Splits share micrographs, so the intervals are too narrow for particles
