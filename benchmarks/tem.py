@@ -17,10 +17,11 @@ of other laboratories.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,25 +61,30 @@ def fit(method: str, task: Task, present: np.ndarray, labels: np.ndarray) -> dic
     }
 
 
-def cases(images: ImageSet, features: Features, options: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Yield what each case is known by, and a function that makes its parts."""
-    halves = training_groups(images, options.splits)
-    for split in range(options.splits):
-        for draw in range(options.draws):
-            for protocol in options.protocols:
-                for number in options.clicks if protocol == "clicks" else [options.labels_per_class]:
-                    proposal = options.proposal if protocol == "clicks" else None
-                    key = {"protocol": protocol, "labels": number, "proposal": proposal, "split": split, "draw": draw}
+def cases(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return what each case is known by: all protocols of one split and draw, then those of the next."""
+    clicks = [("clicks", number, options.proposal) for number in options.clicks]
+    fixed = [(protocol, options.labels_per_class, None) for protocol in ("transfer", "library")]
+    return [
+        {"protocol": protocol, "labels": number, "proposal": proposal, "split": split, "draw": draw}
+        for split, draw in itertools.product(range(options.splits), range(options.draws))
+        for protocol, number, proposal in [*fixed, *clicks]
+        if protocol in options.protocols
+    ]
 
-                    def parts(key: dict[str, Any] = key) -> Split:
-                        if key["protocol"] == "clicks":
-                            seed = key["split"] * 1000 + key["draw"]
-                            described = features("descriptors", images)
-                            return by_clicks(images, described, key["labels"], seed, PROPOSALS[key["proposal"]])
-                        library = key["protocol"] == "library"
-                        return by_micrograph(images, halves[key["split"]], key["labels"], key["draw"], library=library)
 
-                    yield key, parts
+def parts(case: dict[str, Any], images: ImageSet, features: Features, halves: list[np.ndarray]) -> Split:
+    """Return the labelled, unlabelled and judged images of a case."""
+    if case["protocol"] == "clicks":
+        described = features("descriptors", images)
+        return by_clicks(images, described, case["labels"], seed_of(case), PROPOSALS[case["proposal"]])
+    library = case["protocol"] == "library"
+    return by_micrograph(images, halves[case["split"]], case["labels"], case["draw"], library=library)
+
+
+def seed_of(case: dict[str, Any]) -> int:
+    """Return the seed of everything random in a case."""
+    return case["split"] * 1000 + case["draw"]
 
 
 def applicable(method: str, view: str, protocol: str) -> bool:
@@ -94,20 +100,20 @@ def measure(options: argparse.Namespace, settings: dict[str, Any], done: set[str
         config = file_dataset(options.file, view=view)
         images = load(config)
         features = Features(images)
-        for case, make in cases(images, features, options):
+        halves = training_groups(images, options.splits)
+        for case in cases(options):
             data: Split | None = None
             for method in options.methods:
                 used = settings if method in ("ss-rvae", "without-generative-terms") else {}
                 key = {**case, "view": view, "method": method, "settings": used, "data": (config.sha256 or "")[:12]}
                 if identity(key) in done or not applicable(method, view, case["protocol"]):
                     continue
-                data = data or make()
+                data = data or parts(case, images, features, halves)
                 known, present = known_classes(data)
-                task = Task(known, features, config, case["split"] * 1000 + case["draw"], used)
+                task = Task(known, features, config, seed_of(case), used)
                 line = {**key, **fit(method, task, present, data.validation.labels)}
                 line |= {"labelled": len(known.labelled), "judged": len(known.validation)}
-                with open(options.out, "a") as file:
-                    file.write(json.dumps(line) + "\n")
+                append(Path(options.out), line)
                 report(**line)
 
 
@@ -127,6 +133,13 @@ def kept(path: Path) -> list[dict[str, Any]]:
         if "balanced_accuracy" in line:
             lines.append(line)
     return lines
+
+
+def append(path: Path, line: dict[str, Any]) -> None:
+    """Add a fit to a file, below a last line that may have been cut off."""
+    cut = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" * cut + json.dumps(line) + "\n")
 
 
 def interval(differences: Sequence[float]) -> list[float]:

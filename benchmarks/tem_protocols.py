@@ -18,6 +18,9 @@ from ssrvae_core.data import UNLABELLED, ImageSet, Split
 
 PROTOCOLS = ("transfer", "library", "clicks")
 
+TRIALS = 1000
+"""Random halves drawn before there are said to be no more, and 20 per split."""
+
 Propose = Callable[[ImageSet, np.ndarray, np.ndarray, int, int], np.ndarray]
 """``propose(images, descriptors, labels, n, seed)``: rows to label next; ``labels`` (N,) are -1 where there is none,
 and those of ``images`` are hidden. Never a row that has a label."""
@@ -68,7 +71,7 @@ def training_groups(images: ImageSet, n_splits: int) -> list[np.ndarray]:
     """
     groups_of = [np.unique(images.groups[images.labels == label]) for label in range(images.n_classes)]
     drawn: list[tuple[int, ...]] = []
-    for trial in range(1000 * n_splits):
+    for trial in range(TRIALS + 20 * n_splits):
         rng = np.random.default_rng([trial, len(PROTOCOLS)])
         halves = [rng.permutation(own)[: len(own) // 2 + (len(own) % 2) * rng.integers(2)] for own in groups_of]
         half = tuple(sorted(int(group) for group in np.concatenate(halves)))
@@ -96,9 +99,7 @@ def by_clicks(images: ImageSet, descriptors: np.ndarray, n_labels: int, seed: in
         n = min(proposal.batch or n_labels, n_labels - known)
         rows = proposal.propose(blind, descriptors, labels, n, seed)
         if len(rows) != n or len(np.unique(rows)) != n or (labels[rows] != UNLABELLED).any():
-            raise SystemExit(
-                "The proposal named an image twice, or one that has a label, or not as many as it was asked for."
-            )
+            raise SystemExit(f"The proposal must name {n} different images without a label, but did not; correct it.")
         labels[rows] = images.labels[rows]
     rest = np.flatnonzero(labels == UNLABELLED)
     return _parts(images, np.flatnonzero(labels != UNLABELLED), rest, rest)
