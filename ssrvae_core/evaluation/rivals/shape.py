@@ -3,7 +3,8 @@
 A descriptor is measured on the mask where there is one, else on an outline found by a threshold, see
 :mod:`ssrvae_core.embedding.descriptors`. Two heads are fitted on them: linear discriminant analysis with shrinkage, and
 extremely randomised trees. Cross-validation on the labelled images chooses between them, over whole groups where there
-are groups, and calibrates the one chosen.
+are groups, and calibrates the one chosen, over images: folds of whole groups leave so few labels to learn from that the
+errors made there say little of how sure the final head may be.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from ssrvae_core.data import ImageSet, Split
 from ssrvae_core.embedding.descriptors import outlines, shape_descriptors
-from ssrvae_core.evaluation.rivals.pixels import Folds, folds
+from ssrvae_core.evaluation.rivals.pixels import Folds, folds, image_folds
 
 TREES = 200
 
@@ -136,7 +137,7 @@ def shape_classifier(data: Split, seed: int, device: str) -> ShapeClassifier:
 def fit_head(
     features: np.ndarray, labels: np.ndarray, parts: Folds, seed: int, heads: dict[str, Head] | None = None
 ) -> tuple[Calibrated, dict[str, Any]]:
-    """Fit the head with the best cross-validated balanced accuracy, and calibrate it by the same folds.
+    """Fit the head with the best cross-validated balanced accuracy, and calibrate it by folds of single images.
 
     Parameters
     ----------
@@ -145,9 +146,9 @@ def fit_head(
     labels : int array (N,)
         All of 0 to K - 1 occur.
     parts : list of (learnt, judged)
-        Rows of each fold; none where a class has one label only.
+        Rows of each fold to choose by; none where a class has one label only.
     seed : int
-        Of the trees.
+        Of the trees, and of the folds to calibrate by.
     heads : dict, optional
         Those to choose among, by name; by default :data:`HEADS`.
 
@@ -163,12 +164,10 @@ def fit_head(
     if not parts:
         name = next(iter(heads))
         return Calibrated(heads[name](seed).fit(features, labels), 1.0), _told(name, 1.0, 0, None)
-    judged = np.concatenate([rows for _, rows in parts])
-    guesses = {name: _cross_validated(head, features, labels, parts, seed) for name, head in heads.items()}
-    scores = {name: balanced_accuracy_score(labels[judged], guess.argmax(1)) for name, guess in guesses.items()}
-    best = max(scores, key=lambda name: scores[name])
-    temperature = _temperature(guesses[best], labels[judged])
-    told = _told(best, temperature, len(parts), float(scores[best]))
+    accuracy = {name: _accuracy(head, features, labels, parts, seed) for name, head in heads.items()}
+    best = max(accuracy, key=lambda name: accuracy[name])
+    temperature = _temperature(*_cross_validated(heads[best], features, labels, image_folds(labels, seed), seed))
+    told = _told(best, temperature, len(parts), accuracy[best])
     return Calibrated(heads[best](seed).fit(features, labels), temperature), told
 
 
@@ -180,14 +179,21 @@ def _described(images: ImageSet) -> np.ndarray:
     return shape_descriptors(outlines(images.images) if images.masks is None else images.masks)
 
 
-def _cross_validated(head: Head, features: np.ndarray, labels: np.ndarray, parts: Folds, seed: int) -> np.ndarray:
-    """Return the logarithms of the probabilities (N, K) of the judged rows, fold after fold."""
+def _accuracy(head: Head, features: np.ndarray, labels: np.ndarray, parts: Folds, seed: int) -> float:
+    log_prob, judged = _cross_validated(head, features, labels, parts, seed)
+    return float(balanced_accuracy_score(judged, log_prob.argmax(axis=1)))
+
+
+def _cross_validated(
+    head: Head, features: np.ndarray, labels: np.ndarray, parts: Folds, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the logarithms of the probabilities (N, K) of the judged rows, fold after fold, and their labels."""
     guesses = []
     for learnt, judged in parts:
         few = np.bincount(labels[learnt], minlength=labels.max() + 1).min() < 2
         fitted = (_single if few else head)(seed).fit(features[learnt], labels[learnt])
         guesses.append(_log_probabilities(fitted, features[judged]))
-    return np.concatenate(guesses)
+    return np.concatenate(guesses), labels[np.concatenate([judged for _, judged in parts])]
 
 
 def _log_probabilities(head: Any, features: np.ndarray) -> np.ndarray:
@@ -198,15 +204,16 @@ def _log_probabilities(head: Any, features: np.ndarray) -> np.ndarray:
 
 
 def _temperature(log_prob: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature with the smallest cross-entropy to targets as sure as so few labels allow.
+    """Return the temperature with the smallest Brier score against targets as sure as so few labels allow.
 
-    Of n labels that all come back, Platt (1999) concludes (n + 1) / (n + 2), not certainty.
+    Of n labels that all come back, Platt (1999) concludes (n + 1) / (n + 2), not certainty. The Brier score is bounded:
+    with few labels a single gross error would decide the cross-entropy alone.
     """
     n_classes = log_prob.shape[1]
     seldom = 1 / (np.bincount(labels, minlength=n_classes) + 2)
-    doubt = np.repeat((seldom / (n_classes - 1))[labels, None], n_classes, axis=1)
-    doubt[np.arange(len(labels)), labels] = 1 - seldom[labels]
-    loss = [-(doubt * log_softmax(log_prob / t, axis=1)).sum(axis=1).mean() for t in TEMPERATURES]
+    target = np.repeat((seldom / (n_classes - 1))[labels, None], n_classes, axis=1)
+    target[np.arange(len(labels)), labels] = 1 - seldom[labels]
+    loss = [((softmax(log_prob / t, axis=1) - target) ** 2).sum(axis=1).mean() for t in TEMPERATURES]
     return float(TEMPERATURES[int(np.argmin(loss))])
 
 
