@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from skimage.measure import label, regionprops
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -70,6 +71,18 @@ def _simple(images: ImageSet) -> np.ndarray:
     return shape_descriptors(images.masks)[:, [DESCRIPTOR_NAMES.index(name) for name in SIMPLE_NAMES]]
 
 
+def _counted(images: ImageSet) -> np.ndarray:
+    """Measure the six simple ones as scikit-image counts pixels; extent is of the upright rectangle."""
+    rows = []
+    for mask in images.masks:
+        seen = max(regionprops(label(mask)), key=lambda region: region.area)
+        ratio = seen.axis_minor_length / seen.axis_major_length
+        circularity = 4 * np.pi * seen.area / seen.perimeter**2
+        feret = seen.area / seen.feret_diameter_max**2
+        rows.append([seen.solidity, seen.eccentricity, circularity, seen.extent, ratio, feret])
+    return np.array(rows)
+
+
 def _with_rings(images: ImageSet) -> np.ndarray:
     """Descriptors, and the first 20 principal components of the ring spectra (no label is seen)."""
     spectra = ring_spectra(images.images).astype(np.float64)
@@ -92,6 +105,7 @@ def _border(images: ImageSet) -> np.ndarray:
 KINDS: dict[str, Callable[[ImageSet], np.ndarray]] = {
     "descriptors": lambda images: shape_descriptors(images.masks),
     "simple": _simple,
+    "counted": _counted,
     "outline": lambda images: shape_descriptors(outlines(images.images)),
     "with_rings": _with_rings,
     "border": _border,
@@ -183,6 +197,7 @@ METHODS: dict[str, Method] = {
     "descriptors-trees": head("descriptors", {"extra-trees": shape.trees}),
     "descriptors-logistic": head("descriptors", {"logistic": _logistic}),
     "simple-lda": head("simple", LDA),
+    "counted-lda": head("counted", LDA),
     "outline-lda": head("outline", LDA),
     "rings-lda": head("with_rings", LDA),
     "descriptors-spreading": spread,
@@ -202,6 +217,7 @@ CHEAP = (
     "descriptors-trees",
     "descriptors-logistic",
     "simple-lda",
+    "counted-lda",
     "outline-lda",
     "rings-lda",
     "descriptors-spreading",
