@@ -92,11 +92,14 @@ class RivalSpec:
         What it is called on pages and in reports; by default its name.
     version : int
         Version of its recipe: results of another version are not used, and a new version is fitted anew.
+    masks : bool
+        Whether ``predict_proba`` takes the images' masks (N, H, W) as a second argument, None where there are none.
     """
 
     fit: Function | str
     title: str = ""
     version: int = 1
+    masks: bool = False
 
     def __call__(self, data: Any, seed: int, device: str) -> Any:
         """Fit it on a split."""
@@ -189,6 +192,9 @@ RIVALS: Registry[RivalSpec] = Registry(
         "logistic-regression": RivalSpec(f"{_PIXELS}:logistic_regression", "Logistic regression", 2),
         "knn": RivalSpec(f"{_PIXELS}:knn", "k nearest neighbours", 2),
         "label-spreading": RivalSpec("ssrvae_core.evaluation.rivals.spreading:label_spreading", "Label spreading", 2),
+        "shape-descriptors": RivalSpec(
+            "ssrvae_core.evaluation.rivals.shape:shape_classifier", "Shape descriptors", 1, masks=True
+        ),
         "cnn": RivalSpec(f"{_NETWORKS}:cnn", "CNN", 1),
         "cnn-fixmatch": RivalSpec(f"{_NETWORKS}:cnn_fixmatch", "CNN with FixMatch", 1),
     },

@@ -18,7 +18,10 @@ class Fitted(Protocol):
         """What was chosen, and how; ready for JSON."""
 
     def predict_proba(self, images: np.ndarray) -> np.ndarray:
-        """Return the class probabilities (N, K), a column a class, of images (N, C, H, W)."""
+        """Return the class probabilities (N, K), a column per class, of images (N, C, H, W).
+
+        A method that declares ``masks`` (:class:`ssrvae_core.registry.RivalSpec`) takes their masks as well.
+        """
 
 
 Rival = Callable[[Split, int, str], Fitted]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,23 +62,37 @@ def judge(
     began = time.perf_counter()
     fitted = rival(data, seed, device)
     fit_seconds, began = time.perf_counter() - began, time.perf_counter()
-    predictions = _predictions(fitted, data.validation)
+    masks = data.validation.masks if getattr(rival, "masks", False) else None
+    predictions = _predictions(_probabilities(fitted, data.validation.images, masks), data.validation)
     predict_seconds = time.perf_counter() - began
-
-    def classify(turned: Tensor) -> np.ndarray:
-        return fitted.predict_proba(turned.numpy()).argmax(axis=1)
-
     metrics = summary(predictions, data.validation.class_names, symmetry)
-    metrics["flip_rate"] = flip_rate(classify, data.validation, predictions.predicted)
+    metrics["flip_rate"] = _flip_rate(fitted, data.validation, masks, predictions.predicted)
     return Judged(predictions, metrics, fitted.parameters, fit_seconds, predict_seconds)
 
 
-def _predictions(fitted: Fitted, images: ImageSet) -> Predictions:
+def _probabilities(fitted: Any, images: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
+    return (fitted.predict_proba(images) if masks is None else fitted.predict_proba(images, masks)).astype(np.float32)
+
+
+def _flip_rate(fitted: Fitted, images: ImageSet, masks: np.ndarray | None, predicted: np.ndarray) -> float:
+    """Share of predictions that change when the image turns, and its mask with it."""
+    if masks is None:
+        return flip_rate(lambda turned: _probabilities(fitted, turned.numpy(), None).argmax(axis=1), images, predicted)
+    last = masks[:, None].astype(images.images.dtype)  # one more channel, which turns like the others
+
+    def classify(turned: Tensor) -> np.ndarray:
+        array = turned.numpy()
+        return _probabilities(fitted, array[:, :-1], array[:, -1] > 0.5).argmax(axis=1)
+
+    return flip_rate(classify, replace(images, images=np.concatenate([images.images, last], axis=1)), predicted)
+
+
+def _predictions(class_prob: np.ndarray, images: ImageSet) -> Predictions:
     nothing, unknown = np.empty((len(images), 0), np.float32), np.full(len(images), np.nan, np.float32)
     return Predictions(
         ids=images.ids,
         labels=images.labels,
-        class_prob=fitted.predict_proba(images.images).astype(np.float32),
+        class_prob=class_prob,
         z_mean=nothing,
         z_sd=nothing,
         angle=unknown,

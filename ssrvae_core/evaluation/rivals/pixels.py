@@ -111,6 +111,11 @@ def folds(labelled: ImageSet, seed: int) -> Folds:
     labels, groups = labelled.labels, labelled.groups
     if groups is not None and (whole := _whole_groups(labels, groups, seed)):
         return whole
+    return image_folds(labels, seed)
+
+
+def image_folds(labels: np.ndarray, seed: int) -> Folds:
+    """Return folds of single images, whatever their groups: at most five, and none where a class has one label only."""
     number = min(MOST_FOLDS, int(np.bincount(labels).min()))
     return _drawn(StratifiedKFold(number, shuffle=True, random_state=seed), labels) if number > 1 else []
 
