@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
-from skimage.feature import peak_local_max
 from skimage.filters import threshold_otsu
 from skimage.measure import find_contours, moments_central, moments_hu, moments_normalized
+from skimage.morphology import reconstruction
 from skimage.segmentation import watershed
 
 POINTS = 128
@@ -63,8 +63,8 @@ DESCRIPTOR_NAMES = (
 MIDDLE = 0.15
 """Radius of the image's middle, which is inside the particle, over the image's side."""
 
-NECK = 8
-"""Fewest pixels between the middles of particles that touch each other."""
+NECK = 0.05
+"""How much narrower than the largest particle the neck is at which neighbours are cut off."""
 
 _EIGHT = np.ones((3, 3), dtype=bool)
 _DIRECTIONS = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
@@ -168,14 +168,17 @@ def _central(inside: np.ndarray) -> np.ndarray:
 
 
 def _apart(inside: np.ndarray) -> np.ndarray:
-    """Cut off the neighbours that a particle touches, at the necks between them (watershed of the depth)."""
-    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(inside), SMOOTHING)
-    peaks = peak_local_max(depth, min_distance=NECK, labels=inside.astype(int), exclude_border=False)
-    if len(peaks) < 2:
+    """Cut off the neighbours that a particle touches, at the necks between them (watershed of the depth).
+
+    Neighbours reach out of the image; a particle that does not touch the border is left whole.
+    """
+    if not (inside[[0, -1]].any() or inside[:, [0, -1]].any()):
         return inside
-    markers = np.zeros(inside.shape, dtype=int)
-    markers[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    return _central_region(watershed(-depth, markers, mask=inside))
+    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(inside), SMOOTHING)
+    rise = NECK * depth.max()
+    flooded = reconstruction(depth - rise, depth)
+    markers, number = ndimage.label(depth - flooded > 0.99 * rise, _EIGHT)
+    return _central_region(watershed(-flooded, markers, mask=inside)) if number > 1 else inside
 
 
 def _central_region(regions: np.ndarray) -> np.ndarray:

@@ -175,8 +175,8 @@ class ParticleEmbedding(BaseEstimator):
         Returns
         -------
         int array (n,)
-            Their positions in X, the most telling first; fewer where fewer are unlabelled. The same labels give the same
-            proposals.
+            Their positions in X, the most telling first; fewer where fewer are unlabelled. The same labels give the
+            same proposals.
 
         Raises
         ------
@@ -216,8 +216,8 @@ class ParticleEmbedding(BaseEstimator):
         y = np.asarray(y)
         if y.shape != (len(self.features_),):
             raise UserError(
-                f"y has the shape {y.shape}, but there were {len(self.features_)} images in fit; give one value for each"
-                f" of them, {UNLABELLED} where it is unlabelled."
+                f"y has the shape {y.shape}, but there were {len(self.features_)} images in fit; give one value for"
+                f" each of them, {UNLABELLED} where it is unlabelled."
             )
         labelled = np.ones(len(y), dtype=bool) if y.dtype.kind in "US" else y != UNLABELLED
         try:

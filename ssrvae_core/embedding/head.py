@@ -26,10 +26,10 @@ VARIANCE_LABELS = 2.0
 PRIOR_CONFIDENCE = 0.5
 """Factor of the log-odds before any label has been left out: with many features they are far too sure."""
 
-PRIOR_LABELS = 4.0
+PRIOR_LABELS = 1.0
 """Labels that this factor counts as much as: the standard deviation of its logarithm is 1 over their root."""
 
-CONFIDENCES = np.geomspace(0.02, 5.0, 120)
+CONFIDENCES = np.geomspace(0.02, 5.0, 60)
 """Factors of the log-odds of which the most probable is taken."""
 
 UNLABELLED_WEIGHT = 0.1

@@ -7,6 +7,7 @@ encoder, decoder, likelihood and evidence lower bound are those of the semi-supe
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -84,7 +85,8 @@ class Stage:
         objective, clip = Objective(self.model, TrainingConfig()), GradientClip(self.config.gradient_clip)
         elbo = []
         self.model.train()
-        with seeded(self.device, self.seed, STEPS) as generator:
+        with seeded(self.device, self.seed, STEPS) as generator, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Encountered")  # Pyro's; ours is an error, with advice
             for step, rows in enumerate(self._batches(len(views), generator)):
                 if on_step is not None:
                     on_step(step, self.config.steps)
