@@ -16,7 +16,7 @@ from ssrvae_core.data import UNLABELLED
 from ssrvae_core.data.arrays import check_shape, images_of, limits_of, rows_of, seed_of, shape_of
 from ssrvae_core.data.labels import without_missing
 from ssrvae_core.embedding.features import Features
-from ssrvae_core.embedding.head import Head
+from ssrvae_core.embedding.head import Mixture
 from ssrvae_core.embedding.proposals import outlier_scores, propose
 
 
@@ -160,7 +160,7 @@ class ParticleEmbedding(BaseEstimator):
                 " such as those that propose(y) returns."
             )
         features = self.features_ if X is None else self.transform(X, masks)
-        return Head.fit(self.features_, labels).predict_proba(features)
+        return self._head(labels).predict_proba(features)
 
     def propose(self, y: Any, n: int = 10) -> np.ndarray:
         """Return which images to label next.
@@ -187,7 +187,7 @@ class ParticleEmbedding(BaseEstimator):
         if n < 1:
             raise UserError(f"n is {n}; ask for at least 1 image to label.")
         classes, labels = self._labels(y)
-        probabilities = Head.fit(self.features_, labels).predict_proba(self.features_) if len(classes) > 1 else None
+        probabilities = self._head(labels).predict_proba(self.features_) if len(classes) > 1 else None
         return propose(self.features_, probabilities, labels, int(n), np.random.default_rng(self._seed))
 
     def __sklearn_tags__(self) -> Tags:
@@ -207,6 +207,13 @@ class ParticleEmbedding(BaseEstimator):
             return EmbeddingConfig.model_validate(values)
         except ValidationError as error:
             raise UserError(describe(error)) from error
+
+    def _head(self, labels: np.ndarray) -> Mixture:
+        """Fit heads to all features and, where there are others, to the descriptors alone."""
+        every = np.arange(self.features_.shape[1])
+        described = every[self.columns_.get("descriptors", slice(0))]
+        columns = [every, described] if 0 < len(described) < len(every) else [every]
+        return Mixture.fit(self.features_, labels, columns)
 
     def _labels(self, y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the classes (K,), and the position of each label among them, int64 (n,), -1 where unlabelled."""

@@ -10,6 +10,7 @@ what is predicted for each label when that label is left out, which has a closed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,11 +58,14 @@ class Head:
         Inverse of the covariance within the classes.
     confidence : float
         Factor of the log-odds.
+    score : float
+        Log-likelihood of the labels, each under the head without it, nats.
     """
 
     means: np.ndarray
     precision: np.ndarray
     confidence: float = PRIOR_CONFIDENCE
+    score: float = 0.0
 
     @classmethod
     def fit(
@@ -87,7 +91,8 @@ class Head:
         head = cls(means, _inverse(covariance))
         if transductive and len(counts) > 1 and len(labelled) < len(features):
             head, counts, weight = head._with_unlabelled(features, labelled, classes)
-        return replace(head, confidence=_confidence(head.left_out(images, classes, counts, weight), classes, counts))
+        confidence, score = _confidence(head.left_out(images, classes, counts, weight), classes, counts)
+        return replace(head, confidence=confidence, score=score)
 
     def log_odds(self, features: Float[np.ndarray, "n features"]) -> Float[np.ndarray, "n classes"]:
         """Return the logarithm of each class's density up to a constant per image, before the confidence."""
@@ -157,6 +162,44 @@ class Head:
         return -(squared + (share / left)[:, None] * along**2) / 2
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """Heads on several sets of features, the more heeded the better each predicts the labels that are left out.
+
+    Which features tell the classes apart depends on the particles: of simple ones shape descriptors know nearly all,
+    and more features only add noise; of complex ones they know little.
+
+    Attributes
+    ----------
+    heads : tuple of Head
+    columns : tuple of int arrays
+        The features each head stands on.
+    weights : float array (heads,)
+        They sum to 1.
+    """
+
+    heads: tuple[Head, ...]
+    columns: tuple[np.ndarray, ...]
+    weights: np.ndarray
+
+    @classmethod
+    def fit(
+        cls,
+        features: Float[np.ndarray, "n features"],
+        y: Int[np.ndarray, " n"],
+        columns: Sequence[np.ndarray],
+    ) -> Mixture:
+        """Fit a head to each set of columns; see :meth:`Head.fit`."""
+        heads = tuple(Head.fit(features[:, own], y) for own in columns)
+        return cls(heads, tuple(columns), softmax([head.score for head in heads]))
+
+    def predict_proba(self, features: Float[np.ndarray, "n features"]) -> Float[np.ndarray, "n classes"]:
+        """Return the class probabilities, float32 (N, K)."""
+        parts = zip(self.weights, self.heads, self.columns, strict=True)
+        total = sum(weight * head.predict_proba(features[:, own]) for weight, head, own in parts)
+        return np.asarray(total, dtype=np.float32)
+
+
 def shrunk_covariance(
     residuals: Float[np.ndarray, "n features"], n_means: int
 ) -> tuple[Float[np.ndarray, "features features"], float]:
@@ -206,12 +249,13 @@ def _inverse(covariance: np.ndarray) -> np.ndarray:
     return cho_solve(factor, np.eye(len(covariance)), check_finite=False)
 
 
-def _confidence(left_out: np.ndarray, classes: np.ndarray, counts: np.ndarray) -> float:
-    """Return the factor of the log-odds under which prior and left out labels are most probable."""
+def _confidence(left_out: np.ndarray, classes: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+    """Return the factor of the log-odds under which prior and left out labels are most probable, and their score."""
     known = counts[classes] > 1 + FLOOR  # else nothing is left of the class
     if len(counts) < 2 or not known.any():
-        return PRIOR_CONFIDENCE
+        return PRIOR_CONFIDENCE, 0.0
     logs = log_softmax(CONFIDENCES[:, None, None] * left_out[known], axis=-1)
     likelihood = logs[:, np.arange(known.sum()), classes[known]].sum(axis=1)
     prior = -PRIOR_LABELS * np.log(CONFIDENCES / PRIOR_CONFIDENCE) ** 2 / 2
-    return float(CONFIDENCES[(likelihood + prior).argmax()])
+    best = (likelihood + prior).argmax()
+    return float(CONFIDENCES[best]), float(likelihood[best])

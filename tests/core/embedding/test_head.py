@@ -6,7 +6,7 @@ from sklearn.covariance import ledoit_wolf_shrinkage, shrunk_covariance
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from ssrvae_core.embedding import head as module
-from ssrvae_core.embedding.head import Head, ledoit_wolf
+from ssrvae_core.embedding.head import Head, Mixture, ledoit_wolf
 from ssrvae_core.evaluation.metrics import expected_calibration_error
 
 
@@ -126,3 +126,16 @@ def test_a_class_with_one_label_beside_one_with_many_is_found():
     y[np.flatnonzero(y == 2)[1:]] = -1
     predicted = Head.fit(features, y).predict_proba(features).argmax(axis=1)
     assert np.mean(predicted[classes == 2] == 2) > 0.9
+
+
+@pytest.mark.parametrize("telling", [0, 1])
+def test_the_features_that_predict_left_out_labels_are_heeded(telling):
+    features, classes = blobs(n=300, distance=2.0)
+    noise = np.random.default_rng(1).normal(size=features.shape)
+    both = np.hstack([features, noise] if telling == 0 else [noise, features])
+    columns = [np.arange(12), np.arange(12, 24)]
+    mixture = Mixture.fit(both, labelled(classes, 5), columns)
+    assert mixture.weights[telling] > 0.9
+    probabilities = mixture.predict_proba(both)
+    assert np.mean(probabilities.argmax(axis=1) == classes) > 0.9
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
