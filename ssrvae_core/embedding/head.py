@@ -151,14 +151,16 @@ class Head:
         """
         rows, n = np.arange(len(classes)), counts[classes]
         rest = np.where(n > 1, n / np.maximum(n - 1, FLOOR), 1.0)
-        differences = images[:, None] - self.means
-        differences[rows, classes] *= rest[:, None]
         residuals = images - self.means[classes]
-        whitened = residuals @ self.precision
-        squared = ((differences @ self.precision) * differences).sum(axis=-1)
-        along = (differences * whitened[:, None]).sum(axis=-1)
+        whitened, halves = residuals @ self.precision, self.means @ self.precision
+        own = (whitened * residuals).sum(axis=1)
+        # Squared distances to the means, and the whitened residual times the differences from them.
+        squared = ((images @ self.precision) * images).sum(axis=1)[:, None] - 2 * images @ halves.T
+        squared += (halves * self.means).sum(axis=1)
+        along = (whitened * images).sum(axis=1)[:, None] - whitened @ self.means.T
+        squared[rows, classes], along[rows, classes] = rest**2 * own, rest * own
         share = weight * rest
-        left = np.maximum(1 - share * (whitened * residuals).sum(axis=1), FLOOR)
+        left = np.maximum(1 - share * own, FLOOR)
         return -(squared + (share / left)[:, None] * along**2) / 2
 
 
