@@ -112,16 +112,13 @@ def outlines(images: Float[np.ndarray, "n channel height width"]) -> Bool[np.nda
         True inside the particle, its holes included; all False where an image has no contrast. The threshold is Otsu's
         (1979) on the image smoothed by a pixel, or, where the background is one single grey level (silhouettes,
         objects on black), half of the object's contrast. The particle is on the side of it that most of the image's
-        middle is on (a border is often full of neighbours); of several components it is the one nearest to the centre
-        that is not a speck. Neighbours that touch it are cut off at their necks.
+        middle is on, as a border is often full of neighbours; of several components it is the one nearest to the
+        centre that is not a speck. Neighbours that touch it are cut off at their necks.
     """
-    return (
-        np.stack([_outline(image.mean(axis=0, dtype=np.float64)) for image in images]) if len(images) else _no(images)
-    )
-
-
-def _no(images: np.ndarray) -> np.ndarray:
-    return np.zeros((0, *images.shape[2:]), dtype=bool)
+    found = np.zeros((len(images), *images.shape[2:]), dtype=bool)
+    for image, mask in zip(images, found, strict=True):
+        mask[:] = _outline(image.mean(axis=0, dtype=np.float64))
+    return found
 
 
 # The mask of an image
