@@ -3,12 +3,18 @@
 from importlib import import_module
 from typing import Any
 
-__all__ = ["SSRVAEClassifier", "__version__"]
+__all__ = ["ParticleEmbedding", "SSRVAEClassifier", "__version__"]
 __version__ = "0.1.0"
 
 
+_ESTIMATORS = {
+    "ParticleEmbedding": "ssrvae_core.embedding.estimator",
+    "SSRVAEClassifier": "ssrvae_core.estimator",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Import the estimator when it is asked for: it brings torch, which takes seconds."""
-    if name == "SSRVAEClassifier":
-        return import_module("ssrvae_core.estimator").SSRVAEClassifier
+    """Import an estimator when it is asked for: it brings torch, which takes seconds."""
+    if name in _ESTIMATORS:
+        return getattr(import_module(_ESTIMATORS[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

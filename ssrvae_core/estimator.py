@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ssrvae_core.config import MODELS, DatasetConfig, RunConfig, UserError, choose, run_config
 from ssrvae_core.data import UNLABELLED, ImageSet, Split
-from ssrvae_core.data.fields import MOST_CHANNELS, are_channels_first
-from ssrvae_core.data.grey import scale_of
+from ssrvae_core.data.arrays import check_shape, images_of, limits_of, rows_of, seed_of, shape_of
 from ssrvae_core.data.labels import without_missing
 from ssrvae_core.evaluation.evaluate import predict
 from ssrvae_core.records import Epoch, Predictions
@@ -162,14 +159,14 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
         ValueError
             If X or y is no array of finite numbers, as scikit-learn says it.
         """
-        rows, shape = _rows(X)
+        rows, shape = rows_of(X)
         y, doubts = without_missing(y)
         for doubt in doubts:
             warnings.warn(doubt, UserWarning, stacklevel=2)
         values, y = validate_data(self, rows, y, dtype=np.float32, ensure_min_features=2)
-        self.image_shape_ = _image_shape(shape, self.image_shape, values.shape[1])
+        self.image_shape_ = shape_of(shape, self.image_shape, values.shape[1])
         self.classes_, labels = _encode_labels(y)
-        self.scale_ = _scale(values, self.image_shape_)
+        self.scale_ = limits_of(values, self.image_shape_)
         self.config_ = self._config()
         trainer = Trainer(self.config_, _parts(self._images(values, labels)), self.device)
         self.history_ = []
@@ -264,19 +261,15 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
             preset=self.preset,
             dataset=DatasetConfig(source="array"),
             model=None if self.rotation is None else choose("rotation", rotations, self.rotation),
-            seed=_seed(self.random_state),
+            seed=seed_of(self.random_state),
             # numpy's numbers come from parameter grids; the configuration knows Python's only.
             settings={name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()},
         )
 
     def _images(self, values: np.ndarray, labels: np.ndarray) -> ImageSet:
         """Put rows of values (n, features) into images with intensities in [0, 1]."""
-        low, high = self.scale_
-        scaled = np.clip((values - low) / (high - low), 0, 1)
-        missing = math.prod(self.image_shape_) - values.shape[1]
-        channels_last = np.pad(scaled, ((0, 0), (0, missing))).reshape(len(values), *self.image_shape_[:2], -1)
         return ImageSet(
-            images=np.ascontiguousarray(channels_last.transpose(0, 3, 1, 2), dtype=np.float32),
+            images=images_of(values, self.image_shape_, self.scale_),
             labels=labels,
             ids=np.arange(len(values)),
             class_names=tuple(map(str, self.classes_)),
@@ -285,10 +278,9 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
     def _predictions(self, X: Any) -> Predictions:
         """Return all that the model says of images."""
         check_is_fitted(self)
-        rows, shape = _rows(X)
+        rows, shape = rows_of(X)
         values = validate_data(self, rows, dtype=np.float32, reset=False)
-        if shape is not None and _plain(shape) != _plain(self.image_shape_):
-            raise UserError(f"X holds images of shape {shape}, but those in fit had {self.image_shape_}; resize them.")
+        check_shape(shape, self.image_shape_)
         return predict(self.model_, self._images(values, np.full(len(values), UNLABELLED)))
 
     def _class_indices(self, y: Any) -> np.ndarray:
@@ -299,47 +291,6 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
             if name not in index:
                 raise UserError(f"y has the class {name!r}, which was not in fit; choose one of {list(index)}.")
         return np.array([index[name] for name in names], dtype=np.int64)
-
-
-def _rows(X: Any) -> tuple[Any, tuple[int, ...] | None]:
-    """Flatten images to rows, and return their shape where X tells it; anything else is left to the validation."""
-    try:
-        images = X if hasattr(X, "ndim") else np.asarray(X)
-    except ValueError as error:
-        raise UserError("The images in X have several shapes; bring them to one size.") from error
-    if images.ndim not in (3, 4):
-        return X, None
-    images = np.asarray(images)
-    if images.ndim == 4 and are_channels_first(images.shape, least=MOST_CHANNELS + 1):
-        images = np.moveaxis(images, 1, 3)
-    if images.ndim == 4 and 1 in images.shape[1:3]:
-        raise UserError(
-            f"X has the shape {images.shape}, and its images would be a single row of pixels; give it as (n, height,"
-            " width, channels) or (n, channels, height, width)."
-        )
-    shape = images.shape[1:]
-    return images.reshape(len(images), math.prod(shape)), shape
-
-
-def _image_shape(found: tuple[int, ...] | None, given: tuple[int, ...] | None, n_features: int) -> tuple[int, ...]:
-    """Return the shape of an image: as found in X, as given, or the smallest square that holds the features."""
-    shape = found if given is None else tuple(given)
-    if shape is None:
-        side = math.isqrt(n_features - 1) + 1
-        if side**2 != n_features:
-            warnings.warn(
-                f"X has {n_features} features, which are no square image; they are laid row by row into {side} x {side}"
-                " pixels. Give image_shape=(height, width) if they are an image.",
-                UserWarning,
-                stacklevel=3,
-            )
-        return side, side
-    if found not in (None, shape) or len(shape) not in (2, 3) or math.prod(shape) != n_features:
-        held = f"images of shape {found}" if found else f"{n_features} features"
-        raise UserError(
-            f"image_shape is {shape}, but X holds {held}; give (height, width) or (height, width, channels) of X."
-        )
-    return shape
 
 
 def _encode_labels(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -359,27 +310,6 @@ def _encode_labels(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return classes, labels
 
 
-def _plain(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of an image without an axis for a single channel."""
-    return shape[:2] if shape[2:] == (1,) else shape
-
-
-def _scale(values: np.ndarray, image_shape: tuple[int, ...]) -> tuple[float, float]:
-    """Return the values that are black and white."""
-    if values.min() == values.max():
-        raise UserError(f"Every value in X is {values.min():g}; there is nothing to learn.")
-    whole = math.prod(image_shape) == values.shape[1]
-    scale = scale_of(values.reshape(-1, *image_shape[:2], math.prod(image_shape[2:])) if whole else values[:, None])
-    if scale.clipped:
-        warnings.warn(
-            f"Single values of X are set apart from all others ({scale.clipped}), as hot pixels are; X goes from"
-            f" {scale.black:g} to {scale.white:g}, and they are cut off there.",
-            UserWarning,
-            stacklevel=3,
-        )
-    return scale.black, scale.white
-
-
 def _parts(images: ImageSet) -> Split:
     """Split into labelled and unlabelled images; nothing is held out."""
     labelled = images.labels != UNLABELLED
@@ -390,13 +320,6 @@ def _parts(images: ImageSet) -> Split:
         validation=images.take(np.arange(1)).without_labels(),
         hidden_labels=images.labels[~labelled],
     )
-
-
-def _seed(random_state: int | np.random.RandomState | None) -> int:
-    """Return an int as it is, and draw one otherwise, as scikit-learn does."""
-    if isinstance(random_state, Integral):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 def _line(epoch: Epoch, n_epochs: int) -> str:

@@ -234,6 +234,20 @@ class TrainingConfig(Frozen):
         return epochs + (self.starts - 1) * min(self.start_epochs, self.epochs) if epochs else 0
 
 
+class EmbeddingConfig(Frozen):
+    """The embedding of particles: what is learnt without labels, and which features the head stands on."""
+
+    model: ModelConfig = ModelConfig(latent_dim=16)
+    steps: int = Field(1500, ge=1, description="optimisation steps of the unsupervised stage")
+    batch_size: int = Field(100, ge=1, description="images a step")
+    learning_rate: float = Field(2e-3, gt=0, description="at the first step; it falls to 0 along a cosine")
+    gradient_clip: float = Field(10.0, gt=0, description="largest gradient norm, in units of its running mean")
+    blocks: tuple[Literal["latents", "pooled", "rings", "descriptors"], ...] = Field(
+        ("latents", "rings", "descriptors"), min_length=1, description="kinds of features that are joined"
+    )
+    components: int = Field(20, ge=1, description="principal components of ring spectra, and of pooled responses")
+
+
 LATER: Final = {("model", "standardise"): False, ("training", "starts"): 1, ("training", "start_epochs"): 1}
 """Settings younger than the schema version, and the value that says what was done before they were there: with it they
 are no part of a run's id, so that the runs of a store keep theirs."""

@@ -1,0 +1,164 @@
+"""The features of the embedding: latents, ring spectra and shape descriptors, each brought to one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from ssrvae_core.config import EmbeddingConfig
+from ssrvae_core.embedding.descriptors import outlines, shape_descriptors
+from ssrvae_core.embedding.rings import ring_spectra
+from ssrvae_core.embedding.stage import Stage
+
+REDUCED = ("pooled", "rings")
+"""Blocks of many numbers that say much the same; their principal components are taken."""
+
+SMALLEST_SD = 1e-6
+"""A feature that varies less is constant, and becomes 0."""
+
+WIDEST = 10.0
+"""Standard deviations beyond which a feature is cut off: a failed outline must not outweigh all else."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What brings features to mean 0 and standard deviation 1."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+
+    @classmethod
+    def fit(cls, values: Float[np.ndarray, "n features"]) -> Scaling:
+        """Take mean and standard deviation of all images."""
+        return cls(values.mean(axis=0), values.std(axis=0))
+
+    def __call__(self, values: Float[np.ndarray, "n features"]) -> Float[np.ndarray, "n features"]:
+        """Return scaled features; those that were constant are 0."""
+        varies = self.sd > SMALLEST_SD
+        return np.where(varies, (values - self.mean) / np.where(varies, self.sd, 1), 0).clip(-WIDEST, WIDEST)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One kind of features, as it was fitted.
+
+    Attributes
+    ----------
+    name : str
+        A name in :class:`ssrvae_core.config.EmbeddingConfig`.
+    before : Scaling
+        Of the numbers as they were measured.
+    axes : float array (measured, features), optional
+        Principal components, where they are taken.
+    after : Scaling
+        Of the features.
+    """
+
+    name: str
+    before: Scaling
+    axes: np.ndarray | None
+    after: Scaling
+
+    @classmethod
+    def fit(cls, name: str, values: Float[np.ndarray, "n measured"], components: int) -> Block:
+        """Fit to what was measured of all images."""
+        values = values.astype(np.float64)
+        before = Scaling.fit(values)
+        scaled = before(values)
+        axes = _principal_axes(scaled, components) if name in REDUCED else None
+        return cls(name, before, axes, Scaling.fit(scaled if axes is None else scaled @ axes))
+
+    def __call__(self, values: Float[np.ndarray, "n measured"]) -> Float[np.ndarray, "n features"]:
+        """Return the features of images, fitted or new."""
+        scaled = self.before(values.astype(np.float64))
+        return self.after(scaled if self.axes is None else scaled @ self.axes)
+
+
+class Features:
+    """Fits the features of a data set, and gives those of new images on the same scale.
+
+    Parameters
+    ----------
+    config : EmbeddingConfig
+        Which blocks, and the stage's settings.
+    seed : int
+        Of the stage.
+    device : str
+        See :func:`ssrvae_core.training.device.choose_device`.
+
+    Attributes
+    ----------
+    stage : Stage or None
+        The unsupervised stage; None where neither latents nor pooled responses are asked for.
+    blocks : list of Block
+        What was fitted.
+    """
+
+    def __init__(self, config: EmbeddingConfig, seed: int = 0, device: str = "auto") -> None:
+        self.config = config
+        learnt = {"latents", "pooled"} & set(config.blocks)
+        self.stage = Stage(config, seed, device) if learnt else None
+        self.blocks: list[Block] = []
+
+    def fit_transform(
+        self,
+        images: Float[np.ndarray, "n channel height width"],
+        masks: Bool[np.ndarray, "n height width"] | None = None,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> Float[np.ndarray, "n features"]:
+        """Train the stage, fit every block, and return the features, float32 (N, F).
+
+        Parameters
+        ----------
+        images : float32 array (N, C, H, W)
+            Intensities in [0, 1].
+        masks : bool array (N, H, W), optional
+            True inside the particle; by default outlines are found by a threshold.
+        on_step : callable
+            See :meth:`ssrvae_core.embedding.stage.Stage.fit`.
+        """
+        if self.stage is not None:
+            self.stage.fit(images, on_step)
+        measured = self._measure(images, masks)
+        self.blocks = [Block.fit(name, measured[name], self.config.components) for name in self.config.blocks]
+        return self._join(measured)
+
+    def transform(
+        self,
+        images: Float[np.ndarray, "n channel height width"],
+        masks: Bool[np.ndarray, "n height width"] | None = None,
+    ) -> Float[np.ndarray, "n features"]:
+        """Return the features of images, float32 (N, F), with all that was fitted; see :meth:`fit_transform`."""
+        return self._join(self._measure(images, masks))
+
+    def columns(self) -> dict[str, slice]:
+        """Return which columns each block has."""
+        columns, first = {}, 0
+        for block in self.blocks:
+            columns[block.name] = slice(first, first + len(block.after.mean))
+            first = columns[block.name].stop
+        return columns
+
+    def _measure(self, images: np.ndarray, masks: np.ndarray | None) -> dict[str, np.ndarray]:
+        measured = {}
+        if self.stage is not None:
+            measured["latents"], measured["pooled"] = self.stage.encode(images)
+        if "rings" in self.config.blocks:
+            measured["rings"] = ring_spectra(images)
+        if "descriptors" in self.config.blocks:
+            measured["descriptors"] = shape_descriptors(outlines(images) if masks is None else masks)
+        return measured
+
+    def _join(self, measured: dict[str, np.ndarray]) -> np.ndarray:
+        return np.hstack([block(measured[block.name]) for block in self.blocks]).astype(np.float32)
+
+
+def _principal_axes(values: Float[np.ndarray, "n measured"], components: int) -> Float[np.ndarray, "measured axes"]:
+    """Return the directions of largest variance, each with a sign of its own making: its largest entry is positive."""
+    _, vectors = np.linalg.eigh(values.T @ values)
+    axes = vectors[:, ::-1][:, : min(components, len(values))]
+    largest = np.abs(axes).argmax(axis=0)
+    return axes * np.sign(axes[largest, np.arange(axes.shape[1])])

@@ -1,0 +1,166 @@
+"""The unsupervised stage: latents of all images, learnt without a label and with the rotation summed out.
+
+It is M1 of Kingma et al. 2014 (arXiv 1406.5298): the engine with a single class, whose class is always known. So
+encoder, decoder, likelihood and evidence lower bound are those of the semi-supervised model.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ssrvae_core.config import EmbeddingConfig, TrainingConfig, UserError
+from ssrvae_core.models import SSVAE, build
+from ssrvae_core.models.networks import Encoder
+from ssrvae_core.training.device import choose_device, keep_freed_memory, seeded
+from ssrvae_core.training.objective import Objective
+from ssrvae_core.training.trainer import INITIAL_IMAGES, GradientClip
+
+INIT, STEPS = 0, 1
+"""What a seed is for, so that no two uses share their random numbers."""
+
+ENCODED = 500
+"""Images encoded at a time, which bounds the memory."""
+
+
+class Stage:
+    """Learns latents of images without labels.
+
+    Parameters
+    ----------
+    config : EmbeddingConfig
+        Its settings.
+    seed : int
+        Makes two stages on the same images and machine equal.
+    device : str
+        See :func:`ssrvae_core.training.device.choose_device`.
+
+    Attributes
+    ----------
+    model : SSVAE
+        The trained model, of a single class.
+    elbo : list of float
+        Mean evidence lower bound of a batch at each step, nats per image.
+    """
+
+    model: SSVAE
+
+    def __init__(self, config: EmbeddingConfig, seed: int = 0, device: str = "auto") -> None:
+        self.config, self.seed = config, seed
+        self.device = choose_device(device)
+        self.elbo: list[float] = []
+
+    def fit(
+        self, images: Float[np.ndarray, "n channel height width"], on_step: Callable[[int, int], None] | None = None
+    ) -> Stage:
+        """Train on all images, a fixed number of steps.
+
+        Parameters
+        ----------
+        images : float32 array (N, C, H, W)
+            Intensities in [0, 1].
+        on_step : callable, optional
+            Called with the number of steps done and of all before each step; an exception it raises leaves the method.
+
+        Raises
+        ------
+        UserError
+            If the evidence lower bound or a gradient is not a finite number.
+        """
+        keep_freed_memory()
+        channels, height, width = images.shape[1:]
+        with seeded(self.device, self.seed, INIT):
+            self.model = build(self.config.model, (channels, height, width), 1).to(self.device)
+        views = torch.cat([self._look(part) for part in _parts(images)])
+        self._initialise(views[:INITIAL_IMAGES])
+        # The classifier of a single class has nothing to learn.
+        weights = [*self._encoder.parameters(), *self.model.decoder.parameters()]
+        optimiser = torch.optim.Adam(weights, lr=self.config.learning_rate, fused=True)
+        objective, clip = Objective(self.model, TrainingConfig()), GradientClip(self.config.gradient_clip)
+        elbo = []
+        self.model.train()
+        with seeded(self.device, self.seed, STEPS) as generator, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Encountered")  # Pyro's; ours is an error, with advice
+            for step, rows in enumerate(self._batches(len(views), generator)):
+                if on_step is not None:
+                    on_step(step, self.config.steps)
+                self._set_learning_rate(optimiser, step)
+                loss = -objective.elbo(views[rows], self._single_class(len(rows)), 1.0) / len(rows)
+                optimiser.zero_grad()
+                loss.backward()
+                if not clip(self.model):
+                    rate = self.config.learning_rate
+                    raise UserError(
+                        f"The embedding's training diverged in step {step + 1}: a gradient is not a finite number;"
+                        f" lower its learning_rate (now {rate:g}), for instance to {rate / 3:.1g}."
+                    )
+                optimiser.step()
+                elbo.append(-loss.detach())
+        self.model.eval()
+        self.elbo = torch.stack(elbo).tolist()
+        return self
+
+    @torch.no_grad()
+    def encode(
+        self, images: Float[np.ndarray, "n channel height width"]
+    ) -> tuple[Float[np.ndarray, "n latents"], Float[np.ndarray, "n pooled"]]:
+        """Return the latent means, and the encoder's responses with the angle pooled away.
+
+        Parameters
+        ----------
+        images : float32 array (N, C, H, W)
+            Intensities in [0, 1].
+
+        Returns
+        -------
+        float32 array (N, latent_dim)
+            Means of q(z|x).
+        float32 array (N, P)
+            What the encoder stands on.
+        """
+        means, pooled = [], []
+        for part in _parts(images):
+            seen = self.model.features(self._look(part))
+            means.append(self._encoder(seen, self._single_class(len(seen)))[0].cpu())
+            pooled.append(self._encoder.features(seen).cpu())
+        return torch.cat(means).numpy(), torch.cat(pooled).numpy()
+
+    @torch.no_grad()
+    def _look(self, images: np.ndarray) -> Tensor:
+        return self.model.look(torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32)).to(self.device))
+
+    @property
+    def _encoder(self) -> Encoder:
+        encoder = self.model.encoder
+        assert isinstance(encoder, Encoder)  # built without networks of one's own
+        return encoder
+
+    def _single_class(self, n: int) -> Tensor:
+        return torch.ones(n, 1, device=self.device)
+
+    def _initialise(self, views: Tensor) -> None:
+        if len(views) > 1:
+            self._encoder.initialise(self.model.features(views), self._single_class(len(views)))
+
+    def _batches(self, n: int, generator: torch.Generator) -> Iterator[Tensor]:
+        """Yield the rows of each step's images: shuffled passes, one after the other."""
+        size = min(self.config.batch_size, n)
+        passes = math.ceil(self.config.steps * size / n)
+        order = torch.cat([torch.randperm(n, generator=generator, device=self.device) for _ in range(passes)])
+        yield from order[: self.config.steps * size].view(self.config.steps, size)
+
+    def _set_learning_rate(self, optimiser: torch.optim.Optimizer, step: int) -> None:
+        factor = (1 + math.cos(math.pi * step / self.config.steps)) / 2
+        for group in optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * factor
+
+
+def _parts(images: np.ndarray) -> Iterator[np.ndarray]:
+    for first in range(0, len(images), ENCODED):
+        yield images[first : first + ENCODED]
