@@ -20,7 +20,7 @@ from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.data_files import dataset_name, readable
 from ssrvae_core.runs.directory import Status
-from ssrvae_core.runs.files import atomic_write, locked, remove_directory, writing
+from ssrvae_core.runs.files import atomic_write, held, locked, remove_directory, writing
 from ssrvae_core.runs.mode import require_editor
 
 if TYPE_CHECKING:
@@ -143,11 +143,12 @@ class Run:
 
 @dataclass(frozen=True)
 class BrokenRun:
-    """A run directory that cannot be read, and why: one sentence."""
+    """A run directory that cannot be read, and why: one sentence; ``incomplete`` where a file is missing."""
 
     id: str
     path: Path
     reason: str
+    incomplete: bool = False
 
 
 class RunStore:
@@ -175,13 +176,16 @@ class RunStore:
         return self.root / run_id
 
     def scan(self) -> tuple[list[Run], list[BrokenRun]]:
-        """Read every run directory: the runs, last updated first, and those that cannot be read."""
+        """Read every run directory: the runs, last updated first, and those that cannot be read.
+
+        One that a training is just making, and that has no configuration yet, is neither.
+        """
         runs, broken = [], []
         for run_id in self._ids():
             run = _read(self.root / run_id)
             if isinstance(run, Run):
                 runs.append(run)
-            else:
+            elif not (run.incomplete and held(run.path / directory.LOCK)):
                 broken.append(run)
         return sorted(runs, key=lambda run: (-run.status.updated, run.id)), broken
 
@@ -258,7 +262,7 @@ def _read(path: Path) -> Run | BrokenRun:
         name = directory.STATUS
         status = directory.read_status(path)
     except FileNotFoundError:
-        return BrokenRun(path.name, path, f"{name} is missing.")
+        return BrokenRun(path.name, path, f"{name} is missing.", incomplete=True)
     except OSError as error:
         return BrokenRun(path.name, path, f"{name} cannot be read: {error.strerror}.")
     except ValidationError as error:

@@ -243,3 +243,10 @@ def test_listing_a_store_imports_no_heavy_package(store, add_run):
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["1"]
+
+
+def test_a_run_that_is_just_being_made_is_not_listed_as_broken(store):
+    path = store.path("a" * 12)
+    with locked(path / directory.LOCK, wait=False):
+        assert store.scan() == ([], [])
+    assert [run.reason for run in store.scan()[1]] == ["config.json is missing."]
