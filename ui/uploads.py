@@ -8,7 +8,6 @@ from typing import Any
 
 from ssrvae_core.config import MissingPictures, UserError
 from ssrvae_core.data.folders.archives import checked_members
-from ssrvae_core.data.hdf5.process import check_apart
 from ssrvae_core.data.hdf5.reader import HDF5_BEGINNINGS, HDF5_SUFFIXES
 from ssrvae_core.data.microscopes import reader as microscopes
 from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, STARTS, TIFF_SUFFIXES
@@ -80,8 +79,6 @@ def keep(name: str, content: bytes, store: RunStore, skip_missing: bool = False)
         try:
             if suffix in (".zip", ".npz"):
                 checked_members(path, MAX_UNPACKED, MAX_MEMBERS)
-            if suffix in HDF5_SUFFIXES:
-                check_apart(path)
             opened = open_images(path, skip_missing)
             found = summary(opened)
         except MissingPictures as error:

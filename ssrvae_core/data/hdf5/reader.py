@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ssrvae_core.config import UserError
+from ssrvae_core.data.apart.asking import BYTES_PER_SECOND, Unanswered, asked
 from ssrvae_core.data.contents import Contents
 from ssrvae_core.data.formats import readable
+from ssrvae_core.data.limits import MAX_BYTES
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5", ".mat", ".hspy", ".emd", ".nxs", ".nx5", ".nexus", ".h5ad")
 OLD_MATLAB = b"MATLAB 5.0 MAT-file"
@@ -14,14 +16,64 @@ HDF5_BEGINNINGS = (b"\x89HDF\r\n\x1a\n", b"MATLAB 7.3 MAT-file", OLD_MATLAB)
 """What such a file begins with; MATLAB puts a block of its own before, and version 5 is refused in a sentence."""
 
 
+DENSEST = 1032
+"""Times that gzip makes an array smaller, at the most."""
+SECONDS = 4.0
+"""Computing time that reading may take, beside what its bytes need."""
+MEMORY = 3 * 2**28
+"""Bytes that reading may take, beside the arrays."""
+PATIENCE = 60.0
+"""Seconds until a process that neither computes nor answers is ended."""
+JOB = "ssrvae_core.data.hdf5.process"
+
+
 def read_hdf5(path: Path) -> Contents:
     """Read the images of an HDF5 file and the fields beside them; no other file is ever opened.
+
+    libhdf5 is written in C, and there are damaged files that it reads for ever, that make it ask for gigabytes, or that
+    make it crash: mutated files did all three. Python cannot catch that, so another process reads the file first.
 
     Raises
     ------
     UserError
         If it is not an HDF5 file, or damaged, if it does not say which array is the images, or if they lie in another
         file.
+    """
+    check_apart(path)
+    return read_here(path)
+
+
+def check_apart(path: Path) -> None:
+    """Have a file read in another process, and raise what is wrong with it.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or only at the price of a crash, of too much memory or of too much time.
+    """
+    name = str(path.absolute())
+    with readable(path, "an HDF5 file"):
+        most = min(DENSEST * path.stat().st_size, MAX_BYTES)
+    seconds = SECONDS + most / BYTES_PER_SECOND
+    request = {"path": name, "memory": MEMORY + most + most // 2, "seconds": seconds}
+    try:
+        with asked(JOB, request, PATIENCE + 4 * seconds) as server:
+            sentence = server.answer()
+    except Unanswered as error:
+        raise UserError(
+            f"{path} cannot be read as an HDF5 file; it may be damaged or cut short, so save it again."
+        ) from error
+    if sentence is not None:
+        raise UserError(sentence.replace(name, str(path)))
+
+
+def read_here(path: Path) -> Contents:
+    """Read a file as :func:`read_hdf5` does, in this process.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read.
     """
     import h5py
 

@@ -1,8 +1,7 @@
-"""Reads one microscope file with RosettaSciIO, in a process of its own; see :mod:`ssrvae_core.data.microscopes.reader`.
+"""Reads a microscope's file with RosettaSciIO, as a job of :mod:`ssrvae_core.data.apart.server`.
 
-RosettaSciIO takes files as they come: a damaged length can make it read for ever or fill the memory, so this process
-has limits that the program itself must not have. It prints a line of JSON that says what the file holds, waits for the
-number of a signal, and prints that signal's values. What goes wrong is the last line of its standard error.
+It answers with a line of JSON that says what the file holds, waits for the number of a signal, and answers with that
+signal's values. It works in the directory of the file, which the one who asks has made for it.
 """
 
 from __future__ import annotations
@@ -11,26 +10,37 @@ import importlib
 import json
 import logging
 import os
-import sys
-import time
 import warnings
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
 RGB = ("R", "G", "B")
 
 
-def limit(memory: int, seconds: float) -> None:
-    """Limit the memory this process may take and the time it may compute from now on, where the system can."""
-    if os.name != "posix":
-        return
-    import resource
+def prepare(request: dict[str, Any]) -> None:
+    """Import the reader of the format."""
+    warnings.simplefilter("ignore")
+    logging.disable()
+    importlib.import_module("dask.config").set(scheduler="synchronous")
+    importlib.import_module(f"rsciio.{request['plugin']}")
 
-    for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CPU, int(time.process_time() + seconds) + 1)):
-        _, hardest = resource.getrlimit(kind)
-        allowed = most if hardest == resource.RLIM_INFINITY else min(most, hardest)
-        resource.setrlimit(kind, (allowed, allowed))
+
+def serve(request: dict[str, Any], questions: IO[bytes], answers: IO[bytes]) -> None:
+    """Say what is in the file, and give the values of what is asked for."""
+    path, plugin = request["path"], request["plugin"]
+    os.chdir(Path(path).parent)
+    reader = importlib.import_module(f"rsciio.{plugin}").file_reader
+    try:
+        signals = reader(path, lazy=True)
+    except ValueError:
+        signals = reader(path, lazy=False)  # colour images have no other way
+    answers.write(json.dumps([described(signal, plugin) for signal in signals]).encode() + b"\n")
+    answers.flush()
+    chosen = questions.readline().strip()
+    if chosen:
+        answers.write(values(signals[int(chosen)]).data.cast("B"))
 
 
 def described(signal: dict[str, Any], plugin: str) -> dict[str, Any]:
@@ -66,28 +76,3 @@ def values(signal: dict[str, Any]) -> np.ndarray:
     if data.dtype.names is not None:
         data = np.stack([data[name] for name in RGB], axis=-1)
     return np.ascontiguousarray(data)
-
-
-def main(plugin: str, path: str, memory: str, seconds: str) -> None:
-    """Read the file, and answer on what was standard output."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
-    warnings.simplefilter("ignore")
-    logging.disable()
-    importlib.import_module("dask.config").set(scheduler="synchronous")
-    reader = importlib.import_module(f"rsciio.{plugin}").file_reader
-    limit(int(memory), float(seconds))
-    try:
-        signals = reader(path, lazy=True)
-    except ValueError:
-        signals = reader(path, lazy=False)  # colour images have no other way
-    answers.write(json.dumps([described(signal, plugin) for signal in signals]).encode() + b"\n")
-    answers.flush()
-    chosen = sys.stdin.readline().strip()
-    if chosen:
-        answers.write(values(signals[int(chosen)]).data.cast("B"))
-    answers.close()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,28 +1,25 @@
 """Readers of microscopes' own formats, through RosettaSciIO where it is installed.
 
-It runs in a process of its own, :mod:`ssrvae_core.data.microscopes.process`, with limits on memory and time, and in a
-directory that holds nothing but a link to the file: whatever a format looks for beside its file, there is nothing.
+RosettaSciIO takes files as they come: a damaged length can make it read for ever or fill the memory, so it runs in a
+process of its own, :mod:`ssrvae_core.data.apart`, with limits on both, and in a directory that holds nothing but a link
+to the file: whatever a format looks for beside its file, there is nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from ssrvae_core.config import UserError
+from ssrvae_core.data.apart.asking import BYTES_PER_SECOND, Server, Unanswered, asked
 from ssrvae_core.data.contents import Contents, Fields
 from ssrvae_core.data.lengths import nanometres, pixel_size
 from ssrvae_core.data.limits import MIN_SIDE, check_declared
@@ -49,14 +46,12 @@ ELSEWHERE = {
 
 SECONDS = 4.0
 """Computing time that reading may take, beside what the file's size needs."""
-BYTES_PER_SECOND = 25e6
 MEMORY = 2**30
 """Bytes that reading may take, beside three times the file's size."""
 PATIENCE = 60.0
 """Seconds until a process that neither computes nor answers is ended."""
-END = 60.0
-"""Seconds in which a process that stopped to answer has ended."""
 LISTED = 8
+JOB = "ssrvae_core.data.microscopes.process"
 
 
 @dataclass(frozen=True)
@@ -106,18 +101,18 @@ def read_microscope(path: Path) -> Contents:
             f"{path} is a {path.suffix} file, which needs the package RosettaSciIO, and that is not installed; install"
             f" it with '{python()} -m pip install {PACKAGE}', or save the images as TIFF or HDF5."
         )
-    with (
-        _alone(path) as link,
-        tempfile.TemporaryFile() as complaints,
-        _process(link, path.stat().st_size, complaints) as process,
-    ):
+    size = path.stat().st_size
+    limits = {"memory": MEMORY + 3 * size, "seconds": SECONDS + size / BYTES_PER_SECOND}
+    with _alone(path) as link:
+        request = {"plugin": PLUGINS[link.suffix], "path": str(link)} | limits
         try:
-            return _answer(process, path)
+            with asked(JOB, request, PATIENCE + 4 * size / BYTES_PER_SECOND) as server:
+                signal, values = _answer(server, path)
+            return _contents(signal, values, path)
         except UserError:
             raise
-        except (OSError, EOFError, ValueError) as error:
-            process.wait(END)
-            raise _damaged(path, complaints, link) from error
+        except (Unanswered, ValueError) as error:
+            raise _damaged(path, str(error).replace(str(link), path.name)) from error
 
 
 def refuse_elsewhere(path: Path) -> Contents:
@@ -143,49 +138,20 @@ def _alone(path: Path) -> Iterator[Path]:
         yield link
 
 
-@contextlib.contextmanager
-def _process(path: Path, size: int, complaints: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the process that reads, and end it whatever happens."""
-    script = Path(__file__).with_name("process.py")
-    limits = [str(MEMORY + 3 * size), str(SECONDS + size / BYTES_PER_SECOND)]
-    command = [sys.executable, "-P", str(script), PLUGINS[path.suffix], str(path), *limits]
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    process = subprocess.Popen(
-        command,
-        cwd=path.parent,
-        env=os.environ | one_thread,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=complaints,
-    )
-    watch = threading.Timer(PATIENCE + 4 * size / BYTES_PER_SECOND, process.kill)
-    watch.start()
-    try:
-        yield process
-    finally:
-        watch.cancel()
-        process.kill()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        process.wait()
-
-
-def _answer(process: subprocess.Popen[bytes], path: Path) -> Contents:
+def _answer(server: Server, path: Path) -> tuple[_Signal, np.ndarray]:
     """Choose among the signals that the process names, and take its values."""
-    assert process.stdin is not None and process.stdout is not None
-    line = process.stdout.readline()
-    if not line.endswith(b"\n"):
-        raise EOFError("no answer")
-    signals = [_signal(number, entry) for number, entry in enumerate(json.loads(line))]
+    signals = [_signal(number, entry) for number, entry in enumerate(server.answer())]
     signal = _chosen(signals, path)
     shape = (*signal.shape, 3) if signal.is_colour else signal.shape
     check_declared(path, "images", shape, signal.dtype.itemsize)
-    process.stdin.write(f"{signal.number}\n".encode())
-    process.stdin.close()
+    server.send(str(signal.number))
     values = np.empty(shape, signal.dtype)
-    _fill(values, process.stdout)
+    server.fill(values)
+    return signal, values
+
+
+def _contents(signal: _Signal, values: np.ndarray, path: Path) -> Contents:
+    """Return the values of a signal as images, and their pixel size."""
     channel = (len(signal.shape),) if signal.is_colour else ()
     images = values.transpose(*signal.stack, *signal.picture, *channel)
     images = images.reshape(-1, *images.shape[len(signal.stack) :])
@@ -224,23 +190,9 @@ def _chosen(signals: Sequence[_Signal], path: Path) -> _Signal:
     )
 
 
-def _fill(values: np.ndarray, stream: IO[bytes]) -> None:
-    """Fill an array from a stream, without a second copy."""
-    room = values.reshape(-1).view(np.uint8).data
-    at = 0
-    while at < len(room):
-        got = stream.readinto(room[at : at + 2**24])  # type: ignore[attr-defined]
-        if not got:
-            raise EOFError("cut short")
-        at += got
-
-
-def _damaged(path: Path, complaints: IO[bytes], link: Path) -> UserError:
+def _damaged(path: Path, complaint: str) -> UserError:
     """Return the error of a file that cannot be read, with the reason the process gave last."""
-    complaints.seek(0)
-    lines = complaints.read().decode(errors="replace").strip().splitlines()
-    last = lines[-1].replace(str(link), path.name) if lines else ""
-    reason = " ".join(last.split()).replace(". ", "; ").rstrip(".")[:200] or "it needs too much time or memory"
+    reason = " ".join(complaint.split()).replace(". ", "; ").rstrip(".")[:200] or "it needs too much time or memory"
     return UserError(
         f"{path} cannot be read as a {path.suffix} file ({reason}); it may be damaged or cut short, so save it again."
     )

@@ -10,7 +10,6 @@ import pytest
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data import READERS, read_images
-from ssrvae_core.data.hdf5.process import check_apart
 from ssrvae_core.data.hdf5.reader import HDF5_SUFFIXES
 from tests.core.data.refusing import refused
 from tests.watching import opened
@@ -751,15 +750,11 @@ def test_a_few_bytes_of_text_cannot_be_told_to_be_a_million_texts(tmp_path, monk
     refused(made(tmp_path / "a.h5", fill), "'class_names'")
 
 
-def test_a_file_is_checked_in_another_process_that_may_crash(tmp_path, monkeypatch):
+def test_every_file_is_read_in_another_process_first(tmp_path, monkeypatch):
     path = made(tmp_path / "a.h5", lambda file: file.update({"images": IMAGES}))
-    check_apart(path)
-    (tmp_path / "b.h5").write_bytes(b"nothing")
-    with pytest.raises(UserError, match=r"b\.h5 cannot be read as an HDF5 file"):
-        check_apart(tmp_path / "b.h5")
-    monkeypatch.setattr("ssrvae_core.data.hdf5.process.PATIENCE", 0.01)
-    with pytest.raises(UserError, match="damaged"):
-        check_apart(path)
+    monkeypatch.setattr("ssrvae_core.data.hdf5.reader.MEMORY", 2**20)
+    with pytest.raises(UserError, match=r"a\.h5 cannot be read as an HDF5 file; it may be damaged"):
+        read(path)
 
 
 def test_images_are_read_into_one_block_of_memory(tmp_path):

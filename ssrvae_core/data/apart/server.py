@@ -1,0 +1,71 @@
+"""Reads files for another process; see :mod:`ssrvae_core.data.apart.asking`.
+
+A request is a line of JSON on standard input. The job's module is told to ``prepare`` for it, which is to import what
+it needs; a fork then answers it, so that limits, crashes and leaks end with the request. A fork that fails ends the
+server too, with the reason as the last line of its standard error.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import select
+import sys
+import time
+from typing import IO, Any, Protocol, cast
+
+IDLE = 60.0
+"""Seconds without a request after which a server ends."""
+FORKS = hasattr(os, "fork")
+
+
+class Job(Protocol):
+    """What a module has to have."""
+
+    def prepare(self, request: dict[str, Any]) -> None:
+        """Import what the request needs."""
+
+    def serve(self, request: dict[str, Any], questions: IO[bytes], answers: IO[bytes]) -> None:
+        """Answer the request; ``questions`` is what the other process says after it."""
+
+
+def limit(memory: int, seconds: float) -> None:
+    """Limit the memory this process may take and the time it may compute from now on, where the system can."""
+    if os.name != "posix":
+        return
+    import resource
+
+    for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CPU, int(time.process_time() + seconds) + 1)):
+        _, hardest = resource.getrlimit(kind)
+        allowed = most if hardest == resource.RLIM_INFINITY else min(most, hardest)
+        resource.setrlimit(kind, (allowed, allowed))
+
+
+def main(module: str) -> None:
+    """Answer requests until there are no more."""
+    job = cast("Job", importlib.import_module(module))
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    questions = os.fdopen(0, "rb", buffering=0)  # so that what a fork has to read stays in the pipe
+    while not FORKS or select.select([questions], [], [], IDLE)[0]:
+        line = questions.readline()
+        if not line:
+            return
+        request = json.loads(line)
+        job.prepare(request)
+        child = os.fork() if FORKS else 0
+        if child == 0:
+            limit(int(request["memory"]), float(request["seconds"]))
+            job.serve(request, questions, answers)
+            answers.flush()
+            if FORKS:
+                os._exit(0)  # nothing is left to do, and to tidy up takes longer than to read a small file
+            return
+        _, status = os.waitpid(child, 0)
+        if status:
+            sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
