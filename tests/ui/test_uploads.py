@@ -18,8 +18,8 @@ from ssrvae_core.data import fingerprint, read_images
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.uploads import known_as
 from ssrvae_core.runs.uploads import uploads as found
-from tests.core.data.test_microscopes import IMAGES as STACK
-from tests.core.data.test_microscopes import dm
+from tests.core.data.microscope_files import IMAGES as STACK
+from tests.core.data.microscope_files import dm
 from ui import uploads
 from ui.uploads import keep
 

@@ -9,10 +9,9 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,12 +22,56 @@ from ssrvae_core.data.apart.server import IDLE
 ROOT = Path(__file__).parents[3]
 BYTES_PER_SECOND = 25e6
 """What reading is expected to manage at the least."""
-END = 60.0
-"""Seconds in which a process that stopped to answer has ended."""
 
 
 class Unanswered(Exception):
-    """The other process did not answer to the end; the message is the last that it said, and may be empty."""
+    """The other process failed, or did not answer to the end; the message is its reason, and may be empty."""
+
+
+def ask(job: str, request: Mapping[str, Any], patience: float, values: np.ndarray | None = None) -> Any:
+    """Have another process answer.
+
+    Parameters
+    ----------
+    job : str
+        The module that answers; see :class:`ssrvae_core.data.apart.server.Job`.
+    request : mapping
+        What JSON can hold; ``memory`` in bytes and ``seconds`` of computing time are its limits.
+    patience : float
+        Seconds after which a process that neither computes nor answers is killed.
+    values : numpy.ndarray, optional
+        A contiguous array, which is filled with the one that comes after the answer.
+
+    Returns
+    -------
+    object
+        The answer.
+
+    Raises
+    ------
+    Unanswered
+        If it failed, or took more than its limits allow.
+    """
+    server = _taken(job)
+    is_well = False
+    watch = threading.Timer(patience, server.kill)
+    watch.start()
+    try:
+        told = server.told(request)
+        if values is not None and "error" not in told:
+            server.fill(values)
+        is_well = True
+    except (OSError, EOFError) as error:
+        raise Unanswered from error
+    finally:
+        watch.cancel()
+        if is_well:
+            _give_back(job, server)
+        else:
+            server.end()
+    if "error" in told:
+        raise Unanswered(told["error"])
+    return told["answer"]
 
 
 class Server:
@@ -37,48 +80,40 @@ class Server:
     def __init__(self, job: str) -> None:
         self.owner = os.getpid()
         self.used = time.monotonic()
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ssrvae_core.data.apart.server", job],
             cwd=ROOT,
             env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            start_new_session=True,  # so that it is ended with its forks
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # so that it can be killed with its forks
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._questions: IO[bytes] = self._process.stdin
         self._answers: IO[bytes] = self._process.stdout
-        self._from = 0
 
     @property
     def is_ready(self) -> bool:
         """Whether it still waits for requests of this process."""
-        return self.owner == os.getpid() and time.monotonic() - self.used < IDLE / 2 and self._process.poll() is None
+        is_alive = self.owner == os.getpid() and self._process.poll() is None
+        return is_alive and time.monotonic() - self.used < IDLE / 2
 
-    def request(self, request: dict[str, Any]) -> None:
-        """Begin with a request."""
-        self._from = os.fstat(self._complaints.fileno()).st_size
-        self.send(json.dumps(request))
-
-    def send(self, text: str) -> None:
-        """Send a line."""
-        self._questions.write(f"{text}\n".encode())
-        self._questions.flush()
-
-    def answer(self) -> Any:
-        """Return the next answer, which is a line of JSON.
+    def told(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what it says to a request.
 
         Raises
         ------
         EOFError
-            If there is none.
+            If that is nothing.
         """
+        self._questions.write(f"{json.dumps(request)}\n".encode())
+        self._questions.flush()
         line = self._answers.readline()
         if not line.endswith(b"\n"):
             raise EOFError("no answer")
-        return json.loads(line)
+        told: dict[str, Any] = json.loads(line)
+        return told
 
     def fill(self, values: np.ndarray) -> None:
         """Fill a contiguous array from what comes next, without a second copy.
@@ -96,14 +131,6 @@ class Server:
                 raise EOFError("cut short")
             at += got
 
-    def complaint(self) -> str:
-        """Return the last line it said about this request, once it has ended."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(END)
-        self._complaints.seek(self._from)
-        lines = self._complaints.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else ""
-
     def kill(self) -> None:
         """Kill it and its fork, if they still are."""
         if os.name == "posix":
@@ -113,55 +140,19 @@ class Server:
 
     def end(self) -> None:
         """End it, and close what it had open."""
-        if self.owner == os.getpid():
+        is_own = self.owner == os.getpid()  # and not the parent's of a fork
+        if is_own:
             self.kill()
-        for stream in (self._questions, self._answers, self._complaints):
+        for stream in (self._questions, self._answers):
             with contextlib.suppress(OSError):
                 stream.close()
-        if self.owner == os.getpid():
+        if is_own:
             self._process.wait()
 
 
 _idle: dict[str, Server] = {}
 """The server of every job that nobody is using."""
 _lock = threading.Lock()
-
-
-@contextlib.contextmanager
-def asked(job: str, request: dict[str, Any], patience: float) -> Iterator[Server]:
-    """Ask another process, and yield it to be listened to.
-
-    Parameters
-    ----------
-    job : str
-        The module that answers; see :class:`ssrvae_core.data.apart.server.Job`.
-    request : dict
-        What JSON can hold; ``memory`` in bytes and ``seconds`` of computing time are its limits.
-    patience : float
-        Seconds after which a process that neither computes nor answers is killed.
-
-    Raises
-    ------
-    Unanswered
-        If it stops before everything has been answered that the caller listens for.
-    """
-    server = _taken(job)
-    is_well = False
-    watch = threading.Timer(patience, server.kill)
-    watch.start()
-    try:
-        server.request(request)
-        yield server
-    except (OSError, EOFError, json.JSONDecodeError) as error:
-        raise Unanswered(server.complaint()) from error
-    else:
-        is_well = True
-    finally:
-        watch.cancel()
-        if is_well:
-            _give_back(job, server)
-        else:
-            server.end()
 
 
 def _taken(job: str) -> Server:

@@ -1,8 +1,9 @@
 """Reads files for another process; see :mod:`ssrvae_core.data.apart.asking`.
 
 A request is a line of JSON on standard input. The job's module is told to ``prepare`` for it, which is to import what
-it needs; a fork then answers it, so that limits, crashes and leaks end with the request. A fork that fails ends the
-server too, with the reason as the last line of its standard error.
+it needs; a fork then answers it, so that limits, crashes and leaks end with the request. The answer is a line of JSON,
+``{"answer": ...}`` or ``{"error": "..."}``, and the bytes of an array after it, if there is one. A fork that is killed
+ends the server too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import sys
 import time
 from typing import IO, Any, Protocol, cast
 
+import numpy as np
+
 IDLE = 60.0
 """Seconds without a request after which a server ends."""
 FORKS = hasattr(os, "fork")
@@ -26,8 +29,8 @@ class Job(Protocol):
     def prepare(self, request: dict[str, Any]) -> None:
         """Import what the request needs."""
 
-    def serve(self, request: dict[str, Any], questions: IO[bytes], answers: IO[bytes]) -> None:
-        """Answer the request; ``questions`` is what the other process says after it."""
+    def serve(self, request: dict[str, Any]) -> tuple[Any, np.ndarray | None]:
+        """Return the answer, which JSON can hold, and a contiguous array to send after it."""
 
 
 def limit(memory: int, seconds: float) -> None:
@@ -47,7 +50,7 @@ def main(module: str) -> None:
     job = cast("Job", importlib.import_module(module))
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
-    questions = os.fdopen(0, "rb", buffering=0)  # so that what a fork has to read stays in the pipe
+    questions = sys.stdin.buffer
     while not FORKS or select.select([questions], [], [], IDLE)[0]:
         line = questions.readline()
         if not line:
@@ -57,14 +60,26 @@ def main(module: str) -> None:
         child = os.fork() if FORKS else 0
         if child == 0:
             limit(int(request["memory"]), float(request["seconds"]))
-            job.serve(request, questions, answers)
-            answers.flush()
+            _serve(job, request, answers)
             if FORKS:
                 os._exit(0)  # nothing is left to do, and to tidy up takes longer than to read a small file
             return
         _, status = os.waitpid(child, 0)
         if status:
             sys.exit(1)
+
+
+def _serve(job: Job, request: dict[str, Any], answers: IO[bytes]) -> None:
+    values = None
+    try:
+        answer, values = job.serve(request)
+        told = {"answer": answer}
+    except Exception as error:  # noqa: BLE001 - whatever a damaged file can make a library raise is the answer
+        told = {"error": str(error) or type(error).__name__}
+    answers.write(json.dumps(told).encode() + b"\n")
+    if values is not None:
+        answers.write(values.data.cast("B"))
+    answers.flush()
 
 
 if __name__ == "__main__":

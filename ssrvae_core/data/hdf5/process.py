@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.hdf5.reader import read_here
 
 
 def prepare(request: dict[str, Any]) -> None:
-    """Nothing is left to import."""
+    """Import what reading needs."""
+    import ssrvae_core.data.hdf5.choice  # noqa: F401
 
 
-def serve(request: dict[str, Any], questions: IO[bytes], answers: IO[bytes]) -> None:
-    """Read the file, and answer with the sentence of its error, or null."""
-    sentence = None
+def serve(request: dict[str, Any]) -> tuple[str | None, None]:
+    """Read the file, and answer with the sentence of its error, or none."""
     try:
         read_here(Path(request["path"]))
     except UserError as error:
-        sentence = str(error)
-    answers.write(json.dumps(sentence).encode() + b"\n")
+        return str(error), None
+    return None, None

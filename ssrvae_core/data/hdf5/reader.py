@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.apart.asking import BYTES_PER_SECOND, Unanswered, asked
+from ssrvae_core.data.apart.asking import BYTES_PER_SECOND, Unanswered, ask
 from ssrvae_core.data.contents import Contents
 from ssrvae_core.data.formats import readable
 from ssrvae_core.data.limits import MAX_BYTES
@@ -57,8 +57,7 @@ def check_apart(path: Path) -> None:
     seconds = SECONDS + most / BYTES_PER_SECOND
     request = {"path": name, "memory": MEMORY + most + most // 2, "seconds": seconds}
     try:
-        with asked(JOB, request, PATIENCE + 4 * seconds) as server:
-            sentence = server.answer()
+        sentence = ask(JOB, request, PATIENCE + 4 * seconds)
     except Unanswered as error:
         raise UserError(
             f"{path} cannot be read as an HDF5 file; it may be damaged or cut short, so save it again."

@@ -1,18 +1,16 @@
 """Reads a microscope's file with RosettaSciIO, as a job of :mod:`ssrvae_core.data.apart.server`.
 
-It answers with a line of JSON that says what the file holds, waits for the number of a signal, and answers with that
-signal's values. It works in the directory of the file, which the one who asks has made for it.
+It works in the directory of the file, which the one who asks has made for it.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 import os
 import warnings
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +25,8 @@ def prepare(request: dict[str, Any]) -> None:
     importlib.import_module(f"rsciio.{request['plugin']}")
 
 
-def serve(request: dict[str, Any], questions: IO[bytes], answers: IO[bytes]) -> None:
-    """Say what is in the file, and give the values of what is asked for."""
+def serve(request: dict[str, Any]) -> tuple[list[dict[str, Any]], np.ndarray | None]:
+    """Say what is in the file, and give the values of the signal that is asked for, if one is."""
     path, plugin = request["path"], request["plugin"]
     os.chdir(Path(path).parent)
     reader = importlib.import_module(f"rsciio.{plugin}").file_reader
@@ -36,11 +34,8 @@ def serve(request: dict[str, Any], questions: IO[bytes], answers: IO[bytes]) -> 
         signals = reader(path, lazy=True)
     except ValueError:
         signals = reader(path, lazy=False)  # colour images have no other way
-    answers.write(json.dumps([described(signal, plugin) for signal in signals]).encode() + b"\n")
-    answers.flush()
-    chosen = questions.readline().strip()
-    if chosen:
-        answers.write(values(signals[int(chosen)]).data.cast("B"))
+    wanted = request.get("signal")
+    return [described(signal, plugin) for signal in signals], None if wanted is None else values(signals[wanted])
 
 
 def described(signal: dict[str, Any], plugin: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.apart.asking import BYTES_PER_SECOND, Server, Unanswered, asked
+from ssrvae_core.data.apart.asking import BYTES_PER_SECOND, Unanswered, ask
 from ssrvae_core.data.contents import Contents, Fields
 from ssrvae_core.data.lengths import nanometres, pixel_size
 from ssrvae_core.data.limits import MIN_SIDE, check_declared
@@ -102,12 +102,21 @@ def read_microscope(path: Path) -> Contents:
             f" it with '{python()} -m pip install {PACKAGE}', or save the images as TIFF or HDF5."
         )
     size = path.stat().st_size
-    limits = {"memory": MEMORY + 3 * size, "seconds": SECONDS + size / BYTES_PER_SECOND}
+    patience = PATIENCE + 4 * size / BYTES_PER_SECOND
     with _alone(path) as link:
-        request = {"plugin": PLUGINS[link.suffix], "path": str(link)} | limits
+        request = {
+            "plugin": PLUGINS[link.suffix],
+            "path": str(link),
+            "memory": MEMORY + 3 * size,
+            "seconds": SECONDS + size / BYTES_PER_SECOND,
+        }
         try:
-            with asked(JOB, request, PATIENCE + 4 * size / BYTES_PER_SECOND) as server:
-                signal, values = _answer(server, path)
+            signals = [_signal(number, entry) for number, entry in enumerate(ask(JOB, request, patience))]
+            signal = _chosen(signals, path)
+            shape = (*signal.shape, 3) if signal.is_colour else signal.shape
+            check_declared(path, "images", shape, signal.dtype.itemsize)
+            values = np.empty(shape, signal.dtype)
+            ask(JOB, request | {"signal": signal.number}, patience, values)
             return _contents(signal, values, path)
         except UserError:
             raise
@@ -136,18 +145,6 @@ def _alone(path: Path) -> Iterator[Path]:
         except (OSError, NotImplementedError):  # as on Windows, without the right to make links
             shutil.copyfile(path, link)
         yield link
-
-
-def _answer(server: Server, path: Path) -> tuple[_Signal, np.ndarray]:
-    """Choose among the signals that the process names, and take its values."""
-    signals = [_signal(number, entry) for number, entry in enumerate(server.answer())]
-    signal = _chosen(signals, path)
-    shape = (*signal.shape, 3) if signal.is_colour else signal.shape
-    check_declared(path, "images", shape, signal.dtype.itemsize)
-    server.send(str(signal.number))
-    values = np.empty(shape, signal.dtype)
-    server.fill(values)
-    return signal, values
 
 
 def _contents(signal: _Signal, values: np.ndarray, path: Path) -> Contents:

@@ -1,6 +1,7 @@
 """One small file of every format that is read, and random damage to it."""
 
 import csv
+import importlib.util
 import io
 import zipfile
 
@@ -8,6 +9,8 @@ import h5py
 import numpy as np
 import tifffile
 from PIL import Image
+
+from tests.core.data.microscope_files import WRITERS
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 12, 10), dtype=np.uint8)
 LABELS = np.array([0, 1] * 3)
@@ -46,6 +49,9 @@ def small_files(folder):
     add("a.zip", write_zip)
     add("lzma.zip", lambda path: write_zip(path, zipfile.ZIP_LZMA))
     add("bzip2.zip", lambda path: write_zip(path, zipfile.ZIP_BZIP2))
+    if importlib.util.find_spec("rsciio") is not None:
+        for ending, write in WRITERS.items():
+            add(f"a{ending}", lambda path, write=write: write(path, IMAGES.astype(np.int16)))
     table = folder / "table"
     table.mkdir()
     for i, page in enumerate(pages):
