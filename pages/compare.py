@@ -36,7 +36,7 @@ if widget not in st.session_state:
     st.session_state[widget], refused = compare.chosen(st.query_params.get("runs"), list(known), default)
     if refused:
         what = harmless(", ".join(refused)) or "fewer than two runs"
-        markdown.warning(f"The address asks for '{what}', which is not to be had here; the other runs are shown.")
+        markdown.warning(f"The address asks for '{what}', which is not available; showing the other runs instead.")
 st.session_state[widget] = [run_id for run_id in st.session_state[widget] if run_id in known]
 picked = st.multiselect(
     "Runs",
@@ -60,7 +60,7 @@ if offered:
     if pills not in st.session_state:
         st.session_state[pills] = [one for one in (st.query_params.get("rivals") or "").split(",") if one in offered]
     beside = st.pills(
-        "Rivals on the same labels",
+        "Other methods on the same labels",
         list(offered),
         format_func=words(names.__getitem__),
         selection_mode="multi",

@@ -36,7 +36,7 @@ with left:
     picked = pick_several(
         PAGE,
         "rivals",
-        "Rivals",
+        "Other methods",
         list(fitted),
         list(fitted),
         format_func=rival_title,
@@ -54,7 +54,7 @@ told = {method.name: method.panel for method in methods if method.panel is not N
 ids_of = {method.name: method.id for method in methods}
 counts = {method.title: np.array(method.judged["confusion"]) for method in methods if method.judged.get("confusion")}
 of_rivals = (
-    f" Rivals: {', '.join(f'{method.title} {method.id}' for method in others)}, {runs[0].config.split.in_words}, "
+    f" Others: {', '.join(f'{method.title} {method.id}' for method in others)}, {runs[0].config.split.in_words}, "
     f"seed {runs[0].config.seed}."
     if others
     else ""
@@ -127,7 +127,7 @@ classes = {ANY: "any class"} | {str(index): name for index, name in enumerate(cl
 titles = {name: panel.title for name, panel in told.items()}
 columns = st.columns(3)
 with columns[0]:
-    asked = pick(PAGE, "of", "Model or rival", list(titles), "left", format_func=titles.__getitem__)
+    asked = pick(PAGE, "of", "Method", list(titles), "left", format_func=titles.__getitem__)
 with columns[1]:
     true = pick(PAGE, "true", "True class", list(classes), ANY, format_func=classes.__getitem__)
 with columns[2]:
@@ -151,7 +151,7 @@ gallery = st.container()  # filled last: the first model takes a while to load
 # Who is best.
 
 ranked = rivals.best_first(methods)
-st.subheader("Models and rivals")
+st.subheader("All methods")
 st.html(
     tables.html(
         ("Method", "Accuracy", "Balanced accuracy", "Calibration error", "Log loss", "Changes when turned", "Seconds"),
@@ -174,7 +174,7 @@ st.caption(
     "turns by multiples of 45\u00b0. Seconds: of training or fitting. Our models are in heavy type."
 )
 if others:
-    with st.expander("Settings of the rivals", icon=":material/settings:"):
+    with st.expander("Settings of the other methods", icon=":material/settings:"):
         for method in others:
             text = settings_text(fitted[method.name].parameters)
             markdown.show("**{title}**: {text}.", title=method.title, text=text)
@@ -194,7 +194,7 @@ with left:
         charts.show(
             charts.with_legend_below(figure),
             key=f"{PAGE}-angle",
-            alt="Accuracy against the absolute rotation angle of the image, a line a model or rival.",
+            alt="Accuracy against the absolute rotation angle of the image, one line per method.",
             file_name="accuracy-by-angle",
         )
     else:
@@ -205,7 +205,7 @@ with right:
         charts.show(
             charts.with_legend_below(reliability_figure(bins)),
             key=f"{PAGE}-calibration",
-            alt="Reliability diagram: accuracy against confidence in 15 bins, a line a model or rival; the table "
+            alt="Reliability diagram: accuracy against confidence in 15 bins, one line per method; the table "
             "above has the calibration errors.",
             file_name="calibration",
         )

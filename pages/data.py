@@ -107,7 +107,7 @@ def choose_split(config: DatasetConfig, of: str) -> SplitConfig:
             most = datasets.most_labels(config, images)
             default = min(DEFAULT_LABELS_PER_CLASS.get(of, 10), max(datasets.fewest_labels(images) // 2, 1))
             (values["labels_per_class"],) = number(
-                PAGE, "labels", "Labels a class", 1, most, default, of=of, slider=False
+                PAGE, "labels", "Labels per class", 1, most, default, of=of, slider=False
             )
         elif rule == "ratio":
             (values["labelled_ratio"],) = number(

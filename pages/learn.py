@@ -128,7 +128,7 @@ if curves:
         charts.show(
             single,
             key=f"{PAGE}-probability",
-            alt=f"Probability of the true class of image {sample} against the angle it is turned by, a line a model.",
+            alt=f"Probability of the true class of image {sample} against the angle it is turned by, a line per model.",
             file_name=f"probability-by-angle-{sample}",
             height=340,
         )
@@ -145,7 +145,7 @@ if bins:
         charts.show(
             everything,
             key=f"{PAGE}-accuracy",
-            alt="Accuracy against the absolute rotation angle of the validation images, a line a model.",
+            alt="Accuracy against the absolute rotation angle of the validation images, a line per model.",
             file_name="accuracy-by-angle",
             height=340,
         )

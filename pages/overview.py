@@ -35,7 +35,7 @@ live = {(one.id, one.state) for one in work if one.live}
 @st.fragment(run_every=2 if live else None)
 @in_a_sentence
 def under_way() -> None:
-    """Show what is trained and what waits for it, and draw the page anew when that changes."""
+    """Show what is trained and what waits for it, and draw the page again when that changes."""
     now = [one for one in all_work(store(), store().runs()) if one.live]
     if {(one.id, one.state) for one in now} != live:
         st.rerun()
@@ -52,7 +52,7 @@ def under_way() -> None:
 
 @st.fragment(run_every=LOOK)
 def elsewhere() -> None:
-    """Draw the page anew when a training was begun from a terminal or another browser."""
+    """Draw the page again when a training was begun from a terminal or another browser."""
     if last_change(store()) > seen:
         st.rerun()
 

@@ -62,7 +62,7 @@ wanted = {config.run_id for configs in lacking.values() for config in configs}
 asked_for = {ratio: ratio_film.works_of(store(), configs) for ratio, configs in lacking.items()}
 works = [work for of_step in asked_for.values() for work in of_step]
 live = [work.id for work in works if work.live]
-with st.container():  # also where it is empty: a film that changes its place on the page would start anew
+with st.container():  # also where it is empty: a film that changes its place on the page would start again
     for lost in broken:
         if lost.id in wanted:
             markdown.warning(complaint(lost) or lost.id)

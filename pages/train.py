@@ -102,7 +102,7 @@ def pick_models(default: str) -> tuple[str, ...]:
         known = [name for name in MODELS if name in names]
         if len(known) < len(names):
             markdown.warning(
-                f"The address asks for '{harmless(asked or '')}' as models, which are not to be had here; this is "
+                f"The address asks for '{harmless(asked or '')}' as models, which are not available; showing "
                 f"{', '.join(known) or default} instead."
             )
         st.session_state[widget] = known or [default]
@@ -135,7 +135,7 @@ def kept_number(
 
 
 def pick_labels(of: str, dataset: DatasetConfig, images: ImageSet) -> tuple[int | None, float | None]:
-    """Show what decides on the number of labels; return labels a class or a ratio, or neither."""
+    """Show what decides on the number of labels; return labels per class or a ratio, or neither."""
     columns = st.columns(2, vertical_alignment="bottom")
     generated = datasets.is_generated(dataset)
     rules = ["labels", "ratio"] if generated else list(RULES)
@@ -145,7 +145,7 @@ def pick_labels(of: str, dataset: DatasetConfig, images: ImageSet) -> tuple[int 
         if rule == "labels":
             most = datasets.most_labels(dataset, images)
             default = min(DEFAULT_LABELS_PER_CLASS.get(of, 10), max(datasets.fewest_labels(images) // 2, 1))
-            return int(kept_number("labels", "Labels a class", 1, most, default, of=of)), None
+            return int(kept_number("labels", "Labels per class", 1, most, default, of=of)), None
         if rule == "ratio":
             return None, kept_number("ratio", "Labelled / all", 0.001, 1.0, 0.05, of=of, step=0.01, format="%.3f")
     return None, None

@@ -139,7 +139,7 @@ DEFAULT_LABELS_PER_CLASS: dict[str, int] = {
     "particles": 40,
     "digits": 10,
 }
-"""Labels a class of a named data set when the user says neither a number nor a ratio; of others every label is used."""
+"""Labels per class of a named data set when the user says neither a number nor a ratio; of others all are used."""
 
 
 def data_name(dataset: DatasetConfig) -> str:
@@ -328,7 +328,7 @@ def run_config(
     model : str, optional
         A name in :data:`MODELS`; by default the preset's.
     labels_per_class, labelled_ratio, by_group
-        See :class:`SplitConfig`. A named data set has a default number of labels a class.
+        See :class:`SplitConfig`. A named data set has a default number of labels per class.
     seed : int
         Seeds the split and the training alike.
     settings : mapping, optional

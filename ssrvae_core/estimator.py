@@ -68,7 +68,7 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
         row is a square image with one channel; where its length is no square number, it fills the smallest square
         row by row, and the rest of that is dark.
     verbose : int
-        Above 0, print a line an epoch.
+        Above 0, print a line per epoch.
 
     Attributes
     ----------

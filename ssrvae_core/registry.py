@@ -91,7 +91,7 @@ class RivalSpec:
     title : str
         What it is called on pages and in reports; by default its name.
     version : int
-        Version of its recipe: results of another version are not used, and a new version is fitted anew.
+        Version of its recipe: results of another version are not used, and a new version is fitted again.
     masks : bool
         Whether ``predict_proba`` takes the images' masks (N, H, W) as a second argument, None where there are none.
     """

@@ -76,8 +76,8 @@ class DatasetConfig(Frozen):
     size: int = Field(48, ge=8, le=512, description="side of the generated images, pixels")
     labelled: Disorder = Field(Disorder(), description="disorder of the labelled images")
     unlabelled: Disorder = Field(Disorder(), description="disorder of the unlabelled and the validation images")
-    train_per_class: int = Field(3200, ge=1, description="training images a class, labelled and unlabelled together")
-    validation_per_class: int = Field(1000, ge=1, description="validation images a class")
+    train_per_class: int = Field(3200, ge=1, description="training images per class, labelled and unlabelled together")
+    validation_per_class: int = Field(1000, ge=1, description="validation images per class")
     view: Literal["image", "mask", "masked"] = Field(
         "image", description="the image as it is, its silhouette, or its contrast-normalised inside on black"
     )
@@ -141,7 +141,7 @@ class SplitConfig(Frozen):
         """How many labels there are."""
         if self.labelled_ratio is not None:
             return f"{ratio_text(self.labelled_ratio)} labelled"
-        return "all labels" if self.labels_per_class is None else f"{self.labels_per_class} labels a class"
+        return "all labels" if self.labels_per_class is None else f"{self.labels_per_class} labels per class"
 
 
 class ModelConfig(Frozen):

@@ -80,7 +80,7 @@ def show(
         figure = enlarged(figure)
     for axis in [*figure.select_xaxes(), *figure.select_yaxes()]:
         axis.automargin = bool(axis.automargin)  # Streamlit's theme would have every axis fit its margins
-    # Streamlit hands a figure to plotly twice, as two objects with the same content: nothing to be drawn anew.
+    # Streamlit hands a figure to plotly twice, as two objects with the same content: nothing to be drawn again.
     figure.update_layout(datarevision=key)
     if on_select != "ignore":  # what Streamlit would set while the figure is being drawn
         figure.update_layout(clickmode="event+select" if "points" in selection_mode else "event", hovermode="closest")

@@ -71,8 +71,8 @@ def pick_several(
         if unknown:
             shown = ", ".join(map(format_func, st.session_state[widget])) or "none"
             markdown.warning(
-                f"The address asks for '{harmless(', '.join(unknown))}' as {label.lower()}, which is not to be had "
-                f"here; this is {shown} instead."
+                f"The address asks for '{harmless(', '.join(unknown))}' as {label.lower()}, which is not available; "
+                f"showing {shown} instead."
             )
     else:
         st.session_state[widget] = [option for option in st.session_state[widget] if option in options]

@@ -75,7 +75,7 @@ class Score:
 
 
 def chosen(asked: str | None, known: Sequence[str], default: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the runs an address asks for, at most six, and what is not to be had of them.
+    """Return the runs an address asks for, at most six, and what of them is not available.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def rival_titles(results: Sequence[RivalResult]) -> list[str]:
 
 
 def settings_table(runs: Sequence[Run], titles: Sequence[str], *, everything: bool) -> pd.DataFrame:
-    """Tabulate the settings, a row a setting and a column a run; by default those that differ."""
+    """Tabulate the settings, a row per setting and a column per run; by default those that differ."""
     columns = [{name: in_words(value) for name, value in _settings(run).items()} for run in runs]
     names = list(dict.fromkeys(name for column in columns for name in column))
     rows = {name: [column[name] for column in columns] for name in names}
@@ -173,7 +173,7 @@ def _mean_f1(judged: Mapping[str, Any]) -> float | None:
 
 
 def scores_table(rows: Sequence[Score], titles: Sequence[str], ids: Sequence[str]) -> pd.DataFrame:
-    """Tabulate the results for a file, a row a run or rival."""
+    """Tabulate the results for a file, a row per run or rival."""
     table = pd.DataFrame({row.name: row.values for row in rows})
     table.insert(0, "id", list(ids))
     table.insert(0, "model", list(titles))
@@ -202,7 +202,7 @@ def scores_html(scored: Sequence[Score], titles: Sequence[str]) -> str:
             f'<td class="number{" best" if i in best else ""}">{escape(row.text(i))}</td>' for i in range(len(titles))
         )
         rows.append(f'<tr><th scope="row">{escape(row.name)}</th>{cells}</tr>')
-    return _table("Result", titles, rows, "Results of the runs and rivals")
+    return _table("Result", titles, rows, "Results of the runs and the other methods")
 
 
 def _table(first: str, titles: Sequence[str], rows: Sequence[str], label: str) -> str:
@@ -240,7 +240,7 @@ def page(
 
 
 def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]], quantity: str) -> go.Figure:
-    """Draw the ``loss`` or the ``accuracy`` of several trainings over the epochs, a line a run."""
+    """Draw the ``loss`` or the ``accuracy`` of several trainings over the epochs, a line per run."""
     figure = go.Figure()
     for look, (title, lines) in zip(looks(list(runs)), runs.items(), strict=True):
         y = [loss(line) if quantity == "loss" else line["validation_accuracy"] for line in lines]

@@ -33,7 +33,7 @@ from ui.images import data_uri
 
 TRAIN_DRAFT = "train-draft"
 """Key of the session state under which the Train page finds the configuration to begin with, as JSON."""
-RULES = {"labels": "Labels a class", "ratio": "Supervised ratio", "all": "Every label there is"}
+RULES = {"labels": "Labels per class", "ratio": "Supervised ratio", "all": "Every label there is"}
 """What decides on the number of labels."""
 
 SHOWN = 12
@@ -174,7 +174,7 @@ def parts_of(config: DatasetConfig, rule: SplitConfig) -> Split:
 def examples(config: DatasetConfig, parts: Split) -> tuple[ImageSet, ImageSet]:
     """Return a few labelled and a few unlabelled images to look at; where every label is used, validation images.
 
-    A generated data set draws them anew in its two disorders: the same objects, so that the disorder alone differs.
+    A generated data set draws them again in its two disorders: the same objects, so that the disorder alone differs.
     """
     if not is_generated(config):
         return _first(parts.labelled), _first(parts.unlabelled if len(parts.unlabelled) else parts.validation)

@@ -200,13 +200,13 @@ def show(
         Called with the position whose button was pressed.
     """
     moved = (st.session_state.get(key) or {}).get("at")
-    above = st.container()  # also where it is empty: a film that changes its place on the page would start anew
+    above = st.container()  # also where it is empty: a film that changes its place on the page would start again
     now, refused = _stands_at(key, shown, None if moved is None else float(moved), st.query_params.get(name))
     if refused is not None:
         with above:
             markdown.warning(
-                f"The address asks for '{harmless(refused)}' as {label.lower()}, which is not to be had here; "
-                f"this is {shown.steps[now]['label']} instead."
+                f"The address asks for '{harmless(refused)}' as {label.lower()}, which is not available; "
+                f"showing {shown.steps[now]['label']} instead."
             )
     start = f"{key}-start"
     if moved is None or st.session_state.get(start, ("", 0))[0] != shown.token:
@@ -243,7 +243,7 @@ def _stands_at(key: str, shown: Reel, moved: float | None, asked: str | None) ->
     ----------
     key : str
         Key of the film in the session, which remembers where it stood and what was refused: the address is mended at
-        once, and the page may be run anew before anybody has read a word of it.
+        once, and the page may be run again before anybody has read a word of it.
     shown : Reel
         The film.
     moved : float, optional

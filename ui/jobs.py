@@ -227,7 +227,7 @@ def cancel(store: RunStore, work: Work) -> None:
 def act(refused: str, action: Callable[[], object]) -> None:
     """Do what a button asks for, as its ``on_click``; where it is refused, keep the sentence in the session.
 
-    A page that finds something changed is drawn anew before it comes to its buttons, and forgets who was clicked; a
+    A page that finds something changed is drawn again before it comes to its buttons, and forgets who was clicked; a
     callback comes before all that.
     """
     st.session_state.pop(refused, None)

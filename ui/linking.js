@@ -1,5 +1,5 @@
 // Charts that stand side by side share one selection. What is lassoed in one is painted at once in all of them, on a canvas
-// above their points, which fade: Plotly would draw every chart anew for it. And Streamlit keeps two things of a chart from
+// above their points, which fade: Plotly would draw every chart again for it. And Streamlit keeps two things of a chart from
 // the page, a double click in it and how far it is zoomed in. What begins with an underscore is Plotly's own business, in
 // the version that Streamlit 1.67 brings along; the tests in a browser tell when that changes.
 

@@ -1,6 +1,6 @@
 """One selection for scatters that stand side by side: sample ids in the session, whichever scatter they come from.
 
-The figures know nothing of it, as drawing them anew takes a browser long: what is selected is painted over them there,
+The figures know nothing of it, as drawing them again takes a browser long: what is selected is painted over them there,
 at once (``linking.js``), while a callback takes the ids over for everything else on the page.
 """
 
@@ -30,7 +30,7 @@ _ears = st.components.v2.component(
 class Linked:
     """What is selected in, and how far the reader has zoomed into, the charts of one page.
 
-    Made once a run of the page. While only its fragment runs again, charts are not zoomed anew: they would be drawn
+    Made once a run of the page. While only its fragment runs again, charts are not zoomed again: they would be drawn
     from the start after every zoom.
 
     Parameters

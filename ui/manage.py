@@ -19,7 +19,7 @@ from ui.markdown import verbatim
 from ui.overview import LIVE
 
 NEWS = "overview-news"
-"""Key of the session state under which a sentence waits for the page to be drawn anew."""
+"""Key of the session state under which a sentence waits for the page to be drawn again."""
 
 
 def start_demo(store: RunStore) -> str:

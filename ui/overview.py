@@ -19,7 +19,7 @@ COLUMNS = (
 
 
 def runs_table(runs: Sequence[Run], broken: Sequence[BrokenRun]) -> pd.DataFrame:
-    """Tabulate a store, a row a run, those that cannot be read last."""
+    """Tabulate a store, a row per run, those that cannot be read last."""
     rows = [
         {
             "Data set": run.data_name,

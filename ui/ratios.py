@@ -226,7 +226,7 @@ def accuracies(results: Sequence[RivalResult]) -> dict[str, dict[float, list[flo
 
 
 def ratio_table(family: Family, results: Sequence[RivalResult]) -> pd.DataFrame:
-    """Tabulate accuracy against the supervised ratio, a row a run or rival."""
+    """Tabulate accuracy against the supervised ratio, a row per run or rival."""
     rows = [
         {
             "model": model_title(run),

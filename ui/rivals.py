@@ -88,7 +88,7 @@ def best_first(methods: Sequence[Method]) -> list[Method]:
 def fit_spec(config: RunConfig, rivals: Sequence[str]) -> SweepSpec | None:
     """Return the sweep that fits rivals on a run's data, split and seed, None where a sweep cannot say it.
 
-    The sweep has the run itself, too, which is not trained anew.
+    The sweep has the run itself, too, which is not trained again.
     """
     named = next((name for name, values in DATASETS.items() if values == config.dataset), None)
     named = named or next((name for name, values in DATASETS.items() if values.source == config.dataset.source), None)
@@ -170,10 +170,10 @@ def offer(page: str, run: Run, store: RunStore, missing: Sequence[str]) -> None:
     if is_viewer():
         markdown.note(f"Not fitted on this split: {', '.join(rival_title(name) for name in missing)}.")
         return
-    with st.expander("Fit more rivals", icon=":material/add:", expanded=len(missing) == len(RIVALS)):
+    with st.expander("Fit other methods", icon=":material/add:", expanded=len(missing) == len(RIVALS)):
         quick = [name for name in missing if name in PAPER_RIVALS] or list(missing[:1])
         chosen = st.multiselect(
-            "Rivals to fit on the same images and labels",
+            "Methods to fit on the same images and labels",
             missing,
             default=quick,
             format_func=rival_title,
@@ -186,7 +186,7 @@ def offer(page: str, run: Run, store: RunStore, missing: Sequence[str]) -> None:
             return
         fit = None if spec is None else spec.model_dump(mode="json")
         st.button(
-            "Fit the rivals",
+            "Fit these methods",
             disabled=spec is None,
             icon=":material/play_arrow:",
             on_click=act,
@@ -207,7 +207,7 @@ def _say_command(config: RunConfig, chosen: Sequence[str]) -> None:
 
 
 def _watch(store: RunStore, job: Job) -> None:
-    """Say how far a job is while it lives, and show the page anew when it ends."""
+    """Say how far a job is while it lives, and show the page again when it ends."""
     if job.state not in LIVE:
         if job.state != "finished":
             markdown.warning(f"Fitting them was {job.state}. {job.error or ''}")

@@ -39,7 +39,7 @@ def changes_asked_for() -> dict[str, Any]:
     if refused:
         markdown.warning(
             f"The address asks for {', '.join(refused[:MOST_TOLD])}{' and others' if len(refused) > MOST_TOLD else ''} "
-            "as settings, which are not to be had here; they stay as the preset has them."
+            "as settings, which are not available; they stay as the preset has them."
         )
     return changes
 

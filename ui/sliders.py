@@ -86,8 +86,8 @@ def number(
         values, refused = resolve_numbers(asked, low, high, defaults)
         if refused:
             markdown.warning(
-                f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not to be had here; "
-                f"this is {text(defaults)} instead."
+                f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not available; "
+                f"showing {text(defaults)} instead."
             )
         start = tuple(as_kind(value) for value in values)
         st.session_state[widget] = start if len(start) > 1 else start[0]

@@ -51,7 +51,7 @@ def key(page: str, name: str) -> str:
 
 
 def forget(page: str, name: str) -> None:
-    """Have a widget begin anew: without its value, its part of the address, and what was chosen last."""
+    """Have a widget begin again: without its value, its part of the address, and what was chosen last."""
     st.query_params.pop(name, None)
     st.session_state.pop(key(page, name), None)
     st.session_state.get(_MEMORY, {}).pop(name, None)
@@ -62,8 +62,8 @@ def drop(name: str, label: str, shown: str) -> None:
     asked = st.query_params.pop(name, None)
     if asked not in (None, shown):
         markdown.warning(
-            f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not to be had here; "
-            f"this is {shown} instead."
+            f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not available; "
+            f"showing {shown} instead."
         )
 
 
@@ -105,8 +105,8 @@ def pick(
         if refused:
             shown = format_func(st.session_state[widget])
             markdown.warning(
-                f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not to be had here; "
-                f"this is {shown} instead."
+                f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not available; "
+                f"showing {shown} instead."
             )
     elif st.session_state[widget] not in options:
         st.session_state[widget] = default

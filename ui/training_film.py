@@ -104,7 +104,7 @@ def _reel_of(stamps: Stamps, curve: Curve, width: int, large: bool, _film: Film)
 
 
 def epochs_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Tabulate the trainings, a row an epoch and run."""
+    """Tabulate the trainings, a row per epoch and run."""
     parts = [pd.DataFrame(run.metrics()).assign(run=run.id, model=run.config.model.name) for run in runs]
     table = pd.concat(parts, ignore_index=True)
     first = ["run", "model", "epoch"]

@@ -85,7 +85,7 @@ def watch_only(ids: Sequence[str]) -> None:
 
 
 def watch(ids: Sequence[str]) -> None:
-    """Show trainings, every two seconds anew while one of them lives."""
+    """Show trainings, again every two seconds while one of them lives."""
     living = {(one.id, one.state) for one in map(find, ids) if one is not None and one.live}
 
     @st.fragment(run_every=2 if living else None)

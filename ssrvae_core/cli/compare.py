@@ -36,7 +36,7 @@ def compare(
     data: Annotated[
         str | None, typer.Option(help=f"{', '.join(DATASETS)}, or the path of an image file or folder.")
     ] = None,
-    labels_per_class: Annotated[int | None, typer.Option(help="Labelled images a class.")] = None,
+    labels_per_class: Annotated[int | None, typer.Option(help="Labelled images per class.")] = None,
     labelled_ratio: Annotated[float | None, typer.Option(help="Labelled share of the training images.")] = None,
     models: Annotated[str, typer.Option(help=f"Some of {', '.join(MODELS)}, with commas.")] = ",".join(DEMO_MODELS),
     rivals: Annotated[
@@ -78,7 +78,7 @@ def compare(
     )
     tasks = [task for task in spec.tasks() if ours or task.rival]
     if not tasks:
-        raise UserError("There is nothing to compare; name at least one model or rival.")
+        raise UserError("There is nothing to compare; name at least one model or method.")
     runs = RunStore(store)
     with interruptible(), leaving_within(LEAVES, _interrupted):
         _check(tasks, runs)
@@ -239,7 +239,7 @@ def _say_who_leads(rows: Sequence[dict[str, Any]], by: str) -> None:
         behind = [row["method"] for row in rivals if ahead(mine, row[by]["mean"])]
         level = [row["method"] for row in rivals if row["method"] not in (*before, *behind)]
         what = "the best of our models" + ("" if by == "accuracy" else f" by {measure}")
-        print(f"Ahead of {ours['method']}, {what}: {', '.join(before) or 'no rival'}.")
+        print(f"Ahead of {ours['method']}, {what}: {', '.join(before) or 'no other method'}.")
         if level:
             print(f"Level with it: {', '.join(level)}.")
     n_seeds = len(rows[0]["ids"])

@@ -26,7 +26,8 @@ Lock = Annotated[int, typer.Option("--lock", help="File descriptor of the lock t
 def jobs(
     job_id: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Show this one, and its log.")] = None,
     limit: Annotated[
-        int | None, typer.Option(min=0, help="Set the most jobs at a time; 0: one a GPU, else one every two cores.")
+        int | None,
+        typer.Option(min=0, help="Set the most jobs at a time; 0: one per GPU, else one for every two cores."),
     ] = None,
     store: Store = None,
     as_json: Json = False,

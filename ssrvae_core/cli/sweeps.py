@@ -23,7 +23,7 @@ from ssrvae_core.runs.sweep_progress import ENDED
 from ssrvae_core.runs.sweep_table import CSV, GROUP, PARQUET, SUMMARY, scan_sweeps
 from ssrvae_core.times import time_text
 
-ANEW = "the same command trains what is missing; a cluster begins unfinished runs anew"
+ANEW = "the same command trains what is missing; a cluster begins unfinished runs again from the start"
 """What is true of a sweep that is interrupted on a cluster."""
 
 
@@ -81,7 +81,7 @@ def run_shown(
 ) -> Sweep:
     """Run a sweep as :func:`ssrvae_core.runs.sweep.run_sweep` does, and show how far it is.
 
-    In a terminal that is a live table with the remaining time, in a log a line a run.
+    In a terminal that is a live table with the remaining time, in a log a line per run.
     """
     view = _View()
     console = plain_console(stderr=True)

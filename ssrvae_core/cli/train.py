@@ -73,7 +73,7 @@ def train(
     model: Annotated[str | None, typer.Option(help=f"{', '.join(MODELS)}; by default the preset's.")] = None,
     preset: Annotated[str, typer.Option(help=f"{', '.join(PRESETS)}.")] = next(iter(PRESETS)),
     seed: Annotated[int, typer.Option(help="Seed of the split and of the training.")] = 0,
-    labels_per_class: Annotated[int | None, typer.Option(help="Labelled images a class.")] = None,
+    labels_per_class: Annotated[int | None, typer.Option(help="Labelled images per class.")] = None,
     labelled_ratio: Annotated[float | None, typer.Option(help="Labelled share of the training images.")] = None,
     group_split: Annotated[bool, typer.Option("--group-split", help="Hold out whole groups (micrographs).")] = False,
     view: Annotated[View | None, typer.Option(help="The image, its silhouette, or its inside alone.")] = None,
@@ -156,7 +156,7 @@ def _train(
         accuracy = percent(None if math.isnan(epoch.validation_accuracy) else epoch.validation_accuracy)
         bound = epoch.elbo_unlabelled or epoch.elbo_labelled  # the first is 0 where every image has a label
         progress.update(task, news=f"accuracy {accuracy}")
-        if progress.disable:  # into a log, a line an epoch
+        if progress.disable:  # into a log, a line per epoch
             say(f"epoch {epoch.epoch}/{config.training.epochs}  loss {-bound:.1f}  accuracy {accuracy}")
 
     def tell(now: HowFar) -> None:

@@ -40,7 +40,7 @@ def draw_digits(config: DatasetConfig) -> ImageSet:
     fewest = int(np.bincount(classes).min())
     if per_class > fewest:
         raise UserError(
-            f"The digits have {fewest} images a class, but train_per_class + validation_per_class is {per_class};"
+            f"The digits have {fewest} images per class, but train_per_class + validation_per_class is {per_class};"
             " ask for fewer."
         )
     rng = stream(config, Stream.OBJECTS)

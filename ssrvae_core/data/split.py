@@ -90,7 +90,7 @@ def _check_every_class(images: ImageSet, training: np.ndarray) -> None:
 
 
 def _class_counts(images: ImageSet, positions: np.ndarray) -> np.ndarray:
-    """Labelled images a class among these positions, int64 (K,)."""
+    """Labelled images per class among these positions, int64 (K,)."""
     labels = images.labels[positions]
     return np.bincount(labels[labels >= 0], minlength=images.n_classes)
 
@@ -209,7 +209,7 @@ def _by_class(images: ImageSet, orders: list[np.ndarray], n: int) -> np.ndarray:
     for name, order in zip(images.class_names, orders, strict=True):
         if len(order) < n:
             raise UserError(
-                f"{n} labels a class are asked for, but class '{name}' has {len(order)} labelled training images;"
+                f"{n} labels per class are asked for, but class '{name}' has {len(order)} labelled training images;"
                 " ask for fewer."
             )
     return np.concatenate([order[:n] for order in orders])

@@ -14,7 +14,7 @@ from ssrvae_core.figures.looks import looks
 def accuracy_by_angle_figure(
     curves: Mapping[str, Sequence[Mapping[str, Any]]], *, chance: float | None = None
 ) -> go.Figure:
-    """Draw one line a model over the absolute true angle.
+    """Draw one line per model over the absolute true angle.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ _MOST_TICKS = 6
 
 
 def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figure:
-    """Draw loss and accuracy of one or several trainings, epoch by epoch, a line a run in both panels.
+    """Draw loss and accuracy of one or several trainings, epoch by epoch, a line per run in both panels.
 
     Parameters
     ----------

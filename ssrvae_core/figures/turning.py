@@ -14,7 +14,7 @@ from ssrvae_core.figures.looks import looks
 def probability_by_angle_figure(
     curves: Mapping[str, np.ndarray], degrees: np.ndarray, *, labelled_range: float | None = None
 ) -> go.Figure:
-    """Draw one line a model over the angle one image is turned by.
+    """Draw one line per model over the angle one image is turned by.
 
     Parameters
     ----------

@@ -164,7 +164,7 @@ def _make_directory(out: Path) -> None:
 def _lead(paper: Paper) -> Sequence[str]:
     changed = ", ".join(f"{name} = {value}" for name, value in paper.settings.items())
     return (
-        "The figures S1 to S3 and the videos 1 to 3 of the paper's supplementary information, trained anew: latent "
+        "The figures S1 to S3 and the videos 1 to 3 of the paper's supplementary information, trained again: latent "
         "variables and confusion of a semi-supervised variational autoencoder without (ss-VAE) and with rotational "
         "invariance (ss-rVAE), the baselines, the training, and the effect of the supervised ratio.",
         f"Preset '{paper.preset}'{f', with {changed}' if changed else ''}; {seeds_named(paper.seeds)}; "

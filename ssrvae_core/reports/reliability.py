@@ -33,7 +33,7 @@ def reliability(predictions: Predictions) -> np.ndarray:
 
 
 def reliability_figure(curves: Mapping[str, np.ndarray]) -> go.Figure:
-    """Draw accuracy against confidence, a line a model; on the diagonal a model is right as often as it says.
+    """Draw accuracy against confidence, a line per model; on the diagonal a model is right as often as it says.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@
     if (figure.frames) plotted.then((plot) => resume(chart, plot));
   }
 
-  // A film that is drawn anew goes on from the frame it stood at.
+  // A film that is drawn again goes on from the frame it stood at.
   function resume(chart, plot) {
     const still = { mode: "immediate", frame: { duration: 0, redraw: true }, transition: { duration: 0 } };
     if (standing.has(chart)) Plotly.animate(plot, [standing.get(chart)], still);

@@ -80,5 +80,5 @@ def _readable(file: Path) -> Iterator[None]:
         yield
     except (RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise UserError(
-            f"{file} cannot be read; start anew with 'python -m ssrvae_core delete {file.parent.name}' and train again."
+            f"{file} cannot be read; run 'python -m ssrvae_core delete {file.parent.name}' and train again."
         ) from error

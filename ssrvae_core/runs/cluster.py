@@ -55,7 +55,7 @@ _ALONE = threading.Lock()
 def run_on_cluster(tasks: Sequence[Task], store: RunStore, *, scheduler: str, device: str) -> Generator[Event | None]:
     """Work through tasks on a cluster; closing the iterator cancels what is under way.
 
-    A task whose worker is lost begins anew on another one, as often as the scheduler's ``allowed-failures`` says.
+    A task whose worker is lost begins again on another one, as often as the scheduler's ``allowed-failures`` says.
     A run that is cancelled stops at its next step. A rival cannot be stopped: its worker fits it to the end, and what
     comes of it is dropped.
 

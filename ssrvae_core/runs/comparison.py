@@ -2,7 +2,7 @@
 
 ``<store>/rivals/<12 hex digits>/`` holds ``result.json``, a :class:`RivalResult`; ``validation.npz``, the predictions
 in a run's format; ``environment.json``; and ``lock``, held by the process that fits it. The result is written last:
-without one that can be read there is none, and the rival is fitted anew.
+without one that can be read there is none, and the rival is fitted again.
 Reading needs neither torch nor scikit-learn.
 """
 

@@ -2,7 +2,7 @@
 
 - ``config.json``, the configuration, and ``environment.json``, the versions, device and revision it was trained with;
 - ``status.json``, a :class:`Status`;
-- ``metrics.jsonl``, a line an epoch, and ``log.txt``;
+- ``metrics.jsonl``, a line per epoch, and ``log.txt``;
 - ``checkpoint.pt``, from which an unfinished run goes on, and ``starts.pt``, the same among its short starts: torch's
   zip format, the files with a pickle inside, read with ``weights_only=True``, which builds tensors and plain containers
   only, and never part of a bundle;

@@ -64,7 +64,7 @@ class JobQueue:
         """Queue a run or a sweep, and return at once.
 
         What is already queued or running is returned as it is. What has ended is queued again: a finished run or sweep
-        is then not trained anew, another one goes on from its checkpoint.
+        is then not trained again, another one goes on from its checkpoint.
 
         Parameters
         ----------
@@ -209,7 +209,7 @@ class JobQueue:
 
     @property
     def limit(self) -> int:
-        """Most jobs at a time: what :meth:`set_limit` was told, else one a GPU, else one every two cores."""
+        """Most jobs at a time: what :meth:`set_limit` was told, else one per GPU, else one for every two cores."""
         return limit(self.store)
 
     def set_limit(self, jobs: int | None) -> None:

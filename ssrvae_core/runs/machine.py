@@ -48,7 +48,7 @@ def _behind_wsl() -> int:
 
 
 def default_jobs() -> int:
-    """Return how many trainings this machine takes at a time: one a GPU, else one every two cores."""
+    """Return how many trainings this machine takes at a time: one per GPU, else one for every two cores."""
     if os.environ.get("SSRVAE_DEVICE") != "cpu":
         if gpus := cuda_gpus():
             return len(gpus)

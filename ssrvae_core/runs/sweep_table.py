@@ -1,6 +1,6 @@
 """A sweep in the store: ``<store>/sweeps/<id>/``, its table and its summary.
 
-The directory holds ``spec.json``, ``status.json``, ``table.csv`` and ``table.parquet`` with a row a run or rival,
+The directory holds ``spec.json``, ``status.json``, ``table.csv`` and ``table.parquet`` with a row per run or rival,
 ``summary.json``, ``log.txt``, what the workers printed, and ``lock``, held by the process that is at work on it.
 """
 
@@ -85,7 +85,7 @@ class Sweep:
     path : Path
         Its directory.
     rows : list of dict
-        A row a run or rival, with the keys of :data:`COLUMNS`; None where there is nothing yet.
+        A row per run or rival, with the keys of :data:`COLUMNS`; None where there is nothing yet.
     summary : dict
         ``id``, ``state``, ``seconds`` and ``groups``; see :func:`summarise`.
     """

@@ -1,4 +1,4 @@
-// Paints what a step of a film changes on a canvas among the layers of Plotly's figure: Plotly would draw the figure anew,
+// Paints what a step of a film changes on a canvas among the layers of Plotly's figure: Plotly would draw the figure again,
 // which takes it many times as long. `benchmarks/films.py` measures both.
 
 const NEAR = 8; // pixels from a point at which it is told

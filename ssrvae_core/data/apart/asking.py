@@ -57,8 +57,8 @@ def ask(job: str, request: Mapping[str, Any], patience: float, values: np.ndarra
     watch = threading.Timer(patience, server.kill)
     watch.start()
     try:
-        told = server.told(request)
-        if values is not None and "error" not in told:
+        reply = server.reply(request)
+        if values is not None and "error" not in reply:
             server.fill(values)
         is_well = True
     except (OSError, EOFError) as error:
@@ -69,9 +69,9 @@ def ask(job: str, request: Mapping[str, Any], patience: float, values: np.ndarra
             _give_back(job, server)
         else:
             server.end()
-    if "error" in told:
-        raise Unanswered(told["error"])
-    return told["answer"]
+    if "error" in reply:
+        raise Unanswered(reply["error"])
+    return reply["answer"]
 
 
 class Server:
@@ -99,7 +99,7 @@ class Server:
         is_alive = self.owner == os.getpid() and self._process.poll() is None
         return is_alive and time.monotonic() - self.used < IDLE / 2
 
-    def told(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def reply(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return what it says to a request.
 
         Raises
@@ -112,8 +112,8 @@ class Server:
         line = self._answers.readline()
         if not line.endswith(b"\n"):
             raise EOFError("no answer")
-        told: dict[str, Any] = json.loads(line)
-        return told
+        reply: dict[str, Any] = json.loads(line)
+        return reply
 
     def fill(self, values: np.ndarray) -> None:
         """Fill a contiguous array from what comes next, without a second copy.

@@ -73,10 +73,10 @@ def _serve(job: Job, request: dict[str, Any], answers: IO[bytes]) -> None:
     values = None
     try:
         answer, values = job.serve(request)
-        told = {"answer": answer}
+        reply = {"answer": answer}
     except Exception as error:  # noqa: BLE001 - whatever a damaged file can make a library raise is the answer
-        told = {"error": str(error) or type(error).__name__}
-    answers.write(json.dumps(told).encode() + b"\n")
+        reply = {"error": str(error) or type(error).__name__}
+    answers.write(json.dumps(reply).encode() + b"\n")
     if values is not None:
         answers.write(values.data.cast("B"))
     answers.flush()

@@ -1,6 +1,6 @@
 """The arrays of a run: npz files as they are put into a bundle, and what they must hold.
 
-An npz is a zip of ``.npy`` files. Those of a bundle are written anew, plain and not compressed, so that they can be
+An npz is a zip of ``.npy`` files. Those of a bundle are written again, plain and not compressed, so that they can be
 read as strictly as the bundle itself; nothing is ever unpickled.
 """
 
