@@ -161,12 +161,16 @@ if masks:
     view = pick(PAGE, "view", "Show and train on", list(VIEWS), "image", format_func=VIEWS.__getitem__, segmented=True)
     config = config.model_copy(update={"view": view})
 
+whole = None
 try:
+    whole = datasets.contents(config)
     rule = choose_split(config, chosen)
     parts = datasets.parts_of(config, rule)
     labelled, unlabelled = datasets.examples(config, parts)
 except UserError as error:
     markdown.error(str(error).replace(config.path or chosen, label(files, chosen)))
+    if whole is not None and chosen in files:  # the images can be looked at, whatever their labels lack
+        st.html(datasets.gallery(datasets.first(whole)))
     st.stop()
 
 for column, title, images in zip(st.columns(2, gap="large"), HALVES.values(), (labelled, unlabelled), strict=True):

@@ -177,7 +177,7 @@ def examples(config: DatasetConfig, parts: Split) -> tuple[ImageSet, ImageSet]:
     A generated data set draws them again in its two disorders: the same objects, so that the disorder alone differs.
     """
     if not is_generated(config):
-        return _first(parts.labelled), _first(parts.unlabelled if len(parts.unlabelled) else parts.validation)
+        return first(parts.labelled), first(parts.unlabelled if len(parts.unlabelled) else parts.validation)
     classes = parts.labelled.n_classes
     few = _few(config.model_dump_json(), max(1, SHOWN // classes))
     rows = np.flatnonzero(~few.validation)[:SHOWN] if few.validation is not None else np.arange(SHOWN)
@@ -186,7 +186,7 @@ def examples(config: DatasetConfig, parts: Split) -> tuple[ImageSet, ImageSet]:
     return labelled, few.take(rows).without_labels()
 
 
-def _first(images: ImageSet) -> ImageSet:
+def first(images: ImageSet) -> ImageSet:
     """Take a few images of every class in turn; where they have none, from all over the set, which may be sorted."""
     if not len(images):
         return images

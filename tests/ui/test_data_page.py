@@ -302,6 +302,9 @@ def test_a_file_without_labels_says_what_is_missing(open_data, store):
     assert not app.exception
     assert "No image of the data set has a label" in app.error[0].value
     assert "a.npz" in app.error[0].value and str(store.root) not in app.error[0].value
+    assert (
+        "".join(element.proto.body for element in app.get("html")).count("<figure>") == 5
+    )  # they are shown all the same
 
 
 def test_a_viewer_sees_no_uploader_and_cannot_train(open_data, monkeypatch):

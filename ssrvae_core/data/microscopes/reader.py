@@ -27,12 +27,13 @@ from ssrvae_core.invocation import python
 
 PACKAGE = "rosettasciio==0.15.0"
 PLUGINS = {
-    **{".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".ser": "tia", ".mrc": "mrc"},
+    **{".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".ser": "tia"},
+    **{".mrc": "mrc", ".mrcs": "mrc"},
     **{".blo": "blockfile", ".tvips": "tvips", ".bcf": "bruker"},
 }
 """RosettaSciIO's readers of formats whose whole data lie in the file itself."""
 BEGINNINGS = {
-    **{".dm3": (b"\0\0\0\3",), ".dm4": (b"\0\0\0\4",), ".ser": (b"II\x97\1",), ".mrc": (b"",)},
+    **{".dm3": (b"\0\0\0\3",), ".dm4": (b"\0\0\0\4",), ".ser": (b"II\x97\1",), ".mrc": (b"",), ".mrcs": (b"",)},
     **{".blo": (b"IMGBLO",), ".tvips": (b"",), ".bcf": (b"AAMVHFSS",)},
 }
 """What a file of each kind begins with; MRC and TVIPS begin with a number."""

@@ -97,4 +97,4 @@ def ser(path, values, step=2e-10):
     return path
 
 
-WRITERS = {".dm3": dm, ".dm4": dm, ".mrc": mrc, ".ser": ser}
+WRITERS = {".dm3": dm, ".dm4": dm, ".mrc": mrc, ".mrcs": mrc, ".ser": ser}

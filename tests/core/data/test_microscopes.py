@@ -21,7 +21,7 @@ def read(path):
 def test_a_stack_is_read_with_its_pixel_size(tmp_path, suffix):
     contents = read(WRITERS[suffix](tmp_path / f"a{suffix}", IMAGES))
     np.testing.assert_array_equal(contents.fields["images"], IMAGES)
-    height, width = {".mrc": (0.25, 0.25), ".ser": (0.2, 0.2)}.get(suffix, (0.5, 0.25))
+    height, width = {".mrc": (0.25, 0.25), ".mrcs": (0.25, 0.25), ".ser": (0.2, 0.2)}.get(suffix, (0.5, 0.25))
     np.testing.assert_allclose(contents.fields["pixel_size"], np.tile([height, width], (4, 1)), rtol=1e-6)
     assert contents.fields["pixel_size"].dtype == np.float64
 
