@@ -9,7 +9,8 @@ class. ``transfer``: 10 labels per class from half of each class's micrographs, 
 trained; the other micrographs are judged. ``library``: the same labels and judged images, but the stage and the head
 have all images, without labels; there is a stage for each seed, and the splits take them in turn.
 
-``mixture`` is what the product does: heads on all features and on the descriptors, weighted by the labels left out.
+``mixture`` is what the product does: heads on all features and on the descriptors, weighted by the labels left out, the
+descriptors believed unless the others are better by two standard errors, as the images come from micrographs.
 ``lda`` is scikit-learn's shrinkage LDA on the shape descriptors, ``no-em`` the head without a part for unlabelled
 images; the other methods are the head on kinds of features. Differences are paired, with a bootstrap interval over
 seeds or splits and draws. Nothing is chosen by a label of this data.
@@ -30,7 +31,7 @@ from sklearn.metrics import balanced_accuracy_score
 from ssrvae_core import ParticleEmbedding
 from ssrvae_core.data import file_dataset, load
 from ssrvae_core.embedding.descriptors import DESCRIPTOR_NAMES
-from ssrvae_core.embedding.head import Head, Mixture
+from ssrvae_core.embedding.head import DOUBT_ACROSS_MICROGRAPHS, Head, Mixture
 from ssrvae_core.embedding.proposals import propose
 from ssrvae_core.evaluation.metrics import expected_calibration_error
 
@@ -78,7 +79,7 @@ def head(method: str, features: np.ndarray, y: np.ndarray, judged: np.ndarray, n
         labels[y >= 0] = positions
         if method == "mixture":  # the descriptors are the first columns
             sets = [np.arange(features.shape[1]), np.arange(len(DESCRIPTOR_NAMES))]
-            found[:, classes] = Mixture.fit(features, labels, sets).predict_proba(judged)
+            found[:, classes] = Mixture.fit(features, labels, sets, DOUBT_ACROSS_MICROGRAPHS).predict_proba(judged)
             return found
         found[:, classes] = Head.fit(features, labels, transductive=method != "no-em").predict_proba(judged)
     return found

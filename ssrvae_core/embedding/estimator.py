@@ -16,7 +16,7 @@ from ssrvae_core.data import UNLABELLED
 from ssrvae_core.data.arrays import check_shape, images_of, limits_of, rows_of, seed_of, shape_of
 from ssrvae_core.data.labels import without_missing
 from ssrvae_core.embedding.features import Features
-from ssrvae_core.embedding.head import Mixture
+from ssrvae_core.embedding.head import DOUBT, DOUBT_ACROSS_MICROGRAPHS, Mixture
 from ssrvae_core.embedding.proposals import outlier_scores, propose
 
 
@@ -88,7 +88,7 @@ class ParticleEmbedding(BaseEstimator):
         self.random_state = random_state
         self.image_shape = image_shape
 
-    def fit(self, X: Any, masks: Any = None) -> Self:
+    def fit(self, X: Any, masks: Any = None, groups: Any = None) -> Self:
         """Learn the features of images; labels have no part in it.
 
         Parameters
@@ -97,11 +97,14 @@ class ParticleEmbedding(BaseEstimator):
             The images; intensities of any unit.
         masks : bool array (n, height, width), optional
             True inside the particle. By default its outline is found by a threshold.
+        groups : array (n,), optional
+            Micrograph of each image, a number or a name. Where there are several, what is particular to a micrograph is
+            guarded against: latents and ring spectra have to be clearly better than the descriptors to be heeded.
 
         Raises
         ------
         UserError
-            If shape, masks or a setting cannot be used, or the training diverges.
+            If shape, masks, groups or a setting cannot be used, or the training diverges.
         ValueError
             If X is not an array of finite numbers, as scikit-learn says it.
         """
@@ -110,6 +113,7 @@ class ParticleEmbedding(BaseEstimator):
         values = validate_data(self, rows, dtype=np.float32, ensure_min_features=2, ensure_min_samples=2)
         self.image_shape_ = shape_of(shape, self.image_shape, values.shape[1])
         self.scale_ = limits_of(values, self.image_shape_)
+        self._doubt = self._doubt_for(groups, len(values))
         self._seed = seed_of(self.random_state)
         self._features = Features(self.config_, self._seed, self.device)
         images = images_of(values, self.image_shape_, self.scale_)
@@ -213,7 +217,17 @@ class ParticleEmbedding(BaseEstimator):
         every = np.arange(self.features_.shape[1])
         described = every[self.columns_.get("descriptors", slice(0))]
         columns = [every, described] if 0 < len(described) < len(every) else [every]
-        return Mixture.fit(self.features_, labels, columns)
+        return Mixture.fit(self.features_, labels, columns, self._doubt)
+
+    @staticmethod
+    def _doubt_for(groups: Any, n: int) -> float:
+        """Return how much better other features than the descriptors have to be, in standard errors."""
+        if groups is None:
+            return DOUBT
+        groups = np.asarray(groups)
+        if groups.shape != (n,):
+            raise UserError(f"groups has the shape {groups.shape}, but there are {n} images; give one value per image.")
+        return DOUBT_ACROSS_MICROGRAPHS if len(set(groups.tolist())) > 1 else DOUBT
 
     def _labels(self, y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the classes (K,), and the position of each label among them, int64 (n,), -1 where unlabelled."""

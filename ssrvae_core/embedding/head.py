@@ -11,7 +11,7 @@ what is predicted for each label when that label is left out, which has a closed
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -36,6 +36,12 @@ CONFIDENCES = np.geomspace(0.02, 5.0, 60)
 UNLABELLED_WEIGHT = 0.1
 """What an unlabelled image counts for where a labelled one counts for 1."""
 
+DOUBT = 1.0
+"""Standard errors by which features beside the descriptors have to be better, to be heeded as much."""
+
+DOUBT_ACROSS_MICROGRAPHS = 2.0
+"""The same where the images are of several micrographs."""
+
 STEPS = 10
 """Steps of expectation and maximisation."""
 
@@ -58,14 +64,14 @@ class Head:
         Inverse of the covariance within the classes.
     confidence : float
         Factor of the log-odds.
-    score : float
-        Log-likelihood of the labels, each under the head without it, nats.
+    scores : float array (L,)
+        Log-likelihood of each label under the head without it, nats; 0 where nothing is left of its class.
     """
 
     means: np.ndarray
     precision: np.ndarray
     confidence: float = PRIOR_CONFIDENCE
-    score: float = 0.0
+    scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def fit(
@@ -91,8 +97,8 @@ class Head:
         head = cls(means, _inverse(covariance))
         if transductive and len(counts) > 1 and len(labelled) < len(features):
             head, counts, weight = head._with_unlabelled(features, labelled, classes)
-        confidence, score = _confidence(head.left_out(images, classes, counts, weight), classes, counts)
-        return replace(head, confidence=confidence, score=score)
+        confidence, scores = _confidence(head.left_out(images, classes, counts, weight), classes, counts)
+        return replace(head, confidence=confidence, scores=scores)
 
     def log_odds(self, features: Float[np.ndarray, "n features"]) -> Float[np.ndarray, "n classes"]:
         """Return the logarithm of each class's density up to a constant per image, before the confidence."""
@@ -169,7 +175,10 @@ class Mixture:
     """Heads on several sets of features, the more heeded the better each predicts the labels that are left out.
 
     Which features tell the classes apart depends on the particles: of simple ones shape descriptors know nearly all,
-    and more features only add noise; of complex ones they know little.
+    and more features only add noise; of complex ones they know little. Labels that are left out are alike to those that
+    are kept, also in what is particular to their micrograph, which the other features may know and new micrographs do
+    not share. So the last set of features is the one that is believed, and another has to be better by some standard
+    errors.
 
     Attributes
     ----------
@@ -190,10 +199,23 @@ class Mixture:
         features: Float[np.ndarray, "n features"],
         y: Int[np.ndarray, " n"],
         columns: Sequence[np.ndarray],
+        doubt: float = DOUBT,
     ) -> Mixture:
-        """Fit a head to each set of columns; see :meth:`Head.fit`."""
+        """Fit a head to each set of columns; see :meth:`Head.fit`.
+
+        Parameters
+        ----------
+        features, y : arrays
+            As in :meth:`Head.fit`.
+        columns : sequence of int arrays
+            The sets, the one that is believed last.
+        doubt : float
+            Standard errors by which the log-likelihood under another set must exceed that under the last.
+        """
         heads = tuple(Head.fit(features[:, own], y) for own in columns)
-        return cls(heads, tuple(columns), softmax([head.score for head in heads]))
+        gains = np.stack([head.scores - heads[-1].scores for head in heads])
+        errors = np.sqrt(gains.shape[1]) * gains.std(axis=1)
+        return cls(heads, tuple(columns), softmax(gains.sum(axis=1) - doubt * errors))
 
     def predict_proba(self, features: Float[np.ndarray, "n features"]) -> Float[np.ndarray, "n classes"]:
         """Return the class probabilities, float32 (N, K)."""
@@ -251,13 +273,15 @@ def _inverse(covariance: np.ndarray) -> np.ndarray:
     return cho_solve(factor, np.eye(len(covariance)), check_finite=False)
 
 
-def _confidence(left_out: np.ndarray, classes: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-    """Return the factor of the log-odds under which prior and left out labels are most probable, and their score."""
+def _confidence(left_out: np.ndarray, classes: np.ndarray, counts: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the factor of the log-odds under which prior and left out labels are most probable, and their scores."""
+    scores = np.zeros(len(classes))
     known = counts[classes] > 1 + FLOOR  # else nothing is left of the class
     if len(counts) < 2 or not known.any():
-        return PRIOR_CONFIDENCE, 0.0
+        return PRIOR_CONFIDENCE, scores
     logs = log_softmax(CONFIDENCES[:, None, None] * left_out[known], axis=-1)
-    likelihood = logs[:, np.arange(known.sum()), classes[known]].sum(axis=1)
+    each = logs[:, np.arange(known.sum()), classes[known]]
     prior = -PRIOR_LABELS * np.log(CONFIDENCES / PRIOR_CONFIDENCE) ** 2 / 2
-    best = (likelihood + prior).argmax()
-    return float(CONFIDENCES[best]), float(likelihood[best])
+    best = (each.sum(axis=1) + prior).argmax()
+    scores[known] = each[best]
+    return float(CONFIDENCES[best]), scores

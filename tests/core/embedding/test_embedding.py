@@ -146,6 +146,8 @@ def test_errors_name_what_is_wrong(fitted, cards):
         fitted.transform(cards[0], masks=np.ones((n, 3, 3), dtype=bool))
     with pytest.raises(UserError, match="masks"):
         fitted.transform(cards[0], masks=np.full(cards[0].shape, 0.5))
+    with pytest.raises(UserError, match="groups"):
+        quick().fit(cards[0], groups=np.zeros(n + 1))
     with pytest.raises(UserError, match="without X"):
         fitted.predict_proba(np.arange(n) % 2, masks=np.ones(cards[0].shape, dtype=bool))
     with pytest.raises(UserError, match="names"):

@@ -139,3 +139,12 @@ def test_the_features_that_predict_left_out_labels_are_heeded(telling):
     probabilities = mixture.predict_proba(both)
     assert np.mean(probabilities.argmax(axis=1) == classes) > 0.9
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_the_more_other_features_are_doubted_the_better_they_have_to_be():
+    features, classes = blobs(n=300, distance=0.7)
+    both = np.hstack([np.random.default_rng(9).normal(size=(300, 4)), features])
+    columns = [np.arange(16), np.arange(4, 16)]  # the first set has nothing but noise beside the second
+    believed = [Mixture.fit(both, labelled(classes, 10), columns, doubt).weights[1] for doubt in (0.0, 1.0, 2.0)]
+    assert believed == sorted(believed)
+    assert believed[2] > 0.85
