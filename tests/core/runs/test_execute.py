@@ -324,11 +324,13 @@ def test_a_run_killed_at_any_moment_resumes_to_bit_equal_weights(store, tiny_con
     """Kill -9 as soon as an epoch is recorded, and again in the midst of what follows; then let it come to its end."""
     config = tiny_config(training__epochs=6, training__min_steps=8)
     reference = train_run(config, RunStore(store.root / "reference"))
+    first = []
     for delay in (0.0, 0.03, None):
         training = Training(config, store)
-        assert isinstance(training.hear(), int)
+        first.append(training.hear())
         code, state = training.kill_after(delay), store.get(config.run_id).status.state
         assert (code, state) == ((0, "finished") if delay is None else (-signal.SIGKILL, "interrupted"))
+    assert first[0] == 1 and first == sorted(set(first)), "no epoch that was recorded is trained again"
     assert_same_result(store.get(config.run_id), reference)
 
 
