@@ -32,7 +32,7 @@ def copy_run(store, run, config, **status):
 
 @pytest.fixture(autouse=True, scope="session")
 def _packages_searched_once():
-    """Search the installed packages for components of Streamlit once: each AppTest does, and it takes longer than a page."""
+    """Search the packages for Streamlit's components once: every AppTest does, and it takes longer than a page."""
     with pytest.MonkeyPatch.context() as patch:
         search = functools.cache(manifest_scanner.scan_component_manifests)
         patch.setattr(manifest_scanner, "scan_component_manifests", search)
