@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from ssrvae_core.runs import RunStore, directory
@@ -26,6 +28,15 @@ def copy_run(store, run, config, **status):
     atomic_write(path / directory.CONFIG, config.model_dump_json())
     directory.write_status(path, run.status.model_copy(update=status))
     return store.get(config.run_id)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _packages_searched_once():
+    """Search the packages for Streamlit's components once: every AppTest does, and it takes longer than a page."""
+    with pytest.MonkeyPatch.context() as patch:
+        search = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", search)
+        yield
 
 
 @pytest.fixture(scope="session")

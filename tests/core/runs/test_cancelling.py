@@ -18,7 +18,8 @@ from ssrvae_core.runs.files import locked
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.progress import PROGRESS
 from ssrvae_core.training import Trainer
-from tests.core.runs.test_execute import assert_same_result, start_training
+from tests.core.runs.test_execute import assert_same_result
+from tests.trainings import Training
 
 SOON = 20.0
 """Seconds that count as soon where the machine is busy; what is stopped would go on for many minutes."""
@@ -33,6 +34,11 @@ DEAF = (
 @pytest.fixture
 def steps(monkeypatch):
     """The places of all optimisation steps that are made, and nothing to wait between two looks."""
+    return watched(monkeypatch)
+
+
+def watched(patch):
+    """Have all optimisation steps remembered, and no time pass between two looks; return the steps' places."""
     made, step = [], Trainer._step
 
     def remember(self, batch, generator):
@@ -40,25 +46,24 @@ def steps(monkeypatch):
         made.append((at.start, at.epoch))
         return step(self, batch, generator)
 
-    monkeypatch.setattr(Trainer, "_step", remember)
-    monkeypatch.setattr(session, "LOOK", 0.0)
-    monkeypatch.setattr(session, "TELL", 0.0)
+    patch.setattr(Trainer, "_step", remember)
+    patch.setattr(session, "LOOK", 0.0)
+    patch.setattr(session, "TELL", 0.0)
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config(tiny_config):
     """Three starts, two epochs of four steps."""
     return tiny_config(training__starts=3, training__epochs=2, training__batch_size=15)
 
 
-@pytest.fixture
-def undisturbed(config, tmp_path, steps):
-    """The run without a stop, and the steps it takes."""
-    run = train_run(config, RunStore(tmp_path / "undisturbed"))
-    taken = list(steps)
-    steps.clear()
-    return run, taken
+@pytest.fixture(scope="module")
+def undisturbed(config, tmp_path_factory):
+    """The run without a stop, and the steps it takes. They are shared: read them, do not change them."""
+    with pytest.MonkeyPatch.context() as patch:
+        taken = watched(patch)
+        return train_run(config, RunStore(tmp_path_factory.mktemp("undisturbed"))), taken
 
 
 def cancelling(store, config, when):
@@ -202,23 +207,14 @@ def test_a_status_of_an_earlier_version_is_read(finished, store, tiny_config):
 @pytest.mark.slow
 def test_a_run_killed_among_its_starts_goes_on_from_the_finished_ones(tiny_config, store):
     """Kill -9 in the second of three starts, and once more after one was chosen."""
-    config = tiny_config(training__starts=3, training__epochs=3, training__min_steps=40)
+    config = tiny_config(training__starts=3, training__epochs=3)
     reference = train_run(config, RunStore(store.root / "reference"))
     path = store.path(config.run_id)
-
-    def reaches(words):
-        progress = directory.read_progress(path)
-        return progress is not None and progress.in_words.startswith(words)
-
-    for words, goes_on in (("start 2 of 3, step", "start 2 of 3"), ("epoch 2 of 3", "epoch 2")):
-        process = start_training(config, store)
-        while not reaches(words):
-            assert process.poll() is None, process.stderr.read()
-            time.sleep(0.005)
-        process.kill()
-        process.communicate()
+    for place, goes_on in (("start 2 of 3, step 2", "start 2 of 3"), ("epoch 2 of 3, step 2", "epoch 2")):
+        assert Training(config, store, killed_at=place).end() == -signal.SIGKILL
         status = store.get(config.run_id).status
         assert (status.state, status.goes_on) == ("interrupted", goes_on)
+        assert directory.read_progress(path).in_words.startswith(place)
     assert_same_result(train_run(config, store), reference)
     log = (path / directory.LOG).read_text()
     assert all(log.count(f"start {n} of 3: epoch 1 done") <= 1 for n in (1, 2, 3))

@@ -1,7 +1,6 @@
 """A real scheduler and worker processes on loopback."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -26,22 +25,36 @@ class Cluster:
     """A scheduler and workers that share nothing with the test but the loopback device."""
 
     def __init__(self, folder):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.folder, self.address = folder, f"tcp://127.0.0.1:{self.port}"
-        self.scheduler = self._start("dask_scheduler", "--host", "127.0.0.1", "--port", str(self.port))
-        self.workers = []
+        self.folder, self.scheduler, self.workers = folder, None, []
+
+    def ready(self):
+        """Have a scheduler and a worker, those that are there already if they live."""
+        if self.scheduler is None or self.scheduler.poll() is not None:
+            self.stop()
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = probe.getsockname()[1]
+            self.address = f"tcp://127.0.0.1:{self.port}"
+            self.scheduler = self._start("dask_scheduler", "--host", "127.0.0.1", "--port", str(self.port))
+        if all(worker.poll() is not None for worker in self.workers):
+            self.add_worker()
 
     def add_worker(self):
         place = self.folder / f"worker-{len(self.workers)}"
         options = ["--nthreads", "1", "--no-nanny", "--memory-limit", "0", "--local-directory", str(place)]
         self.workers.append(self._start("dask_worker", self.address, *options))
 
+    def lose_worker(self):
+        """Kill all workers that live, and start another."""
+        for worker in self.workers:
+            worker.kill()
+        self.add_worker()
+
     def stop(self):
         for process in (*self.workers, self.scheduler):
-            process.kill()
-            process.wait()
+            if process is not None:
+                process.kill()
+                process.wait()
 
     def _start(self, module, *options):
         environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -55,13 +68,18 @@ class Cluster:
             )
 
 
-@pytest.fixture
-def cluster(tmp_path):
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    cluster = Cluster(folder)
+@pytest.fixture(scope="module")
+def shared_cluster(tmp_path_factory):
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture
+def cluster(shared_cluster):
+    """A cluster with a scheduler and a worker; the tests share them, as they take seconds to start."""
+    shared_cluster.ready()
+    return shared_cluster
 
 
 @pytest.fixture
@@ -78,15 +96,12 @@ def spec(tiny_settings, tmp_path):
 @pytest.mark.slow
 def test_a_lost_worker_costs_no_run_and_the_results_come_back(cluster, spec, store):
     """One worker is killed while it trains; another, without the file of the images, takes over."""
-    cluster.add_worker()
     seen = []
 
     def kill_once(progress):
         if max(progress.epochs) >= 2 and not seen:
             seen.append(max(progress.epochs))
-            os.kill(cluster.workers[0].pid, signal.SIGKILL)
-            cluster.add_worker()
-            cluster.add_worker()
+            cluster.lose_worker()
 
     sweep = run_sweep(spec, store, scheduler=cluster.address, on_progress=kill_once)
     assert seen and seen[0] < 12
@@ -100,7 +115,6 @@ def test_a_lost_worker_costs_no_run_and_the_results_come_back(cluster, spec, sto
 
 @pytest.mark.slow
 def test_a_cluster_that_is_told_to_stop_drops_its_work(cluster, spec, store):
-    cluster.add_worker()
     begun = []
 
     def look(progress):
@@ -119,9 +133,9 @@ def test_a_cluster_that_is_told_to_stop_drops_its_work(cluster, spec, store):
 
 @pytest.mark.slow
 def test_a_scheduler_that_dies_is_one_sentence(cluster, spec, store, tmp_path):
-    cluster.add_worker()
     path = tmp_path / "sweep.yaml"
-    path.write_text(spec.model_copy(update={"rivals": ("cnn",)}).model_dump_json())
+    long = {"rivals": ("cnn",), "settings": spec.settings | {"training.epochs": 1000}}
+    path.write_text(spec.model_copy(update=long).model_dump_json())
     options = ["--scheduler", cluster.address, "--store", str(store.root)]
     command = [sys.executable, "-m", "ssrvae_core", "sweep", str(path), *options]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
@@ -130,6 +144,7 @@ def test_a_scheduler_that_dies_is_one_sentence(cluster, spec, store, tmp_path):
             time.sleep(0.05)
         cluster.scheduler.kill()
         *progress, last = process.communicate()[1].splitlines()
+    cluster.stop()  # a worker without a scheduler would train on
     assert process.returncode == 2
     assert last.startswith("Error: The scheduler") and "goes on with what is missing" in last
     assert all("accuracy" in line for line in progress)

@@ -1,9 +1,6 @@
 import json
 import os
-import resource
 import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -19,21 +16,7 @@ from ssrvae_core.runs import RunStore, directory
 from ssrvae_core.runs.execute import train_run
 from ssrvae_core.runs.files import locked, remove_directory
 from ssrvae_core.training import Diverged, Trainer
-
-TRAIN = """
-import sys
-from ssrvae_core.config import RunConfig
-from ssrvae_core.runs import RunStore
-from ssrvae_core.runs.execute import train_run
-config, store = RunConfig.model_validate_json(sys.argv[1]), RunStore(sys.argv[2])
-train_run(config, store, on_epoch=lambda epoch: print(epoch.epoch, flush=True))
-"""
-
-
-def start_training(config, store, **options):
-    """Train in a process of its own, which prints every epoch it has recorded."""
-    command = [sys.executable, "-c", TRAIN, config.model_dump_json(), str(store.root)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+from tests.trainings import Training
 
 
 def weights(run):
@@ -341,18 +324,13 @@ def test_a_run_killed_at_any_moment_resumes_to_bit_equal_weights(store, tiny_con
     """Kill -9 as soon as an epoch is recorded, and again in the midst of what follows; then let it come to its end."""
     config = tiny_config(training__epochs=6, training__min_steps=8)
     reference = train_run(config, RunStore(store.root / "reference"))
+    first = []
     for delay in (0.0, 0.03, None):
-        process = start_training(config, store)
-        process.stdout.readline()
-        try:
-            process.wait(delay)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
-        process.stderr.close()
-        state = store.get(config.run_id).status.state
-        assert (process.returncode, state) == ((0, "finished") if delay is None else (-signal.SIGKILL, "interrupted"))
+        training = Training(config, store)
+        first.append(training.hear())
+        code, state = training.kill_after(delay), store.get(config.run_id).status.state
+        assert (code, state) == ((0, "finished") if delay is None else (-signal.SIGKILL, "interrupted"))
+    assert first[0] == 1 and first == sorted(set(first)), "no epoch that was recorded is trained again"
     assert_same_result(store.get(config.run_id), reference)
 
 
@@ -363,12 +341,9 @@ def test_a_full_disk_fails_with_a_sentence_and_leaves_finished_runs_whole(finish
     before = snapshot_of(other.path)
     config = tiny_config(seed=1)
 
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
-
-    process = start_training(config, store, preexec_fn=limit)
-    _, complaint = process.communicate()
-    assert process.returncode != 0
+    training = Training(config, store, largest_file=4000)
+    complaint = training.hear()
+    assert training.end() != 0
     assert "UserError: The store" in complaint and "cannot be written" in complaint
     failed = store.get(config.run_id)
     assert failed.status.state == "failed"

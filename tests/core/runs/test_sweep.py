@@ -35,8 +35,8 @@ def swept(spec, tmp_path_factory):
 
 @pytest.fixture
 def long(tiny_settings):
-    """One run that takes a while."""
-    return SweepSpec(data="cards-b2", labels_per_class=5, settings=tiny_settings | {"training.epochs": 12})
+    """One run of many epochs."""
+    return SweepSpec(data="cards-b2", labels_per_class=5, settings=tiny_settings | {"training.epochs": 30})
 
 
 def modified(store, rows):
@@ -125,7 +125,7 @@ def test_one_failure_does_not_stop_the_others_and_only_what_is_missing_is_traine
     assert modified(store, [finished]) == before
 
 
-def test_a_killed_workers_run_goes_on_from_its_checkpoint(long, store):
+def test_a_killed_workers_run_goes_on_from_its_checkpoint_and_a_stop_loses_nothing(long, store, request):
     killed, states = [], []
 
     def kill_once(progress):
@@ -135,13 +135,21 @@ def test_a_killed_workers_run_goes_on_from_its_checkpoint(long, store):
             killed.append(run.status.pid)
             os.kill(run.status.pid, signal.SIGKILL)
 
-    sweep = run_sweep(long, store, workers=1, device="cpu", on_progress=kill_once)
+    def another_got_on():
+        status = store.runs()[0].status if killed else None
+        return status is not None and status.pid != killed[0] and status.epoch >= 6
+
+    stopped = run_sweep(long, store, workers=1, device="cpu", on_progress=kill_once, should_stop=another_got_on)
     assert killed and states.index("queued", states.index("running"))
-    assert sweep.summary["state"] == "finished"
+    assert stopped.summary["state"] == "cancelled"
+    assert [row["state"] for row in stopped.rows] == ["interrupted"]
     (run,) = store.runs()
-    assert_whole(run, 12)
+    assert 6 <= run.status.epoch < 30
+    request.getfixturevalue("work_here")  # instead of a third worker
+    assert run_sweep(long, store, device="cpu").summary["state"] == "finished"
+    assert_whole(store.get(run.id), 30)
     begun = [int(line.split()[-1]) for line in (run.path / "log.txt").read_text().splitlines() if "from epoch" in line]
-    assert begun[0] == 1 and begun[1] > 3
+    assert begun[0] == 1 and begun[1] > 3 and run.status.epoch + 1 in begun[2:]
 
 
 def test_a_run_that_costs_every_worker_its_life_is_given_up(long, store, monkeypatch):
@@ -154,23 +162,6 @@ def test_a_run_that_costs_every_worker_its_life_is_given_up(long, store, monkeyp
     (row,) = run_sweep(long, store, device="cpu", on_progress=kill).rows
     assert row["state"] == "failed"
     assert "SIGKILL" in row["error"] and "log.txt" in row["error"]
-
-
-def test_a_sweep_that_is_told_to_stop_loses_nothing(long, store):
-    epochs = []
-    stopped = run_sweep(
-        long,
-        store,
-        device="cpu",
-        on_progress=lambda progress: epochs.append(progress.epochs[0]),
-        should_stop=lambda: epochs[-1] >= 3,
-    )
-    assert stopped.summary["state"] == "cancelled"
-    assert [row["state"] for row in stopped.rows] == ["interrupted"]
-    (run,) = store.runs()
-    assert 3 <= run.status.epoch < 12
-    assert run_sweep(long, store, device="cpu").summary["state"] == "finished"
-    assert_whole(store.get(run.id), 12)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
