@@ -18,6 +18,7 @@ from torch import Tensor
 from ssrvae_core.config import EmbeddingConfig, TrainingConfig, UserError
 from ssrvae_core.models import SSVAE, build
 from ssrvae_core.models.networks import Encoder
+from ssrvae_core.training.adam import Adam
 from ssrvae_core.training.device import choose_device, keep_freed_memory, seeded
 from ssrvae_core.training.objective import Objective
 from ssrvae_core.training.trainer import INITIAL_IMAGES, GradientClip
@@ -81,7 +82,7 @@ class Stage:
         self._initialise(views[:INITIAL_IMAGES])
         # The classifier of a single class has nothing to learn.
         weights = [*self._encoder.parameters(), *self.model.decoder.parameters()]
-        optimiser = torch.optim.Adam(weights, lr=self.config.learning_rate, fused=True)
+        optimiser = Adam(weights, self.config.learning_rate)
         objective, clip = Objective(self.model, TrainingConfig()), GradientClip(self.config.gradient_clip)
         elbo = []
         self.model.train()
@@ -90,7 +91,7 @@ class Stage:
             for step, rows in enumerate(self._batches(len(views), generator)):
                 if on_step is not None:
                     on_step(step, self.config.steps)
-                self._set_learning_rate(optimiser, step)
+                optimiser.learning_rate = self._learning_rate(step)
                 loss = -objective.elbo(views[rows], self._single_class(len(rows)), 1.0) / len(rows)
                 optimiser.zero_grad()
                 loss.backward()
@@ -155,10 +156,8 @@ class Stage:
         order = torch.cat([torch.randperm(n, generator=generator, device=self.device) for _ in range(passes)])
         yield from order[: self.config.steps * size].view(self.config.steps, size)
 
-    def _set_learning_rate(self, optimiser: torch.optim.Optimizer, step: int) -> None:
-        factor = (1 + math.cos(math.pi * step / self.config.steps)) / 2
-        for group in optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * factor
+    def _learning_rate(self, step: int) -> float:
+        return self.config.learning_rate * (1 + math.cos(math.pi * step / self.config.steps)) / 2
 
 
 def _parts(images: np.ndarray) -> Iterator[np.ndarray]:

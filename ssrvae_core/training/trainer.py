@@ -18,6 +18,7 @@ from ssrvae_core.data import Split
 from ssrvae_core.models import SSVAE, build
 from ssrvae_core.models.networks import Encoder
 from ssrvae_core.records import Epoch, Step
+from ssrvae_core.training.adam import Adam
 from ssrvae_core.training.device import (
     choose_device,
     keep_freed_memory,
@@ -101,7 +102,7 @@ class Trainer:
         self._within: Within | None = None
         self._initialise_encoder()
         self._objective = Objective(self.model, config.training)
-        self._optimiser = torch.optim.Adam(self.model.parameters(), lr=config.training.learning_rate, fused=True)
+        self._optimiser = Adam(self.model.parameters(), config.training.learning_rate)
         self._clip = GradientClip(config.training.gradient_clip)
         self._first_loss: float | None = None
         self._best_loss, self._epochs_since_best = math.inf, 0
@@ -231,7 +232,7 @@ class Trainer:
             consistency=means.consistency.item(),
             confident=means.confident.item(),
             beta=self._beta(self.epoch - 1),
-            learning_rate=self._optimiser.param_groups[0]["lr"],
+            learning_rate=self._optimiser.learning_rate,
             seconds=seconds,
             images_per_second=done.n_images / seconds,
             peak_memory_mb=peak_memory_mb(self.device),
@@ -313,8 +314,7 @@ class Trainer:
     def _set_learning_rate(self, progress: float) -> None:
         config = self.config.training
         factor = (1 + math.cos(math.pi * progress)) / 2 if config.schedule == "cosine" else 1.0
-        for group in self._optimiser.param_groups:
-            group["lr"] = config.learning_rate * factor
+        self._optimiser.learning_rate = config.learning_rate * factor
 
     def _watch_for_early_stop(self, loss: float) -> None:
         # While the KL weight ramps up, the loss rises by that alone: nothing before its end counts.

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ssrvae_core.config import Augmentation
 from ssrvae_core.data import Split
 from ssrvae_core.models.plain import PixelView
+from ssrvae_core.training.adam import Adam
 from ssrvae_core.training.device import choose_device, seeded
 from ssrvae_core.training.objective import draw_nuisance
 
@@ -116,10 +117,9 @@ class _Training:
             self.generator = generator
             network = SmallCNN(self.labelled.shape[1], self.n_classes, self.mean, self.sd)
             network = network.to(self.device).train()
-            optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
+            optimiser = Adam(network.parameters(), LEARNING_RATE, WEIGHT_DECAY)
             for step in range(self.steps):
-                for group in optimiser.param_groups:
-                    group["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * step / self.steps)) / 2
+                optimiser.learning_rate = LEARNING_RATE * (1 + math.cos(math.pi * step / self.steps)) / 2
                 loss = self._loss(network)
                 optimiser.zero_grad()
                 loss.backward()
