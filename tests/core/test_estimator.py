@@ -25,6 +25,12 @@ SMALL_PAPER = {
 }
 SMALL_PLAIN = SMALL_PAPER | {"model.channels": (32,)}
 SMALL = SMALL_PLAIN | {"model.radii": 4, "model.angles": 8}
+OF_ROWS = SMALL | {
+    "model.standardise": False,
+    "training.labelled_batch_size": 32,
+    "training.schedule": "constant",
+}
+"""For scikit-learn's checks, whose rows of a few numbers are no pictures: their levels alone tell the classes apart."""
 EXPECTED_FAILURES = {
     "check_classifiers_classes": "it takes -1 for a class, which here marks unlabelled images, as in"
     " sklearn.semi_supervised; scikit-learn exempts its own such estimators by their names"
@@ -68,8 +74,7 @@ def fitted_once(cards, partly):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:X has .* features, which are no square image:UserWarning")
 @parametrize_with_checks(
-    # The checks' rows of a few numbers are no pictures: their levels alone tell the classes apart.
-    [quick(epochs=15, learning_rate=1e-2, augment=False, settings=SMALL | {"model.standardise": False})],
+    [quick(epochs=12, learning_rate=1e-2, augment=False, settings=OF_ROWS)],
     expected_failed_checks=lambda _: EXPECTED_FAILURES,
     xfail_strict=True,
 )

@@ -9,7 +9,18 @@ import pytest
 from ssrvae_core.cli import main
 
 CROPS = Path(__file__).parents[2] / "../shared/data/nanoshapes/crops64.npz"
-SHORT = ("--epochs", "4", "--set", "training.min_steps=80", "--set", "training.starts=1")
+SHORT = {
+    "training.epochs": 4,
+    "training.min_steps": 80,
+    "training.starts": 1,
+    "training.batch_size": 32,
+    "training.learning_rate": 4e-3,
+    "model.radii": 16,
+    "model.angles": 32,
+    "model.channels": [32, 64],
+    "model.hidden": [64],
+}
+"""Small networks and batches: seconds instead of half a minute, and no worse (0.84 to 0.97 at the seeds 3 to 6)."""
 
 pytestmark = pytest.mark.skipif(not CROPS.exists(), reason="needs the TEM crops of ../shared, which are not here")
 
@@ -25,7 +36,8 @@ def run(capsys, *arguments):
 @pytest.mark.slow
 def test_ten_labels_a_class_teach_the_shapes_of_particles_from_other_micrographs(tmp_path, capsys):
     chosen = ("--data", CROPS, "--view", "mask", "--labels-per-class", 10, "--group-split", "--seed", 3)
-    trained = run(capsys, "train", *chosen, *SHORT, "--store", tmp_path / "store")
+    short = [option for name, value in SHORT.items() for option in ("--set", f"{name}={value}")]
+    trained = run(capsys, "train", *chosen, *short, "--store", tmp_path / "store")
     assert trained["status"] == "finished"
     assert trained["validation"]["balanced_accuracy"] > 0.6  # guessing gives 0.33
 

@@ -69,12 +69,27 @@ def plain(records):
     return [{name: value for name, value in record.as_json().items() if name not in timed} for record in records]
 
 
+@pytest.fixture(scope="module")
+def undisturbed_once():
+    """Train each configuration once for all the tests that stop it somewhere; what comes back is shared, to be read."""
+    done = {}
+
+    def of(config, split):
+        if config not in done:
+            done[config] = undisturbed(config, split)
+        return done[config]
+
+    return of
+
+
 @each_engine
 @pytest.mark.parametrize("calls", [1, 4, 6])
-def test_a_training_goes_on_from_any_step_to_bit_equal_weights(make_config, make_split, engine, calls):
+def test_a_training_goes_on_from_any_step_to_bit_equal_weights(
+    make_config, make_split, undisturbed_once, engine, calls
+):
     """Three steps an epoch, and the look at the validation images, which is the last call of an epoch."""
     config, split = make_config(engine, epochs=2, batch_size=15, labelled_batch_size=6), make_split()
-    whole, records, passed = undisturbed(config, split)
+    whole, records, passed = undisturbed_once(config, split)
     assert [(step.epoch, step.step) for step in passed] == [(e, s) for e in (0, 1) for s in (0, 1, 2, 3)]
     trainer, before = stopped(config, split, calls)
     torch.rand(3)  # whatever happens in between
@@ -87,10 +102,12 @@ def test_a_training_goes_on_from_any_step_to_bit_equal_weights(make_config, make
 
 
 @pytest.mark.parametrize("calls", [0, 2, 3, 5, 7, 8, 9, 12, 13, 15])
-def test_a_training_stopped_among_its_starts_goes_on_with_the_next_and_makes_none_again(make_config, make_split, calls):
+def test_a_training_stopped_among_its_starts_goes_on_with_the_next_and_makes_none_again(
+    make_config, make_split, undisturbed_once, calls
+):
     config = make_config(epochs=3, starts=3, start_epochs=2, consistency_threshold=0.4, learning_rate=0.02)
     split = make_split()
-    whole, records, passed = undisturbed(config, split)
+    whole, records, passed = undisturbed_once(config, split)
     trainer, before = stopped(config, split, calls)
     other, after = resumed(trainer, config, split), []
     other.on_step = after.append
