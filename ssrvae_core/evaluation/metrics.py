@@ -9,15 +9,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
-from ssrvae_core.evaluation.angles import angle_report
-from ssrvae_core.evaluation.scores import (
+from sklearn.linear_model import Ridge
+from sklearn.metrics import (
     confusion_matrix,
-    cross_validated_r2,
     log_loss,
-    precision_recall_f1,
+    precision_recall_fscore_support,
+    r2_score,
     silhouette_score,
 )
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ssrvae_core.evaluation.angles import angle_report
 from ssrvae_core.records import Predictions
 
 CALIBRATION_BINS = 15
@@ -58,7 +62,7 @@ def summary(predictions: Predictions, class_names: Sequence[str], symmetry: Mapp
     if not len(labels):
         empty = ("accuracy", "balanced_accuracy", "confusion", "per_class", "ece", "nll")
         return metrics | dict.fromkeys(empty)
-    counts = confusion_matrix(labels, predicted, len(class_names))
+    counts = confusion_matrix(labels, predicted, labels=np.arange(len(class_names)))
     support = counts.sum(axis=1)
     occurs = support > 0
     return metrics | {
@@ -67,14 +71,15 @@ def summary(predictions: Predictions, class_names: Sequence[str], symmetry: Mapp
         "confusion": counts.tolist(),
         "per_class": per_class(labels, predicted, class_names),
         "ece": expected_calibration_error(labels, class_prob),
-        "nll": log_loss(labels, class_prob),
+        "nll": float(log_loss(labels, class_prob, labels=np.arange(len(class_names)))),
     }
 
 
 def per_class(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]) -> list[dict[str, Any]]:
     """Precision, recall, F1 and support of each class; None where a ratio is 0/0, as for a class that never occurs."""
-    counts = confusion_matrix(labels, predicted, len(class_names))
-    columns = *precision_recall_f1(counts), counts.sum(axis=1)
+    columns = precision_recall_fscore_support(
+        labels, predicted, labels=np.arange(len(class_names)), zero_division=np.nan
+    )
     return [
         {
             "class": name,
@@ -154,7 +159,7 @@ def silhouette(z: np.ndarray, labels: np.ndarray) -> float | None:
     z, labels = z[finite], labels[finite]
     if not z.shape[1] or not 2 <= len(np.unique(labels)) < len(labels):
         return None
-    return silhouette_score(z, labels)
+    return float(silhouette_score(z, labels))
 
 
 def probe_r2(z: np.ndarray, factors: Mapping[str, np.ndarray]) -> dict[str, float | None]:
@@ -185,7 +190,9 @@ def _probe(z: np.ndarray, values: np.ndarray, *, circular: bool) -> float | None
         return None
     if circular:
         target = np.stack([np.cos(target), np.sin(target)], axis=1)
-    return cross_validated_r2(z[usable].astype(np.float64), target, PROBE_FOLDS)
+    folds = KFold(PROBE_FOLDS, shuffle=True, random_state=0)
+    probe = make_pipeline(StandardScaler(), Ridge())
+    return float(r2_score(target, cross_val_predict(probe, z[usable].astype(np.float64), target, cv=folds)))
 
 
 def _number(value: float) -> float | None:

@@ -101,6 +101,6 @@ def test_latents_separated_by_class_have_a_silhouette_near_one():
     assert silhouette(z, np.zeros(3000, int)) is None
 
 
-def test_metrics_are_importable_without_torch_and_scikit_learn():
-    code = "import sys, ssrvae_core.evaluation.metrics; sys.exit(bool({'torch', 'sklearn'} & set(sys.modules)))"
+def test_metrics_are_importable_without_torch():
+    code = "import sys, ssrvae_core.evaluation.metrics; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -75,10 +75,10 @@ from ssrvae_core.config import RunConfig
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.execute import train_run
 train_run(RunConfig.model_validate_json(sys.argv[1]), RunStore(tempfile.mkdtemp()))
-print([name for name in ("torch._dynamo", "sympy", "sklearn", "pandas", "matplotlib") if name in sys.modules])
+print("torch._dynamo" in sys.modules)
 """
 
 
-def test_a_training_imports_neither_a_compiler_nor_scikit_learn(tiny_config):
+def test_a_training_imports_no_compiler(tiny_config):
     command = [sys.executable, "-c", TRAINING, tiny_config(training__epochs=1).model_dump_json()]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
