@@ -51,7 +51,7 @@ def test_a_training_is_started_watched_left_found_again_cancelled_and_resumed(op
     page.get_by_text("All settings").click()
     for label, value in TINY.items():
         fill(page, label, value)
-    fill(page, "Labels a class", 4)
+    fill(page, "Labels per class", 4)
     expect(page.get_by_text(re.compile("16 labelled and 32 unlabelled images, 2,?000 epochs"))).to_be_visible()
     page.get_by_role("button", name="Start training").click()
 

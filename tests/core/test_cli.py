@@ -118,7 +118,7 @@ def test_a_file_that_is_no_image_file_is_one_sentence_that_names_it(complaint_of
         ({"labels": np.full(8, -1)}, [], "label"),
         ({}, ["--view", "mask"], "no masks"),
         ({}, ["--group-split"], "no groups"),
-        ({}, ["--labels-per-class", 50], "50 labels a class"),
+        ({}, ["--labels-per-class", 50], "50 labels per class"),
     ],
 )
 def test_a_complaint_about_the_images_names_their_file(complaint_of, image_file, tmp_path, arrays, options, sentence):
@@ -150,7 +150,7 @@ def test_list_names_every_run_and_the_broken_ones(finished, result_of, run_cli, 
     assert result_of("list", "--store", tmp_path) == []
     result_of("train", *tiny_options, "--store", tmp_path)
     (tmp_path / "abcabcabcabc").mkdir()
-    assert "5 labels a class" in run_cli("list", "--store", tmp_path)[1]
+    assert "5 labels per class" in run_cli("list", "--store", tmp_path)[1]
     run, broken = result_of("list", "--store", tmp_path)
     assert (run["id"], run["state"], run["model"]) == (finished.id, "finished", "ss-rvae")
     assert run["accuracy"] == finished.status.validation["accuracy"]

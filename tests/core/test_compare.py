@@ -47,7 +47,7 @@ def test_every_method_has_a_row_and_the_most_accurate_comes_first(compare):
         assert row["seconds"] > 0
     ours = methods["ss-rvae"]["accuracy"]["mean"]
     ahead = [row["method"] for row in told["methods"] if row["rival"] and row["accuracy"]["mean"] > ours]
-    assert f"Ahead of ss-rvae, the best of our models: {', '.join(ahead) or 'no rival'}." in out
+    assert f"Ahead of ss-rvae, the best of our models: {', '.join(ahead) or 'no other method'}." in out
     assert told["ranked_by"] == "accuracy"
     assert "With 2 seeds a difference may be chance" in out
     assert re.search(r"^knn, seed 0: n neighbors \d+, weights \w+; chosen by 5 folds of the labelled images", out, re.M)
@@ -102,7 +102,7 @@ def test_a_method_that_always_says_one_class_does_not_lead_on_imbalanced_data(ca
     said = capsys.readouterr().out
     assert rows[0]["method"] == "ss-rvae"
     assert "The classes are imbalanced" in said
-    assert "Ahead of ss-rvae, the best of our models by balanced accuracy: no rival." in said
+    assert "Ahead of ss-rvae, the best of our models by balanced accuracy: no other method." in said
     assert "With 1 seed a difference may be chance; compare with --seeds 3 or more" in said
 
 
@@ -140,7 +140,7 @@ def test_models_and_rivals_can_each_be_left_out(compare):
         (["--models", "vae"], "no model called 'vae'"),
         (["--models", "", "--rivals", ""], "nothing to compare"),
         (["--labelled-ratio", 0.5], "not both"),
-        (["--labels-per-class", 50], "50 labels a class"),
+        (["--labels-per-class", 50], "50 labels per class"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(compare, options, sentence, tmp_path):

@@ -113,7 +113,7 @@ def test_an_encrypted_scheduler_without_certificates_is_a_sentence_at_once(compl
     [
         ({"view": "mask"}, "mask"),
         ({"by_group": True}, "no groups"),
-        ({"labels_per_class": [5, 1000], "seeds": [0, 1]}, "1000 labels a class"),
+        ({"labels_per_class": [5, 1000], "seeds": [0, 1]}, "1000 labels per class"),
     ],
 )
 def test_a_file_that_is_not_fit_for_the_sweep_is_refused_before_it_starts(complaint_of, tmp_path, asked, sentence):
@@ -155,7 +155,7 @@ def test_ctrl_c_promises_no_checkpoint_of_a_cluster(run_cli, monkeypatch, tmp_pa
     monkeypatch.setattr(cli, "run_sweep", interrupt)
     code, _, err = run_cli("sweep", EXAMPLE, "--scheduler", "tcp://host:8786", "--store", tmp_path)
     assert code == 130
-    assert "anew" in err and "checkpoint" not in err
+    assert "from the start" in err and "checkpoint" not in err
 
 
 @pytest.mark.parametrize(("n", "sentence"), [(1, "failed: It is so."), (3, "failed: It is so; 2 more failed, see ")])
@@ -197,4 +197,4 @@ def test_a_failed_run_is_an_error_after_the_table(work_here, run_cli, tiny_setti
     code, out, err = run_cli("sweep", path, "--json", "--store", tmp_path / "runs")
     assert code == 2
     assert json.loads(out.splitlines()[-1])["state"] == "failed"
-    assert "Error: ss-rvae on cards (changed), seed 0, failed: 500 labels a class" in err.splitlines()[-1]
+    assert "Error: ss-rvae on cards (changed), seed 0, failed: 500 labels per class" in err.splitlines()[-1]

@@ -82,7 +82,7 @@ def test_rivals_can_be_left_out_and_the_address_says_so(rivals_store, open_page)
 def test_unknown_rivals_fall_back_with_a_sentence(value, rivals_store, open_page):
     app = open_page("confusion", rivals=value)
     assert not app.exception and not app.error
-    assert any("as rivals, which is not to be had here" in warning.value for warning in app.warning)
+    assert any("as other methods, which is not available" in warning.value for warning in app.warning)
     assert "<script" not in said(app)
 
 
@@ -108,7 +108,7 @@ def test_fitting_is_a_job_never_the_pages_own_work(rivals_store, open_page, monk
     monkeypatch.setattr(JobQueue, "submit", lambda queue, kind, **given: asked.append((kind, given["spec"])))
     app = open_page("confusion")
     app.multiselect[1].set_value(["knn", "xgboost"]).run()
-    next(button for button in app.button if button.label == "Fit the rivals").click().run()
+    next(button for button in app.button if button.label == "Fit these methods").click().run()
     assert not app.exception
     [(kind, spec)] = asked
     assert kind == "sweep" and list(spec["rivals"]) == ["knn", "xgboost"]
@@ -119,7 +119,7 @@ def test_a_viewer_cannot_fit(rivals_store, open_page, monkeypatch):
     monkeypatch.setenv("SSRVAE_MODE", "viewer")
     app = open_page("confusion")
     assert not app.exception and not app.error
-    assert "Fit the rivals" not in [button.label for button in app.button]
+    assert "Fit these methods" not in [button.label for button in app.button]
     assert "Not fitted on this split: Random forest" in said(app)
 
 

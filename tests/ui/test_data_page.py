@@ -192,7 +192,7 @@ def test_a_hostile_address_falls_back_with_a_sentence(value, open_data):
     app = open_data(data=value, u_rotation=value, l_scale=value, labels=value, seed=value, rule=value)
     assert not app.exception and not app.error
     refused = 4 if value.strip("0") == "" and value else 6  # many zeros are a zero
-    assert len([w for w in app.warning if "not to be had here" in w.value]) == refused
+    assert len([w for w in app.warning if "not available" in w.value]) == refused
     assert "<script" not in said(app) and "](" not in said(app)
 
 
@@ -200,7 +200,7 @@ def test_more_labels_than_there_are_is_one_sentence(open_data):
     app = open_data(data="cards-teaching")
     app.number_input(key="data-cards-teaching-labels").set_value(500).run()
     assert not app.exception
-    assert "500 labels a class are asked for" in app.error[0].value
+    assert "500 labels per class are asked for" in app.error[0].value
     app.number_input(key="data-cards-teaching-labels").set_value(50).run()
     assert not app.error and "200 labelled" in said(app)
 
@@ -333,7 +333,7 @@ def test_what_is_handed_over_is_what_the_train_page_finds():
 
 
 def test_a_draft_for_a_rule_that_cannot_be_is_refused():
-    with pytest.raises(UserError, match="labels a class are asked for"):
+    with pytest.raises(UserError, match="labels per class are asked for"):
         datasets.parts_of(TEACHING, SplitConfig(labels_per_class=401))
 
 

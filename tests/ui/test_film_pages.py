@@ -132,7 +132,7 @@ def test_a_hostile_address_falls_back_with_a_sentence(page, names, value, store_
     store_of([*POINTS, ("ss-vae", 0.05, 1)])
     app = open_film_page(page, **dict.fromkeys(names, value))
     assert not app.exception and not app.error
-    assert len([w for w in app.warning if "not to be had here" in w.value]) == len(names)
+    assert len([w for w in app.warning if "not available" in w.value]) == len(names)
     assert "<script" not in said(app)
     assert all(app.query_params.get(name) not in (value, [value]) for name in names)
 
@@ -142,7 +142,7 @@ def test_a_hostile_comparison_falls_back_to_the_newest_pair(value, store_of):
     store_of(POINTS)
     app = open_film_page("compare", runs=value, rivals=value)
     assert not app.exception and not app.error
-    assert len(app.multiselect[0].value) == 2 and "not to be had here" in app.warning[0].value
+    assert len(app.multiselect[0].value) == 2 and "not available" in app.warning[0].value
     assert "<script" not in said(app)
 
 

@@ -137,7 +137,7 @@ def test_a_hostile_address_falls_back(value, make_store, open_learn):
     make_store("two")
     app = open_learn(**{"left": value, "class": value, "sample": value, "angle": value})
     assert not app.exception and not app.error
-    assert len([w for w in app.warning if "not to be had here" in w.value]) == 3
+    assert len([w for w in app.warning if "not available" in w.value]) == 3
     assert app.query_params["angle"] in ("0", ["0"])
 
 

@@ -53,7 +53,7 @@ def test_a_hostile_address_falls_back_with_a_sentence(page, names, value, make_s
     make_store("two")
     app = open_page(page, **dict.fromkeys(names, value))
     assert not app.exception and not app.error
-    assert len([w for w in app.warning if "not to be had here" in w.value]) == len(names)
+    assert len([w for w in app.warning if "not available" in w.value]) == len(names)
     assert "<script" not in said(app) and "](" not in said(app)
     assert all(app.query_params[name] not in (value, [value]) for name in names)
 

@@ -93,7 +93,7 @@ def test_settings_an_address_cannot_have_fall_back_with_a_sentence(asked, make_s
     make_store("empty")
     app = open_train(set=[asked, "training.batch_size=16"])
     assert not app.exception and not app.error
-    assert any("as settings, which are not to be had here" in warning.value for warning in app.warning)
+    assert any("as settings, which are not available" in warning.value for warning in app.warning)
     assert np.atleast_1d(app.query_params["set"]).tolist() == ["training.batch_size=16"]
 
 
@@ -397,7 +397,7 @@ def test_no_more_digits_are_offered_than_there_are(open_train):
     app = open_train(data="digits")
     for field in numbers(app).values():
         assert field.max < DIGITS and str(DIGITS) in field.help
-    labels = next(field for field in app.number_input if field.label == "Labels a class")
+    labels = next(field for field in app.number_input if field.label == "Labels per class")
     assert labels.max < DIGITS
     assert numbers(open_train(data="cards-teaching"))["dataset.train_per_class"].max is None
 

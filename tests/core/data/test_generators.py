@@ -88,7 +88,7 @@ def test_no_digit_is_in_training_and_in_validation():
 
 
 def test_asking_for_more_digits_than_there_are_is_one_sentence():
-    with pytest.raises(UserError, match="174 images a class, but train_per_class"):
+    with pytest.raises(UserError, match="174 images per class, but train_per_class"):
         load(few("digits", train_per_class=500))
 
 

@@ -150,7 +150,7 @@ def test_the_tem_particles_split_by_micrograph(view):
         ),
         (image_set([0] * 8 + [2] * 8), {}, "Class 'b' has no labelled image"),
         (image_set([0] * 8 + [1]), {}, "Class 'b' has 1 labelled image,"),
-        (image_set([0, 1] * 8), {"labels_per_class": 7}, "7 labels a class are asked for, but class 'a' has 6"),
+        (image_set([0, 1] * 8), {"labels_per_class": 7}, "7 labels per class are asked for, but class 'a' has 6"),
         (image_set([0, 1] * 8 + [-1] * 8), {"labelled_ratio": 0.9}, "ask for at most 0.6"),
         (image_set([0, 1] * 8), {"by_group": True}, "has no groups"),
         (image_set([0, 1] * 8, groups=np.arange(16) % 2), {"by_group": True}, "Class 'a' is in 1 of 2 groups"),

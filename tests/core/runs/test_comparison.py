@@ -142,7 +142,7 @@ def test_images_that_are_loaded_already_are_not_loaded_again(fits, tiny_config, 
 def test_an_unknown_rival_or_device_and_unfit_data_are_sentences_and_write_nothing(tiny_config, store):
     with pytest.raises(UserError, match="no rival called 'nobody'; choose one of decision-tree"):
         rival_result(tiny_config(), "nobody", store)
-    with pytest.raises(UserError, match="50 labels a class"):
+    with pytest.raises(UserError, match="50 labels per class"):
         rival_result(tiny_config(split__labels_per_class=50), "knn", store)
     with pytest.raises(UserError, match="'cuda:77' is not available"):
         rival_result(tiny_config(), "cnn", store, "cuda:77")

@@ -261,7 +261,7 @@ def from_another_version(path):
 def test_a_checkpoint_that_cannot_be_used_is_a_sentence(finished, store, spoil):
     run = train_run(finished.config, store, time_limit=0)
     spoil(run.path / directory.CHECKPOINT)
-    with pytest.raises(UserError, match="start anew"):
+    with pytest.raises(UserError, match="train again"):
         train_run(finished.config, store)
     assert store.get(finished.id).status.state == "interrupted"
 

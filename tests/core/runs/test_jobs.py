@@ -74,7 +74,7 @@ def test_a_job_makes_the_run_it_is_named_for(queue, finished):
         "train",
         "queued",
     )
-    assert job.title == "ss-rvae on cards (changed), 5 labels a class, seed 0"
+    assert job.title == "ss-rvae on cards (changed), 5 labels per class, seed 0"
     job = do(queue, job)
     assert (job.state, job.done, job.total, job.unit, job.error) == ("finished", 4, 4, "epochs", None)
     assert (job.pid, job.pid_started) == (os.getpid(), psutil.Process().create_time())

@@ -117,7 +117,7 @@ def test_one_failure_does_not_stop_the_others_and_only_what_is_missing_is_traine
     spec = SweepSpec(data="cards-b2", labels_per_class=(500, 5), settings=settings)
     failed, finished = run_sweep(spec, store, device="cpu").rows
     assert (failed["state"], finished["state"]) == ("failed", "finished")
-    assert "500 labels a class are asked for" in failed["error"]
+    assert "500 labels per class are asked for" in failed["error"]
     before = modified(store, [finished])
     more = spec.model_copy(update={"labels_per_class": (5, 2)})
     sweep = run_sweep(more, store, device="cpu")
