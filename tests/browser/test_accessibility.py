@@ -69,8 +69,8 @@ def test_the_pages_are_those_of_the_dashboard():
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing_serious_and_every_chart_and_image_says_what_it_shows(name, open_page):
     page = opened(open_page, "" if name == "overview" else name)
-    assert page.locator(".stPlotlyChart:not([aria-label])").count() == 0
-    assert page.locator("img:not([alt])").count() == 0
+    assert page.locator(".stPlotlyChart:not([aria-label])").count() == 0, "a chart does not say what it shows"
+    assert page.locator("img:not([alt])").count() == 0, "an image does not say what it shows"
     assert not severe_in_both_themes(page)
 
 
