@@ -44,3 +44,9 @@ def until_still(page, elements=".js-plotly-plot, .js-plotly-plot .nsewdrag, .fil
     """Wait until the page and these elements of it have been the same for a moment."""
     page.evaluate("window.lastLayout = null")
     page.wait_for_function(_STILL, arg=elements, polling=100, timeout=PATIENCE)
+
+
+def assert_no_sideways_scrolling(page):
+    """What the page shows is no wider than the page."""
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("element => element.scrollWidth <= element.clientWidth"), "the page scrolls sideways"

@@ -14,7 +14,13 @@ from playwright.sync_api import expect
 
 from ssrvae_core.data import read_images
 from ssrvae_core.runs.comparison import find_rival
-from tests.browser.shared import PATIENCE, RIVAL, until_idle, until_still
+from tests.browser.shared import (
+    PATIENCE,
+    RIVAL,
+    assert_no_sideways_scrolling,
+    until_idle,
+    until_still,
+)
 from tests.ui.conftest import tiny_config
 
 pytestmark = pytest.mark.slow
@@ -117,43 +123,45 @@ def test_a_picture_stands_where_the_points_will_be_until_plotly_is_there(open_pa
     assert (before & after).sum() > 0.6 * (before | after).sum()  # one pixel to the side it would be less
 
 
-def test_a_lasso_shows_the_images_of_the_points_in_it(open_page):
+def _both_alike(lit):
+    return len(lit) == 2 and lit[0] is not None and lit[0] == lit[1]
+
+
+def test_lassoed_points_show_their_images_and_light_up_in_both_scatters_until_a_double_click(open_page):
     page = open_page("latent_space")
     expect(page.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=PATIENCE)
+    assert _lit(page) == [None, None], "something is lit before anything is selected"
+
     _lasso(page, 0)
     expect(page.get_by_text("32 selected")).to_be_visible(timeout=PATIENCE)
+    every, _ = _wait_until_lit(page, _both_alike)
+    assert len(every) == 32, "a lasso around all points takes all of them"
+    _assert_gallery_and_csv_show_every_point(page)
+
+    _lasso(page, 1, right=0.6)
+    some, _ = _wait_until_lit(page, lambda lit: _both_alike(lit) and lit[0] != every)
+    assert 0 < len(some) < 32, "a lasso around the left of the right scatter takes some of the points"
+    expect(page.get_by_text(f"{len(some)} selected", exact=True)).to_be_visible(timeout=PATIENCE)
+    until_idle(page)
+    until_still(page)  # nothing goes on by itself
+    assert _lit(page) == [some, some], "the lit points changed by themselves"
+
+    box = _drawn_area(page, 0)
+    page.mouse.dblclick(box["x"] + 3, box["y"] + 3)
+    _wait_until_lit(page, lambda lit: lit == [None, None])
+    expect(page.get_by_text("0 selected", exact=True)).to_be_visible(timeout=PATIENCE)
+
+
+def _assert_gallery_and_csv_show_every_point(page):
     figures = page.locator(".gallery").first.locator("figure")
     expect(figures).to_have_count(12, timeout=PATIENCE)  # the second gallery shows neighbours
     expect(figures.first.locator("img")).to_have_count(3)
     expect(page.locator(".gallery figcaption").first).to_contain_text(re.compile(r"ss-rVAE: .*confidence .*\d°"))
     with page.expect_download() as download:
         page.get_by_role("button", name="Selection as CSV").click()
-    assert len(Path(download.value.path()).read_text().splitlines()) == 1 + 2 * 32
-
-
-def test_points_lassoed_in_either_scatter_light_up_in_the_other_until_a_double_click(open_page):
-    page = open_page("latent_space")
-    expect(page.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
-    expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=PATIENCE)
-    assert _lit(page) == [None, None]
-
-    def both_alike(lit):
-        return len(lit) == 2 and lit[0] is not None and lit[0] == lit[1]
-
-    _lasso(page, 0, right=0.5)
-    first, _ = _wait_until_lit(page, both_alike)
-    assert 0 < len(first) < 32
-    expect(page.get_by_text(f"{len(first)} selected", exact=True)).to_be_visible(timeout=PATIENCE)
-    _lasso(page, 1, right=0.6)
-    second, _ = _wait_until_lit(page, lambda lit: both_alike(lit) and lit[0] != first)
-    expect(page.get_by_text(f"{len(second)} selected", exact=True)).to_be_visible(timeout=PATIENCE)
-    until_idle(page)
-    until_still(page)  # nothing goes on by itself
-    assert _lit(page) == [second, second]
-    box = _drawn_area(page, 0)
-    page.mouse.dblclick(box["x"] + 3, box["y"] + 3)
-    _wait_until_lit(page, lambda lit: lit == [None, None])
-    expect(page.get_by_text("0 selected", exact=True)).to_be_visible(timeout=PATIENCE)
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert len(lines) == 1 + 2 * 32, "the table has a line per selected image and run, below its heading"
 
 
 def test_the_same_lasso_counts_again_after_another_selection(open_page):
@@ -161,7 +169,8 @@ def test_the_same_lasso_counts_again_after_another_selection(open_page):
     expect(page.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
     expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=PATIENCE)
     _lasso(page, 0, right=0.5)
-    first, _ = _wait_until_lit(page, lambda lit: lit[0] is not None and lit[0] == lit[1])
+    first, _ = _wait_until_lit(page, _both_alike)
+    assert 0 < len(first) < 32, "a lasso around the left half takes some of the points"
     expect(page.get_by_text(f"{len(first)} selected", exact=True)).to_be_visible(timeout=PATIENCE)
     page.get_by_role("button", name="Clear the selection").click()
     expect(page.get_by_text("0 selected", exact=True)).to_be_visible(timeout=PATIENCE)
@@ -173,12 +182,18 @@ def test_the_same_lasso_counts_again_after_another_selection(open_page):
 
 
 @pytest.mark.parametrize("path", ["latent_space", "confusion"])
-def test_a_chart_is_as_large_after_the_full_screen_as_before_it(open_page, path):
-    page = open_page(path)
-    expect(page.locator(".js-plotly-plot").nth(1)).to_be_visible(timeout=PATIENCE)
-    chart = page.locator(".js-plotly-plot").first
+def test_panels_fit_on_a_phone_and_a_chart_is_as_large_after_the_full_screen_as_before_it(path, open_page):
+    page = open_page(path, width=390)
+    panels = [_drawn_area(page, chart) for chart in (0, 1)]
+    boxes = [page.locator(".js-plotly-plot").nth(chart).bounding_box() for chart in (0, 1)]
+    assert all(box["width"] > 150 for box in panels), "a panel is too narrow on a phone"
+    assert boxes[1]["y"] >= boxes[0]["y"] + boxes[0]["height"], "the panels are not one under the other on a phone"
+    assert_no_sideways_scrolling(page)
+
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "false", timeout=PATIENCE)
     area = _drawn_area(page, 0)
-    chart.hover()
+    page.locator(".js-plotly-plot").first.hover()
     page.get_by_role("button", name="Fullscreen").first.click()
     page.wait_for_function("document.querySelector('.js-plotly-plot')._fullLayout.width > 1000")
     page.keyboard.press("Escape")
@@ -204,71 +219,71 @@ def _zoom_in(page, chart, whole):
     return _range(chart)
 
 
-def test_a_zoom_outlives_another_colour_and_the_whole_plane_is_found_again(open_page):
+def test_a_zoom_outlives_another_colour_and_a_selection_and_the_colour_comes_back_from_the_address(open_page):
     page = open_page("latent_space")
     expect(page.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
     chart = page.locator(".js-plotly-plot").first
     _drawn_area(page, 0)
     whole = _range(chart)
     zoomed = _zoom_in(page, chart, whole)
+
     page.get_by_role("combobox", name="Colour by").click()
     page.get_by_role("option", name="Confidence").click()
     expect(chart).to_contain_text("Confidence", timeout=PATIENCE)
     until_idle(page)
     until_still(page)
-    assert _range(chart) == pytest.approx(zoomed)
+    assert _range(chart) == pytest.approx(zoomed), "another colour moved what is zoomed into"
+
+    page.wait_for_url(re.compile("colour=confidence"), timeout=PATIENCE)
+    _assert_confidence_comes_back(open_page, page.url.split("/", 3)[3])
+
+    _lasso(page, 1)
+    _wait_until_lit(page, lambda lit: len(lit) == 2 and None not in lit)
+    assert _range(chart) == pytest.approx(zoomed), "a selection moved what is zoomed into"
+
     chart.hover()
     chart.locator('[data-title="Reset axes"]').click()
     wider = "([chart, zoomed]) => chart._fullLayout.xaxis.range[1] > zoomed[1]"
     page.wait_for_function(wider, arg=[chart.element_handle(), zoomed], timeout=PATIENCE)
     until_still(page)
-    assert _range(chart) == pytest.approx(whole)
+    assert _range(chart) == pytest.approx(whole), "the whole plane is not found again"
 
 
-def test_a_zoom_outlives_a_selection(open_page):
-    page = open_page("latent_space")
+def _assert_confidence_comes_back(open_page, address):
+    page = open_page(address)
     expect(page.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
-    chart = page.locator(".js-plotly-plot").first
-    _drawn_area(page, 0)
-    zoomed = _zoom_in(page, chart, _range(chart))
-    _lasso(page, 1)
-    _wait_until_lit(page, lambda lit: len(lit) == 2 and None not in lit)
-    assert _range(chart) == pytest.approx(zoomed)
+    assert "colour=confidence" in page.url
+    expect(page.locator(".js-plotly-plot").first).to_contain_text("Confidence", timeout=PATIENCE)
+    page.close()
 
 
 @pytest.mark.parametrize("colour", ["class", "confidence"])
-def test_a_saved_picture_shows_what_is_selected_and_the_page_forgets_it_again(colour, open_page, store):
+def test_samples_selected_by_keyboard_are_saved_as_images_and_in_a_picture(colour, open_page, store, tmp_path):
     ids = store.runs()[0].predictions().ids[:3]
     page = open_page(f"latent_space?colour={colour}")
     field = page.get_by_label("Select by sample id")
     field.fill(", ".join(map(str, ids)))
     field.press("Enter")
+    expect(page.get_by_text("3 selected", exact=True)).to_be_visible(timeout=PATIENCE)
     _wait_until_lit(page, lambda lit: lit == [sorted(ids.tolist())] * 2)
+    if colour == "class":  # the images have no colour
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Selection as npz").click()
+        download.value.save_as(tmp_path / "selection.npz")
+        assert sorted(read_images(tmp_path / "selection.npz").ids) == sorted(ids), "other images were saved"
+
     chart = page.locator(".js-plotly-plot").nth(1)
     chart.scroll_into_view_if_needed()
     chart.hover()
     with page.expect_download() as download:
         chart.locator('[data-title^="Download plot"]').click()
     points = re.findall(r'<path class="point[^>]*?opacity: ([\d.]+)', Path(download.value.path()).read_text("utf-8"))
-    assert sorted(map(float, points)) == [pytest.approx(0.06)] * 29 + [1.0] * 3
+    shown = sorted(map(float, points))
+    assert shown == [pytest.approx(0.06)] * 29 + [1.0] * 3, "the picture does not show what is selected"
     forgotten = "chart => chart.data.every(trace => !trace.selectedpoints?.length)"
     page.wait_for_function(forgotten, arg=chart.element_handle(), timeout=PATIENCE)
     page.get_by_role("button", name="Clear the selection").click()
     _wait_until_lit(page, lambda lit: lit == [None, None])
-
-
-def test_samples_are_selected_by_the_keyboard_alone_and_saved_as_images(open_page, store, tmp_path):
-    ids = store.runs()[0].predictions().ids[:3]
-    page = open_page("latent_space")
-    field = page.get_by_label("Select by sample id")
-    field.fill(", ".join(map(str, ids)))
-    field.press("Enter")
-    expect(page.get_by_text("3 selected", exact=True)).to_be_visible(timeout=PATIENCE)
-    _wait_until_lit(page, lambda lit: lit == [sorted(ids.tolist())] * 2)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Selection as npz").click()
-    download.value.save_as(tmp_path / "selection.npz")
-    assert sorted(read_images(tmp_path / "selection.npz").ids) == sorted(ids)
 
 
 def _click_cell(page, chart, true, predicted, images, inside=0.5):
@@ -286,54 +301,34 @@ def _click_cell(page, chart, true, predicted, images, inside=0.5):
     page.mouse.up()
 
 
-def test_what_is_chosen_comes_back_from_the_address(open_page):
-    page = open_page("latent_space")
-    page.get_by_role("combobox", name="Colour by").click()
-    page.get_by_role("option", name="Confidence").click()
-    page.wait_for_url(re.compile("colour=confidence"), timeout=PATIENCE)
-    again = open_page(page.url.split("/", 3)[3])
-    expect(again.get_by_text("0 selected")).to_be_visible(timeout=PATIENCE)
-    assert "colour=confidence" in again.url
-    expect(again.locator(".js-plotly-plot").first).to_contain_text("Confidence", timeout=PATIENCE)
+def _largest_cell(confusion):
+    """Row, column and count of the cell with the most images."""
+    cells = [(row, column, n) for row, counts in enumerate(confusion) for column, n in enumerate(counts)]
+    return max(cells, key=lambda cell: cell[2])
 
 
-def test_a_clicked_cell_shows_its_images(open_page, store):
+def _assert_cell_is_shown(page, method, cell):
+    true, predicted, images = cell
+    expect(page.get_by_text(f"{images} selected", exact=True)).to_be_visible(timeout=PATIENCE)
+    page.wait_for_url(re.compile(f"of={method}"), timeout=PATIENCE)
+    assert f"true={true}" in page.url and f"predicted={predicted}" in page.url, "the address names another cell"
+
+
+def test_a_clicked_cell_of_a_model_and_of_a_rival_shows_its_images(open_page, store):
     runs = {run.config.model.name: run for run in store.runs()}
     page = open_page(f"confusion?left={runs['ss-vae'].id}&right={runs['ss-rvae'].id}")
-    confusion = runs["ss-rvae"].status.validation["confusion"]
-    true, predicted, images = max(
-        ((row, column, n) for row, counts in enumerate(confusion) for column, n in enumerate(counts)),
-        key=lambda cell: cell[2],
-    )
     expect(page.locator(".gallery figure")).to_have_count(12, timeout=PATIENCE)  # the page is whole, nothing moves
+    cell = _largest_cell(runs["ss-rvae"].status.validation["confusion"])
     # Near the corner of the cell: all of it can be clicked, not only the number.
-    _click_cell(page, 1, true, predicted, images, inside=0.2)
-    expect(page.get_by_text(f"{images} selected", exact=True)).to_be_visible(timeout=PATIENCE)
-    assert "of=right" in page.url and f"true={true}" in page.url and f"predicted={predicted}" in page.url
+    _click_cell(page, 1, *cell, inside=0.2)
+    _assert_cell_is_shown(page, "right", cell)
 
-
-def test_a_clicked_cell_of_a_rival_shows_its_images(open_page, store):
-    result = find_rival(tiny_config("ss-vae"), RIVAL, store)
-    confusion = result.validation["confusion"]
-    true, predicted, images = max(
-        ((row, column, n) for row, counts in enumerate(confusion) for column, n in enumerate(counts)),
-        key=lambda cell: cell[2],
-    )
-    page = open_page("confusion")
-    expect(page.locator(".gallery figure")).to_have_count(12, timeout=PATIENCE)
-    _click_cell(page, 2, true, predicted, images)
-    expect(page.get_by_text(f"{images} selected", exact=True)).to_be_visible(timeout=PATIENCE)
-    assert f"of={RIVAL}" in page.url and f"true={true}" in page.url and f"predicted={predicted}" in page.url
+    until_idle(page)
+    cell = _largest_cell(find_rival(tiny_config("ss-vae"), RIVAL, store).validation["confusion"])
+    _click_cell(page, 2, *cell)
+    _assert_cell_is_shown(page, RIVAL, cell)
     expect(page.locator(".gallery figcaption").first).to_contain_text("Decision tree: ", timeout=PATIENCE)
 
 
-@pytest.mark.parametrize("path", ["", "latent_space", "confusion"])
-def test_a_phone_shows_one_panel_under_the_other_and_needs_no_sideways_scrolling(path, open_page):
-    page = open_page(path, width=390)
-    if path:
-        panels = [_drawn_area(page, chart) for chart in (0, 1)]
-        boxes = [page.locator(".js-plotly-plot").nth(chart).bounding_box() for chart in (0, 1)]
-        assert all(box["width"] > 150 for box in panels)
-        assert boxes[1]["y"] >= boxes[0]["y"] + boxes[0]["height"]
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
+def test_the_overview_needs_no_sideways_scrolling_on_a_phone(open_page):
+    assert_no_sideways_scrolling(open_page("", width=390))

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ssrvae_core.runs.jobs import JobQueue
-from tests.browser.shared import PATIENCE, until_still
+from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, until_still
 from tests.data import make_golden_store as golden
 from tests.ui.ratio_stores import make_ratio_store
 
@@ -67,20 +67,32 @@ def shows(page, label):
     expect(page.locator(f'.film[data-shown="{label}"]')).to_be_visible(timeout=PATIENCE)
 
 
-def test_one_step_of_the_slider_moves_every_panel_and_the_address(open_page):
+def test_the_slider_moves_every_panel_and_the_address_by_a_step_to_either_end_and_by_itself(open_page):
     page = open_page("supervised_ratio?ratio=0.05")
     shows(page, "5 %")
     before = page.evaluate(CONTENT)
     page.get_by_role("slider").press("ArrowRight")
     shows(page, "10 %")
     after = page.evaluate(CONTENT)
-    assert [panel for panel in before if before[panel] == after[panel]] == []
+    same = [panel for panel in before if before[panel] == after[panel]]
+    assert not same, f"one step does not change {same}"
     expect(page.locator(".film output")).to_have_text("10 %")
     page.wait_for_url(re.compile("ratio=0.1"), timeout=PATIENCE)
     expect(page.get_by_role("link", name="These runs in Latent space (10 %)")).to_be_visible(timeout=PATIENCE)
 
+    page.get_by_role("button", name="Play").click()  # by itself
+    shows(page, "50 %")
+    expect(page.get_by_role("button", name="Play")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_url(re.compile("ratio=0.5"), timeout=PATIENCE)
 
-def test_the_pointer_is_told_what_lies_under_it(open_page):
+    page.get_by_role("slider").press("Home")
+    shows(page, "1 %")
+    expect(page.locator(".film .told")).to_have_text("Not trained yet.")
+    page.get_by_role("slider").press("End")
+    shows(page, "50 %")
+
+
+def test_a_frame_tells_the_pointer_what_lies_under_it_is_saved_and_opens_its_runs_in_latent_space(open_page, store):
     page = open_page("supervised_ratio?ratio=0.05")
     shows(page, "5 %")
     page.locator(".film .js-plotly-plot").scroll_into_view_if_needed()
@@ -95,39 +107,22 @@ def test_the_pointer_is_told_what_lies_under_it(open_page):
     page.mouse.move(5, 5)
     expect(tip).to_be_hidden(timeout=PATIENCE)
 
-
-def test_the_camera_saves_the_frame_that_is_shown_with_its_points_as_vectors(open_page):
-    page = open_page("supervised_ratio?ratio=0.05")
-    shows(page, "5 %")
     page.locator(".film .js-plotly-plot").hover()
     with page.expect_download(timeout=PATIENCE) as download:
         page.locator('.film .modebar-btn[data-title="Download this frame"]').click()
     picture = Path(download.value.path()).read_text()
     assert download.value.suggested_filename.endswith(".svg")
-    assert picture.count('class="point plotly-customdata"') >= 2 * 32
+    assert picture.count('class="point plotly-customdata"') >= 2 * 32, "the points are not vectors"
     assert "ss-rVAE, manifold" in picture
 
-
-def test_the_keyboard_goes_to_either_end(open_page):
-    page = open_page("supervised_ratio?ratio=0.1")
-    shows(page, "10 %")
-    page.get_by_role("slider").press("End")
-    shows(page, "50 %")
-    page.get_by_role("slider").press("Home")
-    shows(page, "1 %")
-    expect(page.locator(".film .told")).to_have_text("Not trained yet.")
+    page.get_by_role("link", name="These runs in Latent space (5 %)").click()
+    page.wait_for_url(re.compile("latent_space"), timeout=PATIENCE)
+    wanted = {run.id for run in store.runs() if run.config.split.labelled_ratio == 0.05}
+    opened = {re.search(f"{side}=([0-9a-f]+)", page.url)[1] for side in ("left", "right")}
+    assert opened == wanted, "the link opens other runs than those of the frame"
 
 
-def test_play_goes_to_the_end_by_itself(open_page):
-    page = open_page("supervised_ratio?ratio=0.1")
-    shows(page, "10 %")
-    page.get_by_role("button", name="Play").click()
-    shows(page, "50 %")
-    expect(page.get_by_role("button", name="Play")).to_be_visible(timeout=PATIENCE)
-    page.wait_for_url(re.compile("ratio=0.5"), timeout=PATIENCE)
-
-
-def test_a_click_on_a_point_of_the_curve_moves_the_slider(open_page):
+def test_a_click_on_a_point_of_the_curve_moves_the_slider_and_a_permalink_opens_where_it_was_left(open_page):
     page = open_page("supervised_ratio?ratio=0.5")
     shows(page, "50 %")
     page.locator(".film .js-plotly-plot").scroll_into_view_if_needed()
@@ -140,39 +135,31 @@ def test_a_click_on_a_point_of_the_curve_moves_the_slider(open_page):
     shows(page, "5 %")
     page.wait_for_url(re.compile("ratio=0.05"), timeout=PATIENCE)
 
-
-def test_a_permalink_opens_the_film_where_it_was_left(open_page):
-    page = open_page("supervised_ratio?ratio=0.1")
-    shows(page, "10 %")
+    page.get_by_role("slider").press("ArrowRight")
+    page.wait_for_url(re.compile("ratio=0.1"), timeout=PATIENCE)
     page.get_by_role("slider").press("ArrowLeft")  # over a ratio that nobody trained
     page.wait_for_url(re.compile("ratio=0.05"), timeout=PATIENCE)
-    again = open_page(page.url.split("/", 3)[3])
+    again = open_page(page.url.split("/", 3)[3], width=390)
     shows(again, "5 %")
+    _assert_fits_on_a_phone(again)
 
 
-def test_the_link_below_opens_the_runs_of_the_frame_in_latent_space(open_page, store):
-    page = open_page("supervised_ratio?ratio=0.05")
-    shows(page, "5 %")
-    page.get_by_role("link", name="These runs in Latent space (5 %)").click()
-    page.wait_for_url(re.compile("latent_space"), timeout=PATIENCE)
-    wanted = {run.id for run in store.runs() if run.config.split.labelled_ratio == 0.05}
-    assert {re.search(f"{side}=([0-9a-f]+)", page.url)[1] for side in ("left", "right")} == wanted
+def _assert_fits_on_a_phone(page):
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
+    until_still(page)
+    assert_no_sideways_scrolling(page)
 
 
-def test_the_training_film_follows_its_slider_too(open_page):
-    page = open_page("training_film")
+def test_the_training_film_fits_on_a_phone_and_follows_its_slider_too(open_page):
+    page = open_page("training_film", width=390)
     expect(page.locator(FILM)).to_be_visible(timeout=PATIENCE)
     expect(page.locator(".film output")).to_have_text("1")
     page.wait_for_url(re.compile("epoch=1"), timeout=PATIENCE)
+    _assert_fits_on_a_phone(page)
 
 
-@pytest.mark.parametrize("path", ["supervised_ratio", "training_film", "compare"])
-def test_a_phone_needs_no_sideways_scrolling(path, open_page):
-    page = open_page(path, width=390)
-    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
-    until_still(page)
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
+def test_the_comparison_needs_no_sideways_scrolling_on_a_phone(open_page):
+    _assert_fits_on_a_phone(open_page("compare", width=390))
 
 
 def test_a_ratio_that_is_missing_is_trained_by_its_button(open_page, store):

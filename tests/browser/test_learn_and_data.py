@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ssrvae_core.data import read_images
-from tests.browser.shared import PATIENCE
+from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,7 @@ def npz(**fields):
     return buffer.getvalue()
 
 
-def test_arrow_keys_turn_the_image_and_the_address_follows(open_page):
+def test_arrow_keys_turn_the_image_the_address_follows_and_play_turns_it_until_it_is_stopped(open_page):
     page = open_page("learn?class=1")
     slider = page.get_by_role("slider", name="Turn the image")
     expect(slider).to_be_visible(timeout=PATIENCE)
@@ -40,26 +40,27 @@ def test_arrow_keys_turn_the_image_and_the_address_follows(open_page):
     page.wait_for_url(re.compile("angle=45"), timeout=PATIENCE)
     again = open_page(page.url.split("/", 3)[3])
     expect(again.get_by_text(re.compile("^At 45°"))).to_be_visible(timeout=PATIENCE)
+    again.get_by_role("button", name="Play").click()
+    expect(again.get_by_text(re.compile("^At (?!45°)"))).to_be_visible(timeout=PATIENCE)
+    again.locator(".turntable").get_by_role("button", name="Stop").click()
+    expect(again.get_by_role("button", name="Play")).to_be_visible(timeout=PATIENCE)
 
 
-def test_play_turns_the_image_until_it_is_stopped(open_page):
-    page = open_page("learn")
-    page.get_by_role("button", name="Play").click()
-    expect(page.get_by_text(re.compile("^At (?!0°)"))).to_be_visible(timeout=PATIENCE)
-    page.locator(".turntable").get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("button", name="Play")).to_be_visible(timeout=PATIENCE)
-
-
-def test_another_class_puts_another_image_on_the_table(open_page):
-    page = open_page("learn?class=0")
+def test_learn_fits_on_a_phone_and_another_class_puts_another_image_on_the_table(open_page):
+    page = open_page("learn?class=0", width=390)
+    expect(page.locator(".turntable .model").first).to_be_visible(timeout=PATIENCE)
+    assert_no_sideways_scrolling(page)
     expect(page.locator(".seen figcaption")).to_contain_text("hearts", timeout=PATIENCE)
     page.get_by_role("radio", name="diamonds").click()
     expect(page.locator(".seen figcaption")).to_contain_text("diamonds", timeout=PATIENCE)
     expect(page.locator(".bar.true").first).to_contain_text("diamonds", timeout=PATIENCE)
 
 
-def test_an_upload_is_shown_and_what_is_downloaded_reads_back(open_page, tmp_path):
+def test_a_hostile_upload_is_refused_in_a_sentence_and_another_is_shown_and_reads_back(open_page, tmp_path):
     page = open_page("data")
+    page.locator("input[type=file]").set_input_files(uploaded("evil.png", b"<svg onload=alert(1)>"))
+    expect(page.get_by_text("evil.png is not a .png file")).to_be_visible(timeout=PATIENCE)
+
     rng = np.random.default_rng(0)
     images, labels = rng.random((24, 12, 12), dtype=np.float32), np.arange(24) % 3
     page.locator("input[type=file]").set_input_files(uploaded("mine.npz", npz(images=images, labels=labels)))
@@ -75,16 +76,11 @@ def test_an_upload_is_shown_and_what_is_downloaded_reads_back(open_page, tmp_pat
     assert back.ids.tolist() == list(range(24))
 
 
-def test_a_hostile_upload_is_refused_in_a_sentence(open_page):
-    page = open_page("data")
-    page.locator("input[type=file]").set_input_files(uploaded("evil.png", b"<svg onload=alert(1)>"))
-    expect(page.get_by_text("evil.png is not a .png file")).to_be_visible(timeout=PATIENCE)
-
-
-def test_a_slider_of_the_disorder_changes_the_examples(open_page):
-    page = open_page("data?data=cards-teaching")
+def test_data_fits_on_a_phone_and_a_slider_of_the_disorder_changes_the_examples(open_page):
+    page = open_page("data?data=cards-teaching", width=390)
     examples = page.locator(".samples").last
     expect(examples).to_be_visible(timeout=PATIENCE)
+    assert_no_sideways_scrolling(page)
     before = examples.inner_html()
     slider = page.get_by_role("slider", name="Largest rotation of unlabelled images")
     slider.focus()
@@ -92,11 +88,3 @@ def test_a_slider_of_the_disorder_changes_the_examples(open_page):
     page.wait_for_url(re.compile("u-rotation=119"), timeout=PATIENCE)
     expect(page.get_by_text(re.compile(r"cards-teaching \(changed\)"))).to_be_visible(timeout=PATIENCE)
     assert page.locator(".samples").last.inner_html() != before
-
-
-@pytest.mark.parametrize("path", ["learn", "data"])
-def test_a_phone_needs_no_sideways_scrolling(path, open_page):
-    page = open_page(path, width=390)
-    expect(page.locator(".turntable .model" if path == "learn" else ".samples").first).to_be_visible(timeout=PATIENCE)
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("element => element.scrollWidth <= element.clientWidth")

@@ -10,7 +10,7 @@ from tests.data import make_golden_store as golden
 
 pytestmark = pytest.mark.slow
 
-SHOWN = "() => document.querySelectorAll('.chart .main-svg').length"
+AT_THE_FIRST = "() => document.querySelector('.slider-container .slider-label').textContent.endsWith('1')"
 LATENTS = "film => film.data.filter(t => t.type === 'scattergl').map(t => JSON.stringify(t.x))"
 
 
@@ -48,57 +48,44 @@ def scroll_to_the_film(page):
     return film.first
 
 
-def test_the_report_opens_from_the_disk_and_draws_its_charts(page):
-    page.locator(".chart .main-svg").first.wait_for()
-    assert page.title() == "Report"
+def to_the_first_epoch(page, film):
+    film.locator(".slider-rail-touch-rect").click(position={"x": 3, "y": 5})
+    page.wait_for_function(AT_THE_FIRST)
 
 
-def test_moving_the_slider_shows_another_epoch(page):
+def test_the_slider_shows_another_epoch_and_a_dark_page_has_all_drawn_again_at_the_same_epoch(page):
+    chart = page.locator(".chart .xtitle").first
+    chart.wait_for()
+    light_chart = chart.evaluate("node => getComputedStyle(node).fill")
     film = scroll_to_the_film(page)
     film.locator(".slider-container").wait_for()
     before = film.evaluate(LATENTS)
-    label = film.locator(".slider-label").first
-    assert label.text_content().endswith("3")
-    film.locator(".slider-rail-touch-rect").click(position={"x": 3, "y": 5})
-    page.wait_for_function("text => text.textContent.endsWith('1')", arg=label.element_handle())
-    assert film.evaluate(LATENTS) != before
-
-
-def test_a_film_that_is_drawn_anew_stays_at_its_epoch(page):
-    film = scroll_to_the_film(page)
-    film.locator(".slider-container").wait_for()
-    film.locator(".slider-rail-touch-rect").click(position={"x": 3, "y": 5})
-    first = "() => document.querySelector('.slider-container .slider-label').textContent.endsWith('1')"
-    page.wait_for_function(first)
+    assert film.locator(".slider-label").first.text_content().endswith("3"), "the film does not begin at its last epoch"
+    to_the_first_epoch(page, film)
     latents = film.evaluate(LATENTS)
+    assert latents != before, "the slider does not change what is shown"
+
     light = film.locator(".xtitle").first.evaluate("node => getComputedStyle(node).fill")
-    page.emulate_media(color_scheme="dark")  # every chart is drawn anew
+    page.emulate_media(color_scheme="dark")  # every chart is drawn again
+    chart_fill = "getComputedStyle(document.querySelector('.chart .xtitle')).fill"
+    page.wait_for_function(f"light => {chart_fill} !== light", arg=light_chart)
     fill = "getComputedStyle(document.querySelector('.plot:has(.slider-container) .xtitle')).fill"
     page.wait_for_function(f"light => {fill} !== light", arg=light)
-    page.wait_for_function(first)
-    assert film.evaluate(LATENTS) == latents
+    page.wait_for_function(AT_THE_FIRST)
+    assert film.evaluate(LATENTS) == latents, "another epoch is shown after drawing again"
 
 
-def test_the_charts_follow_a_dark_page(page):
-    text = page.locator(".chart .xtitle").first
-    text.wait_for()
-    light = text.evaluate("node => getComputedStyle(node).fill")
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_function(
-        "light => getComputedStyle(document.querySelector('.chart .xtitle')).fill !== light", arg=light
-    )
+def test_the_charts_are_drawn_and_fit_on_a_phone_and_on_paper(page):
+    page.locator(".chart .main-svg").first.wait_for()
+    assert page.title() == "Report"
 
+    page.set_viewport_size({"width": 390, "height": 800})
+    width = page.evaluate("() => document.documentElement.scrollWidth")
+    assert width == 390, "the report scrolls sideways on a phone"
+    page.set_viewport_size({"width": 1280, "height": 900})
 
-def test_every_chart_is_on_paper(page):
     charts = page.locator(".chart").count()
     page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
-    assert (
-        page.evaluate("() => [...document.querySelectorAll('.chart')].filter(c => c.querySelector('.main-svg')).length")
-        == charts
-    )
-    assert page.locator("canvas").count() == 0
-
-
-def test_a_phone_scrolls_downwards_only(page):
-    page.set_viewport_size({"width": 390, "height": 800})
-    assert page.evaluate("() => document.documentElement.scrollWidth") == 390
+    drawn = "() => [...document.querySelectorAll('.chart')].filter(c => c.querySelector('.main-svg')).length"
+    assert page.evaluate(drawn) == charts, "a chart is missing on paper"
+    assert page.locator("canvas").count() == 0, "a chart on paper is made of pixels"

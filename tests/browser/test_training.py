@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import JobQueue
-from tests.browser.shared import PATIENCE, script_runs
+from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, script_runs
 
 pytestmark = pytest.mark.slow
 
@@ -84,8 +84,10 @@ def test_a_training_is_started_watched_left_found_again_cancelled_and_resumed(op
     assert store.get(job.id).status.epoch >= stopped
 
 
-def test_a_wrong_value_is_a_sentence_and_the_others_stay(open_page):
-    page = open_page("train")
+def test_on_a_phone_nothing_is_wider_and_a_wrong_value_is_a_sentence_and_the_others_stay(open_page):
+    page = open_page("train", width=390)
+    expect(page.get_by_role("button", name=re.compile("^Start"))).to_be_visible(timeout=PATIENCE)
+    assert_no_sideways_scrolling(page)
     page.get_by_text("All settings").click()
     fill(page, "Epochs", 5)
     channels = page.get_by_role("textbox", name="Channels", exact=True)
@@ -97,9 +99,3 @@ def test_a_wrong_value_is_a_sentence_and_the_others_stay(open_page):
     channels.fill("8, 8")
     channels.press("Enter")
     expect(page.get_by_text(re.compile("5 epochs, about"))).to_be_visible(timeout=PATIENCE)
-
-
-def test_a_phone_needs_no_sideways_scrolling(open_page):
-    page = open_page("train", width=390)
-    expect(page.get_by_role("button", name=re.compile("^Start"))).to_be_visible(timeout=PATIENCE)
-    assert page.get_by_test_id("stMain").evaluate("element => element.scrollWidth <= element.clientWidth")
