@@ -13,6 +13,8 @@ from tests.browser.shared import PATIENCE
 from tests.data import make_golden_store as golden
 from tests.serving import serving
 
+expect.set_options(timeout=PATIENCE)  # of every expectation that names no other
+
 INSTALL = "apt-get install chromium-headless-shell"
 
 
@@ -20,7 +22,7 @@ INSTALL = "apt-get install chromium-headless-shell"
 def chromium_path():
     """Path of the system's Chromium. Playwright's own download is not used, because it needs the network.
 
-    The headless shell draws the same pages without a window, and takes a quarter less of the processor per page.
+    The headless shell draws the same pages without a window, and takes less of the processor.
     """
     path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if path is None and os.environ.get("CI"):
