@@ -31,7 +31,7 @@ def script_runs(page):
     """Wait until the page's script, which what is done inside starts, has run to its end."""
     page.evaluate(_WATCH)
     yield
-    page.wait_for_function("window.scriptRuns > 0", timeout=PATIENCE)
+    page.wait_for_function("window.scriptRuns > 0", polling=50, timeout=PATIENCE)
     until_idle(page)
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import JobQueue
-from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, script_runs
+from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, script_runs, until_idle, until_still
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +34,8 @@ def store(tmp_path_factory):
 def fill(page, label, value):
     """Type a number into a field, and wait until the page has taken it."""
     field = page.get_by_role("spinbutton", name=label, exact=True)
+    until_idle(page)
+    until_still(page)  # or what is typed may be lost when its field is made again
     with script_runs(page):
         field.fill(str(value))
         field.press("Enter")
