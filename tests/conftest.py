@@ -12,18 +12,18 @@ shapes.install()  # before anything imports the package
 TESTS = Path(__file__).parent
 SLOWEST_FIRST = (
     "core/runs/test_jobs_killed.py",
-    "browser/test_dashboard.py",
     "browser/test_accessibility.py",
+    "browser/test_dashboard.py",
     "browser/test_films.py",
-    "browser/test_learn_and_data.py",
     "core/test_estimator.py",
     "browser/test_training.py",
-    "core/runs/test_execute.py",
+    "core/data/test_fuzz.py",
+    "browser/test_learn_and_data.py",
+    "browser/test_shown_names.py",
+    "core/data/test_hdf5.py",
+    "core/runs/test_cancelling.py",
     "core/runs/test_sweep.py",
-    "core/runs/test_cluster.py",
-    "core/test_real_particles.py",
-    "core/test_learning.py",
-    "browser/test_report_file.py",
+    "ui/test_film_pages.py",
 )
 """Files that take a worker about twenty seconds or more; begun last, one of them would be waited for by the others."""
 
