@@ -20,6 +20,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from sklearn.metrics import balanced_accuracy_score
 from ssrvae_core import ParticleEmbedding
 from ssrvae_core.config import DATASETS
 from ssrvae_core.data import load
-from ssrvae_core.embedding.head import Head, Mixture
+from ssrvae_core.embedding.head import DOUBT, DOUBT_ACROSS_MICROGRAPHS, Head, Mixture
 from ssrvae_core.evaluation.metrics import expected_calibration_error
 
 DATA = ("digits", "particles", "cards-b2", "digits-shapes", "particles-shapes", "cards-b2-shapes")
@@ -108,10 +109,10 @@ def keep_features(folder: Path, names: list[str], seeds: int) -> None:
         report(data=name, seed=seed, images=len(images), seconds=round(time.process_time() - began, 1))
 
 
-def mixture(data: Set, y: np.ndarray) -> np.ndarray:
-    """Both heads, weighted by the labels that are left out."""
+def mixture(data: Set, y: np.ndarray, doubt: float = DOUBT) -> np.ndarray:
+    """Both heads, weighted by the labels that are left out; the descriptors are believed by so many standard errors."""
     sets = [np.arange(data.features.shape[1]), data.described]
-    return Mixture.fit(data.features, y, sets).predict_proba(data.features)
+    return Mixture.fit(data.features, y, sets, doubt).predict_proba(data.features)
 
 
 def descriptors(data: Set, y: np.ndarray) -> np.ndarray:
@@ -127,6 +128,8 @@ def everything(data: Set, y: np.ndarray) -> np.ndarray:
 
 HEADS: dict[str, Callable[[Set, np.ndarray], np.ndarray]] = {
     "mixture": mixture,
+    "mixture, no doubt": partial(mixture, doubt=0.0),
+    "mixture, across micrographs": partial(mixture, doubt=DOUBT_ACROSS_MICROGRAPHS),
     "descriptors": descriptors,
     "all": everything,
 }

@@ -61,7 +61,7 @@ def ask(job: str, request: Mapping[str, Any], patience: float, values: np.ndarra
         if values is not None and "error" not in reply:
             server.fill(values)
         is_well = True
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise Unanswered from error
     finally:
         watch.cancel()

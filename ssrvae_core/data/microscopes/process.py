@@ -18,11 +18,12 @@ RGB = ("R", "G", "B")
 
 
 def prepare(request: dict[str, Any]) -> None:
-    """Import the reader of the format."""
+    """Import the reader of the format, and what readers import only once they read."""
     warnings.simplefilter("ignore")
     logging.disable()
     importlib.import_module("dask.config").set(scheduler="synchronous")
     importlib.import_module(f"rsciio.{request['plugin']}")
+    importlib.import_module("dask.array").zeros(1).compute()  # which imports the rest
 
 
 def serve(request: dict[str, Any]) -> tuple[list[dict[str, Any]], np.ndarray | None]:
