@@ -1,6 +1,6 @@
 """Compare heads of the embedding on data that is not the benchmark's: which features to heed, with few labels.
 
-Usage: ``python benchmarks/heads.py features DIR [--data digits particles cards-b2 ...] [--seeds 3]``, then
+Usage: ``python benchmarks/heads.py features DIR [--data digits particles cards-b2 ...] [--seeds 2]``, then
 ``python benchmarks/heads.py heads DIR [--labels 1 2 5 10] [--draws 20]``
 
 ``features`` trains a stage per data set and seed and keeps the features; ``heads`` takes seconds. The data sets are the

@@ -31,7 +31,7 @@ ANEW = "the same command trains what is missing; a cluster begins unfinished run
 def sweep(
     spec: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="What to train; see examples/sweep.yaml.")],
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes on this machine; by default one a core, or one a GPU.")
+        int | None, typer.Option(min=1, help="Processes on this machine; by default one per core, or one a GPU.")
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="A Dask scheduler, such as tcp://host:8786, whose workers train instead.")

@@ -178,7 +178,7 @@ class Mixture:
     and more features only add noise; of complex ones they know little. Labels that are left out are alike to those that
     are kept, also in what is particular to their micrograph, which the other features may know and new micrographs do
     not share. So the last set of features is the one that is believed, and another has to be better by some standard
-    errors.
+    errors. With one or two labels per class these errors say little, and the sets count about the same.
 
     Attributes
     ----------

@@ -49,7 +49,7 @@ def run_on_pool(
     store : RunStore
         Where the results go.
     workers : int, optional
-        Number of processes; by default one a GPU, or one a core as far as memory goes.
+        Number of processes; by default one a GPU, or one per core as far as memory goes.
     device : str
         See :func:`ssrvae_core.training.device.choose_device`; with several GPUs, the workers take turns.
     log : Path

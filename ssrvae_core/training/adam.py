@@ -67,7 +67,12 @@ class Adam:
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that going on needs, in the form of :class:`torch.optim.Adam`."""
-        group = {"lr": self.learning_rate, "params": list(range(len(self._parameters)))}
+        group = {
+            **{"lr": self.learning_rate, "betas": BETAS, "eps": EPSILON, "weight_decay": self._weight_decay},
+            **{"amsgrad": False, "maximize": False, "foreach": None, "capturable": False, "differentiable": False},
+            **{"fused": True, "decoupled_weight_decay": self._weight_decay > 0},
+            "params": list(range(len(self._parameters))),
+        }
         return {"state": {index: dict(state) for index, state in self._state.items()}, "param_groups": [group]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

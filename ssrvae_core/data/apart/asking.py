@@ -17,18 +17,22 @@ from typing import IO, Any
 
 import numpy as np
 
-from ssrvae_core.data.apart.server import IDLE
+from ssrvae_core.data.apart.server import FORKS, IDLE
 
 ROOT = Path(__file__).parents[3]
 BYTES_PER_SECOND = 25e6
 """What reading is expected to manage at the least."""
+PATIENCE = 60.0
+"""Seconds until a process that neither computes nor answers is killed, beside four times its computing time."""
+LONGEST = 2**24
+"""Most bytes of an answer, beside the array after it."""
 
 
 class Unanswered(Exception):
     """The other process failed, or did not answer to the end; the message is its reason, and may be empty."""
 
 
-def ask(job: str, request: Mapping[str, Any], patience: float, values: np.ndarray | None = None) -> Any:
+def ask(job: str, request: Mapping[str, Any], values: np.ndarray | None = None) -> Any:
     """Have another process answer.
 
     Parameters
@@ -37,8 +41,6 @@ def ask(job: str, request: Mapping[str, Any], patience: float, values: np.ndarra
         The module that answers; see :class:`ssrvae_core.data.apart.server.Job`.
     request : mapping
         What JSON can hold; ``memory`` in bytes and ``seconds`` of computing time are its limits.
-    patience : float
-        Seconds after which a process that neither computes nor answers is killed.
     values : numpy.ndarray, optional
         A contiguous array, which is filled with the one that comes after the answer.
 
@@ -50,22 +52,26 @@ def ask(job: str, request: Mapping[str, Any], patience: float, values: np.ndarra
     Raises
     ------
     Unanswered
-        If it failed, or took more than its limits allow.
+        If it failed, or took more than its limits allow, or the array after the answer has another size.
     """
-    server = _taken(job)
+    patience = PATIENCE + 4 * request["seconds"]
+    try:
+        server = _taken(job)
+    except OSError as error:
+        raise Unanswered(f"no process could be started: {error.strerror}") from error
     is_well = False
-    watch = threading.Timer(patience, server.kill)
+    watch = threading.Timer(patience, server.expire)
     watch.start()
     try:
-        reply = server.reply(request)
-        if values is not None and "error" not in reply:
-            server.fill(values)
-        is_well = True
+        reply = server.reply(dict(request) | {"patience": patience})
+        if "error" not in reply:
+            server.fill(np.empty(0) if values is None else values, reply["bytes"])
+        is_well = server.release()
     except (OSError, EOFError, ValueError) as error:
         raise Unanswered from error
     finally:
         watch.cancel()
-        if is_well:
+        if is_well and FORKS:
             _give_back(job, server)
         else:
             server.end()
@@ -80,10 +86,12 @@ class Server:
     def __init__(self, job: str) -> None:
         self.owner = os.getpid()
         self.used = time.monotonic()
+        self._is_busy = True
+        self._turn = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ssrvae_core.data.apart.server", job],
             cwd=ROOT,
-            env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+            env=_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -109,32 +117,52 @@ class Server:
         """
         self._questions.write(f"{json.dumps(request)}\n".encode())
         self._questions.flush()
-        line = self._answers.readline()
+        self._is_busy = True
+        line = self._answers.readline(LONGEST)
         if not line.endswith(b"\n"):
             raise EOFError("no answer")
         reply: dict[str, Any] = json.loads(line)
         return reply
 
-    def fill(self, values: np.ndarray) -> None:
-        """Fill a contiguous array from what comes next, without a second copy.
+    def fill(self, values: np.ndarray, size: int) -> None:
+        """Fill a contiguous array from the ``size`` bytes that come next, without a second copy.
 
         Raises
         ------
         EOFError
             If less comes.
+        ValueError
+            If the array has another size.
         """
+        if size != values.nbytes:
+            raise ValueError(f"{size} bytes are there, and {values.nbytes} were expected")
         room = values.reshape(-1).view(np.uint8).data
         at = 0
         while at < len(room):
-            got = self._answers.readinto(room[at : at + 2**24])  # type: ignore[attr-defined]
-            if not got:
+            n_read = self._answers.readinto(room[at : at + 2**24])  # type: ignore[attr-defined]
+            if not n_read:
                 raise EOFError("cut short")
-            at += got
+            at += n_read
+
+    def release(self) -> bool:
+        """Say that its answer is complete; return whether it came in time."""
+        with self._turn:
+            in_time, self._is_busy = self._is_busy, False
+            return in_time
+
+    def expire(self) -> None:
+        """Kill it unless its answer is complete."""
+        with self._turn:
+            if self._is_busy:
+                self._is_busy = False
+                self.kill()
 
     def kill(self) -> None:
         """Kill it and its fork, if they still are."""
         if os.name == "posix":
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(
+                ProcessLookupError, PermissionError
+            ):  # macOS permits none to a group that has ended
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
 
@@ -148,6 +176,13 @@ class Server:
                 stream.close()
         if is_own:
             self._process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of a server: one thread, and its modules found from its working directory."""
+    environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    environment.pop("PYTHONSAFEPATH", None)
+    return environment
 
 
 _idle: dict[str, Server] = {}

@@ -2,7 +2,7 @@
 
 A request is a line of JSON on standard input. The job's module is told to ``prepare`` for it, which is to import what
 it needs; a fork then answers it, so that limits, crashes and leaks end with the request. The answer is a line of JSON,
-``{"answer": ...}`` or ``{"error": "..."}``, and the bytes of an array after it, if there is one. A fork that is killed
+``{"answer": ..., "bytes": n}`` or ``{"error": "..."}``, and the n bytes of an array after it. A fork that is killed
 ends the server too.
 """
 
@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import select
+import signal
 import sys
 import time
 from typing import IO, Any, Protocol, cast
@@ -56,10 +57,16 @@ def main(module: str) -> None:
         if not line:
             return
         request = json.loads(line)
-        job.prepare(request)
+        try:
+            job.prepare(request)
+        except Exception as error:  # noqa: BLE001 - whatever a library can raise is the answer
+            _send(answers, {"error": _reason(error)})
+            continue
         child = os.fork() if FORKS else 0
         if child == 0:
             limit(int(request["memory"]), float(request["seconds"]))
+            if FORKS:
+                signal.alarm(int(request["patience"]) + 1)  # whoever asked may be gone by then
             _serve(job, request, answers)
             if FORKS:
                 os._exit(0)  # nothing is left to do, and to tidy up takes longer than to read a small file
@@ -70,16 +77,24 @@ def main(module: str) -> None:
 
 
 def _serve(job: Job, request: dict[str, Any], answers: IO[bytes]) -> None:
-    values = None
+    """Answer one request."""
     try:
         answer, values = job.serve(request)
-        reply = {"answer": answer}
+        content = b"" if values is None else values.data.cast("B")
+        reply = {"answer": answer, "bytes": len(content)}
     except Exception as error:  # noqa: BLE001 - whatever a damaged file can make a library raise is the answer
-        reply = {"error": str(error) or type(error).__name__}
+        reply, content = {"error": _reason(error)}, b""
+    _send(answers, reply, content)
+
+
+def _send(answers: IO[bytes], reply: dict[str, Any], content: bytes | memoryview = b"") -> None:
     answers.write(json.dumps(reply).encode() + b"\n")
-    if values is not None:
-        answers.write(values.data.cast("B"))
+    answers.write(content)
     answers.flush()
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 if __name__ == "__main__":

@@ -22,8 +22,6 @@ SECONDS = 4.0
 """Computing time that reading may take, beside what its bytes need."""
 MEMORY = 3 * 2**28
 """Bytes that reading may take, beside the arrays."""
-PATIENCE = 60.0
-"""Seconds until a process that neither computes nor answers is ended."""
 JOB = "ssrvae_core.data.hdf5.process"
 
 
@@ -57,7 +55,7 @@ def check_apart(path: Path) -> None:
     seconds = SECONDS + most / BYTES_PER_SECOND
     request = {"path": name, "memory": MEMORY + most + most // 2, "seconds": seconds}
     try:
-        sentence = ask(JOB, request, PATIENCE + 4 * seconds)
+        sentence = ask(JOB, request)
     except Unanswered as error:
         raise UserError(
             f"{path} cannot be read as an HDF5 file; it may be damaged or cut short, so save it again."

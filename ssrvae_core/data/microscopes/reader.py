@@ -49,8 +49,6 @@ SECONDS = 4.0
 """Computing time that reading may take, beside what the file's size needs."""
 MEMORY = 2**30
 """Bytes that reading may take, beside three times the file's size."""
-PATIENCE = 60.0
-"""Seconds until a process that neither computes nor answers is ended."""
 LISTED = 8
 JOB = "ssrvae_core.data.microscopes.process"
 
@@ -103,7 +101,6 @@ def read_microscope(path: Path) -> Contents:
             f" it with '{python()} -m pip install {PACKAGE}', or save the images as TIFF or HDF5."
         )
     size = path.stat().st_size
-    patience = PATIENCE + 4 * size / BYTES_PER_SECOND
     with _alone(path) as link:
         request = {
             "plugin": PLUGINS[link.suffix],
@@ -112,12 +109,12 @@ def read_microscope(path: Path) -> Contents:
             "seconds": SECONDS + size / BYTES_PER_SECOND,
         }
         try:
-            signals = [_signal(number, entry) for number, entry in enumerate(ask(JOB, request, patience))]
+            signals = [_signal(number, entry) for number, entry in enumerate(ask(JOB, request))]
             signal = _chosen(signals, path)
             shape = (*signal.shape, 3) if signal.is_colour else signal.shape
             check_declared(path, "images", shape, signal.dtype.itemsize)
             values = np.empty(shape, signal.dtype)
-            ask(JOB, request | {"signal": signal.number}, patience, values)
+            ask(JOB, request | {"signal": signal.number}, values)
             return _contents(signal, values, path)
         except UserError:
             raise

@@ -3,12 +3,15 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 
 
 def prepare(request):
-    """Nothing is needed."""
+    """Fail where that is told."""
+    if request["do"] == "fail to prepare":
+        raise ImportError("a package is missing")
 
 
 def serve(request):
@@ -18,6 +21,9 @@ def serve(request):
         os.kill(os.getpid(), signal.SIGKILL)
     if what == "complain":
         raise LookupError("this is why")
+    if "mark" in request:
+        Path(request["mark"] + ".new").write_text(str(os.getpid()))
+        Path(request["mark"] + ".new").rename(request["mark"])
     if what == "sleep":
         time.sleep(600)
     while what == "spin":

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ssrvae_core.data import READERS, read_images
+from ssrvae_core.data.apart import asking
 from ssrvae_core.data.lengths import nanometres
 from ssrvae_core.data.microscopes import reader as microscopes
 from tests.core.data.microscope_files import IMAGES, WRITERS, DigitalMicrograph, dm, mrc, needs_rosettasciio, ser
@@ -207,7 +208,8 @@ def test_lengths_that_would_fill_the_memory_or_take_for_ever_are_refused(tmp_pat
 
 @needs_rosettasciio
 def test_a_process_that_does_nothing_is_ended(tmp_path, monkeypatch):
-    monkeypatch.setattr(microscopes, "PATIENCE", 0.1)
+    monkeypatch.setattr(asking, "PATIENCE", 0.1)
+    monkeypatch.setattr(microscopes, "SECONDS", 0.0)
     monkeypatch.setitem(microscopes.PLUGINS, ".dm3", "no_such_plugin")
     refused(dm(tmp_path / "a.dm3", IMAGES), "cannot be read")
 
