@@ -66,7 +66,7 @@ def _check_labels(images: ImageSet) -> None:
     if not images.n_classes:
         raise UserError(
             "No image of the data set has a label; store labels of at least two classes, as 'labels' beside the images"
-            " (npz, HDF5), in a labels.csv beside the pictures, or as one folder a class."
+            " (npz, HDF5), in a labels.csv beside the pictures, or as one folder per class."
         )
     if images.n_classes < 2:
         names = f" ('{images.class_names[0]}')" if images.class_names else ""

@@ -17,13 +17,16 @@ from typing import IO, Any
 
 import numpy as np
 
-from ssrvae_core.data.apart.server import FORKS, IDLE
+from ssrvae_core.config import UserError
+from ssrvae_core.data.apart.server import FORKS, IDLE, READY
 
 ROOT = Path(__file__).parents[3]
 BYTES_PER_SECOND = 25e6
 """What reading is expected to manage at the least."""
 PATIENCE = 60.0
 """Seconds until a process that neither computes nor answers is killed, beside four times its computing time."""
+START = "import sys; sys.path.insert(0, sys.argv[1]); from ssrvae_core.data.apart.server import main; main(sys.argv[2])"
+"""What a server is started with: its module is imported by name, wherever this program found it."""
 LONGEST = 2**24
 """Most bytes of an answer, beside the array after it."""
 
@@ -53,12 +56,11 @@ def ask(job: str, request: Mapping[str, Any], values: np.ndarray | None = None) 
     ------
     Unanswered
         If it failed, or took more than its limits allow, or the array after the answer has another size.
+    UserError
+        If no process can be started.
     """
     patience = PATIENCE + 4 * request["seconds"]
-    try:
-        server = _taken(job)
-    except OSError as error:
-        raise Unanswered(f"no process could be started: {error.strerror}") from error
+    server = _taken(job)
     is_well = False
     watch = threading.Timer(patience, server.expire)
     watch.start()
@@ -89,9 +91,9 @@ class Server:
         self._is_busy = True
         self._turn = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ssrvae_core.data.apart.server", job],
+            [sys.executable, "-c", START, str(ROOT), job],
             cwd=ROOT,
-            env=_environment(),
+            env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -118,11 +120,21 @@ class Server:
         self._questions.write(f"{json.dumps(request)}\n".encode())
         self._questions.flush()
         self._is_busy = True
+        return self._listen()
+
+    def _listen(self) -> dict[str, Any]:
         line = self._answers.readline(LONGEST)
         if not line.endswith(b"\n"):
             raise EOFError("no answer")
         reply: dict[str, Any] = json.loads(line)
         return reply
+
+    def has_begun(self) -> bool:
+        """Wait until it is ready for its first request; return False if it ends before."""
+        try:
+            return self._listen() == {"answer": READY}
+        except (OSError, EOFError, ValueError):
+            return False
 
     def fill(self, values: np.ndarray, size: int) -> None:
         """Fill a contiguous array from the ``size`` bytes that come next, without a second copy.
@@ -178,13 +190,6 @@ class Server:
             self._process.wait()
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment of a server: one thread, and its modules found from its working directory."""
-    environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    environment.pop("PYTHONSAFEPATH", None)
-    return environment
-
-
 _idle: dict[str, Server] = {}
 """The server of every job that nobody is using."""
 _lock = threading.Lock()
@@ -196,7 +201,22 @@ def _taken(job: str) -> Server:
     if server is not None and not server.is_ready:
         server.end()
         server = None
-    return server or Server(job)
+    return server or _begun(job)
+
+
+def _begun(job: str) -> Server:
+    cannot = UserError(
+        "The process that reads such files cannot be started; check how many processes and how much memory this program"
+        " may have."
+    )
+    try:
+        server = Server(job)
+    except OSError as error:
+        raise cannot from error
+    if not server.has_begun():
+        server.end()
+        raise cannot
+    return server
 
 
 def _give_back(job: str, server: Server) -> None:

@@ -21,6 +21,8 @@ import numpy as np
 
 IDLE = 60.0
 """Seconds without a request after which a server ends."""
+READY = "ready"
+"""The first answer, to no request."""
 FORKS = hasattr(os, "fork")
 
 
@@ -52,6 +54,7 @@ def main(module: str) -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     questions = sys.stdin.buffer
+    _send(answers, {"answer": READY})
     while not FORKS or select.select([questions], [], [], IDLE)[0]:
         line = questions.readline()
         if not line:
@@ -62,6 +65,7 @@ def main(module: str) -> None:
         except Exception as error:  # noqa: BLE001 - whatever a library can raise is the answer
             _send(answers, {"error": _reason(error)})
             continue
+        theirs, ours = os.pipe()  # whose end the fork holds as long as it lives
         child = os.fork() if FORKS else 0
         if child == 0:
             limit(int(request["memory"]), float(request["seconds"]))
@@ -71,9 +75,21 @@ def main(module: str) -> None:
             if FORKS:
                 os._exit(0)  # nothing is left to do, and to tidy up takes longer than to read a small file
             return
-        _, status = os.waitpid(child, 0)
-        if status:
-            sys.exit(1)
+        os.close(ours)
+        _wait(child, questions, theirs)
+
+
+def _wait(child: int, questions: IO[bytes], end: int) -> None:
+    """Wait until a fork has ended; end it, and this process, where whoever asked is gone or the fork was killed."""
+    poll = select.poll()
+    poll.register(questions.fileno(), 0)  # hears that it is closed, and not the next question, which may be there early
+    poll.register(end, select.POLLIN)
+    if questions.fileno() in dict(poll.poll()):
+        os.kill(child, signal.SIGKILL)
+    os.close(end)
+    _, status = os.waitpid(child, 0)
+    if status:
+        sys.exit(1)
 
 
 def _serve(job: Job, request: dict[str, Any], answers: IO[bytes]) -> None:
@@ -95,7 +111,3 @@ def _send(answers: IO[bytes], reply: dict[str, Any], content: bytes | memoryview
 
 def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -79,9 +79,14 @@ def read_here(path: Path) -> Contents:
     from ssrvae_core.data.hdf5.tree import Tree
 
     _check_old_matlab(path)
-    with readable(path, "an HDF5 file", RuntimeError, LookupError, TypeError), h5py.File(path, "r") as file:
-        check_heaps(path, file.id.get_create_plist().get_sizes()[1])
-        return contents(Tree(file, path))
+    try:
+        with readable(path, "an HDF5 file", RuntimeError, LookupError, TypeError), h5py.File(path, "r") as file:
+            check_heaps(path, file.id.get_create_plist().get_sizes()[1])
+            return contents(Tree(file, path))
+    except UserError as error:
+        if isinstance(error.__cause__, BlockingIOError):
+            raise UserError(f"{path} is open for writing in another program; close it there.") from error
+        raise
 
 
 def _check_old_matlab(path: Path) -> None:

@@ -126,14 +126,12 @@ def check_chunks(dataset: Any, path: Path, name: str) -> None:
     )
     if deflated > 1:
         raise wrong
-    large = []
-    for at in range(dataset.id.get_num_chunks() if deflated else 0):
-        chunk = dataset.id.get_chunk_info(at)
-        if chunk.size > MAX_BYTES or chunk.size > 2 * size + 2**16:
-            raise wrong
-        if chunk.size > MAX_DEFLATED:
-            large.append(chunk.chunk_offset)
-    for offset in large:
+    sizes: list[tuple[int, tuple[int, ...]]] = []
+    if deflated:  # to ask for one chunk after the other takes the square of their number
+        dataset.id.chunk_iter(lambda chunk: sizes.append((chunk.size, chunk.chunk_offset)))
+    if any(stored > MAX_BYTES or stored > 2 * size + 2**16 for stored, _ in sizes):
+        raise wrong
+    for offset in (offset for stored, offset in sizes if stored > MAX_DEFLATED):
         _, content = dataset.id.read_direct_chunk(offset)
         if _unpacked(content, size) > 2 * size + 2**16:
             raise wrong

@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import pytest
 
+from ssrvae_core.config import UserError
 from ssrvae_core.data.apart import asking
 from ssrvae_core.data.apart.asking import Unanswered, ask, end_all
 from ssrvae_core.data.folders.reader import read_folder
@@ -74,6 +75,7 @@ def test_a_process_that_waits_for_ever_is_killed_with_its_fork(monkeypatch):
 
 def test_an_answer_that_is_complete_is_not_killed_afterwards():
     server = asking.Server(JOB)
+    assert server.has_begun()
     server.reply(request("answer") | {"patience": 60})
     assert server.release()
     server.expire()
@@ -85,7 +87,7 @@ def test_an_answer_that_is_complete_is_not_killed_afterwards():
 def test_nothing_is_left_of_a_program_that_was_killed_while_it_asked(tmp_path):
     code = (
         "from ssrvae_core.data.apart import asking\n"
-        f"asking.PATIENCE = 1.0\nasking.ask({JOB!r}, {request('sleep')!r} | {{'mark': {str(tmp_path / 'mark')!r}}})"
+        f"asking.ask({JOB!r}, {request('sleep')!r} | {{'mark': {str(tmp_path / 'mark')!r}}})"
     )
     program = subprocess.Popen([sys.executable, "-c", code], cwd=asking.ROOT)
     deadline = time.monotonic() + 60
@@ -95,6 +97,7 @@ def test_nothing_is_left_of_a_program_that_was_killed_while_it_asked(tmp_path):
     program.kill()
     program.wait()
     fork = int((tmp_path / "mark").read_text())
+    deadline = time.monotonic() + 20  # long before its time is over
     while psutil.pid_exists(fork):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -102,6 +105,16 @@ def test_nothing_is_left_of_a_program_that_was_killed_while_it_asked(tmp_path):
 
 def test_where_modules_are_not_looked_for_in_the_working_directory_it_starts_all_the_same(monkeypatch):
     monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    number_of()
+
+
+def test_a_process_that_cannot_be_started_is_not_the_files_fault():
+    with pytest.raises(UserError, match="cannot be started"):
+        ask("tests.core.data.no_such_job", request("answer"))
+
+
+def test_it_starts_where_every_warning_is_an_error(monkeypatch):
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
     number_of()
 
 

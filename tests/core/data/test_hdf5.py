@@ -1,5 +1,6 @@
 import contextlib
 import json
+import subprocess
 import sys
 import tracemalloc
 import zlib
@@ -10,6 +11,7 @@ import pytest
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data import READERS, read_images
+from ssrvae_core.data.apart.asking import ROOT
 from ssrvae_core.data.hdf5.reader import HDF5_SUFFIXES
 from tests.core.data.refusing import refused
 from tests.watching import opened
@@ -748,6 +750,21 @@ def test_a_few_bytes_of_text_cannot_be_told_to_be_a_million_texts(tmp_path, monk
         file.create_dataset("class_names", data=["x" * 60_000] + ["y"] * 9, dtype=h5py.string_dtype())
 
     refused(made(tmp_path / "a.h5", fill), "'class_names'")
+
+
+def test_a_file_that_another_program_writes_is_not_called_damaged(tmp_path):
+    path = made(tmp_path / "a.h5", lambda file: file.update({"images": IMAGES}))
+    with h5py.File(path, "r+"):
+        code = f"from ssrvae_core.data.hdf5 import reader; reader.read_here(reader.Path({str(path)!r}))"
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "open for writing in another program" in done.stderr.splitlines()[-1]
+
+
+def test_an_array_of_many_small_chunks_is_read(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (400, 64, 64), dtype=np.uint8)
+    options = {"chunks": (1, 4, 4), "compression": "gzip", "compression_opts": 1}
+    path = made(tmp_path / "a.h5", lambda file: file.create_dataset("images", data=images, **options))
+    np.testing.assert_array_equal(read(path).fields["images"], images)  # 102,400 chunks: within its computing time
 
 
 def test_every_file_is_read_in_another_process_first(tmp_path, monkeypatch):
