@@ -49,7 +49,7 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
         Passes over the larger of the labelled and the unlabelled set; a small set is passed several times an epoch,
         see ``training.min_steps``.
     batch_size : int, optional
-        Unlabelled images a step.
+        Unlabelled images per step.
     learning_rate : float, optional
         Of the Adam optimiser.
     augment : bool, optional

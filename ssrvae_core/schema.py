@@ -206,8 +206,8 @@ class TrainingConfig(Frozen):
         1, ge=1, le=20, description="short starts, of which the one that is sure of most unlabelled images goes on"
     )
     start_epochs: int = Field(1, ge=1, description="epochs of a short start; the chosen one's are the run's first")
-    batch_size: int = Field(100, ge=1, description="unlabelled images a step")
-    labelled_batch_size: int = Field(32, ge=1, description="labelled images a step; the labelled set cycles")
+    batch_size: int = Field(100, ge=1, description="unlabelled images per step")
+    labelled_batch_size: int = Field(32, ge=1, description="labelled images per step; the labelled set cycles")
     min_steps: int = Field(100, ge=1, description="fewest steps of an epoch: a small data set is seen several times")
     learning_rate: float = Field(2e-3, gt=0)
     schedule: Literal["constant", "cosine"] = Field("cosine", description="learning rate over the epochs")
@@ -239,7 +239,7 @@ class EmbeddingConfig(Frozen):
 
     model: ModelConfig = ModelConfig(latent_dim=16)
     steps: int = Field(1500, ge=1, description="optimisation steps of the unsupervised stage")
-    batch_size: int = Field(100, ge=1, description="images a step")
+    batch_size: int = Field(100, ge=1, description="images per step")
     learning_rate: float = Field(2e-3, gt=0, description="at the first step; it falls to 0 along a cosine")
     gradient_clip: float = Field(10.0, gt=0, description="largest gradient norm, in units of its running mean")
     blocks: tuple[Literal["latents", "pooled", "rings", "descriptors"], ...] = Field(

@@ -42,8 +42,8 @@ def shape_of(found: tuple[int, ...] | None, given: tuple[int, ...] | None, n_fea
         side = math.isqrt(n_features - 1) + 1
         if side**2 != n_features:
             warnings.warn(
-                f"X has {n_features} features, which are no square image; they are laid row by row into {side} x {side}"
-                " pixels. Give image_shape=(height, width) if they are an image.",
+                f"X has {n_features} features, which are not a square image; they are laid row by row into {side} x"
+                f" {side} pixels. Give image_shape=(height, width) if they are an image.",
                 UserWarning,
                 stacklevel=3,
             )

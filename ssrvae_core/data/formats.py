@@ -82,7 +82,9 @@ def read_npz(path: Path) -> Contents:
             with archive.open(arrays[name].member) as content:
                 fields[field] = np.lib.format.read_array(content, allow_pickle=False)
     others = [f"array '{name}'" for name in arrays if name not in chosen.values()]
-    return Contents(fields, tuple(LeftOut(name, "it is no field of an image file") for name in others), tuple(remarks))
+    return Contents(
+        fields, tuple(LeftOut(name, "it is not a field of an image file") for name in others), tuple(remarks)
+    )
 
 
 @dataclass(frozen=True)

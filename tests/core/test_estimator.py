@@ -30,7 +30,7 @@ OF_ROWS = SMALL | {
     "training.labelled_batch_size": 32,
     "training.schedule": "constant",
 }
-"""For scikit-learn's checks, whose rows of a few numbers are no pictures: their levels alone tell the classes apart."""
+"""For scikit-learn's checks, whose rows of few numbers are not pictures: their levels alone tell the classes apart."""
 EXPECTED_FAILURES = {
     "check_classifiers_classes": "it takes -1 for a class, which here marks unlabelled images, as in"
     " sklearn.semi_supervised; scikit-learn exempts its own such estimators by their names"
@@ -72,7 +72,7 @@ def fitted_once(cards, partly):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:X has .* features, which are no square image:UserWarning")
+@pytest.mark.filterwarnings("ignore:X has .* features, which are not a square image:UserWarning")
 @parametrize_with_checks(
     [quick(epochs=12, learning_rate=1e-2, augment=False, settings=OF_ROWS)],
     expected_failed_checks=lambda _: EXPECTED_FAILURES,
@@ -167,7 +167,7 @@ def test_images_may_be_oblong_and_coloured(rotation):
 
 def test_rows_that_are_no_square_are_laid_into_one_with_a_warning():
     X, y = np.random.default_rng(0).random((6, 20)), np.arange(6) % 2
-    with pytest.warns(UserWarning, match="X has 20 features, which are no square image; .* 5 x 5"):
+    with pytest.warns(UserWarning, match="X has 20 features, which are not a square image; .* 5 x 5"):
         classifier = quick().fit(X, y)
     assert classifier.image_shape_ == (5, 5)
     assert classifier.predict(X).shape == (6,)

@@ -52,7 +52,7 @@ def main(module: str) -> None:
     """Answer requests until there are no more."""
     job = cast("Job", importlib.import_module(module))
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # what a library prints is not an answer
     questions = sys.stdin.buffer
     _send(answers, {"answer": READY})
     while not FORKS or select.select([questions], [], [], IDLE)[0]:

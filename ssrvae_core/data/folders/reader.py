@@ -223,7 +223,7 @@ def _pages(
 
 
 def _folders_not_used(images: Sequence[_Picture], table: Table, matched: Matched) -> tuple[str, ...]:
-    """Say that folders are no classes where a table says what the labels are and passes over pictures in them."""
+    """Say that folders are not classes where a table says what the labels are and passes over pictures in them."""
     said = {position for position, _ in matched.values}
     lost = [picture.place.text for position, picture in enumerate(images) if position not in said]
     folders = sorted({text for text in lost if text and not is_unlabelled(text)})

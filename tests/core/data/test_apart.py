@@ -105,7 +105,7 @@ def test_nothing_is_left_of_a_program_that_was_killed_while_it_asked(tmp_path):
 
 def test_where_modules_are_not_looked_for_in_the_working_directory_it_starts_all_the_same(monkeypatch):
     monkeypatch.setenv("PYTHONSAFEPATH", "1")
-    number_of()
+    assert number_of() != os.getpid()
 
 
 def test_a_process_that_cannot_be_started_is_not_the_files_fault():
@@ -115,7 +115,7 @@ def test_a_process_that_cannot_be_started_is_not_the_files_fault():
 
 def test_it_starts_where_every_warning_is_an_error(monkeypatch):
     monkeypatch.setenv("PYTHONWARNINGS", "error")
-    number_of()
+    assert number_of() != os.getpid()
 
 
 def test_without_forks_every_request_has_a_process(monkeypatch):

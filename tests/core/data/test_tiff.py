@@ -8,6 +8,7 @@ import sys
 import time
 import tracemalloc
 import zlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.data import read_images
 from ssrvae_core.data.pictures.ifd import MAX_PAGES
 from ssrvae_core.data.pictures.pages import read_pages, read_picture
+from tests.core.data import refusing
 
 HEIGHT, WIDTH = 21, 37
 RNG = np.random.default_rng(0)
@@ -60,14 +62,7 @@ def grey_tags(height=HEIGHT, width=WIDTH, bits=8, **others):
     return tags | {int(code[1:]): value for code, value in others.items()}
 
 
-def refused(path, *words):
-    with pytest.raises(UserError) as error:
-        read_pages(path)
-    sentence = str(error.value)
-    assert str(path) in sentence
-    for word in words:
-        assert word in sentence
-    assert sentence.endswith(".") and ". " not in sentence and "\n" not in sentence
+refused = partial(refusing.refused, read=read_pages)
 
 
 # Samples
