@@ -11,6 +11,9 @@ from ssrvae_core import geometry
 FLOOR = 1e-2
 """Amplitude, in units of the full range of intensities, below which all are nearly alike."""
 
+N_RADII, N_ORDERS = 16, 7
+"""Rings, and the frequencies on each, from 0 (the ring's mean) up."""
+
 BATCH = 500
 """Images sampled at a time."""
 
@@ -18,8 +21,8 @@ BATCH = 500
 @torch.no_grad()
 def ring_spectra(
     images: Float[np.ndarray, "n channel height width"],
-    n_radii: int = 16,
-    n_orders: int = 7,
+    n_radii: int = N_RADII,
+    n_orders: int = N_ORDERS,
     n_angles: int = 64,
     centre: bool = True,
 ) -> Float[np.ndarray, "n features"]:

@@ -5,7 +5,8 @@ import pytest
 
 from ssrvae_core.config import DatasetConfig, Disorder, EmbeddingConfig, ModelConfig
 from ssrvae_core.data import load
-from ssrvae_core.embedding.features import WIDEST, Block, Features
+from ssrvae_core.embedding.features import Features
+from ssrvae_core.embedding.scaling import WIDEST, Block
 
 SMALL = ModelConfig(latent_dim=3, hidden=(16,), channels=(16,), radii=8, angles=16)
 EVERY = ("latents", "pooled", "rings", "descriptors")
