@@ -6,7 +6,7 @@ import streamlit as st
 from ssrvae_core.figures import accuracy_by_angle_figure, confusion_figure, confusion_figures
 from ssrvae_core.registry import RIVALS, rival_title
 from ssrvae_core.reports.reliability import reliability, reliability_figure
-from ssrvae_core.reports.wording import plain, settings_text
+from ssrvae_core.reports.wording import judgement_text, plain, settings_text
 from ui import charts, export, markdown, rivals, squares, tables
 from ui.choices import pick_several
 from ui.entry import through_app
@@ -119,6 +119,9 @@ def show_matrix(method: Method, framed: tuple[int, int] | None, height: int = ch
 highest = max((matrix.max() for matrix in counts.values()), default=1)
 matrices = st.container()  # filled once it is known which cell has the frame
 note(about + of_rivals)
+for run, panel in zip(runs, panels, strict=True):
+    if run.status.judgement is not None:
+        note(f"{panel.title}: {judgement_text(run.status.judgement)}")
 
 # The images of a cell.
 

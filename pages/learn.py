@@ -56,7 +56,7 @@ name = names[str(truth)]
 shown, titles, seen = [], [], []
 for run, title in zip(runs, wording.titles(runs), strict=True):
     try:
-        seen += turnings([run], sample, upright)
+        seen += turnings([run], sample, upright, images.mask(sample))
     except UserError as error:
         markdown.error(f"{title} cannot look at the image: {error}")
     else:

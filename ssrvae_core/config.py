@@ -152,7 +152,7 @@ def data_name(dataset: DatasetConfig) -> str:
 
 MODELS: dict[str, ModelConfig] = {
     "ss-vae": ModelConfig(rotation="none"),
-    "ss-rvae": ModelConfig(rotation="marginal", standardise=True),
+    "ss-rvae": ModelConfig(rotation="marginal", standardise=True, second_opinion=True),
     "ss-rvae-paper": ModelConfig(
         rotation="latent", networks="mlp", activation="tanh", hidden=(128, 128), centre=False, pixel_fraction=0.1
     ),
@@ -184,7 +184,7 @@ _SOURCE: dict[str, Any] = {
     "schedule": "constant",
     "min_steps": 1,
 }
-_SOURCE_MODEL: dict[str, Any] = {"model.standardise": False}
+_SOURCE_MODEL: dict[str, Any] = {"model.standardise": False, "model.second_opinion": False}
 
 PRESETS: dict[str, Preset] = {
     "fast": Preset(
@@ -194,7 +194,8 @@ PRESETS: dict[str, Preset] = {
     "teaching": Preset(
         training=TrainingConfig(epochs=6, batch_size=32, min_steps=50, learning_rate=3e-3),
         data="cards-teaching",
-        settings={"model.radii": 14, "model.angles": 48},
+        # A lesson on the networks: what is measured of a card would tell its suit at once.
+        settings={"model.radii": 14, "model.angles": 48, "model.second_opinion": False},
     ),
     "esi": Preset(
         training=TrainingConfig(

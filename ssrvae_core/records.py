@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -54,6 +55,37 @@ class Predictions:
     def confidence(self) -> np.ndarray:
         """Probability of the most probable class, float32 (N,)."""
         return self.class_prob.max(axis=1)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How the class probabilities of a model come about that has a second opinion.
+
+    They are proportional to the network's to the power of one number, times those of the measurements to the power of
+    another.
+
+    Attributes
+    ----------
+    network, measurements : float
+        The powers; 0 for who is not heeded.
+    scores : tuple of three floats
+        Mean log-likelihood of labels left out of training, nats per label: under the network alone, the measurements
+        alone, and both. Zeros where no label could be left out.
+    left_out : int
+        How many labels those are of.
+    """
+
+    network: float
+    measurements: float
+    scores: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    left_out: int = 0
+
+    @property
+    def by(self) -> Literal["network", "measurements", "both"]:
+        """Who is heeded."""
+        if not self.measurements:
+            return "network"
+        return "both" if self.network else "measurements"
 
 
 @dataclass(frozen=True)

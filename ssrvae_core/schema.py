@@ -166,6 +166,11 @@ class ModelConfig(Frozen):
         False,
         description="the classifier sees each image at mean 0 and standard deviation 1, and both beside it",
     )
+    second_opinion: bool = Field(
+        False,
+        description="classes are told by the network, by a head on ring spectra and shape descriptors, or by both:"
+        " whichever tells labels better that were left out",
+    )
     shift_steps: int = Field(0, ge=0, le=3, description="steps of the sum over small shifts in each direction, 0: none")
     shift_step: float = Field(1.0, gt=0, description="length of one such step, pixels")
     angle_prior: Literal["uniform", "von_mises"] = "uniform"
@@ -248,7 +253,12 @@ class EmbeddingConfig(Frozen):
     components: int = Field(20, ge=1, description="principal components of ring spectra, and of pooled responses")
 
 
-LATER: Final = {("model", "standardise"): False, ("training", "starts"): 1, ("training", "start_epochs"): 1}
+LATER: Final = {
+    ("model", "standardise"): False,
+    ("model", "second_opinion"): False,
+    ("training", "starts"): 1,
+    ("training", "start_epochs"): 1,
+}
 """Settings younger than the schema version, and the value that says what was done before they were there: with it they
 are no part of a run's id, so that the runs of a store keep theirs."""
 

@@ -49,12 +49,15 @@ class Subjects:
         The images as the runs see them.
     angles : float32 array (N,) or None
         By how much each is turned already, radians; None where that is not known.
+    masks : bool array (N, H, W) or None
+        True inside the particle; None where there are no masks.
     """
 
     ids: np.ndarray
     labels: np.ndarray
     images: np.ndarray
     angles: np.ndarray | None
+    masks: np.ndarray | None
 
     def classes(self) -> list[int]:
         """Classes that have an image; those that are not known stand last."""
@@ -68,9 +71,17 @@ class Subjects:
     def upright(self, sample: int) -> np.ndarray:
         """Return one image (C, H, W), turned back by its angle where that is known."""
         row = int(np.flatnonzero(self.ids == sample)[0])
+        return self._turned_back(self.images[row], row)
+
+    def mask(self, sample: int) -> np.ndarray | None:
+        """Return the mask (H, W) of an image, turned back with it; None where there is none."""
+        row = int(np.flatnonzero(self.ids == sample)[0])
+        return None if self.masks is None else self._turned_back(as_picture(self.masks[row]), row)[0] > 0.5
+
+    def _turned_back(self, picture: np.ndarray, row: int) -> np.ndarray:
         if self.angles is None:
-            return np.asarray(self.images[row])
-        return turned(self.images[row], -np.degrees(self.angles[row : row + 1]))[0]
+            return np.asarray(picture)
+        return turned(picture, -np.degrees(self.angles[row : row + 1]))[0]
 
 
 def subjects(run: Run) -> Subjects:
@@ -92,27 +103,35 @@ def _subjects(data: str, _run: Run) -> Subjects:
     images = split(load_images(_run.config.dataset, _run.path.parent), _run.config.split).validation
     chosen = [np.flatnonzero(images.labels == label)[:MOST_PER_CLASS] for label in range(UNLABELLED, images.n_classes)]
     some = images.take(np.sort(np.concatenate(chosen)))
-    return Subjects(some.ids, some.labels, some.images, some.factors.get("angle"))
+    return Subjects(some.ids, some.labels, some.images, some.factors.get("angle"), some.masks)
 
 
 # What the models say of one.
 
 
-def turnings(runs: Sequence[Run], sample: int, image: np.ndarray) -> list[Turning]:
-    """Ask every run's model about an image (C, H, W) at every angle.
+def turnings(runs: Sequence[Run], sample: int, image: np.ndarray, mask: np.ndarray | None = None) -> list[Turning]:
+    """Ask every run's model about an image (C, H, W) at every angle; its mask (H, W) turns with it.
 
     Raises
     ------
     UserError
         If a model cannot be read.
     """
-    return [_turning(str(run.path.absolute()), run.status.updated, sample, run, image) for run in runs]
+    return [_turning(str(run.path.absolute()), run.status.updated, sample, run, image, mask) for run in runs]
 
 
 @st.cache_data(max_entries=64, show_spinner="Turning the image")
-def _turning(path: str, updated: float, sample: int, _run: Run, _image: np.ndarray) -> Turning:
+def _turning(
+    path: str, updated: float, sample: int, _run: Run, _image: np.ndarray, _mask: np.ndarray | None
+) -> Turning:
     degrees = all_angles()
-    return turning(model_of(_run), turned(_image, degrees), degrees)
+    masks = None if _mask is None else turned(as_picture(_mask), degrees)[:, 0] > 0.5
+    return turning(model_of(_run), turned(_image, degrees), degrees, masks)
+
+
+def as_picture(mask: np.ndarray) -> np.ndarray:
+    """Return a mask (H, W) as an image float32 (1, H, W)."""
+    return mask[None].astype(np.float32)
 
 
 def wrong_at(seen: Turning, truth: int) -> np.ndarray:

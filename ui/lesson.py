@@ -30,6 +30,9 @@ not: it would have to see every class at every angle, with labels.
 **Posterior.** What can be said of an unknown after looking: a probability for every value it could have. The shape on
 the circle is the posterior of the angle. A narrow peak means "I am sure"; two peaks mean "it is one of these".
 
+**Second opinion.** A ruler can know what a network does not: how round or how long a shape is. An ss-rVAE can have a
+simple rule on such measurements beside its network; the Confusion page then says which of the two it believes.
+
 **Autoencoder.** A network that draws an image again from its short description. If the drawing is good, the description
 holds what matters. The ss-rVAE keeps the angle apart from *z*, so it can draw every image with the turn taken out.
 """

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from ssrvae_core.cli.app import Json, RunId, Store, app
 from ssrvae_core.cli.console import labels, percent, print_evaluation, print_json, print_table, say, summary_row
+from ssrvae_core.reports.wording import judgement_text
 from ssrvae_core.runs import RunStore
 from ssrvae_core.times import time_text
 
@@ -44,6 +45,8 @@ def show(run_id: RunId, store: Store = None, as_json: Json = False) -> None:
             print(f"{section:>18}  " + ", ".join(f"{name} {value}" for name, value in values.items()))
     if run.status.validation is not None:
         print_evaluation(run.status.validation, run.class_names)
+        if run.status.judgement is not None:
+            print(judgement_text(run.status.judgement))
     if as_json:
         shown = {"path": str(run.path), "config": run.config.model_dump(mode="json"), "class_names": run.class_names}
         last = metrics[-1] if metrics else None

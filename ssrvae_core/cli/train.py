@@ -24,6 +24,7 @@ from ssrvae_core.cli.console import (
 from ssrvae_core.cli.sweeps import complain, run_shown
 from ssrvae_core.config import DATASETS, MODELS, PRESETS, RunConfig, UserError, ratio_text, run_config
 from ssrvae_core.invocation import command, dashboard_sentence
+from ssrvae_core.reports.wording import judgement_text
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.sweep_spec import DEMO
@@ -134,10 +135,12 @@ def train(
     print(f"Run {run.id} is {status.state} after {done} and {status.seconds:.0f} s, in {run.path}.")
     if status.validation is not None:
         print_evaluation(status.validation, run.class_names)
+        if status.judgement is not None:
+            print(judgement_text(status.judgement))
     elif status.state != "finished":
         print(f"The same command {f'goes on from {status.goes_on}' if status.goes_on else 'begins again'}.")
     if as_json:
-        shown = status.model_dump(include={"seconds", "epoch", "epochs", "device", "validation"})
+        shown = status.model_dump(include={"seconds", "epoch", "epochs", "device", "validation", "judgement"})
         print_json({"id": run.id, "status": status.state, **shown})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ssrvae_core import geometry
@@ -59,12 +59,12 @@ def predict(
             f" {'resize them' if images.image_shape[0] == model.image_shape[0] else 'save them with as many channels'}."
         )
     x = torch.from_numpy(images.images)
-    filled = torch.cat([x, x[:1].expand(-len(x) % batch_size, -1, -1, -1)])
+    rows = torch.cat([torch.arange(len(x)), torch.zeros(-len(x) % batch_size, dtype=torch.long)])
     parts = []
-    for batch in filled.split(batch_size):
+    for batch in rows.split(batch_size):
         if between is not None:
             between()
-        parts.append(model.encode(batch))
+        parts.append(model.encode(x[batch], None if images.masks is None else images.masks[batch]))
     encoding = Encoding.join(parts)
 
     def array(values: Tensor) -> np.ndarray:
@@ -126,21 +126,23 @@ def evaluate(
     if predictions is None:
         predictions = predict(model, images, between=between)
 
-    def classify(turned: Tensor) -> np.ndarray:
+    def classify(turned: Tensor, masks: np.ndarray | None) -> np.ndarray:
         if between is not None:
             between()
-        return model.encode(turned).y.cpu().numpy()
+        return model.encode(turned, masks).y.cpu().numpy()
 
     return summary(predictions, names, symmetry) | {"flip_rate": flip_rate(classify, images, predictions.predicted)}
 
 
-def flip_rate(classify: Callable[[Tensor], np.ndarray], images: ImageSet, predicted: np.ndarray) -> float:
+def flip_rate(
+    classify: Callable[[Tensor, np.ndarray | None], np.ndarray], images: ImageSet, predicted: np.ndarray
+) -> float:
     """Share of predictions that change when the image turns: the mean over images and multiples of 45 degrees.
 
     Parameters
     ----------
     classify : callable
-        Turned images (M, C, H, W) to their predicted classes (M,).
+        Turned images (M, C, H, W), and their masks (M, H, W) where there are any, to their predicted classes (M,).
     images : ImageSet
         N images; at most 500 of them, drawn with a fixed seed, are turned.
     predicted : int array (N,)
@@ -150,8 +152,19 @@ def flip_rate(classify: Callable[[Tensor], np.ndarray], images: ImageSet, predic
     if len(chosen) > FLIP_SAMPLES:
         chosen = np.random.default_rng(0).choice(chosen, FLIP_SAMPLES, replace=False)
     upright, before = torch.from_numpy(images.images[chosen]), predicted[chosen]
-    changed = [classify(turn(upright, math.radians(degrees))) != before for degrees in FLIP_ANGLES_DEG]
+    masks = None if images.masks is None else images.masks[chosen]
+    angles = [math.radians(degrees) for degrees in FLIP_ANGLES_DEG]
+    changed = [classify(turn(upright, angle), turn_masks(masks, angle)) != before for angle in angles]
     return float(np.mean(changed))
+
+
+def turn_masks(
+    masks: Bool[np.ndarray, "n height width"] | None, angle: float
+) -> Bool[np.ndarray, "n height width"] | None:
+    """Turn masks as :func:`turn` does images; there may be none."""
+    if masks is None:
+        return None
+    return turn(torch.from_numpy(masks[:, None].astype(np.float32)), angle)[:, 0].numpy() > 0.5
 
 
 def turn(

@@ -27,7 +27,7 @@ class Turning:
     degrees : int array (T,)
         By how much the image is turned, counter-clockwise, in [-180, 180].
     class_prob : float32 array (T, K)
-        q(y|x).
+        Class probabilities.
     drawn : float32 array (T, C, H, W)
         What the model draws of it from class and latents at angle zero.
     angle : float32 array (T,)
@@ -68,7 +68,7 @@ def turned(image: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     return torch.cat([turn(upright, math.radians(angle)) for angle in degrees]).numpy()
 
 
-def turning(model: SSVAE, images: np.ndarray, degrees: np.ndarray) -> Turning:
+def turning(model: SSVAE, images: np.ndarray, degrees: np.ndarray, masks: np.ndarray | None = None) -> Turning:
     """Ask a model about one image at every angle, in one batch.
 
     Parameters
@@ -79,11 +79,13 @@ def turning(model: SSVAE, images: np.ndarray, degrees: np.ndarray) -> Turning:
         What :func:`turned` gives for ``degrees``.
     degrees : array (T,)
         The angles.
+    masks : bool array (T, H, W), optional
+        True inside the particle, turned likewise.
     """
     import torch
 
     batch = torch.from_numpy(images)
-    said = model.encode(batch)
+    said = model.encode(batch, masks)
     drawn = model.decode(said.z_mean, said.y)
     kl = (said.z_mean.square() + said.z_sd.square() - 1 - 2 * said.z_sd.log()).sum(dim=-1) / 2
     return Turning(

@@ -17,7 +17,7 @@ import pyro
 import pyro.distributions as dist
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from pyro import poutine
 from torch import Tensor, nn
 
@@ -25,6 +25,7 @@ from ssrvae_core import geometry
 from ssrvae_core.config import ModelConfig
 from ssrvae_core.models.likelihood import pixel_family
 from ssrvae_core.models.networks import Classifier, Encoder, Features
+from ssrvae_core.models.opinion import SecondOpinion
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Encoding:
     Attributes
     ----------
     class_prob : tensor (B, K)
-        q(y|x).
+        Class probabilities: q(y|x), joined with the second opinion where there is one.
     z_mean, z_sd : tensor (B, D)
         q(z|x,y) at the most probable class; content only, without the pose.
     angle : tensor (B,)
@@ -125,6 +126,7 @@ class SSVAE(nn.Module, ABC):
         self.classifier = classifier or Classifier(self.classified(), hidden, self.n_classes, activation)
         self.encoder = encoder or Encoder(self.new_features(), hidden, self.n_classes, self.latents, activation)
         self.decoder = decoder or self.new_decoder()
+        self.opinion = SecondOpinion(self.n_classes) if self.config.second_opinion else None
         return self
 
     # What an engine says.
@@ -203,12 +205,31 @@ class SSVAE(nn.Module, ABC):
         return F.one_hot(y, self.n_classes).float()
 
     @torch.no_grad()
-    def encode(self, images: Float[Tensor, "batch channel height width"]) -> Encoding:
-        """Infer class, latents and pose of images with intensities in [0, 1]."""
+    def encode(
+        self,
+        images: Float[Tensor, "batch channel height width"],
+        masks: Bool[np.ndarray, "batch height width"] | None = None,
+        *,
+        alone: bool = False,
+    ) -> Encoding:
+        """Infer class, latents and pose of images.
+
+        Parameters
+        ----------
+        images : tensor (B, C, H, W)
+            Intensities in [0, 1].
+        masks : bool array (B, H, W), optional
+            True inside the particle, for a second opinion; by default outlines are found by a threshold.
+        alone : bool
+            Whether the network tells the classes alone, without a second opinion.
+        """
         images = images.to(self.device)
         x = self.look(images)
         seen = self.features(x)
-        class_prob = self.classifier(seen).softmax(dim=-1)
+        logits = self.classifier(seen)
+        class_prob = logits.softmax(dim=-1)
+        if self.opinion is not None and self.opinion.counts and not alone:
+            class_prob = self.opinion(logits.log_softmax(dim=-1), images, masks)
         y = self.one_hot(class_prob.argmax(dim=-1))
         mean, sd = self.encoder(seen, y)
         pose = self.pose(x, mean, sd, y)

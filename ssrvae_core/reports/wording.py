@@ -10,6 +10,7 @@ import numpy as np
 from ssrvae_core.config import DatasetConfig
 from ssrvae_core.figures.looks import MODEL_TITLES as MODEL_TITLES
 from ssrvae_core.figures.names import plain as plain
+from ssrvae_core.records import Judgement
 from ssrvae_core.registry import source_of
 from ssrvae_core.runs import Run
 
@@ -107,6 +108,24 @@ def disorder_text(dataset: DatasetConfig) -> str:
     return f"labelled images turned by up to {labelled:g} degrees, all others by up to {other:g}"
 
 
+JUDGES = {
+    "network": "the network alone",
+    "measurements": "ring spectra and shape descriptors alone",
+    "both": "the network with ring spectra and shape descriptors",
+}
+"""Who tells the classes, see :class:`ssrvae_core.records.Judgement`."""
+
+
+def judgement_text(judgement: Judgement) -> str:
+    """Say who tells the classes, and why."""
+    told = f"Classes are told by {JUDGES[judgement.by]}"
+    if not judgement.left_out:
+        return f"{told}, as no label could be left out to compare them."
+    scores = dict(zip(JUDGES.values(), judgement.scores, strict=True))
+    each = ", ".join(f"{score:.2f} by {who}" for who, score in scores.items())
+    return f"{told}; mean log-likelihood of {judgement.left_out} labels left out of training in turn: {each}."
+
+
 def conditions(runs: Sequence[Run], n: int) -> str:
     """Say under which conditions a figure of runs on the same images came about.
 
@@ -120,7 +139,7 @@ def conditions(runs: Sequence[Run], n: int) -> str:
     Returns
     -------
     str
-        Data, N, and for every run the labels, seed, accuracy, epochs and time.
+        Data, N, and for every run the labels, seed, accuracy, epochs and time, and who tells the classes.
     """
     first = runs[0]
     disorder = disorder_text(first.config.dataset)
@@ -128,6 +147,7 @@ def conditions(runs: Sequence[Run], n: int) -> str:
         f"{model_title(run)} (run {run.id}): {run.config.split.in_words}, seed {run.config.seed}, "
         f"accuracy {accuracy_text(run.accuracy)}, {run.status.epoch} epochs in "
         f"{duration_text(run.status.seconds)} on {run.status.device}"
+        f"{f', classes by {JUDGES[run.status.judgement.by]}' if run.status.judgement else ''}"
         for run in runs
     )
     return f"{first.data_name}: N = {n} validation images{f', {disorder}' if disorder else ''}. {each}."

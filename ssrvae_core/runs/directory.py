@@ -31,7 +31,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ssrvae_core.config import UserError
-from ssrvae_core.records import Epoch, Predictions, Snapshot
+from ssrvae_core.records import Epoch, Judgement, Predictions, Snapshot
 from ssrvae_core.runs.files import append_line, atomic_write, held, whole_lines, write_npz
 from ssrvae_core.runs.progress import Progress, read_progress
 
@@ -87,6 +87,8 @@ class Status(BaseModel):
         Training images of either kind; None before the data were loaded.
     validation : dict, optional
         The evaluation on the validation images, once finished.
+    judgement : Judgement, optional
+        How the class probabilities come about, once finished, where the model has a second opinion.
     progress : Progress, optional
         How far it is within its epoch, and where it goes on; it has a file of its own and is no part of this one. None
         where it is finished, or was trained by an earlier version.
@@ -107,6 +109,7 @@ class Status(BaseModel):
     n_labelled: int | None = None
     n_unlabelled: int | None = None
     validation: dict[str, Any] | None = None
+    judgement: Judgement | None = None
     progress: Progress | None = Field(None, exclude=True)
 
     @property

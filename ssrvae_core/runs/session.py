@@ -216,7 +216,8 @@ class Session:
         values = evaluate(model, validation, predictions=predictions, between=self._stop_if_cancelled)
         directory.write_predictions(self.path, predictions)
         write_manifold(self.path, model, predictions)
-        self._write_status("finished", validation=values)
+        judgement = None if model.opinion is None else model.opinion.judgement()
+        self._write_status("finished", validation=values, judgement=judgement)
 
     def _fail(self, error: Exception) -> None:
         sentence = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"

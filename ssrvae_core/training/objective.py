@@ -24,6 +24,8 @@ class Batch:
     labelled: Float[Tensor, "labelled channel height width"]
     y: Float[Tensor, "labelled classes"]
     unlabelled: Float[Tensor, "unlabelled channel height width"]
+    told: Float[Tensor, "unlabelled classes"] | None = None
+    """Log-probabilities of the unlabelled images' classes in a second opinion."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Objective:
     Per unlabelled image of the batch: the ELBO with the class enumerated (``TraceEnum_ELBO``), the ELBO with the
     class observed, the auxiliary classification loss that Kingma et al. 2014 (eq. 9) add because the labelled ELBO
     does not train the classifier, and a consistency loss (FixMatch, Sohn et al. 2020, arXiv 2001.07685): a confident
-    prediction on the image as it is must hold on the image under declared nuisances.
+    prediction on the image as it is must hold on the image under declared nuisances. With a second opinion, the
+    prediction is the product of both.
     """
 
     def __init__(self, model: SSVAE, config: TrainingConfig) -> None:
@@ -106,7 +109,8 @@ class Objective:
 
         classification = F.cross_entropy(laden_labelled, batch.y)
         if consistent:
-            confidence, pseudo = plain.detach().softmax(dim=-1).max(dim=-1)
+            told = plain.detach() if batch.told is None else plain.detach().log_softmax(dim=-1) + batch.told
+            confidence, pseudo = told.softmax(dim=-1).max(dim=-1)
             certain = (confidence > config.consistency_threshold).float()
             consistency = (F.cross_entropy(laden_unlabelled, pseudo, reduction="none") * certain).mean()
             confident = certain.mean()

@@ -34,6 +34,23 @@ class Within:
     random: list[Tensor] | None = None
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """What was said of labelled images by a network and by a head that did not know their labels.
+
+    Attributes
+    ----------
+    labels : int tensor (L,)
+        Their labels.
+    network, measurements : float tensor (L, K)
+        Log-probabilities of the classes.
+    """
+
+    labels: Tensor
+    network: Tensor
+    measurements: Tensor
+
+
 @dataclass
 class Starts:
     """What is known of the short starts.
@@ -51,6 +68,8 @@ class Starts:
         records.
     failure : str, optional
         The sentence of a start that diverged.
+    left_out : list of LeftOut
+        What each start said of the labels it did not learn from, where there is a second opinion.
     """
 
     start: int = 0
@@ -58,6 +77,7 @@ class Starts:
     spent: float = 0.0
     best: tuple[tuple[float, float], dict[str, Any], list[Epoch]] | None = None
     failure: str | None = None
+    left_out: list[LeftOut] = field(default_factory=list)
 
     def add(self, record: Epoch) -> None:
         """Take in an epoch of the start under way."""
@@ -88,6 +108,7 @@ class Starts:
             "spent": self.spent,
             "best": best,
             "failure": self.failure,
+            "left_out": [vars(one) for one in self.left_out],
         }
 
     @classmethod
@@ -97,7 +118,8 @@ class Starts:
         if state["best"] is not None:
             (confident, consistency), trainer, records = state["best"]
             best = (confident, consistency), trainer, _records(records)
-        return cls(state["start"], _records(state["records"]), state["spent"], best, state["failure"])
+        left_out = [LeftOut(**one) for one in state.get("left_out", [])]  # not in checkpoints of earlier versions
+        return cls(state["start"], _records(state["records"]), state["spent"], best, state["failure"], left_out)
 
 
 def _plain(records: list[Epoch]) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from ssrvae_core.models import SSVAE, build
 from ssrvae_core.models.networks import Encoder
 from ssrvae_core.records import Epoch, Step
 from ssrvae_core.training.adam import Adam
+from ssrvae_core.training.advice import Advice, Course
 from ssrvae_core.training.device import (
     choose_device,
     keep_freed_memory,
@@ -88,6 +89,8 @@ class Trainer:
         judged = config.training.consistency_weight > 0 and len(unlabelled) > 0
         self._n_starts = config.training.starts if judged and model is None else 1
         self._starts = Starts() if self._n_starts > 1 else None
+        self._advice = Advice(data, self._n_starts, config.seed) if config.model.second_opinion else None
+        self._course = Course()
         self._pending: list[Epoch] = []
         self.on_step: Callable[[Step], None] = lambda step: None
         self._begin(0, model)
@@ -160,6 +163,8 @@ class Trainer:
                 starts.fail(str(error))
                 continue
             if self.finished or self.epoch >= self.config.training.start_epochs:
+                if self._advice is not None:
+                    starts.left_out.append(self._advice.examine(self.model, starts.start))
                 starts.judge(copy.deepcopy(self.state_dict()))
             yield number, self.epoch
         if starts is not None:
@@ -170,7 +175,12 @@ class Trainer:
         if starts.best is None:
             raise Diverged(starts.failure or "No start came to its end.")
         _, state, (first, *others) = starts.best
+        left_out = starts.left_out
+        if self._advice is not None:
+            self._advice.take(lambda: self.on_step(self.position))
         self.load_state_dict(state)
+        if self._advice is not None:
+            self._advice.join(self.model, left_out)
         first = replace(first, seconds=starts.spent - sum(record.seconds for record in others))
         self._pending = [first, *others]
 
@@ -202,6 +212,7 @@ class Trainer:
         self.model.train()
         with seeded(self.device, self.config.seed, EPOCH, self.epoch) as generator, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Encountered")  # Pyro's; ours is an error, with advice
+            self._set_course(lambda: self._pause(done))  # before the batches are drawn
             for step, batch in enumerate(self._batches(generator)):
                 if step < resumed:
                     continue
@@ -240,12 +251,26 @@ class Trainer:
             snapshot=snapshot if keep else None,
         )
 
-    def _pause(self, done: Within, generator: torch.Generator) -> None:
+    def _set_course(self, pause: Callable[[], None]) -> None:
+        """Take the labels that this epoch learns from, and what the second opinion says of unlabelled images."""
+        if self._advice is None:
+            return
+        starts = self._starts
+        fold = starts.start if starts is not None else None
+        self._advice.take(pause)
+        if fold is None and self.model.opinion is not None and not self.model.opinion.fitted:
+            self._advice.join(self.model, [])
+        if self._course.fold != fold or self._course.told is None:
+            self._course = self._advice.course(fold, self.device)
+
+    def _pause(self, done: Within, generator: torch.Generator | None = None) -> None:
         """Let the caller know where the training is; if it stops there, keep what going on needs."""
         try:
             self.on_step(replace(self.position, step=done.step))
         except Exception:
-            done.random, self._within = random_state(generator), done
+            if generator is not None:
+                done.random = random_state(generator)
+            self._within = done
             raise
 
     def _step(self, batch: Batch, generator: torch.Generator) -> Losses:
@@ -293,10 +318,13 @@ class Trainer:
     def _batches(self, generator: torch.Generator) -> Iterator[Batch]:
         """Yield paired batches: the larger set is seen at least once, the smaller cycles."""
         config, n_steps = self.config.training, self._n_steps()
-        labelled = self._rows(len(self._labelled), config.labelled_batch_size, n_steps, generator)
+        course = self._course
+        kept = torch.arange(len(self._labelled), device=self.device) if course.kept is None else course.kept
+        labelled = kept[self._rows(len(kept), config.labelled_batch_size, n_steps, generator)]
         unlabelled = self._rows(len(self._unlabelled), config.batch_size, n_steps, generator)
         for own, other in zip(labelled, unlabelled, strict=True):
-            yield Batch(self._labelled[own], self._y[own], self._unlabelled[other])
+            told = None if course.told is None else course.told[other]
+            yield Batch(self._labelled[own], self._y[own], self._unlabelled[other], told)
 
     def _rows(self, n_images: int, size: int, n_steps: int, generator: torch.Generator) -> torch.Tensor:
         """Return the rows (n_steps, batch) of each step's images: shuffled passes, one after the other."""

@@ -14,7 +14,7 @@ from ssrvae_core.data import ImageSet, Split
 from ssrvae_core.evaluation.angles import SYMMETRY_ORDERS
 from ssrvae_core.evaluation.evaluate import flip_rate
 from ssrvae_core.evaluation.metrics import summary
-from ssrvae_core.evaluation.rivals.contract import Fitted, Rival
+from ssrvae_core.evaluation.rivals.contract import Rival
 from ssrvae_core.records import Predictions
 
 
@@ -66,25 +66,16 @@ def judge(
     predictions = _predictions(_probabilities(fitted, data.validation.images, masks), data.validation)
     predict_seconds = time.perf_counter() - began
     metrics = summary(predictions, data.validation.class_names, symmetry)
-    metrics["flip_rate"] = _flip_rate(fitted, data.validation, masks, predictions.predicted)
+
+    def classify(turned: Tensor, turned_masks: np.ndarray | None) -> np.ndarray:
+        return _probabilities(fitted, turned.numpy(), turned_masks).argmax(axis=1)
+
+    metrics["flip_rate"] = flip_rate(classify, replace(data.validation, masks=masks), predictions.predicted)
     return Judged(predictions, metrics, fitted.parameters, fit_seconds, predict_seconds)
 
 
 def _probabilities(fitted: Any, images: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
     return (fitted.predict_proba(images) if masks is None else fitted.predict_proba(images, masks)).astype(np.float32)
-
-
-def _flip_rate(fitted: Fitted, images: ImageSet, masks: np.ndarray | None, predicted: np.ndarray) -> float:
-    """Share of predictions that change when the image turns, and its mask with it."""
-    if masks is None:
-        return flip_rate(lambda turned: _probabilities(fitted, turned.numpy(), None).argmax(axis=1), images, predicted)
-    last = masks[:, None].astype(images.images.dtype)  # one more channel, which turns like the others
-
-    def classify(turned: Tensor) -> np.ndarray:
-        array = turned.numpy()
-        return _probabilities(fitted, array[:, :-1], array[:, -1] > 0.5).argmax(axis=1)
-
-    return flip_rate(classify, replace(images, images=np.concatenate([images.images, last], axis=1)), predicted)
 
 
 def _predictions(class_prob: np.ndarray, images: ImageSet) -> Predictions:

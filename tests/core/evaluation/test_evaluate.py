@@ -25,7 +25,7 @@ class Threshold:
     def __init__(self, region: torch.Tensor):
         self.region = region
 
-    def encode(self, images: torch.Tensor) -> Encoding:
+    def encode(self, images: torch.Tensor, masks: np.ndarray | None = None) -> Encoding:
         bright = (images * self.region).sum(dim=(1, 2, 3)) / self.region.sum()
         rows = torch.zeros(len(images))
         return Encoding(
