@@ -52,20 +52,7 @@ def _borders(size: int, border: int) -> list[tuple[slice, slice]]:
 
 
 class CircularConvolution(nn.Conv1d):
-    """A convolution around a circle.
-
-    Parameters
-    ----------
-    before, after : int
-        Channels.
-    kernel : int
-        Width, odd.
-    step : int
-        Angles from one response to the next.
-    """
-
-    def __init__(self, before: int, after: int, kernel: int, step: int) -> None:
-        super().__init__(before, after, kernel, step)
+    """A convolution around a circle, of an odd width; parameters are those of :class:`torch.nn.Conv1d`."""
 
     def forward(self, x: Float[Tensor, "batch angles before"]) -> Float[Tensor, "batch fewer after"]:
         """Return the responses around the circle."""

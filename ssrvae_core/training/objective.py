@@ -74,7 +74,7 @@ class Objective:
     def elbo(self, x: Tensor, y: Tensor | None, beta: float, logits: Tensor | None = None) -> Tensor:
         """Return the ELBO summed over views, nats: labelled if one-hot ``y`` is given.
 
-        ``logits`` of q(y|x), where they are known already, spare the guide the classifier.
+        ``logits`` of q(y|x), where they are known already, spare the classifier.
         """
         if y is None:
             logits = self.model.classifier(self.model.features(x)) if logits is None else logits
