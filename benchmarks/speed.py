@@ -1,13 +1,18 @@
 """Measure the seconds of a training step and epoch of both engines, and the time to 0.99 accuracy on cards-b2.
 
 Usage: ``python benchmarks/speed.py [--steps 20] [--repeats 3] [--seeds 5] [--latent-seeds 1]
-[--only-time-to-accuracy]``
+[--only-time-to-accuracy | --turns REVISION | --roofline | --targets | --fast [EPOCHS]]``
 
 The step is the reference's: 50 unlabelled images of 48x48 with four classes, and as many labelled ones. The public
 reference implementation (pyroVED 0.3.0) took 3.49 s for it on 2 CPU cores of this kind of machine, measured once; it
 is not run here. ``source`` trains on the ELBO and the auxiliary loss alone, as the reference does; ``default`` is our
 recipe. The best of the repeats is reported beside all of them, since a busy machine only ever adds time. The time to
 0.99 is asked of the default recipe of both engines, within its epochs, and the time of the short starts counts.
+
+``--turns`` trains epochs of ``cards-b2`` of this tree and of another revision in turns. ``--roofline`` says how far
+each part of a step is from its bound. ``--targets`` reports images encoded per second and what more classes cost, and
+``--fast`` the preset on 500 particles of 64x64, or its first epochs. On a machine that others use as well, look at the
+processor seconds, with ``OMP_NUM_THREADS=1``.
 """
 
 from __future__ import annotations
@@ -17,7 +22,9 @@ import time
 from typing import Any
 
 import numpy as np
+import roofline
 from common import machine, report, spread
+from turns import turns
 
 from ssrvae_core.config import RunConfig, run_config
 from ssrvae_core.data import load, split
@@ -102,8 +109,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--latent-seeds", type=int, default=1)
     parser.add_argument("--only-time-to-accuracy", action="store_true")
+    parser.add_argument("--turns", metavar="REVISION")
+    parser.add_argument("--roofline", action="store_true")
+    parser.add_argument("--targets", action="store_true")
+    parser.add_argument("--fast", nargs="?", type=int, const=10**6, metavar="EPOCHS")
     arguments = parser.parse_args()
     report(benchmark="speed", machine=machine(), reference_step_seconds=REFERENCE_STEP)
+    if arguments.turns:
+        turns(arguments.turns, arguments.repeats)
+    if arguments.roofline:
+        roofline.roofline()
+    if arguments.targets:
+        roofline.encoding()
+        roofline.classes()
+    if arguments.fast:
+        roofline.fast(arguments.fast)
+    if arguments.turns or arguments.roofline or arguments.targets or arguments.fast:
+        return
     for name in [] if arguments.only_time_to_accuracy else ENGINES:
         began = time.perf_counter()
         step(name, arguments.steps, arguments.repeats)

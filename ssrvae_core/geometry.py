@@ -32,9 +32,28 @@ def sample(
     images: Float[Tensor, "batch channel height width"], points: Float[Tensor, "batch *shape 2"]
 ) -> Float[Tensor, "batch channel *shape"]:
     """Read images at any points by bilinear interpolation; outside, the nearest border pixel is read."""
+    return _read(images, points * _to_unit(images))
+
+
+def sample_moved(
+    images: Float[Tensor, "batch channel height width"],
+    points: Float[Tensor, "*shape 2"],
+    matrix: Float[Tensor, "batch 2 2"],
+    offset: Float[Tensor, "batch 2"],
+) -> Float[Tensor, "batch channel *shape"]:
+    """Read every image at points of its own, ``matrix @ point + offset``, as :func:`sample` does."""
+    to_unit = _to_unit(images)
+    return _read(images, transform(points, to_unit[:, None] * matrix, to_unit * offset))
+
+
+def _to_unit(images: Tensor) -> Tensor:
+    """Return the factors (2,) from pixels to the coordinates of torch's sampling."""
     height, width = images.shape[-2:]
-    to_unit = images.new_tensor([2 / max(width - 1, 1), -2 / max(height - 1, 1)])
-    grid = (points * to_unit).flatten(1, -2).unsqueeze(1)
+    return images.new_tensor([2 / max(width - 1, 1), -2 / max(height - 1, 1)])
+
+
+def _read(images: Tensor, points: Tensor) -> Tensor:
+    grid = points.flatten(1, -2).unsqueeze(1)
     values = F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=True)
     return values.squeeze(2).unflatten(-1, points.shape[1:-1])
 
@@ -58,11 +77,12 @@ def centroid(images: Float[Tensor, "batch channel height width"]) -> Float[Tenso
     """
     border = torch.cat([images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1]], dim=-1)
     background = border.median(dim=-1).values[..., None, None]
-    mass = (images - background).square().sum(dim=1)
+    mass = (images - background).square()
     height, width = images.shape[-2:]
     points = pixel_points(height, width, device=images.device)
-    total = mass.sum(dim=(-2, -1))
-    moment = torch.einsum("bhw,hwp->bp", mass, points)
+    of_columns, of_rows = mass.sum(dim=(1, 2)), mass.sum(dim=(1, 3))
+    total = of_rows.sum(dim=-1)
+    moment = torch.stack([(of_columns * points[0, :, 0]).sum(-1), (of_rows * points[:, 0, 1]).sum(-1)], dim=-1)
     return torch.where(total[:, None] > 0, moment / total.clamp_min(torch.finfo(mass.dtype).tiny)[:, None], 0.0)
 
 

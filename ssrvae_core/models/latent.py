@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-import pyro
 import torch
 from torch import Tensor, nn
 
@@ -53,9 +52,9 @@ class LatentSSVAE(SSVAE):
             config.latent_dim, self.n_classes, config.hidden, self.image_shape[0], config.activation
         )
 
-    def look(self, images: Tensor, nuisance: Nuisance | None = None) -> Tensor:
+    def look(self, images: Tensor, nuisance: Nuisance | None = None, middle: Tensor | None = None) -> Tensor:
         """Return pixel views (B, C, H, W)."""
-        return self._view(images, nuisance)
+        return self._view(images, nuisance, middle)
 
     def features(self, x: Tensor) -> Tensor:
         """Return the whole view."""
@@ -82,15 +81,15 @@ class LatentSSVAE(SSVAE):
         eta = self.family.natural(self.decoder(moved, latents[..., self.pose_latents :], y))
         return IndependentPixels(self.family, eta, weight=len(self.grid) / len(points))
 
-    def observe(self, x: Tensor, z: Tensor, y: Tensor, *, labelled: bool) -> None:
-        """State p(x|z,y), in training at a random subset of the pixels when ``pixel_fraction`` is below 1."""
+    def conditional(self, x: Tensor, z: Tensor, y: Tensor, *, labelled: bool) -> tuple[IndependentPixels, Tensor]:
+        """Return p(x|z,y), in training at a random subset of the pixels when ``pixel_fraction`` is below 1."""
         x, pixels = x.flatten(-2), None
         if self.training and self.config.pixel_fraction < 1:
             n_pixels = len(self.grid)
             kept = max(1, round(self.config.pixel_fraction * n_pixels))
             pixels = torch.randperm(n_pixels, device=x.device)[:kept]
             x = x[..., pixels]
-        pyro.sample("x", self.likelihood(z, y, pixels), obs=x)
+        return self.likelihood(z, y, pixels), x
 
     def pose(self, x: Tensor, z: Tensor, z_sd: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Read the pose off its latents; the angle's Gaussian is wrapped around the circle."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
-import pyro
 import torch
 from torch import Tensor, nn
 
 from ssrvae_core import geometry
 from ssrvae_core.config import ModelConfig
 from ssrvae_core.models import networks
+from ssrvae_core.models.elbo import in_one_pass
 from ssrvae_core.models.likelihood import RotationMarginal, log_angle_prior
 from ssrvae_core.models.ssvae import SSVAE, Nuisance
 
@@ -61,15 +62,14 @@ class MarginalSSVAE(SSVAE):
         grid = (self.image_shape[0], config.radii, config.angles)
         return networks.DenseDecoder(config.latent_dim, self.n_classes, config.hidden, grid, config.activation)
 
-    def look(self, images: Tensor, nuisance: Nuisance | None = None) -> Tensor:
+    def look(self, images: Tensor, nuisance: Nuisance | None = None, middle: Tensor | None = None) -> Tensor:
         """Return polar views (B, S, C, R, T), one for each of the small shifts that are summed over."""
-        batch = len(images)
-        offset = geometry.centroid(images) if self.config.centre else images.new_zeros(batch, 2)
-        matrix = torch.eye(2, device=images.device).expand(batch, 2, 2)
+        offset = self.middle(images) if middle is None else middle
+        matrix = torch.eye(2, device=images.device).expand(len(images), 2, 2)
         if nuisance is not None:
             matrix, offset = nuisance.matrix, offset + nuisance.shift
-        points = geometry.transform(self.points, matrix, offset).unsqueeze(1) + self.shifts[:, None, None, :]
-        x = geometry.sample(images, points).transpose(1, 2)
+        views = [geometry.sample_moved(images, self.points, matrix, offset + shift) for shift in self.shifts]
+        x = torch.stack(views, dim=1) if len(views) > 1 else views[0].unsqueeze(1)
         return x if nuisance is None else nuisance.intensity(x)
 
     def features(self, x: Tensor) -> Tensor:
@@ -78,13 +78,24 @@ class MarginalSSVAE(SSVAE):
 
     def likelihood(self, z: Tensor, y: Tensor, *, labelled: bool = False) -> RotationMarginal:
         """Return p(x|z,y) with the rotation summed out; labelled images have an angle prior of their own."""
-        eta = self.family.natural(self.decoder(z, y))
+        return self._turned(self.family.natural(self.decoder(z, y)), labelled=labelled)
+
+    def _turned(self, eta: Tensor, *, labelled: bool) -> RotationMarginal:
         prior = self.log_prior_labelled if labelled else self.log_prior
         return RotationMarginal(self.family, eta, self.weights, prior, shifts=len(self.shifts))
 
-    def observe(self, x: Tensor, z: Tensor, y: Tensor, *, labelled: bool) -> None:
-        """State p(x|z,y) with the rotation summed out."""
-        pyro.sample("x", self.likelihood(z, y, labelled=labelled), obs=x)
+    def conditional(self, x: Tensor, z: Tensor, y: Tensor, *, labelled: bool) -> tuple[RotationMarginal, Tensor]:
+        """Return p(x|z,y) with the rotation summed out, and the view."""
+        return self.likelihood(z, y, labelled=labelled), x
+
+    def log_likelihoods(
+        self, x: Sequence[Tensor], z: Sequence[Tensor], y: Sequence[Tensor], labelled: Sequence[bool]
+    ) -> list[Tensor]:
+        """Return log p(x|z,y) of parts of a batch; all templates are decoded in one pass."""
+        etas = in_one_pass(lambda z, y: self.family.natural(self.decoder(z, y)), z, y)
+        return [
+            self._turned(eta, labelled=known).log_prob(part) for part, eta, known in zip(x, etas, labelled, strict=True)
+        ]
 
     def pose(self, x: Tensor, z: Tensor, z_sd: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Return the first circular moment of the exact angle posterior, and the mean shift."""

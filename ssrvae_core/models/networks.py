@@ -8,6 +8,7 @@ a decoder ``(z, y) -> (*leading, batch, channel, *grid)``; that of the latent en
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -15,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from ssrvae_core.models.circular import CircularConvolution, CircularPool
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -84,9 +87,11 @@ class Standardised(Features):
     def forward(self, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch features"]:
         """Return the features, the mean and the standard deviation in one row."""
         every = x.flatten(1)
-        mean, sd = every.mean(dim=1), every.std(dim=1, correction=0)
-        standard = (every - mean[:, None]) / sd.clamp(min=self.FLATTEST)[:, None]
-        return torch.cat([self.features(standard.view_as(x)), torch.stack([mean, sd], dim=1)], dim=1)
+        mean = every.mean(dim=1, keepdim=True)
+        centred = every - mean
+        sd = torch.linalg.vector_norm(centred, dim=1, keepdim=True) / math.sqrt(every.shape[1])
+        standard = centred / sd.clamp(min=self.FLATTEST)
+        return torch.cat([self.features(standard.view_as(x)), mean, sd], dim=1)
 
 
 class PolarFeatures(Features):
@@ -111,17 +116,13 @@ class PolarFeatures(Features):
         layers: list[nn.Module] = []
         for layer, (before, after) in enumerate(pairwise([channels * radii, *widths])):
             stride = 1 if layer == 0 else 2
-            layers += [
-                nn.Conv1d(before, after, self.KERNEL, stride, self.KERNEL // 2, padding_mode="circular"),
-                ACTIVATIONS[activation](),
-            ]
+            layers += [CircularConvolution(before, after, self.KERNEL, stride), ACTIVATIONS[activation]()]
         self.layers = nn.Sequential(*layers)
         self.width = 2 * widths[-1]
 
     def forward(self, x: Float[Tensor, "batch channel radii angles"]) -> Float[Tensor, "batch features"]:
         """Return the mean and the largest response over the angles."""
-        responses = self.layers(x.flatten(1, 2))
-        return torch.cat([responses.mean(dim=-1), responses.amax(dim=-1)], dim=-1)
+        return CircularPool.apply(self.layers(x.flatten(1, 2).transpose(1, 2)))
 
 
 class PixelFeatures(Features):
@@ -179,12 +180,34 @@ class Encoder(nn.Module):
         self, x: Float[Tensor, "batch *event"], y: Float[Tensor, "*leading batch classes"]
     ) -> tuple[Float[Tensor, "*leading batch latents"], Float[Tensor, "*leading batch latents"]]:
         """Return the mean and standard deviation of q(z|x,y); the features are computed once for all classes."""
-        joined = self._joined(x, y)
-        return self.mean(joined), F.softplus(self.sd(joined)) + self.SMALLEST_SD
+        return self._heads(self._joined(self._first(self.features(x), y)))
 
-    def _joined(self, x: Tensor, y: Tensor) -> Tensor:
-        features = self.features(x).expand(*y.shape[:-1], -1)
-        return self.layers(torch.cat([features, y], dim=-1))
+    def parts(
+        self, x: Float[Tensor, "batch *event"], classes: Sequence[Float[Tensor, "..."]]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Return the same of consecutive parts of a batch, each with classes of its own, in one pass."""
+        features = self.features(x).split([y.shape[-2] for y in classes])
+        hidden = [self._first(part, y) for part, y in zip(features, classes, strict=True)]
+        means, sds = self._heads(self._joined(torch.cat([part.flatten(0, -2) for part in hidden])))
+        rows = [part.shape[:-1] for part in hidden]
+        sizes = [shape.numel() for shape in rows]
+        return [
+            (mean.unflatten(0, shape), sd.unflatten(0, shape))
+            for mean, sd, shape in zip(means.split(sizes), sds.split(sizes), rows, strict=True)
+        ]
+
+    def _first(self, features: Tensor, y: Tensor) -> Tensor:
+        """Return the first layer before its activation: the features' part of it is the same for all classes."""
+        first = self.layers[0]
+        assert isinstance(first, nn.Linear)
+        of_features, of_class = first.weight.split([features.shape[-1], y.shape[-1]], dim=1)
+        return F.linear(features, of_features, first.bias) + F.linear(y, of_class)
+
+    def _joined(self, first: Tensor) -> Tensor:
+        return self.layers[1:](first)
+
+    def _heads(self, joined: Tensor) -> tuple[Tensor, Tensor]:
+        return self.mean(joined), F.softplus(self.sd(joined)) + self.SMALLEST_SD
 
     @torch.no_grad()
     def initialise(self, x: Float[Tensor, "batch *event"], y: Float[Tensor, "batch classes"]) -> None:
@@ -193,7 +216,7 @@ class Encoder(nn.Module):
         An untrained encoder maps all images nearly to one point, and a decoder that gets no signal from the latent
         learns to do without it. This is data-dependent initialisation (Salimans and Kingma 2016, arXiv 1602.07868).
         """
-        mean = self.mean(self._joined(x, y))
+        mean = self.mean(self._joined(self._first(self.features(x), y)))
         middle, spread = mean.mean(dim=0), mean.std(dim=0)
         # Else the images are alike, and differ by rounding, or they are not finite.
         if bool((spread > self.SMALLEST_SPREAD).all() and spread.isfinite().all()):
@@ -216,7 +239,9 @@ class DenseDecoder(nn.Module):
         self, z: Float[Tensor, "*batch latents"], y: Float[Tensor, "*batch classes"]
     ) -> Float[Tensor, "*batch channel rows columns"]:
         """Return the decoder's output on the grid."""
-        return self.out(self.layers(torch.cat([z, y], dim=-1))).unflatten(-1, self.grid)
+        hidden = self.layers(torch.cat([z, y], dim=-1))
+        # On a CPU, a layer with a bias first writes the bias into every row of its result.
+        return F.linear(hidden, self.out.weight).add_(self.out.bias).unflatten(-1, self.grid)
 
 
 class SpatialDecoder(nn.Module):

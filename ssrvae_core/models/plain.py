@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import pyro
 import torch
 from torch import Tensor, nn
 
@@ -22,15 +21,20 @@ class PixelView:
         self.centre = centre
         self.points = geometry.pixel_points(*image_shape[1:])
 
-    def __call__(self, images: Tensor, nuisance: Nuisance | None) -> Tensor:
-        """Return views (B, C, H, W); without centring or nuisance, the images themselves."""
+    def __call__(self, images: Tensor, nuisance: Nuisance | None, middle: Tensor | None = None) -> Tensor:
+        """Return views (B, C, H, W); without centring or nuisance, the images themselves.
+
+        ``middle`` (B, 2) is the point that is brought to the centre, where it is known already.
+        """
         if not self.centre and nuisance is None:
             return images
-        offset = geometry.centroid(images) if self.centre else images.new_zeros(len(images), 2)
+        if middle is None:
+            middle = geometry.centroid(images) if self.centre else images.new_zeros(len(images), 2)
+        offset = middle
         matrix = torch.eye(2, device=images.device).expand(len(images), 2, 2)
         if nuisance is not None:
             matrix, offset = nuisance.matrix, offset + nuisance.shift
-        x = geometry.sample(images, geometry.transform(self.points.to(images.device), matrix, offset))
+        x = geometry.sample_moved(images, self.points.to(images.device), matrix, offset)
         return x if nuisance is None else nuisance.intensity(x)
 
 
@@ -59,9 +63,9 @@ class PlainSSVAE(SSVAE):
             config.latent_dim, self.n_classes, config.hidden, self.image_shape, config.activation
         )
 
-    def look(self, images: Tensor, nuisance: Nuisance | None = None) -> Tensor:
+    def look(self, images: Tensor, nuisance: Nuisance | None = None, middle: Tensor | None = None) -> Tensor:
         """Return pixel views (B, C, H, W)."""
-        return self._view(images, nuisance)
+        return self._view(images, nuisance, middle)
 
     def features(self, x: Tensor) -> Tensor:
         """Return the whole view."""
@@ -70,9 +74,9 @@ class PlainSSVAE(SSVAE):
     def _likelihood(self, z: Tensor, y: Tensor) -> IndependentPixels:
         return IndependentPixels(self.family, self.family.natural(self.decoder(z, y)).flatten(-2))
 
-    def observe(self, x: Tensor, z: Tensor, y: Tensor, *, labelled: bool) -> None:
-        """State p(x|z,y) pixel by pixel."""
-        pyro.sample("x", self._likelihood(z, y), obs=x.flatten(-2))
+    def conditional(self, x: Tensor, z: Tensor, y: Tensor, *, labelled: bool) -> tuple[IndependentPixels, Tensor]:
+        """Return p(x|z,y) pixel by pixel, and the view in one row per channel."""
+        return self._likelihood(z, y), x.flatten(-2)
 
     def pose(self, x: Tensor, z: Tensor, z_sd: Tensor, y: Tensor) -> dict[str, Tensor]:
         """There is no pose: the angle is unknown, the shift is the centring's."""

@@ -9,6 +9,7 @@ M2 of Kingma et al. 2014 (arXiv 1406.5298) with a pose: a uniform class y, a sta
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -19,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from pyro import poutine
+from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 
 from ssrvae_core import geometry
@@ -49,7 +51,7 @@ class Nuisance:
     def intensity(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
         """Apply contrast and brightness."""
         shape = (-1,) + (1,) * (x.dim() - 1)
-        return (self.contrast.view(shape) * x + self.brightness.view(shape)).clamp(0, 1)
+        return torch.addcmul(self.brightness.view(shape), self.contrast.view(shape), x).clamp_(0, 1)
 
 
 @dataclass(frozen=True)
@@ -144,16 +146,19 @@ class SSVAE(nn.Module, ABC):
         """Return the decoder, unless it is handed in."""
 
     @abstractmethod
-    def look(self, images: Tensor, nuisance: Nuisance | None = None) -> Tensor:
-        """Return the view of images (B, C, H, W) that networks and likelihood work on."""
+    def look(self, images: Tensor, nuisance: Nuisance | None = None, middle: Tensor | None = None) -> Tensor:
+        """Return the view of images (B, C, H, W) that networks and likelihood work on.
+
+        ``middle`` (B, 2) is what :meth:`middle` returns, where it is known already.
+        """
 
     @abstractmethod
     def features(self, x: Tensor) -> Tensor:
         """Return the part of a view that classifier and encoder see."""
 
     @abstractmethod
-    def observe(self, x: Tensor, z: Tensor, y: Tensor, *, labelled: bool) -> None:
-        """State p(x|z,y): a ``pyro.sample`` of the view ``x`` for latents (*, B, L) and one-hot classes (*, B, K)."""
+    def conditional(self, x: Tensor, z: Tensor, y: Tensor, *, labelled: bool) -> tuple[TorchDistribution, Tensor]:
+        """Return p(x|z,y) for latents (*, B, L) and one-hot classes (*, B, K), and what of the view ``x`` it is of."""
 
     @abstractmethod
     def pose(self, x: Tensor, z: Tensor, z_sd: Tensor, y: Tensor) -> dict[str, Tensor]:
@@ -162,6 +167,30 @@ class SSVAE(nn.Module, ABC):
     @abstractmethod
     def draw(self, z: Tensor, y: Tensor, angle: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
         """Return the mean images (B, C, H, W) of content latents and one-hot classes in a pose."""
+
+    def middle(self, images: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch 2"]:
+        """Return the point of each image that is brought to the centre, in pixels from it."""
+        return geometry.centroid(images) if self.config.centre else images.new_zeros(len(images), 2)
+
+    def infer(
+        self, x: Float[Tensor, "batch *event"], classes: Sequence[Float[Tensor, "..."]]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Return mean and standard deviation of q(z|x,y) of consecutive parts of the views, each with its classes."""
+        seen = self.features(x)
+        if isinstance(self.encoder, Encoder):
+            return self.encoder.parts(seen, classes)
+        parts = seen.split([y.shape[-2] for y in classes])
+        return [self.encoder(part, y) for part, y in zip(parts, classes, strict=True)]
+
+    def log_likelihoods(
+        self, x: Sequence[Tensor], z: Sequence[Tensor], y: Sequence[Tensor], labelled: Sequence[bool]
+    ) -> list[Float[Tensor, "..."]]:
+        """Return log p(x|z,y) of parts of a batch, nats, each at its own latents (*, B, L) and classes (*, B, K)."""
+        fits = []
+        for *part, known in zip(x, z, y, labelled, strict=True):
+            likelihood, observed = self.conditional(*part, labelled=known)
+            fits.append(likelihood.log_prob(observed))
+        return fits
 
     # The Pyro program.
 
@@ -184,6 +213,11 @@ class SSVAE(nn.Module, ABC):
                 z = pyro.sample("z", prior)
             y_all = y_all.expand(*z.shape[:-1], -1)
             self.observe(x, z, y_all, labelled=y is not None)
+
+    def observe(self, x: Tensor, z: Tensor, y: Tensor, *, labelled: bool) -> None:
+        """State p(x|z,y): a ``pyro.sample`` of the view ``x`` for latents (*, B, L) and one-hot classes (*, B, K)."""
+        likelihood, observed = self.conditional(x, z, y, labelled=labelled)
+        pyro.sample("x", likelihood, obs=observed)
 
     def guide(self, x: Tensor, y: Tensor | None = None, beta: float = 1.0, logits: Tensor | None = None) -> None:
         """q(y|x) q(z|x,y); the class of an unlabelled image is enumerated, never sampled.

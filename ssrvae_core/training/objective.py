@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import pyro
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from pyro.infer import Trace_ELBO, TraceEnum_ELBO
 from torch import Tensor
 
 from ssrvae_core.config import Augmentation, TrainingConfig
 from ssrvae_core.geometry import rotation
 from ssrvae_core.models import SSVAE, Nuisance
+from ssrvae_core.models.elbo import elbos
 
 
 @dataclass(frozen=True)
@@ -74,25 +73,24 @@ class Objective:
 
     def __init__(self, model: SSVAE, config: TrainingConfig) -> None:
         self.model, self.config = model, config
-        self._enumerated = TraceEnum_ELBO(max_plate_nesting=1, strict_enumeration_warning=False)
-        self._observed = Trace_ELBO(max_plate_nesting=1, strict_enumeration_warning=False)
 
     def elbo(self, x: Tensor, y: Tensor | None, beta: float, logits: Tensor | None = None) -> Tensor:
         """Return the ELBO summed over views, nats: labelled if one-hot ``y`` is given.
 
-        ``logits`` of q(y|x), where they are known already, spare the guide the classifier.
+        ``logits`` of q(y|x), where they are known already, spare the classifier.
         """
-        estimator = self._enumerated if y is None else self._observed
-        with pyro.validation_enabled(False):  # costs a tenth of a step; the networks' output cannot be out of range
-            return -estimator.differentiable_loss(self.model.model, self.model.guide, x, y, beta, logits)
+        if y is None:
+            logits = self.model.classifier(self.model.features(x)) if logits is None else logits
+            return elbos(self.model, x, x.new_zeros(0, self.model.n_classes), logits, beta)[1].sum()
+        return elbos(self.model, x, y, x.new_zeros(0, self.model.n_classes), beta)[0].sum()
 
-    def _augmented(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def _augmented(self, images: Tensor, middle: Tensor, generator: torch.Generator) -> Tensor:
         """Return what the classifier sees of images under a random nuisance."""
         nuisance = None
         if self.config.augment:
             turn = self.model.config.rotation != "none"
             nuisance = draw_nuisance(self.config.augmentation, images, turn=turn, generator=generator)
-        return self.model.features(self.model.look(images, nuisance))
+        return self.model.features(self.model.look(images, nuisance, middle))
 
     def __call__(self, batch: Batch, beta: float, generator: torch.Generator) -> Losses:
         """Compute every term for a batch; ``total`` is what the step minimises, a number an unlabelled image."""
@@ -101,11 +99,14 @@ class Objective:
         consistent = config.consistency_weight > 0 and len(batch.unlabelled) > 0
         n_labelled, n_consistent = len(batch.labelled), len(batch.unlabelled) if consistent else 0
 
-        # One pass of the classifier over all that it sees: nuisance-laden images first, plain ones last.
-        x = self.model.look(batch.unlabelled)
-        laden = torch.cat([batch.labelled, batch.unlabelled]) if consistent else batch.labelled
-        logits = self.model.classifier(torch.cat([self._augmented(laden, generator), self.model.features(x)]))
-        laden_labelled, laden_unlabelled, plain = logits.split([n_labelled, n_consistent, len(x)])
+        # Each image is looked at once as it is, labelled ones first, and once under a nuisance.
+        images = torch.cat([batch.labelled, batch.unlabelled])
+        middle = self.model.middle(images)
+        x = self.model.look(images, None, middle)
+        n_laden = n_labelled + n_consistent
+        laden = self._augmented(images[:n_laden], middle[:n_laden], generator)
+        logits = self.model.classifier(torch.cat([laden, self.model.features(x[n_labelled:])]))
+        laden_labelled, laden_unlabelled, plain = logits.split([n_labelled, n_consistent, len(batch.unlabelled)])
 
         classification = F.cross_entropy(laden_labelled, batch.y)
         if consistent:
@@ -115,11 +116,10 @@ class Objective:
             consistency = (F.cross_entropy(laden_unlabelled, pseudo, reduction="none") * certain).mean()
             confident = certain.mean()
         if config.generative_weight > 0:
-            elbo_labelled = self.elbo(self.model.look(batch.labelled), batch.y, beta) / n_labelled
-            if len(x):
-                share = config.classifier_elbo_weight
-                felt = share * plain + (1 - share) * plain.detach()
-                elbo_unlabelled = self.elbo(x, None, beta, felt) / len(x)
+            share = config.classifier_elbo_weight
+            felt = share * plain + (1 - share) * plain.detach()
+            labelled, unlabelled = elbos(self.model, x, batch.y, felt, beta)
+            elbo_labelled, elbo_unlabelled = labelled.mean(), unlabelled.mean() if len(unlabelled) else zero
         total = (
             config.aux_weight * classification
             + config.consistency_weight * consistency

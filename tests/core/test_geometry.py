@@ -8,7 +8,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssrvae_core.geometry import PolarGrid, centroid, from_polar, pixel_points, rotation, sample, transform
+from ssrvae_core.geometry import (
+    PolarGrid,
+    centroid,
+    from_polar,
+    pixel_points,
+    rotation,
+    sample,
+    sample_moved,
+    transform,
+)
 
 angles = st.floats(-10, 10)
 sides = st.integers(8, 24)
@@ -140,3 +149,11 @@ def test_reading_a_polar_image_at_its_own_points_gives_its_values_also_across_th
     just_before = points @ rotation(torch.tensor(-math.pi / 16)).T
     between = (values + values.roll(1, dims=-1)) / 2
     torch.testing.assert_close(from_polar(values, grid, just_before), between, atol=1e-4, rtol=0)
+
+
+def test_an_image_is_read_where_its_points_are_moved_to():
+    generator = torch.Generator().manual_seed(0)
+    images, matrix = torch.rand(3, 2, 9, 14, generator=generator), torch.randn(3, 2, 2, generator=generator)
+    offset, points = torch.randn(3, 2, generator=generator), torch.randn(4, 5, 2, generator=generator)
+    expected = sample(images, transform(points, matrix, offset))
+    torch.testing.assert_close(sample_moved(images, points, matrix, offset), expected, atol=1e-5, rtol=0)
