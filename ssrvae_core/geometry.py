@@ -33,7 +33,9 @@ def sample(
 ) -> Float[Tensor, "batch channel *shape"]:
     """Read images at any points by bilinear interpolation; outside, the nearest border pixel is read."""
     height, width = images.shape[-2:]
-    to_unit = images.new_tensor([2 / max(width - 1, 1), -2 / max(height - 1, 1)])
+    # Filled where it is: copying two numbers to a GPU would wait for all that runs there.
+    to_unit = images.new_full((2,), 2 / max(width - 1, 1))
+    to_unit[1:].fill_(-2 / max(height - 1, 1))
     grid = (points * to_unit).flatten(1, -2).unsqueeze(1)
     values = F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=True)
     return values.squeeze(2).unflatten(-1, points.shape[1:-1])

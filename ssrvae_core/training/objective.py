@@ -9,7 +9,8 @@ import pyro
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from pyro.infer import Trace_ELBO, TraceEnum_ELBO
+from pyro import poutine
+from pyro.infer import TraceEnum_ELBO
 from torch import Tensor
 
 from ssrvae_core.config import Augmentation, TrainingConfig
@@ -72,16 +73,20 @@ class Objective:
     def __init__(self, model: SSVAE, config: TrainingConfig) -> None:
         self.model, self.config = model, config
         self._enumerated = TraceEnum_ELBO(max_plate_nesting=1, strict_enumeration_warning=False)
-        self._observed = Trace_ELBO(max_plate_nesting=1, strict_enumeration_warning=False)
 
     def elbo(self, x: Tensor, y: Tensor | None, beta: float, logits: Tensor | None = None) -> Tensor:
         """Return the ELBO summed over views, nats: labelled if one-hot ``y`` is given.
 
         ``logits`` of q(y|x), where they are known already, spare the guide the classifier.
         """
-        estimator = self._enumerated if y is None else self._observed
+        model, guide = self.model.model, self.model.guide
         with pyro.validation_enabled(False):  # costs a tenth of a step; the networks' output cannot be out of range
-            return -estimator.differentiable_loss(self.model.model, self.model.guide, x, y, beta, logits)
+            if y is None:
+                return -self._enumerated.differentiable_loss(model, guide, x, y, beta, logits)
+            # Every latent is reparametrised, so this is Pyro's Trace_ELBO, which waits for the device at every sample.
+            drawn = poutine.trace(guide).get_trace(x, y, beta, logits)
+            scored = poutine.trace(poutine.replay(model, trace=drawn)).get_trace(x, y, beta, logits)
+            return torch.as_tensor(scored.log_prob_sum() - drawn.log_prob_sum())
 
     def _augmented(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Return what the classifier sees of images under a random nuisance."""
