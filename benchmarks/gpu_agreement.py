@@ -33,8 +33,8 @@ up to 2e-5 (``cpu_off_double``). A device that adds up in another order is off b
 GRADIENT = 1e-3
 """Largest length of the difference of two gradients, over the length of the gradient.
 
-A rectified unit that is 0 but for rounding has its gradient on one device and none on the other: on a CPU, a gradient in
-single precision is off the one in double precision by up to 1.3e-4 on a few images.
+A rectified unit that is 0 but for rounding has its gradient on one device and none on the other: on a CPU, a gradient
+in single precision is off the one in double precision by up to 1.3e-4 on a few images.
 """
 TRAINING = 1e-3
 """Largest difference of the losses of a step of two short trainings, over the largest loss.
