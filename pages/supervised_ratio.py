@@ -99,10 +99,10 @@ def show() -> None:
     now = films.show(
         PAGE,
         "ratio",
-        "Supervised ratio",
+        film.axis.capitalize(),
         reel,
         pause=films.PAUSE_MS[film.axis],
-        file_name=f"supervised-ratio-{family.id}",
+        file_name=f"{film.axis.replace(' ', '-')}-{family.id}",
         offers=offers,
         on_offer=start_training,
     )
@@ -112,18 +112,19 @@ def show() -> None:
     note(f"{about} {ALIGNED} {spread()}")
     with st.container(horizontal=True, vertical_alignment="center"):
         films.menu(
-            f"supervised-ratio-{family.id}",
-            "Supervised ratio",
+            f"{film.axis.replace(' ', '-')}-{family.id}",
+            film.axis.capitalize(),
             summary(),
             film,
             lambda: film.figure(start=reel.steps[now]["position"], missing=untrained),
             lambda: ratios.ratio_table(family, rivals),
         )
         if here:
+            at = reel.steps[now]["label"] if family.axis == RATIO else here[0].config.split.in_words
             chosen = {"left": here[0].id, "right": here[1].id if len(here) > 1 else "none"}
             st.page_link(
                 "pages/latent_space.py",
-                label=verbatim(f"These runs in Latent space ({reel.steps[now]['label']})"),
+                label=verbatim(f"These runs in Latent space ({at})"),
                 icon=":material/scatter_plot:",
                 query_params=chosen,
             )

@@ -94,6 +94,8 @@ def test_a_sweep_over_labels_per_class_has_a_slider_over_these(store_of):
     assert data["steps"][data["start"]]["position"] == 1
     at = [step["position"] for step in data["steps"]].index(2)
     assert data["offers"][str(at)] == "Train ss-VAE and ss-rVAE with 2 labels per class"
+    assert "Supervised ratio:" not in json.dumps(data) and "Labels per class" in json.dumps(data)
+    assert "1 label per class, seed 0" in said(app)
 
 
 def test_ratios_and_labels_per_class_are_two_films_to_choose_from(store_of):
