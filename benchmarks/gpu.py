@@ -235,7 +235,7 @@ def page(session: Session, about: dict[str, Any]) -> str:
     resumed = [f"| {r['name']} | {_verdict(r)} |" for r in session.of("resume")]
     epochs = [
         f"| {r['name']} | {r['batch']} | {1000 * r['step_seconds']:.2f} ms | "
-        f"{r['epoch_seconds']:.3g} for {r['images']:,} images | {r['peak_memory_mb']:.0f} MB |"
+        f"{r['epoch_seconds']:.3g} for {r['images']:,} images | {r['peak_memory_mb']:.0f} MB of the {r['memory_of']} |"
         for r in session.of("epoch")
         if "error" not in r
     ]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from pyro.infer import Trace_ELBO
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -33,6 +34,14 @@ class Copies(TorchDispatchMode):
         return result
 
 
+class NoLiterals(TorchFunctionMode):
+    """Refuses tensors of Python's numbers, which are made on the CPU and copied; the meta device does not show it."""
+
+    def __torch_function__(self, function, types, arguments=(), named=None):
+        assert function not in (torch.tensor, torch.as_tensor, torch.Tensor.new_tensor)
+        return function(*arguments, **(named or {}))
+
+
 @pytest.fixture
 def objective(make_config):
     def make(engine, device, **model):
@@ -48,7 +57,7 @@ def test_looking_encoding_and_drawing_stay_on_the_device(objective, engine, cent
     model = objective(engine, META, centre=centre).model.eval()
     images, classes = torch.rand(5, 1, 12, 12, device=META), torch.zeros(5, dtype=torch.long, device=META)
     model.look(images)
-    with Copies() as copies:
+    with NoLiterals(), Copies() as copies:
         x = model.look(images)
         z, _ = model.encoder(model.features(x), model.one_hot(classes))
         z = z[:, model.pose_latents :]
