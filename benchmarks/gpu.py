@@ -36,9 +36,9 @@ FEW = {
     "dataset.train_per_class": 80,
     "dataset.validation_per_class": 4,
     "training.tracked": 16,
-    "training.batch_size": 16,
 }
 """Sizes of the data: of the agreement and of resuming, of these with ``--quick``, and of what is timed with it."""
+FEW_BATCH = 16
 EXACT = {"model.pixel_fraction": 1.0}
 ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
     "ss-rvae": ("ss-rvae", {}),
@@ -46,6 +46,9 @@ ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
     "ss-rvae-paper stochastic": ("ss-rvae-paper", {}),
     "ss-rvae-paper exact": ("ss-rvae-paper", EXACT),
 }
+SLOW = "ss-rvae-paper exact"
+"""Evaluates its decoder at every pixel, which takes a CPU seconds per step, and comes last."""
+FIRST = tuple(engine for engine in ENGINES if engine != SLOW)
 
 
 def absent(modules: dict[str, str]) -> list[str]:
@@ -81,21 +84,23 @@ class Session:
         """Seconds left."""
         return self.seconds - (time.perf_counter() - self.began)
 
-    def measure(self, part: str, name: str, work: Callable[[], dict[str, Any]], needs: float = 0.0) -> None:
+    def measure(
+        self, part: str, name: str, work: Callable[[], dict[str, Any]], needs: float = 0.0, **about: Any
+    ) -> None:
         """Do a piece of work, if the seconds that it needs are left, and print what came of it."""
         from common import report
 
         began = time.perf_counter()
         values: dict[str, Any]
         if self.left < (0.0 if self.quick else needs):
-            values = {"skipped": f"less than {needs:.0f} seconds were left"}
+            values = {"skipped": f"{max(self.left, 0):.0f} seconds were left"}
         else:
             try:
                 values = work()
             except (RuntimeError, TypeError, ValueError) as error:  # what PyTorch raises where a device lacks something
                 values = {"ok": False, "error": f"{type(error).__name__}: {error}".splitlines()[0]}
         values["measured_in"] = round(time.perf_counter() - began, 1)
-        self.results.append({"part": part, "name": name, **values})
+        self.results.append({"part": part, "name": name, **about, **values})
         report(**self.results[-1])
 
     def of(self, part: str) -> Iterator[dict[str, Any]]:
@@ -128,23 +133,35 @@ def small_run(session: Session, engine: str, steps: int, **settings: Any) -> tup
     return config, split(load(config.dataset), config.split)
 
 
-def agree(session: Session) -> None:
-    """Compare CPU and device: every engine, then the embedding's stage and estimator."""
-    from gpu_agreement import embedding_agreement, engine_agreement, estimator_agreement
+def agree(session: Session, *engines: str) -> None:
+    """Compare engines on CPU and device."""
+    from gpu_agreement import engine_agreement
+
+    steps, size = (2, 8) if session.quick else (15, 32)
+    for engine in engines:
+        few = {"dataset.size": 16, "training.batch_size": 100} if engine == SLOW else {}
+        config, data = small_run(session, engine, 2 if few else steps, **few)
+        session.measure(
+            "agreement",
+            engine,
+            lambda c=config, d=data: engine_agreement(c, d, session.device, size),
+            needs=30 if few else 0,
+        )
+
+
+def agree_on_embedding(session: Session) -> None:
+    """Compare the embedding's stage and estimator on CPU and device."""
+    from gpu_agreement import embedding_agreement, estimator_agreement
 
     from ssrvae_core.config import EmbeddingConfig
 
-    device, steps, size = session.device, 2 if session.quick else 15, 8 if session.quick else 32
-    for engine in ENGINES:
-        # A step of the exact engine takes seconds on a CPU.
-        few = (2, {"training.batch_size": 100}) if engine.endswith("exact") else (steps, {})
-        config, data = small_run(session, engine, few[0], **few[1])
-        session.measure("agreement", engine, lambda c=config, d=data: engine_agreement(c, d, device, size))
+    device, steps, size = session.device, 4 if session.quick else 30, 8 if session.quick else 32
+    _, data = small_run(session, "ss-rvae", 1)
     images, labels = data.unlabelled.images, data.hidden_labels
     session.measure(
         "agreement",
         "embedding's stage",
-        lambda: embedding_agreement(images, EmbeddingConfig().model, 2 * steps, device, size),
+        lambda: embedding_agreement(images, EmbeddingConfig().model, steps, device, size),
     )
     missing = absent(FOR_THE_ESTIMATOR)
     session.measure(
@@ -153,18 +170,19 @@ def agree(session: Session) -> None:
         lambda: (
             {"skipped": f"{' and '.join(missing)} are not installed"}
             if missing
-            else estimator_agreement(images, labels, 2 * steps, device)
+            else estimator_agreement(images, labels, steps, device)
         ),
     )
 
 
-def resume_all(session: Session) -> None:
-    """Stop and resume a short training of every engine on the device."""
+def resume_all(session: Session, *engines: str) -> None:
+    """Stop and resume a short training of engines on the device."""
     from gpu_training import resume
 
-    for engine in ENGINES:
-        config, data = small_run(session, engine, 2 if session.quick else 10)
-        session.measure("resume", engine, lambda c=config, d=data: resume(c, d, session.device), needs=20)
+    for engine in engines:
+        few = {"dataset.size": 16} if engine == SLOW else {}
+        config, data = small_run(session, engine, 2 if session.quick or few else 10, **few)
+        session.measure("resume", engine, lambda c=config, d=data: resume(c, d, session.device), needs=15)
 
 
 def large_run(session: Session, preset: str, engine: str, **settings: Any) -> tuple[Any, Any]:
@@ -183,15 +201,13 @@ def large_run(session: Session, preset: str, engine: str, **settings: Any) -> tu
     return config, split(load(config.dataset), config.split)
 
 
-def time_batches(session: Session) -> None:
-    """Time an epoch of one pass over the images, at every batch size."""
+def time_epochs(session: Session, *points: tuple[str, int]) -> None:
+    """Time an epoch of one pass over the images, for engines and numbers of images per step."""
     from gpu_training import epoch_seconds
 
-    batches = {("ss-rvae", batch): 15.0 for batch in (BATCHES[-1:] if session.quick else BATCHES)}
-    batches |= {(engine, 100): 15.0 for engine in ENGINES if engine != "ss-rvae" and not session.quick}
-    for (engine, batch), most in batches.items():
+    for engine, batch in points:
 
-        def work(engine: str = engine, batch: int = batch, most: float = most) -> dict[str, Any]:
+        def work(engine: str = engine, batch: int = batch) -> dict[str, Any]:
             labelled = max(32, batch // 8)  # else the passes over the labelled images would set the number of steps
             config, data = large_run(
                 session,
@@ -200,10 +216,9 @@ def time_batches(session: Session) -> None:
                 **{"training.batch_size": batch, "training.labelled_batch_size": labelled, "training.min_steps": 1},
                 **{"training.starts": 1, "training.epochs": 2},
             )
-            own = {"batch": config.training.batch_size}
-            return {**own, **epoch_seconds(config, data, session.device, min(most, session.left), epochs=2)}
+            return epoch_seconds(config, data, session.device, min(15.0, session.left), epochs=2)
 
-        session.measure("epoch", engine, work, needs=10)
+        session.measure("epoch", engine, work, needs=8, batch=batch)
 
 
 def time_esi(session: Session) -> None:
@@ -246,7 +261,7 @@ def page(session: Session, about: dict[str, Any]) -> str:
         if "error" not in r
     ]
     where = f"{about['device_name']}, torch {about['torch']}, revision {about['revision']}"
-    left_out = [f"{r['part']} of {r['name']}" for r in session.results if "skipped" in r or "error" in r]
+    left_out = [described(r) for r in session.results if "skipped" in r or "error" in r]
     return "\n".join(
         [
             "## On a GPU: `python benchmarks/gpu.py`",
@@ -272,6 +287,11 @@ def page(session: Session, about: dict[str, Any]) -> str:
             *([f"Not measured: {', '.join(left_out)}."] if left_out else []),
         ]
     )
+
+
+def described(result: dict[str, Any]) -> str:
+    """Return what was, or was not, measured."""
+    return f"{result['part']} of {result['name']}" + (f" with {result['batch']} images" if "batch" in result else "")
 
 
 def _number(value: float | None) -> str:
@@ -316,10 +336,17 @@ def main() -> int:
     about = {**machine(), "device": str(device), "device_name": _device_name(device)}
     report(benchmark="gpu", machine=about, convolutions=torch.backends.cudnn.conv.fp32_precision, quick=arguments.quick)
     session = Session(device, arguments.quick, arguments.seconds)
-    for part in (agree, resume_all, time_batches, time_esi):
-        part(session)
+    agree(session, *FIRST)
+    agree_on_embedding(session)
+    resume_all(session, *FIRST)
+    time_epochs(session, *(("ss-rvae", batch) for batch in ((FEW_BATCH,) if session.quick else BATCHES)))
+    time_esi(session)
+    agree(session, SLOW)
+    resume_all(session, SLOW)
+    if not session.quick:
+        time_epochs(session, *((engine, 100) for engine in ENGINES if engine != "ss-rvae"))
     text = page(session, about)
-    failed = [f"{r['part']} of {r['name']}" for r in session.results if not r.get("ok", True)]
+    failed = [described(r) for r in session.results if not r.get("ok", True)]
     report(part="page", failed=failed, seconds=round(time.perf_counter() - session.began, 1), markdown=text)
     print(f"\nFor docs/benchmarks.md:\n\n{text}", file=sys.stderr)
     if failed:
