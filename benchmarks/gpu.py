@@ -333,6 +333,7 @@ def main() -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    torch.set_num_threads(1)  # the CPU's part is many small products, in which threads wait for each other
     about = {**machine(), "device": str(device), "device_name": _device_name(device)}
     report(benchmark="gpu", machine=about, convolutions=torch.backends.cudnn.conv.fp32_precision, quick=arguments.quick)
     session = Session(device, arguments.quick, arguments.seconds)
