@@ -5,6 +5,7 @@ import streamlit as st
 from ssrvae_core.config import UserError
 from ssrvae_core.invocation import demo_command
 from ssrvae_core.reports.gather import ALIGNED
+from ssrvae_core.reports.label_axis import RATIO, amounts_in_words
 from ssrvae_core.runs.comparison import list_rivals
 from ssrvae_core.runs.mode import is_viewer
 from ui import films, markdown, ratio_film, ratios
@@ -18,14 +19,17 @@ PAGE = "ratio"
 
 through_app()
 st.title("Supervised ratio")
-st.markdown("How many labels does a model need? Move the slider; a hollow circle is a ratio that is not trained yet.")
+st.markdown("How many labels does a model need? Move the slider; a hollow circle is a number that is not trained yet.")
 runs, broken = store().scan()
-trained, complaints = ratio_film.readable_runs([r for r in finished(runs) if r.config.split.labelled_ratio is not None])
+trained, complaints = ratio_film.readable_runs(ratios.swept(finished(runs)))
 for sentence in complaints:
     markdown.error(sentence)
 found = ratios.families(trained)
 if not found and finished(runs) and not complaints:
-    st.info("No run of this store was trained at a supervised ratio. The command below trains both models at four.")
+    st.info(
+        "No run of this store was trained at a supervised ratio, and none with several numbers of labels per class. The"
+        " command below trains both models at four ratios."
+    )
     st.code(public(demo_command()), language="bash")
     st.stop()
 if not found:
@@ -56,10 +60,10 @@ film = ratio_film.film_of(family, rivals, seed)
 
 # What is missing, and what is being trained of it.
 
-untrained = ratio_film.untrained(film)
-lacking = {ratio: ratios.missing(family, ratio, seed) for ratio in {*family.ratios, *untrained}}
+untrained = ratio_film.untrained(family, film)
+lacking = {amount: ratios.missing(family, amount, seed) for amount in {*family.amounts, *untrained}}
 wanted = {config.run_id for configs in lacking.values() for config in configs}
-asked_for = {ratio: ratio_film.works_of(store(), configs) for ratio, configs in lacking.items()}
+asked_for = {amount: ratio_film.works_of(store(), configs) for amount, configs in lacking.items()}
 works = [work for of_step in asked_for.values() for work in of_step]
 live = [work.id for work in works if work.live]
 with st.container():  # also where it is empty: a film that changes its place on the page would start again
@@ -71,16 +75,16 @@ with st.container():  # also where it is empty: a film that changes its place on
     else:
         ratio_film.show_works(store(), works)
 offers = {
-    ratio: ratios.offer(configs, ratio)
-    for ratio, configs in lacking.items()
-    if configs and not asked_for[ratio] and not is_viewer()
+    amount: ratios.offer(configs, family.axis, amount)
+    for amount, configs in lacking.items()
+    if configs and not asked_for[amount] and not is_viewer()
 }
 
 
-def start_training(ratio: float) -> None:
-    """Train what is missing at the ratio whose button was pressed."""
+def start_training(amount: float) -> None:
+    """Train what is missing at the number of labels whose button was pressed."""
     try:
-        ratio_film.train(store(), lacking[ratio])
+        ratio_film.train(store(), lacking[amount])
     except UserError as error:
         markdown.error(str(error))
     else:
@@ -95,31 +99,32 @@ def show() -> None:
     now = films.show(
         PAGE,
         "ratio",
-        "Supervised ratio",
+        film.axis.capitalize(),
         reel,
         pause=films.PAUSE_MS[film.axis],
-        file_name=f"supervised-ratio-{family.id}",
+        file_name=f"{film.axis.replace(' ', '-')}-{family.id}",
         offers=offers,
         on_offer=start_training,
     )
-    here = [run for run in family.of_seed(seed) if ratios.ratio_of(run) == reel.steps[now]["position"]]
+    here = [run for run in family.of_seed(seed) if ratios.amount_in(run) == reel.steps[now]["position"]]
     here.sort(key=lambda run: family.models.index(run.config.model.name))
     about = caption(here, n_images(here[0])) if here else f"{family.runs[0].data_name}, nothing trained."
     note(f"{about} {ALIGNED} {spread()}")
     with st.container(horizontal=True, vertical_alignment="center"):
         films.menu(
-            f"supervised-ratio-{family.id}",
-            "Supervised ratio",
+            f"{film.axis.replace(' ', '-')}-{family.id}",
+            film.axis.capitalize(),
             summary(),
             film,
             lambda: film.figure(start=reel.steps[now]["position"], missing=untrained),
             lambda: ratios.ratio_table(family, rivals),
         )
         if here:
+            at = reel.steps[now]["label"] if family.axis == RATIO else here[0].config.split.in_words
             chosen = {"left": here[0].id, "right": here[1].id if len(here) > 1 else "none"}
             st.page_link(
                 "pages/latent_space.py",
-                label=verbatim(f"These runs in Latent space ({reel.steps[now]['label']})"),
+                label=verbatim(f"These runs in Latent space ({at})"),
                 icon=":material/scatter_plot:",
                 query_params=chosen,
             )
@@ -142,11 +147,11 @@ def spread() -> str:
 def summary() -> str:
     """Caption the film as a file: data, N, models, ratios and seeds."""
     first = family.runs[0]
-    text = ", ".join(f"{100 * ratio:g} %" for ratio in family.ratios)
+    text = f"{'at' if family.axis == RATIO else 'with'} {amounts_in_words(family.axis, *family.amounts)}"
     names = " and ".join(track.name for track in film.tracks)
-    ids = ", ".join(run.id for run in sorted(family.of_seed(seed), key=lambda run: ratios.ratio_of(run)))
+    ids = ", ".join(run.id for run in sorted(family.of_seed(seed), key=ratios.amount_in))
     return (
-        f"{first.data_name}, N = {n_images(first)} validation images. {names} at {text} labelled, "
+        f"{first.data_name}, N = {n_images(first)} validation images. {names} {text}, "
         f"seed {seed}: runs {ids}. {ALIGNED} {spread()}"
     )
 

@@ -46,6 +46,7 @@ __all__ = [
     "PRESETS",
     "SCHEMA_VERSION",
     "SELF_TEST",
+    "SWEEP_LABELS",
     "WEAK_ROTATION",
     "Augmentation",
     "DatasetConfig",
@@ -120,6 +121,13 @@ _NAMED: dict[str, DatasetConfig] = {
         validation_per_class=400,
         **_pair({"rotation": 12, "shift": 0.02}, {"rotation": 180, "shift": 0.06}),
     ),
+    "particles-teaching": DatasetConfig(
+        source="particles",
+        size=28,
+        train_per_class=200,
+        validation_per_class=100,
+        **_pair({"rotation": 12, "shift": 0.02}, {"rotation": 180, "shift": 0.06}),
+    ),
     "digits": DatasetConfig(
         source="digits",
         size=28,
@@ -137,6 +145,7 @@ DEFAULT_LABELS_PER_CLASS: dict[str, int] = {
     "cards-b2": 200,
     "cards-teaching": 40,
     "particles": 40,
+    "particles-teaching": 10,
     "digits": 10,
 }
 """Labels per class of a named data set when the user says neither a number nor a ratio; of others all are used."""
@@ -231,6 +240,9 @@ DEMO_PRESET = "teaching"
 DEMO_MODELS = ("ss-vae", "ss-rvae")
 DEMO_RATIOS = (0.02, 0.05, 0.1, 0.5)
 """What ``python -m ssrvae_core demo`` trains: each model at each labelled ratio."""
+
+SWEEP_LABELS = (1, 2, 5, 10, 20, 50)
+"""Labels per class of a sweep over them, such as that of ``examples/labels.yaml``."""
 
 PAPER_DATA = "particles"
 """What ``python -m ssrvae_core paper`` shows beside the preset's own data set."""

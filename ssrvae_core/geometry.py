@@ -49,7 +49,10 @@ def sample_moved(
 def _to_unit(images: Tensor) -> Tensor:
     """Return the factors (2,) from pixels to the coordinates of torch's sampling."""
     height, width = images.shape[-2:]
-    return images.new_tensor([2 / max(width - 1, 1), -2 / max(height - 1, 1)])
+    # Filled where it is: copying two numbers to a GPU would wait for all that runs there.
+    to_unit = images.new_full((2,), 2 / max(width - 1, 1))
+    to_unit[1:].fill_(-2 / max(height - 1, 1))
+    return to_unit
 
 
 def _read(images: Tensor, points: Tensor) -> Tensor:

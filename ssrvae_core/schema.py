@@ -141,7 +141,9 @@ class SplitConfig(Frozen):
         """How many labels there are."""
         if self.labelled_ratio is not None:
             return f"{ratio_text(self.labelled_ratio)} labelled"
-        return "all labels" if self.labels_per_class is None else f"{self.labels_per_class} labels per class"
+        if self.labels_per_class is None:
+            return "all labels"
+        return f"{self.labels_per_class} {'label' if self.labels_per_class == 1 else 'labels'} per class"
 
 
 class ModelConfig(Frozen):

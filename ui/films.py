@@ -25,9 +25,9 @@ from ui.markdown import verbatim
 from ui.presentation import SCALE
 from ui.state import harmless
 
-FPS = {"epoch": 8.0, "supervised ratio": 2.0}
+FPS = {"epoch": 8.0, "supervised ratio": 2.0, "labels per class": 2.0}
 """Frames a second of a film as a file."""
-PAUSE_MS = {"epoch": 100, "supervised ratio": 500}
+PAUSE_MS = {"epoch": 100, "supervised ratio": 500, "labels per class": 500}
 """Between two frames of a film that plays on the page."""
 
 DIGITS = 1e-5

@@ -1,4 +1,4 @@
-"""The film over the supervised ratio: put together from the store once, and what is being trained for it."""
+"""The film over the number of labels: put together from the store once, and what is being trained for it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from contextlib import suppress
 
 import streamlit as st
 
-from ssrvae_core.config import RunConfig, UserError, ratio_text
+from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.figures.frames import steps_of
 from ssrvae_core.reports.gather import Film, ratio_film
+from ssrvae_core.reports.label_axis import amount_text
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult
 from ssrvae_core.runs.jobs import JobQueue
@@ -18,7 +19,7 @@ from ui import films, markdown
 from ui.entry import in_a_sentence
 from ui.jobs import STOPPED, Work, bar, buttons, reason, work_of
 from ui.presentation import enlarged, presenting
-from ui.ratios import STANDARD, Family, accuracies
+from ui.ratios import Family, accuracies
 
 REFRESH = 2.0
 """Seconds between two looks at what is being trained."""
@@ -54,22 +55,22 @@ def _film_of(stamps: tuple[object, ...], _family: Family, _rivals: Sequence[Riva
     return ratio_film(_family.runs, rivals=accuracies(_rivals), seed=_seed)
 
 
-def untrained(film: Film) -> dict[float, str]:
-    """Return the standard ratios at which the film shows nothing, and their labels."""
+def untrained(family: Family, film: Film) -> dict[float, str]:
+    """Return the standard numbers of labels at which the film shows nothing, and how the axis labels them."""
     shown = {frame.position for track in film.tracks for frame in track.frames}
     known = {float(x) for curve in film.curves for x in curve.x if not curve.dashed}
-    return {ratio: ratio_text(ratio) for ratio in sorted({*STANDARD, *known} - shown)}
+    return {amount: amount_text(family.axis, amount) for amount in sorted({*family.standard, *known} - shown)}
 
 
 def reel_of(family: Family, rivals: Sequence[RivalResult], seed: int, film: Film, width: int) -> films.Reel:
     """Return the film ready to be shown."""
     stamps = (tuple(_stamp(run) for run in family.runs), tuple(result.id for result in rivals), seed)
-    return _reel_of(stamps, width, presenting(), film)
+    return _reel_of(stamps, width, presenting(), family, film)
 
 
 @st.cache_data(max_entries=8, show_spinner="Putting the film together")
-def _reel_of(stamps: tuple[object, ...], width: int, large: bool, _film: Film) -> films.Reel:
-    missing = untrained(_film)
+def _reel_of(stamps: tuple[object, ...], width: int, large: bool, _family: Family, _film: Film) -> films.Reel:
+    missing = untrained(_family, _film)
     figure = _film.figure(missing=missing, **films.look_of(width, len(_film.tracks) + 1, large=large))
     steps = steps_of(_film.tracks, missing)
     return films.reel(enlarged(figure) if large else figure, steps, _film.tracks, width)
@@ -102,7 +103,7 @@ def train(store: RunStore, configs: Sequence[RunConfig]) -> None:
 @st.fragment(run_every=REFRESH)
 @in_a_sentence
 def progress(store: RunStore, configs: Sequence[RunConfig], live: Sequence[str]) -> None:
-    """Show how far the trainings are; one that ends brings its ratio to life."""
+    """Show how far the trainings are; one that ends brings its number of labels to life."""
     works = works_of(store, configs)
     if {work.id for work in works if work.live} != set(live):
         st.rerun()

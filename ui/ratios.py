@@ -1,4 +1,4 @@
-"""Runs that differ in nothing but model, supervised ratio and seed, and those that are missing among them."""
+"""Runs that differ in nothing but model, number of labels and seed, and those that are missing among them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,32 @@ from ssrvae_core.config import (
     MODELS,
     PAPER_RATIOS,
     PRESETS,
+    SWEEP_LABELS,
     RunConfig,
     UserError,
-    ratio_text,
     run_config,
 )
-from ssrvae_core.registry import rival_title
+from ssrvae_core.registry import rival_title, source_of
 from ssrvae_core.relevance import settle
+from ssrvae_core.reports.label_axis import (
+    PER_CLASS,
+    RATIO,
+    LabelAxis,
+    amount_of,
+    amount_text,
+    amounts_in_words,
+    axis_of,
+    split_at,
+)
 from ssrvae_core.reports.wording import MODEL_TITLES, model_title
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparison import RivalResult
 
-STANDARD = tuple(sorted({*DEMO_RATIOS, *PAPER_RATIOS}))
-"""Ratios that are offered where they are not trained yet."""
+STANDARD: dict[LabelAxis, tuple[float, ...]] = {
+    RATIO: tuple(sorted({*DEMO_RATIOS, *PAPER_RATIOS})),
+    PER_CLASS: SWEEP_LABELS,
+}
+"""Numbers of labels that are offered where they are not trained yet."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,8 @@ class Family:
     ----------
     id : str
         8 hex digits: a hash of what the runs share.
+    axis : str
+        What the number of labels is given by.
     settings : dict
         What they share, by dotted name.
     runs : tuple of Run
@@ -48,6 +63,7 @@ class Family:
     """
 
     id: str
+    axis: LabelAxis
     settings: Mapping[str, Any]
     runs: tuple[Run, ...]
     others: int
@@ -59,9 +75,17 @@ class Family:
         return [name for name in MODELS if name in present]
 
     @property
-    def ratios(self) -> list[float]:
-        """Ratios at which a model is trained, ascending."""
-        return sorted({ratio_of(run) for run in self.runs})
+    def amounts(self) -> list[float]:
+        """Ratios, or labels per class, at which a model is trained, ascending."""
+        return sorted({amount_in(run) for run in self.runs})
+
+    @property
+    def standard(self) -> list[float]:
+        """What is offered of these: of labels per class, as many as there are images."""
+        dataset = self.runs[0].config.dataset
+        generated = self.axis == PER_CLASS and source_of(dataset.source).generated
+        most = dataset.train_per_class if generated else self.amounts[-1] if self.axis == PER_CLASS else 1
+        return [amount for amount in STANDARD[self.axis] if amount <= most]
 
     @property
     def seeds(self) -> list[int]:
@@ -74,24 +98,38 @@ class Family:
         return [run for run in self.runs if run.config.seed == seed]
 
 
-def ratio_of(run: Run) -> float:
-    """Return the supervised ratio of a run that has one."""
-    ratio = run.config.split.labelled_ratio
-    if ratio is None:
-        raise UserError(f"Run {run.id} has no supervised ratio; choose one that was trained with --labelled-ratio.")
-    return ratio
+def amount_in(run: Run) -> float:
+    """Return the supervised ratio of a run, or its number of labels per class."""
+    amount = amount_of(run.config.split)
+    if amount is None:
+        raise UserError(f"Run {run.id} uses every label; choose one with --labelled-ratio or --labels-per-class.")
+    return amount
 
 
 def families(runs: Sequence[Run]) -> list[Family]:
-    """Group the runs that have a supervised ratio, in the order of each group's first run."""
-    groups: dict[str, list[Run]] = {}
+    """Group the runs of :func:`swept` that differ in model, number of labels and seed, in the order given."""
+    return [_family(axis, key, group) for (axis, key), group in _groups(runs).items()]
+
+
+def swept(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs with a supervised ratio, and those whose labels per class are one of several numbers.
+
+    A single number of labels per class is what most runs have, and no sweep.
+    """
+    return [run for group in _groups(runs).values() for run in group]
+
+
+def _groups(runs: Sequence[Run]) -> dict[tuple[LabelAxis, str], list[Run]]:
+    groups: dict[tuple[LabelAxis, str], list[Run]] = {}
     for run in runs:
-        if run.config.split.labelled_ratio is not None:
-            groups.setdefault(_text(_shared(run.config)), []).append(run)
-    return [_family(key, group) for key, group in groups.items()]
+        if (axis := axis_of(run.config.split)) is not None:
+            groups.setdefault((axis, _text(_shared(run.config))), []).append(run)
+    return {
+        key: group for key, group in groups.items() if key[0] == RATIO or len({amount_in(run) for run in group}) > 1
+    }
 
 
-def _family(key: str, runs: Sequence[Run]) -> Family:
+def _family(axis: LabelAxis, key: str, runs: Sequence[Run]) -> Family:
     kept = []
     for model in dict.fromkeys(run.config.model.name for run in runs):
         of_model = [run for run in runs if run.config.model.name == model]
@@ -100,11 +138,12 @@ def _family(key: str, runs: Sequence[Run]) -> Family:
         kept += [run for run, settings in zip(of_model, own, strict=True) if settings == chosen]
     kept.sort(key=runs.index)
     settings = _flat(_shared(runs[0].config))
-    return Family(hashlib.sha256(key.encode()).hexdigest()[:8], settings, tuple(kept), len(runs) - len(kept))
+    named = key if axis == RATIO else f"{axis} {key}"
+    return Family(hashlib.sha256(named.encode()).hexdigest()[:8], axis, settings, tuple(kept), len(runs) - len(kept))
 
 
 def _own(config: RunConfig) -> dict[str, Any]:
-    """Return the settings of a run without what a family's runs differ in: ratio, seed and where a file lies."""
+    """Return the settings of a run without what a family's runs differ in: labels, seed and where a file lies."""
     values = config.model_dump(mode="json")
     values["dataset"].pop("path")
     values["seed"] = values["split"]["seed"] = 0
@@ -145,6 +184,8 @@ def family_labels(found: Sequence[Family]) -> dict[str, str]:
             if any(other.settings.get(setting) != value for other in rivals)
         ]
         shown = [*differing[:3], *(["..."] if len(differing) > 3 else [])]
+        if any(other.axis != family.axis for other in rivals):
+            shown.append(family.axis)
         labels[family.id] = " \u00b7 ".join([family.runs[0].data_name, *shown])
     return labels
 
@@ -152,21 +193,21 @@ def family_labels(found: Sequence[Family]) -> dict[str, str]:
 # What is not trained yet.
 
 
-def missing(family: Family, ratio: float, seed: int) -> list[RunConfig]:
-    """Return the configurations that are not finished at a ratio with a seed.
+def missing(family: Family, amount: float, seed: int) -> list[RunConfig]:
+    """Return the configurations that are not finished at a number of labels with a seed.
 
     They have the settings of the model's other runs. The ss-VAE of an ss-rVAE has the same settings, too; an ss-rVAE
     for an ss-VAE is known only where that was trained by a preset.
     """
-    done = {(run.config.model.name, ratio_of(run)) for run in family.of_seed(seed)}
+    done = {(run.config.model.name, amount_in(run)) for run in family.of_seed(seed)}
     wanted = [name for name in MODELS if name in {*family.models, *DEMO_MODELS}]
-    templates = {name: _template(family, name) for name in wanted if (name, ratio) not in done}
-    return [at(template, ratio, seed) for template in templates.values() if template is not None]
+    templates = {name: _template(family, name) for name in wanted if (name, amount) not in done}
+    return [at(template, amount, seed) for template in templates.values() if template is not None]
 
 
-def at(config: RunConfig, ratio: float, seed: int) -> RunConfig:
-    """Return a configuration at another supervised ratio and seed."""
-    split = config.split.model_copy(update={"labelled_ratio": ratio, "seed": seed})
+def at(config: RunConfig, amount: float, seed: int) -> RunConfig:
+    """Return a configuration at another supervised ratio, or number of labels per class, and seed."""
+    split = split_at(config.split, axis_of(config.split) or RATIO, amount, seed)
     return config.model_copy(update={"split": split, "seed": seed})
 
 
@@ -184,6 +225,7 @@ def _by_preset(config: RunConfig, model: str) -> RunConfig | None:
     same: dict[str, Any] = {
         "dataset": config.dataset,
         "labelled_ratio": split.labelled_ratio,
+        "labels_per_class": split.labels_per_class,
         "by_group": split.by_group,
         "seed": config.seed,
     }
@@ -193,44 +235,45 @@ def _by_preset(config: RunConfig, model: str) -> RunConfig | None:
     return None
 
 
-def offer(configs: Sequence[RunConfig], ratio: float) -> str:
+def offer(configs: Sequence[RunConfig], axis: LabelAxis, amount: float) -> str:
     """Say what a button that trains these would do."""
-    return f"Train {' and '.join(MODEL_TITLES[config.model.name] for config in configs)} at {ratio_text(ratio)}"
+    where = f"at {amount_text(axis, amount)}" if axis == RATIO else f"with {amounts_in_words(axis, amount)}"
+    return f"Train {' and '.join(MODEL_TITLES[config.model.name] for config in configs)} {where}"
 
 
 # The rivals, and the table.
 
 
 def rivals_of(family: Family, results: Sequence[RivalResult]) -> list[RivalResult]:
-    """Return the rivals that were fitted on the family's data with a supervised ratio."""
+    """Return the rivals that were fitted on the family's data, their labels given as the family's are."""
     data = family.runs[0].config.dataset.model_dump(exclude={"path"})
     rule = family.runs[0].config.split.model_dump(include={"by_group", "validation_fraction"})
     return [
         result
         for result in results
-        if result.split.labelled_ratio is not None
+        if axis_of(result.split) == family.axis
         and result.dataset.model_dump(exclude={"path"}) == data
         and result.split.model_dump(include={"by_group", "validation_fraction"}) == rule
     ]
 
 
 def accuracies(results: Sequence[RivalResult]) -> dict[str, dict[float, list[float]]]:
-    """Return the accuracies of rivals by title and ratio, a seed each, the best one first."""
+    """Return the accuracies of rivals by title and number of labels, a seed each, the best one first."""
     found: dict[str, dict[float, list[float]]] = {}
     for result in results:
-        if result.accuracy is not None and result.split.labelled_ratio is not None:
-            of_rival = found.setdefault(rival_title(result.rival), {})
-            of_rival.setdefault(result.split.labelled_ratio, []).append(result.accuracy)
+        if result.accuracy is not None and (amount := amount_of(result.split)) is not None:
+            found.setdefault(rival_title(result.rival), {}).setdefault(amount, []).append(result.accuracy)
     best = {name: max(value for values in of.values() for value in values) for name, of in found.items()}
     return dict(sorted(found.items(), key=lambda item: -best[item[0]]))
 
 
 def ratio_table(family: Family, results: Sequence[RivalResult]) -> pd.DataFrame:
-    """Tabulate accuracy against the supervised ratio, a row per run or rival."""
+    """Tabulate accuracy against the number of labels, a row per run or rival."""
+    column = "labelled_ratio" if family.axis == RATIO else "labels_per_class"
     rows = [
         {
             "model": model_title(run),
-            "labelled_ratio": ratio_of(run),
+            column: amount_in(run),
             "seed": run.config.seed,
             "n_labelled": run.status.n_labelled,
             **{
@@ -244,8 +287,8 @@ def ratio_table(family: Family, results: Sequence[RivalResult]) -> pd.DataFrame:
     ]
     for result in results:
         row = result.as_row()
-        same = {name: row[name] for name in ("labelled_ratio", "seed", "n_labelled", "seconds")}
+        same = {name: row[name] for name in (column, "seed", "n_labelled", "seconds")}
         scores = {name: row[name] for name in ("accuracy", "balanced_accuracy", "nll", "ece")}
         rows.append({"model": rival_title(result.rival), **same, **scores, "run": result.id})
     table = pd.DataFrame(rows)
-    return table.sort_values(["model", "labelled_ratio", "seed"], kind="stable", ignore_index=True)
+    return table.sort_values(["model", column, "seed"], kind="stable", ignore_index=True)

@@ -1,4 +1,4 @@
-"""Curves over epochs and ratios: their lines, spreads and axes, and how a training went."""
+"""Curves over epochs and numbers of labels: their lines, spreads and axes, and how a training went."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from ssrvae_core.figures import theme
 from ssrvae_core.figures.frames import Curve
 from ssrvae_core.figures.looks import Look, looks
 
-LOGARITHMIC = "supervised ratio"
-"""The axis on which positions are spread by their logarithm."""
+LOGARITHMIC = ("supervised ratio", "labels per class")
+"""The axes on which positions are spread by their logarithm."""
+_MARKS = [float(f"{digit}e{power}") for power in range(-3, 5) for digit in (1, 2, 5)]
 _MOST_TICKS = 6
 
 
@@ -105,10 +106,10 @@ def extent_of(curves: Sequence[Curve]) -> list[float]:
 
 
 def curve_at(curve: Curve, position: float, axis: str) -> float | None:
-    """Height of a curve at a position between its ends; over ratios only where there is a run, not between two."""
+    """Height of a curve at a position between its ends; over numbers of labels only where there is a run."""
     x, y = np.asarray(curve.x, float), np.asarray(curve.y, float)
     x, y = x[np.isfinite(y)], y[np.isfinite(y)]
-    if not len(x) or not x.min() <= position <= x.max() or (axis == LOGARITHMIC and position not in x):
+    if not len(x) or not x.min() <= position <= x.max() or (axis in LOGARITHMIC and position not in x):
         return None
     order = np.argsort(x)
     return float(np.interp(position, x[order], y[order]))
@@ -132,14 +133,14 @@ def untrained_points(positions: Sequence[float], height: float) -> dict[str, Any
 def position_axis(positions: Sequence[float], axis: str) -> dict[str, Any]:
     """Range and ticks of the axis that positions lie on."""
     seen = sorted(set(positions))
-    if axis != LOGARITHMIC:
+    if axis not in LOGARITHMIC:
         pad = 0.03 * (seen[-1] - seen[0] or 1)
         few = seen[-1] - seen[0] < _MOST_TICKS  # else there would be ticks at halves of an epoch
         whole = {"tickvals": list(range(math.ceil(seen[0]), math.floor(seen[-1]) + 1))} if few else {}
         return {"range": [seen[0] - pad, seen[-1] + pad], "nticks": _MOST_TICKS, **whole}
     low, high = np.log10(seen[0]), np.log10(seen[-1])
     pad = 0.06 * (high - low or 1)
-    marks = [p for p in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if 10 ** (low - pad) <= p]
+    marks = [p for p in _MARKS if 10 ** (low - pad) <= p]
     marks = [p for p in marks if p <= 10 ** (high + pad)] or seen
     ticks = {
         "tickmode": "array",

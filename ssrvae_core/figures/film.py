@@ -1,4 +1,4 @@
-"""Videos 1, 2 and 3: latents, confusion, manifold and curve of all models at every epoch or ratio, in one figure."""
+"""Videos 1, 2 and 3: latents, confusion, manifold and curve of all models over epochs or labels, in one figure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def film(
     class_names : sequence of str, length K
         Name of class ``k`` at position ``k``.
     axis : str
-        What the position is: ``epoch`` or ``supervised ratio``. Ratios are spread by their logarithm.
+        What the position is: ``epoch``, ``supervised ratio`` or ``labels per class``, which two are spread by their
+        logarithm.
     curves : sequence of Curve
         Lines over the same axis, under a marker that moves with the film; none for no such panel.
     curve_title : str

@@ -17,7 +17,7 @@ class Frame:
     Attributes
     ----------
     position : float
-        Where on the film's axis: an epoch, or a supervised ratio.
+        Where on the film's axis: an epoch, a supervised ratio or a number of labels per class.
     label : str
         The position in words, the same in all tracks; it names the frame in the browser.
     ids : int64 array (N,)

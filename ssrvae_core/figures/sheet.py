@@ -199,7 +199,7 @@ def _side_curves(
     positions = [f.position for t in tracks for f in t.frames] + [float(v) for c in curves for v in c.x]
     layout = position_axis(positions, axis)
     start, end = layout["range"]
-    scale: Callable[[float], float] = math.log10 if axis == LOGARITHMIC else float
+    scale: Callable[[float], float] = math.log10 if axis in LOGARITHMIC else float
 
     def at(x: float, y: float) -> tuple[float, float]:
         return (
@@ -213,7 +213,7 @@ def _side_curves(
         pen.line([(box.x, y), (box.x + box.width, y)], _PALE)
         pen.text(box.x - 5, y, f"{value:.3g}", 9, anchor="rm")
     for mark in layout.get("tickvals") or _round_numbers(start, end):
-        pen.text(at(mark, low)[0], box.y + box.height + 8, f"{mark:g}", 8 if axis == LOGARITHMIC else 10)
+        pen.text(at(mark, low)[0], box.y + box.height + 8, f"{mark:g}", 8 if axis in LOGARITHMIC else 10)
     pen.rectangle(box, outline=_LINE)
     pen.line([at(step.position, low), at(step.position, high)], theme.NEUTRAL, 1.5)
     for index, (look, curve) in enumerate(zip(looks([curve.name for curve in curves]), curves, strict=True)):

@@ -34,7 +34,8 @@ class PixelView:
         matrix = torch.eye(2, device=images.device).expand(len(images), 2, 2)
         if nuisance is not None:
             matrix, offset = nuisance.matrix, offset + nuisance.shift
-        x = geometry.sample_moved(images, self.points.to(images.device), matrix, offset)
+        self.points = self.points.to(images.device)  # once, and not at every step
+        x = geometry.sample_moved(images, self.points, matrix, offset)
         return x if nuisance is None else nuisance.intensity(x)
 
 

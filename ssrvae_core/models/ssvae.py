@@ -303,8 +303,9 @@ class SSVAE(nn.Module, ABC):
         """
         z = z.to(self.device)
         rows = z.new_zeros(len(z))
-        shift = z.new_zeros(len(z), 2) if shift is None else shift.to(self.device)
-        angle, scale = (rows + torch.as_tensor(value, device=self.device) for value in (angle, scale))
+        shift = z.new_zeros(len(z), 2) if shift is None else shift.to(z)
+        # In the latents' precision: NumPy's is double, which MPS does not have.
+        angle, scale = (rows + torch.as_tensor(value).to(rows) for value in (angle, scale))
         return self.draw(z, self.one_hot(y.to(self.device)), angle, shift, scale)
 
     def manifold2d(

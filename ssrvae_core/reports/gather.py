@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from ssrvae_core.config import MODELS, UserError, ratio_text
+from ssrvae_core.config import MODELS, UserError
 from ssrvae_core.figures.align import align_frames
 from ssrvae_core.figures.curves import loss
 from ssrvae_core.figures.film import describe_film, film
@@ -18,6 +18,7 @@ from ssrvae_core.figures.frames import Curve, Frame, Track
 from ssrvae_core.figures.manifold import manifold_picture
 from ssrvae_core.figures.stage import SIDE
 from ssrvae_core.records import Predictions, Snapshot
+from ssrvae_core.reports.label_axis import PER_CLASS, RATIO, LabelAxis, amount_of, amount_text, axis_of
 from ssrvae_core.reports.wording import MODEL_TITLES, plain, titles
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.manifold import manifold
@@ -31,7 +32,7 @@ ALIGNED = (
 )
 """What the captions of films say of it."""
 
-Axis = Literal["epoch", "supervised ratio"]
+Axis = Literal["epoch", "supervised ratio", "labels per class"]
 
 
 @dataclass(frozen=True)
@@ -151,15 +152,16 @@ def ratio_film(
     seed: int | None = None,
     device: str = "auto",
 ) -> Film:
-    """Gather what the supervised ratio does to each model.
+    """Gather what the supervised ratio, or the number of labels per class, does to each model.
 
     Parameters
     ----------
     runs : sequence of Run
-        Finished runs on the same images; those without a supervised ratio are left out. The frames show the smallest
-        seed of every model and ratio, the curve the mean over the seeds, from the lowest to the highest.
+        Finished runs on the same images; those without a supervised ratio are left out, and where none has one, those
+        without a number of labels per class. The frames show the smallest seed of every model and number of labels, the
+        curve the mean over the seeds, from the lowest to the highest.
     rivals : mapping, optional
-        Accuracies of each rival, by name and ratio, a seed each; drawn as dashed curves.
+        Accuracies of each rival, by name and ratio (or labels per class), a seed each; drawn as dashed curves.
     seed : int, optional
         The seed whose frames are shown, instead of the smallest of every model and ratio; only its runs need to be
         judged on the same images.
@@ -169,21 +171,27 @@ def ratio_film(
     Returns
     -------
     Film
-        A track a model, a frame for each of its ratios (with a seed, for those it was trained at).
+        A track a model, a frame for each of its numbers of labels (with a seed, for those it was trained at).
 
     Raises
     ------
     UserError
-        If no run has a supervised ratio, or the runs are not judged on the same images.
+        If no run has a supervised ratio or a number of labels per class, or they are not judged on the same images.
     """
     _check_same_images([run for run in runs if seed in (None, run.config.seed)])
     by_model: dict[str, dict[float, list[Run]]] = {}
+    axes = {axis_of(run.config.split) for run in runs}
+    axis = next((axis for axis in (RATIO, PER_CLASS) if axis in axes), None)
+    if axis is None:
+        raise UserError(
+            "None of these runs has a supervised ratio; train some with --labelled-ratio or --labels-per-class."
+        )
     for run in sorted(runs, key=lambda run: (list(MODELS).index(run.config.model.name), run.config.seed)):
-        if (ratio := run.config.split.labelled_ratio) is not None:
-            by_model.setdefault(run.config.model.name, {}).setdefault(ratio, []).append(run)
-    if not by_model:
-        raise UserError("None of these runs has a supervised ratio; train some with --labelled-ratio.")
-    tracks = [_ratio_track(MODEL_TITLES[model], _shown(of_ratio, seed), device) for model, of_ratio in by_model.items()]
+        if axis_of(run.config.split) == axis and (amount := amount_of(run.config.split)) is not None:
+            by_model.setdefault(run.config.model.name, {}).setdefault(amount, []).append(run)
+    tracks = [
+        _ratio_track(MODEL_TITLES[model], axis, _shown(of_ratio, seed), device) for model, of_ratio in by_model.items()
+    ]
     ours = {
         MODEL_TITLES[model]: {
             ratio: [share for run in group if (share := run.accuracy) is not None] for ratio, group in of_ratio.items()
@@ -192,7 +200,7 @@ def ratio_film(
     }
     curves = [_ratio_curve(name, values, dashed=False) for name, values in ours.items()]
     curves += [_ratio_curve(name, values, dashed=True) for name, values in (rivals or {}).items()]
-    return Film(tuple(tracks), runs[0].class_names, "supervised ratio", tuple(curves), "Accuracy")
+    return Film(tuple(tracks), runs[0].class_names, axis, tuple(curves), "Accuracy")
 
 
 def same_images(run: Run, other: Run) -> bool:
@@ -241,13 +249,13 @@ def _shown(runs: Mapping[float, Sequence[Run]], seed: int | None) -> dict[float,
     return {ratio: of_seed[0] for ratio, of_seed in wanted.items() if of_seed}
 
 
-def _ratio_track(title: str, runs: Mapping[float, Run], device: str) -> Track:
+def _ratio_track(title: str, axis: LabelAxis, runs: Mapping[float, Run], device: str) -> Track:
     said = [run.predictions() for run in runs.values()]
     aligned = align_frames([(predictions.ids, predictions.z_mean) for predictions in said])
     frames = [
         _frame(
             ratio,
-            ratio_text(ratio),
+            amount_text(axis, ratio),
             predictions.ids,
             z,
             predictions.labels,

@@ -88,6 +88,42 @@ def restore_random_state(generator: torch.Generator, state: list[torch.Tensor]) 
         torch.mps.set_rng_state(state[2])
 
 
+NO_MEMORY = ("out of memory", "can't allocate memory")
+"""What PyTorch's allocators say: those of CUDA and MPS, and that of the CPU."""
+
+
+@contextmanager
+def within_memory(device: torch.device, advice: str) -> Iterator[None]:
+    """Say what to do where the device has too little memory for what is done inside.
+
+    Raises
+    ------
+    UserError
+        If an allocation fails; the sentence ends with ``advice``.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(words in str(error) for words in NO_MEMORY):
+            raise
+        raise UserError(f"The device '{device}' has too little memory; {advice}.") from error
+
+
+@contextmanager
+def repeatable(device: torch.device) -> Iterator[None]:
+    """Have equal inputs give equal results on the device.
+
+    On CUDA that is asked of cuDNN, whose fastest gradients of convolutions add up in whatever order threads come; no
+    other kernel of a training step does so.
+    """
+    before = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = before or device.type == "cuda"
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic = before
+
+
 @contextmanager
 def seeded(device: torch.device, *key: int) -> Iterator[torch.Generator]:
     """Make everything random inside a function of ``key``, and leave the caller's random state untouched.
@@ -98,6 +134,7 @@ def seeded(device: torch.device, *key: int) -> Iterator[torch.Generator]:
     for part in key:
         seed = (seed * 1_000_003 + part + 1) % (2**63 - 1)
     devices = [device] if device.type != "cpu" else []
-    with torch.random.fork_rng(devices=devices, device_type=device.type if devices else "cuda"):
+    forked = torch.random.fork_rng(devices=devices, device_type=device.type if devices else "cuda")
+    with repeatable(device), forked:
         torch.manual_seed(seed)
         yield torch.Generator(device).manual_seed(seed)

@@ -27,6 +27,7 @@ from ssrvae_core.training.device import (
     random_state,
     restore_random_state,
     seeded,
+    within_memory,
 )
 from ssrvae_core.training.objective import Batch, Losses, Objective
 from ssrvae_core.training.snapshots import Tracker
@@ -82,10 +83,11 @@ class Trainer:
         self.device = choose_device(device)
         labelled, unlabelled = data.labelled, data.unlabelled
         self._shape, self._n_classes = labelled.image_shape, labelled.n_classes
-        self._labelled = torch.from_numpy(labelled.images).to(self.device)
-        self._y = F.one_hot(torch.from_numpy(labelled.labels), self._n_classes).float().to(self.device)
-        self._unlabelled = torch.from_numpy(unlabelled.images).to(self.device)
-        self._tracker = Tracker(data.validation, config.training.tracked, config.seed, self.device)
+        with within_memory(self.device, "take fewer or smaller images, or another device"):
+            self._labelled = torch.from_numpy(labelled.images).to(self.device)
+            self._y = F.one_hot(torch.from_numpy(labelled.labels), self._n_classes).float().to(self.device)
+            self._unlabelled = torch.from_numpy(unlabelled.images).to(self.device)
+            self._tracker = Tracker(data.validation, config.training.tracked, config.seed, self.device)
         judged = config.training.consistency_weight > 0 and len(unlabelled) > 0
         self._n_starts = config.training.starts if judged and model is None else 1
         self._starts = Starts() if self._n_starts > 1 else None
@@ -274,9 +276,11 @@ class Trainer:
             raise
 
     def _step(self, batch: Batch, generator: torch.Generator) -> Losses:
-        losses = self._objective(batch, self._beta(self.epoch), generator)
-        self._optimiser.zero_grad()
-        losses.total.backward()
+        size = self.config.training.batch_size
+        with within_memory(self.device, f"lower training.batch_size (now {size})"):
+            losses = self._objective(batch, self._beta(self.epoch), generator)
+            self._optimiser.zero_grad()
+            losses.total.backward()
         if not self._clip(self.model):
             raise self._diverged("a gradient is not a finite number")
         self._optimiser.step()
@@ -422,11 +426,12 @@ class GradientClip:
     def __call__(self, model: torch.nn.Module) -> bool:
         """Clip in place; return False, and change nothing, if the gradient is not finite."""
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients).item()
+        length = torch.nn.utils.get_total_norm(gradients)
+        norm = length.item()
         if not math.isfinite(norm):
             return False
         limit = self.multiple * self.typical if self.typical else norm
         if norm > limit - self.ROUNDING:  # else the factor is 1
-            torch.nn.utils.clip_grads_with_norm_(model.parameters(), max(limit, 1e-12), torch.tensor(norm))
+            torch.nn.utils.clip_grads_with_norm_(model.parameters(), max(limit, 1e-12), length)
         self.typical = self.MEMORY * (self.typical or norm) + (1 - self.MEMORY) * min(norm, limit)
         return True

@@ -21,11 +21,12 @@ PAGES = {
 
 def ratio_config(model, ratio, seed=0, **settings):
     tiny = TINY | (TINY_POLAR if model == "ss-rvae" else {})
-    return run_config(preset="teaching", model=model, labelled_ratio=ratio, seed=seed, settings=tiny | settings)
+    amount = {"labels_per_class" if isinstance(ratio, int) else "labelled_ratio": ratio}
+    return run_config(preset="teaching", model=model, **amount, seed=seed, settings=tiny | settings)
 
 
 def make_ratio_store(trained, root, points):
-    """Build a store with runs at these (model, ratio, seed)."""
+    """Build a store with runs at these (model, ratio, seed); a whole number stands for labels per class."""
     store = RunStore(root)
     originals = {run.config.model.name: run for run in trained.runs()}
     for model, ratio, seed in points:

@@ -83,6 +83,35 @@ def test_the_film_shows_every_ratio_and_those_not_trained_yet(points, store_of):
     assert "N = 32 validation images" in said(app) and "seed 0" in said(app)
 
 
+def test_a_sweep_over_labels_per_class_has_a_slider_over_these(store_of):
+    store_of([(model, number, 0) for model in ("ss-vae", "ss-rvae") for number in (1, 5)])
+    app = open_film_page("ratio", ratio="1")
+    assert not app.exception and not app.error and not app.warning
+    data = film_data(app)
+    shown = {step["position"]: step["missing"] for step in data["steps"]}
+    assert {position for position, missing in shown.items() if not missing} == {1, 5}
+    assert set(shown) > {1, 2, 5} and max(shown) <= 12, "there are 12 training images per class"
+    assert data["steps"][data["start"]]["position"] == 1
+    at = [step["position"] for step in data["steps"]].index(2)
+    assert data["offers"][str(at)] == "Train ss-VAE and ss-rVAE with 2 labels per class"
+    assert "Supervised ratio:" not in json.dumps(data) and "Labels per class" in json.dumps(data)
+    assert "1 label per class, seed 0" in said(app)
+
+
+def test_ratios_and_labels_per_class_are_two_films_to_choose_from(store_of):
+    store_of([*POINTS, *((model, number, 0) for model, _, _ in POINTS[::2] for number in (1, 5))])
+    app = open_film_page("ratio")
+    assert not app.exception
+    (chooser,) = (box for box in app.selectbox if box.label == "Data set")
+    assert sorted(option.rpartition(" ")[0].split(" \u00b7 ")[-1] for option in chooser.options) == [
+        "labels per",
+        "supervised",
+    ]
+    other = next(option for option in chooser.options if option.endswith("labels per class"))
+    film = film_data(chooser.select(other).run())
+    assert {step["position"] for step in film["steps"] if not step["missing"]} == {1, 5}
+
+
 def test_a_model_missing_at_one_ratio_is_offered_alone(store_of):
     store_of([*POINTS[:3]])
     data = film_data(open_film_page("ratio", ratio="0.1"))

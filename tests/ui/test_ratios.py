@@ -25,7 +25,7 @@ def made(model, ratio, seed=0, data=None, **settings):
 def test_both_models_at_all_ratios_and_seeds_are_one_family():
     (family,) = ratios.families([made(*point) for point in POINTS])
     assert family.models == ["ss-vae", "ss-rvae"]
-    assert family.ratios == [0.05, 0.1] and family.seeds == [0, 1]
+    assert family.amounts == [0.05, 0.1] and family.seeds == [0, 1]
     assert len(family.runs) == 8 and not family.others
 
 
@@ -79,7 +79,7 @@ def test_an_ss_rvae_is_not_guessed_for_an_ss_vae_that_no_preset_gives():
 
 def test_the_button_says_what_it_trains():
     (family,) = ratios.families([made("ss-vae", 0.05)])
-    assert ratios.offer(ratios.missing(family, 0.2, 0), 0.2) == "Train ss-VAE and ss-rVAE at 20 %"
+    assert ratios.offer(ratios.missing(family, 0.2, 0), family.axis, 0.2) == "Train ss-VAE and ss-rVAE at 20 %"
 
 
 @pytest.mark.parametrize("asked", [None, "", "x", "nan", "inf", "1e999", "<script>", "0" * 5000 + "x"])
@@ -98,3 +98,51 @@ def test_a_reel_finds_a_position_and_opens_on_the_last_that_shows_a_model():
 def test_a_phone_has_one_column_and_a_narrow_desk_smaller_panels():
     assert look_of(0, 3)["columns"] == 1
     assert look_of(800, 3)["columns"] == 2 and look_of(800, 3)["side"] < look_of(1200, 3)["side"] <= 320
+
+
+def per_class(model, labels, seed=0, data=None, **settings):
+    config = run_config(
+        preset="teaching", data=data, model=model, labels_per_class=labels, seed=seed, settings=settings
+    )
+    status = Status(state="finished", epoch=16, class_names=("a", "b"), validation={"accuracy": 0.5, "n": 4})
+    return Run(config.run_id, Path(config.run_id), config, status)
+
+
+SWEEP = [per_class(model, labels) for model in ("ss-vae", "ss-rvae") for labels in (1, 5)]
+
+
+def test_runs_with_several_numbers_of_labels_per_class_are_a_family_of_their_own():
+    alone = per_class("ss-rvae", 40, data="digits")
+    by_ratio, by_number = ratios.families([*[made(*point) for point in POINTS], *SWEEP, alone])
+    assert (by_ratio.axis, by_ratio.amounts) == ("supervised ratio", [0.05, 0.1])
+    assert (by_number.axis, by_number.amounts) == ("labels per class", [1, 5])
+    assert list(by_number.runs) == SWEEP and by_ratio.id != by_number.id
+    labels = ratios.family_labels([by_ratio, by_number])
+    assert "supervised ratio" in labels[by_ratio.id] and "labels per class" in labels[by_number.id]
+    assert alone not in ratios.swept([*SWEEP, alone])
+
+
+def test_the_address_of_a_family_of_ratios_is_what_it_was():
+    assert [family.id for family in ratios.families([made(*point) for point in POINTS])] == ["91ca7b61"]
+
+
+def test_what_is_missing_of_a_sweep_over_labels_per_class_is_trained_with_as_many():
+    (family,) = ratios.families(SWEEP)
+    configs = ratios.missing(family, 20.0, seed=3)
+    assert [config.run_id for config in configs] == [per_class(name, 20, 3).id for name in ("ss-vae", "ss-rvae")]
+    assert ratios.offer(configs, family.axis, 20.0) == "Train ss-VAE and ss-rVAE with 20 labels per class"
+    assert ratios.offer(configs, family.axis, 1.0).endswith("1 label per class")
+    (lone,) = ratios.families(SWEEP[:2])
+    assert [config.run_id for config in ratios.missing(lone, 5, 0)] == [per_class("ss-rvae", 5).id]
+
+
+def test_more_labels_than_images_are_not_offered():
+    few = {"dataset.train_per_class": 12}
+    (family,) = ratios.families([per_class("ss-vae", labels, **few) for labels in (1, 5)])
+    assert family.standard == [1, 2, 5, 10]
+
+
+def test_the_table_says_what_its_labels_are():
+    by_ratio, by_number = ratios.families([*[made(*point) for point in POINTS], *SWEEP])
+    assert list(ratios.ratio_table(by_ratio, [])["labelled_ratio"]) == [0.05, 0.05, 0.1, 0.1] * 2
+    assert list(ratios.ratio_table(by_number, [])["labels_per_class"]) == [1, 5] * 2

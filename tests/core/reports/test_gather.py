@@ -109,9 +109,25 @@ def test_rivals_are_dashed_curves(by_ratio):
     assert (curve.name, curve.dashed, list(curve.x), list(curve.y)) == ("Decision tree", True, [0.25, 0.5], [0.4, 0.6])
 
 
-def test_a_ratio_film_without_ratios_says_what_to_train(finished):
-    with pytest.raises(UserError, match="--labelled-ratio"):
-        ratio_film([finished])
+def with_labels(run, labels_per_class):
+    split = run.config.split.model_copy(update={"labelled_ratio": None, "labels_per_class": labels_per_class})
+    return replace(run, config=run.config.model_copy(update={"split": split}))
+
+
+def test_a_ratio_film_without_numbers_of_labels_says_what_to_train(finished):
+    with pytest.raises(UserError, match="--labelled-ratio or --labels-per-class"):
+        ratio_film([with_labels(finished, None)])
+
+
+def test_a_sweep_over_labels_per_class_is_a_film_over_these(by_ratio):
+    runs = [with_labels(run, number) for run, number in zip(by_ratio, (20, 3, 3), strict=True)]
+    film = ratio_film(runs)
+    assert film.axis == "labels per class" and "labels per class, 3 to 20" in film.alt()
+    assert [(frame.position, frame.label) for frame in film.tracks[0].frames] == [(3, "3"), (20, "20")]
+    assert list(film.curves[0].x) == [3, 20]
+    axis = next(axis for axis in film.figure().select_xaxes() if axis.title.text == "Labels per class")
+    assert axis.type == "log" and set(axis.ticktext) == {"5", "10", "20"}
+    assert ratio_film([*runs, by_ratio[0]]).axis == "supervised ratio"
 
 
 def test_runs_on_other_images_share_no_ratio_film(by_ratio, finished):

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssrvae_core.config import UserError, run_config
+from ssrvae_core.config import DATASETS, DEMO_MODELS, SWEEP_LABELS, UserError, run_config
 from ssrvae_core.data import load, split
 from ssrvae_core.runs.sweep import SweepSpec, read_spec
 
@@ -156,3 +156,13 @@ def test_paths_are_relative_to_the_specification(tmp_path, monkeypatch):
     spec = read_spec(EXAMPLES / "sweep.yaml")
     assert {task.data for task in spec.tasks()} == {"tiny_particles.npz"}
     assert len(spec.configs()) == 8
+
+
+def test_the_sweep_for_a_classroom_goes_over_the_labels_that_the_slider_offers():
+    spec = read_spec(EXAMPLES / "labels.yaml")
+    assert spec.labels_per_class == SWEEP_LABELS and spec.models == DEMO_MODELS and len(spec.seeds) == 3
+    configs = spec.configs()
+    assert len(configs) == 36 and {task.data for task in spec.tasks()} == {"particles-teaching"}
+    (dataset,) = {config.dataset for config in configs}
+    assert dataset == DATASETS["particles-teaching"]
+    assert max(SWEEP_LABELS) <= dataset.train_per_class / 2, "most images stay unlabelled"
