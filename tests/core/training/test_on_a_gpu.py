@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from pyro.infer import Trace_ELBO
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -75,28 +74,6 @@ def test_the_elbo_of_labelled_images_asks_the_device_for_nothing(objective, engi
         trained.elbo(x, y, 1.0).backward()
     assert copies.found == []
     assert next(trained.model.encoder.parameters()).grad.device == META
-
-
-@each_engine
-def test_the_elbo_of_labelled_images_has_the_gradients_of_pyros(objective, engine):
-    trained = objective(engine, "cpu")
-    model = trained.model
-    x, y = model.look(torch.rand(6, 1, 12, 12)), torch.eye(CLASSES).repeat(2, 1)
-
-    def gradients(elbo):
-        model.zero_grad()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(3)
-            value = elbo()
-        value.backward()
-        return value, [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-
-    ours, found = gradients(lambda: trained.elbo(x, y, 1.5))
-    pyros, expected = gradients(
-        lambda: -Trace_ELBO(max_plate_nesting=1).differentiable_loss(model.model, model.guide, x, y, 1.5, None)
-    )
-    torch.testing.assert_close(ours, pyros)
-    assert len(found) == len(expected) and all(map(torch.equal, found, expected))
 
 
 @each_engine
