@@ -64,15 +64,20 @@ class Crowd:
         shares = self._with_known(shares)
         if self._white is None:
             self._white = self._whitened(shares)
+        turned = np.ascontiguousarray(shares.T)  # sums over the classes are fast along the first axis
         for _ in range(steps):
-            counts, means = self._means(self._white, shares)
+            turned *= self.weights
+            counts = turned.sum(axis=1)
+            means = (turned @ self._white) / counts[:, None]
             narrow = means * np.sqrt((1 - self.shrinkage) * counts / self.sum)[:, None]
             gram = narrow @ narrow.T
             directions = means + means @ narrow.T @ np.linalg.solve(np.eye(len(gram)) - gram, narrow)
-            odds = self._white @ directions.T - (directions * means).sum(axis=1) / 2
+            odds = directions @ self._white.T - (directions * means).sum(axis=1)[:, None] / 2
             # The confidence before any label is left out keeps the first steps from settling on what they began with.
-            shares = self._with_known(softmax(PRIOR_CONFIDENCE * odds))
-        return shares
+            turned = np.exp(PRIOR_CONFIDENCE * (odds - odds.max(axis=0)))
+            turned /= turned.sum(axis=0)
+            turned[:, self.labelled] = self.known.T
+        return turned.T
 
     def gaussians(
         self, shares: Float[np.ndarray, "n classes"]
@@ -83,16 +88,13 @@ class Crowd:
         float,
     ]:
         """Return each class's mean, the covariance, each class's weight, and that of a labelled image's residual."""
-        counts, means = self._means(self.features, shares)
+        weighted = shares * self.weights[:, None]
+        counts = weighted.sum(axis=0)
+        means = (weighted.T @ self.features) / counts[:, None]
         within = self.total - (means.T * counts) @ means / self.sum
         covariance = (1 - self.shrinkage) * within
         np.fill_diagonal(covariance, within.diagonal() + FLOOR)
         return means, covariance, counts, (1 - self.shrinkage) / self.sum
-
-    def _means(self, features: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        weighted = shares * self.weights[:, None]
-        counts = weighted.sum(axis=0)
-        return counts, (weighted.T @ features) / counts[:, None]
 
     def _whitened(self, shares: np.ndarray) -> np.ndarray:
         _, within, _, _ = self.gaussians(shares)
@@ -109,8 +111,9 @@ class Crowd:
 
 def softmax(odds: Float[np.ndarray, "n classes"]) -> Float[np.ndarray, "n classes"]:
     """Return probabilities of log-odds."""
-    shares = np.exp(odds - odds.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+    turned = np.ascontiguousarray(odds.T)  # sums over the classes are fast along the first axis
+    shares = np.exp(turned - turned.max(axis=0))
+    return (shares / shares.sum(axis=0)).T
 
 
 def certainty(shares: Float[np.ndarray, "n classes"]) -> float:

@@ -30,7 +30,7 @@ OPINIONS = 500
 CONFIDENCES = np.geomspace(0.02, 5.0, 60)
 """Factors of the log-odds of which the most probable is taken."""
 
-MISTAKEN = 0.02
+MISTAKEN = 0.003
 """Share of the labels that may be any class, whatever the image says: a single one must not take all confidence."""
 
 COARSE = 6
@@ -38,6 +38,9 @@ COARSE = 6
 
 LEAST_LEFT = 0.1
 """Share of the variance along an image's residual that is left without the image, at least."""
+
+FEW_LABELS = 20
+"""Labels per class below which the neighbours are asked; beyond, they change nothing but the time."""
 
 STEPS = 10
 """Steps of expectation and maximisation from the discriminant."""
@@ -98,11 +101,12 @@ class Head:
         means, covariance, counts, weight = _discriminant(images, classes)
         head, spread = cls(means, inverse(covariance)), None
         if transductive and len(counts) > 1 and len(labelled) < len(features):
-            spread = (neighbours or Neighbours.fit(features)).spread(y, len(counts))
             crowd = Crowd(features, y)
-            starts = ((softmax(PRIOR_CONFIDENCE * head.log_odds(features)), STEPS), (spread, STEPS_FROM_NEIGHBOURS))
-            settled = [crowd.settle(shares, steps) for shares, steps in starts]
-            means, covariance, counts, weight = crowd.gaussians(max(settled, key=certainty))
+            shares = crowd.settle(softmax(PRIOR_CONFIDENCE * head.log_odds(features)), STEPS)
+            if len(labelled) < FEW_LABELS * len(counts):
+                spread = (neighbours or Neighbours.fit(features)).spread(y, len(counts))
+                shares = max(shares, crowd.settle(spread, STEPS_FROM_NEIGHBOURS), key=certainty)
+            means, covariance, counts, weight = crowd.gaussians(shares)
             head = cls(means, inverse(covariance))
         known = np.bincount(classes)[classes] > 1  # else nothing but guesses is left of the class
         left_out = head.left_out(images[known], classes[known], counts, weight)
@@ -207,15 +211,16 @@ def fitted_confidence(
     if left_out.shape[1] < 2 or not len(left_out) + len(unlabelled):
         return PRIOR_CONFIDENCE, np.zeros(len(left_out)), 0.0
     odds = np.concatenate([left_out, unlabelled])
-    # Against the class that is right, so that a factor costs one exponential per class.
-    odds = odds - odds[np.arange(len(odds)), np.concatenate([classes, opinions])][:, None]
+    # Against the class that is right, and turned: sums over the classes are fast along the first axis.
+    odds = np.ascontiguousarray((odds - odds[np.arange(len(odds)), np.concatenate([classes, opinions])][:, None]).T)
     each = np.concatenate([np.ones(len(left_out)), np.full(len(opinions), OPINION_LABELS / max(len(opinions), 1))])
+    top = odds.max(axis=0)  # 0 at least
+    odds -= top
 
     def logs(place: int) -> np.ndarray:
-        scaled = CONFIDENCES[place] * odds
-        top = scaled.max(axis=1)
-        right = np.exp(-top) / np.exp(scaled - top[:, None]).sum(axis=1)
-        return np.log((1 - MISTAKEN) * right + MISTAKEN / odds.shape[1])
+        found = -CONFIDENCES[place] * top - np.log(np.exp(CONFIDENCES[place] * odds).sum(axis=0))
+        found[: len(left_out)] = np.log((1 - MISTAKEN) * np.exp(found[: len(left_out)]) + MISTAKEN / len(odds))
+        return found
 
     def probability(place: int) -> float:
         prior = -PRIOR_LABELS * np.log(CONFIDENCES[place] / PRIOR_CONFIDENCE) ** 2 / 2

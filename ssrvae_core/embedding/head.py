@@ -18,11 +18,17 @@ DOUBT = 1.0
 DOUBT_ACROSS_MICROGRAPHS = 2.0
 """The same where the images are of several micrographs."""
 
+BELIEF = 3.0
+"""Nats by which the descriptors are believed for micrographs without labels, before any is left out: 20 to 1."""
+
 MOST_FOLDS = 6
 """Parts that the micrographs with labels are left out in."""
 
 FOLD_IMAGES = 500
 """Unlabelled images at most that take part where micrographs are left out; they weigh as much as all."""
+
+FOLD_LABELS = 300
+"""Labels at most that take part there."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,10 @@ class Mixture:
     are kept, also in what is particular to their micrograph, which the other features may know and new micrographs do
     not share. So the last set of features is the one that is believed, and another has to be better by some standard
     errors. With one or two labels per class these errors say little, and it counts how far each head agrees with what
-    the neighbours say of the unlabelled images. Of images whose micrograph has no label, the weights are those with
-    which whole micrographs are predicted that are left out, where each class has labels of two or more.
+    the neighbours say of the unlabelled images. Images whose micrograph has no label have weights of their own: from
+    how well the labels of whole micrographs are predicted without them, where two or more can be left out in turn. This
+    shows what new micrographs do not share, so that no more than :data:`DOUBT` is left; but a few micrographs say
+    little, and the last set is believed by :data:`BELIEF` besides.
 
     Attributes
     ----------
@@ -79,19 +87,21 @@ class Mixture:
             The graphs of the sets of features, which do not depend on the labels.
         """
         features, y = np.asarray(features, dtype=np.float64), np.asarray(y)
-        graphs = neighbours or [None] * len(columns)
         heads = tuple(
-            Head.fit(features[:, own], y, neighbours=graph) for own, graph in zip(columns, graphs, strict=True)
+            Head.fit(features[:, own], y, neighbours=neighbours[place] if neighbours else None)
+            for place, own in enumerate(columns)
         )
         if len(heads) == 1:
             return cls(heads, tuple(columns), np.ones(1), np.ones(1))
         scores = np.stack([head.scores for head in heads])
-        several = groups is not None and len(np.unique(groups)) > 1
-        # Neighbours are of the same micrograph, and agree on what is particular to it.
-        opinions = np.zeros(len(heads)) if several else np.array([head.opinion for head in heads])
-        weights = _weights(scores, opinions, doubt)
-        elsewhere = _left_out_by_micrograph(features, y, columns, groups) if several else None
-        away = weights if elsewhere is None else _weights(elsewhere, np.zeros(len(heads)), doubt)
+        if groups is None or len(np.unique(groups)) < 2:
+            weights = _weights(scores, doubt, np.array([head.opinion for head in heads]))
+            return cls(heads, tuple(columns), weights, weights)
+        # Neighbours are of the same micrograph, and agree on what is particular to it: their opinions do not count.
+        weights = _weights(scores, doubt)
+        elsewhere = _left_out_by_micrograph(features, y, columns, np.asarray(groups))
+        belief = BELIEF * np.eye(len(heads))[-1]
+        away = _weights(scores, doubt, belief) if elsewhere is None else _weights(elsewhere, min(doubt, DOUBT), belief)
         return cls(heads, tuple(columns), weights, away)
 
     def predict_proba(
@@ -115,11 +125,12 @@ class Mixture:
         return np.asarray(total, dtype=np.float32)
 
 
-def _weights(scores: np.ndarray, opinions: np.ndarray, doubt: float) -> np.ndarray:
-    """Return the weights of heads from the log-likelihoods (heads, units), of which the last head's is believed."""
+def _weights(scores: np.ndarray, doubt: float, opinions: np.ndarray | None = None) -> np.ndarray:
+    """Return the weights of heads from log-likelihoods (heads, units) and (heads,); the last head is believed."""
     gains = scores - scores[-1]
-    errors = np.sqrt(gains.shape[1]) * gains.std(axis=1)
-    return softmax((gains.sum(axis=1) - doubt * errors + opinions - opinions[-1])[None])[0]
+    n = gains.shape[1]
+    errors = n * gains.std(axis=1) / np.sqrt(max(n - 1, 1))
+    return softmax((gains.sum(axis=1) - doubt * errors + (0 if opinions is None else opinions))[None])[0]
 
 
 def _left_out_by_micrograph(
@@ -129,11 +140,11 @@ def _left_out_by_micrograph(
 
     Returns float (sets, folds), or None where fewer than two folds leave a label of every class.
     """
-    labelled = np.flatnonzero(y >= 0)
+    labelled = _some(np.flatnonzero(y >= 0), FOLD_LABELS)
     classes, fold = y[labelled], _folds(y[labelled], groups[labelled])
     kept = [f for f in range(fold.max() + 1) if len(np.unique(classes[fold != f])) == classes.max() + 1]
     free = np.flatnonzero(y < 0)
-    others = free[:: -(-len(free) // FOLD_IMAGES) or 1]
+    others = _some(free, FOLD_IMAGES)
     if len(kept) < 2 or not len(others):
         return None
     rows = np.concatenate([labelled, others])
@@ -149,6 +160,11 @@ def _left_out_by_micrograph(
         _, found, _ = fitted_confidence(odds[judged], classes[judged], none, np.empty(0, dtype=np.int64))
         scores.append(np.bincount(fold[judged], found, minlength=fold.max() + 1)[kept])
     return np.stack(scores)
+
+
+def _some(rows: np.ndarray, most: int) -> np.ndarray:
+    """Return so many of them at most, evenly over all."""
+    return rows[:: -(-len(rows) // most) or 1]
 
 
 def _folds(classes: np.ndarray, groups: np.ndarray) -> np.ndarray:

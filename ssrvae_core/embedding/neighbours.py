@@ -81,14 +81,14 @@ class Neighbours:
     def _solve(self, begin: np.ndarray) -> np.ndarray:
         """Return (1 - REACH weights)^-1 begin by conjugate gradients, each column on its own."""
         found, rest = np.zeros_like(begin), begin.copy()
-        along, square = rest.copy(), (rest**2).sum(axis=0)
+        along, square = rest.copy(), np.einsum("nk,nk->k", rest, rest)
         enough = TOLERANCE**2 * square
         for _ in range(MOST_STEPS):
             applied = along - REACH * (self.weights @ along)
-            step = square / np.maximum((along * applied).sum(axis=0), np.finfo(float).tiny)
+            step = square / np.maximum(np.einsum("nk,nk->k", along, applied), np.finfo(float).tiny)
             found += step * along
             rest -= step * applied
-            before, square = square, (rest**2).sum(axis=0)
+            before, square = square, np.einsum("nk,nk->k", rest, rest)
             if (square <= enough).all():
                 break
             along = rest + square / np.maximum(before, np.finfo(float).tiny) * along
