@@ -21,8 +21,8 @@ from ssrvae_core.embedding.neighbours import Neighbours
 PRIOR_LABELS = 1.0
 """Labels that this factor counts as much as: the standard deviation of its logarithm is 1 over their root."""
 
-OPINION_LABELS = 5.0
-"""Labels that the opinion of the neighbours on all unlabelled images counts as much as."""
+OPINION_LABELS = 1.0
+"""Labels per class that the opinion of the neighbours on all unlabelled images counts as much as."""
 
 OPINIONS = 500
 """Unlabelled images at most that are asked for it, evenly over all."""
@@ -64,7 +64,7 @@ class Head:
     scores : float array (L,)
         Log-likelihood of each label under the head without it, nats; 0 where nothing is left of its class.
     opinion : float
-        Log-likelihood of what the neighbours say of the unlabelled images, nats, as of :data:`OPINION_LABELS` labels.
+        Log-likelihood of what the neighbours say of the unlabelled images, nats, as of a few labels.
     """
 
     means: np.ndarray
@@ -197,7 +197,8 @@ def fitted_confidence(
     unlabelled : float array (A, K)
         Log-odds of unlabelled images.
     opinions : int array (A,)
-        The classes that the neighbours say; together they count as much as :data:`OPINION_LABELS` labels.
+        The classes that the neighbours say; together they count as much as :data:`OPINION_LABELS` labels per
+        class.
 
     Returns
     -------
@@ -213,7 +214,8 @@ def fitted_confidence(
     odds = np.concatenate([left_out, unlabelled])
     # Against the class that is right, and turned: sums over the classes are fast along the first axis.
     odds = np.ascontiguousarray((odds - odds[np.arange(len(odds)), np.concatenate([classes, opinions])][:, None]).T)
-    each = np.concatenate([np.ones(len(left_out)), np.full(len(opinions), OPINION_LABELS / max(len(opinions), 1))])
+    one = OPINION_LABELS * left_out.shape[1] / max(len(opinions), 1)
+    each = np.concatenate([np.ones(len(left_out)), np.full(len(opinions), one)])
     top = odds.max(axis=0)  # 0 at least
     odds -= top
 
