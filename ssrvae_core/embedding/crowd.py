@@ -23,6 +23,9 @@ UNLABELLED_WEIGHT = 0.1
 SMALLEST_SHRINKAGE = 0.05
 """Of the covariance of all images towards its diagonal; features are correlated, and near copies would be amplified."""
 
+SETTLED = 1e-4
+"""Change of what each class weighs, as a share of it, below which there are no more steps."""
+
 FLOOR = 1e-6
 """Added to every variance, for features that are constant."""
 
@@ -65,10 +68,14 @@ class Crowd:
         if self._white is None:
             self._white = self._whitened(shares)
         turned = np.ascontiguousarray(shares.T)  # sums over the classes are fast along the first axis
+        before = np.zeros(len(turned))
         for _ in range(steps):
-            turned *= self.weights
-            counts = turned.sum(axis=1)
-            means = (turned @ self._white) / counts[:, None]
+            weighted = turned * self.weights
+            counts = weighted.sum(axis=1)
+            if (np.abs(counts - before) < SETTLED * counts).all():
+                break
+            before = counts
+            means = (weighted @ self._white) / counts[:, None]
             narrow = means * np.sqrt((1 - self.shrinkage) * counts / self.sum)[:, None]
             gram = narrow @ narrow.T
             directions = means + means @ narrow.T @ np.linalg.solve(np.eye(len(gram)) - gram, narrow)
