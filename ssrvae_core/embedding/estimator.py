@@ -206,7 +206,8 @@ class ParticleEmbedding(BaseEstimator):
         if len(classes) > 1:
             elsewhere = self._elsewhere(labels, len(labels), True, None)
             probabilities = self._head(labels).predict_proba(self.features_, elsewhere)
-        return propose(self.features_, probabilities, labels, int(n), np.random.default_rng(self._seed))
+        rng = np.random.default_rng(self._seed)
+        return propose(self.features_, probabilities, labels, int(n), rng, self.outlier_scores_)
 
     def __sklearn_tags__(self) -> Tags:
         """Say that X may be three-dimensional."""
