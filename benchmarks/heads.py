@@ -6,8 +6,9 @@ Usage: ``python benchmarks/heads.py features DIR [--data digits particles cards-
 ``features`` trains a stage per data set and seed and keeps the features; ``heads`` takes seconds. The data sets are the
 generated ones with their names, and ``*-shapes``, their silhouettes. In ``*-styled`` every image belongs to one of six
 batches per class, as particles do to micrographs: a batch has its own size, stretch, blur and grey levels, and class
-and batch are confounded. Labels there come from half of each class's batches and the other half is judged; the stage
-sees all images. Elsewhere labels are drawn at random and the rest is judged.
+and batch are confounded; ``solids`` and ``solids-mild`` (see ``benchmarks/solids.py``) are silhouettes of micrographs
+that differ in shape. Labels there come from half of each class's batches and the other half is judged; the stage sees
+all images. Elsewhere, and with ``--anywhere``, labels are drawn at random and the rest is judged.
 
 A line per data set, number of labels and head: balanced accuracy (mean, worst), calibration error, and the paired
 difference from the first head with a bootstrap interval over seeds and draws.
@@ -20,7 +21,6 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ import torch
 from common import machine, report
 from scipy.ndimage import affine_transform, gaussian_filter
 from sklearn.metrics import balanced_accuracy_score
+from solids import KINDS, solids
 
 from ssrvae_core import ParticleEmbedding
 from ssrvae_core.config import DATASETS
@@ -54,6 +55,9 @@ class Set:
 
 def images_of(name: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     """Return images (N, H, W), masks, labels and batches of a data set."""
+    if name in KINDS:
+        masks, labels, groups = solids(name, seed)
+        return masks.astype(np.float32), masks, labels, groups
     base, _, kind = name.partition("-shapes") if "shapes" in name else name.partition("-styled")
     kind = name.removeprefix(base)
     config = DATASETS[base]
@@ -101,7 +105,7 @@ def keep_features(folder: Path, names: list[str], seeds: int) -> None:
             continue
         began = time.process_time()
         images, masks, labels, groups = images_of(name, seed)
-        own = None if "shapes" not in name and "styled" not in name else masks
+        own = None if name in ("digits", "particles", "cards-b2") else masks
         embedding = ParticleEmbedding(random_state=seed).fit(images, masks=own)
         described = np.arange(embedding.features_.shape[1])[embedding.columns_["descriptors"]]
         values = {"features": embedding.features_, "described": described, "labels": labels}
@@ -109,10 +113,17 @@ def keep_features(folder: Path, names: list[str], seeds: int) -> None:
         report(data=name, seed=seed, images=len(images), seconds=round(time.process_time() - began, 1))
 
 
-def mixture(data: Set, y: np.ndarray, doubt: float = DOUBT) -> np.ndarray:
-    """Both heads, weighted by the labels that are left out; the descriptors are believed by so many standard errors."""
+def mixture(data: Set, y: np.ndarray) -> np.ndarray:
+    """Both heads, as the product weighs them."""
     sets = [np.arange(data.features.shape[1]), data.described]
-    return Mixture.fit(data.features, y, sets, doubt).predict_proba(data.features)
+    doubt = DOUBT if data.groups is None else DOUBT_ACROSS_MICROGRAPHS
+    elsewhere = None if data.groups is None else ~np.isin(data.groups, data.groups[y >= 0])
+    return Mixture.fit(data.features, y, sets, doubt, data.groups).predict_proba(data.features, elsewhere)
+
+
+def unsaid(data: Set, y: np.ndarray) -> np.ndarray:
+    """Both heads, without knowing the micrographs."""
+    return mixture(Set(data.features, data.described, data.labels, None), y)
 
 
 def descriptors(data: Set, y: np.ndarray) -> np.ndarray:
@@ -128,30 +139,28 @@ def everything(data: Set, y: np.ndarray) -> np.ndarray:
 
 HEADS: dict[str, Callable[[Set, np.ndarray], np.ndarray]] = {
     "mixture": mixture,
-    "mixture, no doubt": partial(mixture, doubt=0.0),
-    "mixture, across micrographs": partial(mixture, doubt=DOUBT_ACROSS_MICROGRAPHS),
+    "mixture, micrographs unsaid": unsaid,
     "descriptors": descriptors,
     "all": everything,
 }
 
 
-def cases(data: Set, n: int, draw: int) -> tuple[np.ndarray, np.ndarray]:
+def cases(data: Set, n: int, draw: int, anywhere: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return y with n labels per class, and which images are judged."""
     rng = np.random.default_rng(draw)
     allowed = np.ones(len(data.labels), dtype=bool)
-    if data.groups is not None:
-        halves = [
-            rng.permutation(np.unique(data.groups[data.labels == k]))[: BATCHES // 2]
-            for k in range(data.labels.max() + 1)
-        ]
+    across = data.groups is not None and not anywhere
+    if across:
+        batches = [np.unique(data.groups[data.labels == k]) for k in range(data.labels.max() + 1)]
+        halves = [rng.permutation(own)[: len(own) // 2] for own in batches]
         allowed = np.isin(data.groups, np.concatenate(halves))
     y = np.full(len(data.labels), -1)
     for k in range(data.labels.max() + 1):
         y[rng.choice(np.flatnonzero(allowed & (data.labels == k)), n, replace=False)] = k
-    return y, (y < 0 if data.groups is None else ~allowed)
+    return y, (~allowed if across else y < 0)
 
 
-def compare(folder: Path, names: list[str], labels: list[int], draws: int) -> None:
+def compare(folder: Path, names: list[str], labels: list[int], draws: int, anywhere: bool) -> None:
     """Print a line per data set, number of labels and head."""
     for name, n in itertools.product(names, labels):
         files = sorted(folder.glob(f"{name}_[0-9]*.npz"))
@@ -167,7 +176,7 @@ def compare(folder: Path, names: list[str], labels: list[int], draws: int) -> No
             for head, fit in HEADS.items():
                 row = []
                 for draw in range(draws):
-                    y, judged = cases(data, n, draw)
+                    y, judged = cases(data, n, draw, anywhere)
                     found = fit(data, y)[judged]
                     truth = data.labels[judged]
                     accuracy = balanced_accuracy_score(truth, found.argmax(axis=1))
@@ -197,10 +206,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("features", "heads"))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--data", nargs="*", default=[*DATA, *STYLED])
+    parser.add_argument("--data", nargs="*", default=[*DATA, *STYLED, *KINDS])
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--labels", type=int, nargs="*", default=[1, 2, 5, 10])
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--anywhere", action="store_true", help="labels from all batches")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     report(benchmark="heads", what=arguments.what, **machine())
@@ -208,7 +218,7 @@ def main() -> None:
         torch.set_num_threads(1)
         keep_features(arguments.folder, arguments.data, arguments.seeds)
     else:
-        compare(arguments.folder, arguments.data, arguments.labels, arguments.draws)
+        compare(arguments.folder, arguments.data, arguments.labels, arguments.draws, arguments.anywhere)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from ssrvae_core.data.arrays import check_shape, images_of, limits_of, rows_of, 
 from ssrvae_core.data.labels import without_missing
 from ssrvae_core.embedding.features import Features
 from ssrvae_core.embedding.head import DOUBT, DOUBT_ACROSS_MICROGRAPHS, Mixture
+from ssrvae_core.embedding.neighbours import Neighbours
 from ssrvae_core.embedding.proposals import outlier_scores, propose
 
 
@@ -99,7 +100,8 @@ class ParticleEmbedding(BaseEstimator):
             True inside the particle. By default its outline is found by a threshold.
         groups : array (n,), optional
             Micrograph of each image, a number or a name. Where there are several, what is particular to a micrograph is
-            guarded against: latents and ring spectra have to be clearly better than the descriptors to be heeded.
+            guarded against: latents and ring spectra have to be clearly better than the descriptors to be heeded, and
+            for images of a micrograph without labels it is measured on labelled micrographs that are left out.
 
         Raises
         ------
@@ -113,13 +115,17 @@ class ParticleEmbedding(BaseEstimator):
         values = validate_data(self, rows, dtype=np.float32, ensure_min_features=2, ensure_min_samples=2)
         self.image_shape_ = shape_of(shape, self.image_shape, values.shape[1])
         self.scale_ = limits_of(values, self.image_shape_)
-        self._doubt = self._doubt_for(groups, len(values))
+        names = [None] * len(values) if groups is None else self._checked_groups(groups, len(values))
+        self._micrographs = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        self._groups = np.array([self._micrographs[name] for name in names]) if len(self._micrographs) > 1 else None
         self._seed = seed_of(self.random_state)
         self._features = Features(self.config_, self._seed, self.device)
         images = images_of(values, self.image_shape_, self.scale_)
         self.features_ = self._features.fit_transform(images, self._masks(masks, len(images)))
         self.columns_ = self._features.columns()
         self.outlier_scores_ = outlier_scores(self.features_)
+        self._sets = self._sets_of_features()
+        self._neighbours = [Neighbours.fit(self.features_[:, own]) for own in self._sets]
         return self
 
     def transform(self, X: Any, masks: Any = None) -> np.ndarray:
@@ -131,7 +137,7 @@ class ParticleEmbedding(BaseEstimator):
         images = images_of(values, self.image_shape_, self.scale_)
         return self._features.transform(images, self._masks(masks, len(images)))
 
-    def predict_proba(self, y: Any, X: Any = None, masks: Any = None) -> np.ndarray:
+    def predict_proba(self, y: Any, X: Any = None, masks: Any = None, groups: Any = None) -> np.ndarray:
         """Fit the head to labels, and return the class probabilities.
 
         Parameters
@@ -143,6 +149,9 @@ class ParticleEmbedding(BaseEstimator):
             Other images to judge, as in :meth:`fit`; by default those in fit.
         masks : bool array, optional
             Those of X.
+        groups : array, optional
+            Micrograph of each image in X, by the numbers or names in fit. By default they are of other micrographs,
+            where there were several in fit.
 
         Returns
         -------
@@ -152,11 +161,13 @@ class ParticleEmbedding(BaseEstimator):
         Raises
         ------
         UserError
-            If no image is labelled, y has another length than X in fit had, or masks are given without X.
+            If no image is labelled, y has another length than X in fit had, groups another than X, or masks or groups
+            are given without X.
         """
         check_is_fitted(self)
-        if X is None and masks is not None:
-            raise UserError("masks are given without X; give the images they belong to.")
+        for name, values in (("masks", masks), ("groups", groups)):
+            if X is None and values is not None:
+                raise UserError(f"{name} are given without X; give the images they belong to.")
         _, labels = self._labels(y)
         if (labels == UNLABELLED).all():
             raise UserError(
@@ -164,7 +175,7 @@ class ParticleEmbedding(BaseEstimator):
                 " such as those that propose(y) returns."
             )
         features = self.features_ if X is None else self.transform(X, masks)
-        return self._head(labels).predict_proba(features)
+        return self._head(labels).predict_proba(features, self._elsewhere(labels, len(features), X is None, groups))
 
     def propose(self, y: Any, n: int = 10) -> np.ndarray:
         """Return which images to label next.
@@ -191,8 +202,12 @@ class ParticleEmbedding(BaseEstimator):
         if n < 1:
             raise UserError(f"n is {n}; ask for at least 1 image to label.")
         classes, labels = self._labels(y)
-        probabilities = self._head(labels).predict_proba(self.features_) if len(classes) > 1 else None
-        return propose(self.features_, probabilities, labels, int(n), np.random.default_rng(self._seed))
+        probabilities = None
+        if len(classes) > 1:
+            elsewhere = self._elsewhere(labels, len(labels), True, None)
+            probabilities = self._head(labels).predict_proba(self.features_, elsewhere)
+        rng = np.random.default_rng(self._seed)
+        return propose(self.features_, probabilities, labels, int(n), rng, self.outlier_scores_)
 
     def __sklearn_tags__(self) -> Tags:
         """Say that X may be three-dimensional."""
@@ -214,20 +229,32 @@ class ParticleEmbedding(BaseEstimator):
 
     def _head(self, labels: np.ndarray) -> Mixture:
         """Fit heads to all features and, where there are others, to the descriptors alone."""
+        doubt = DOUBT if self._groups is None else DOUBT_ACROSS_MICROGRAPHS
+        return Mixture.fit(self.features_, labels, self._sets, doubt, self._groups, self._neighbours)
+
+    def _sets_of_features(self) -> list[np.ndarray]:
+        """Return the columns of each head, those of the descriptors last."""
         every = np.arange(self.features_.shape[1])
         described = every[self.columns_.get("descriptors", slice(0))]
-        columns = [every, described] if 0 < len(described) < len(every) else [every]
-        return Mixture.fit(self.features_, labels, columns, self._doubt)
+        return [every, described] if 0 < len(described) < len(every) else [every]
+
+    def _elsewhere(self, labels: np.ndarray, n: int, fitted: bool, groups: Any) -> np.ndarray | None:
+        """Return which of n images are of a micrograph without labels; None where micrographs are not told apart."""
+        names = None if groups is None else self._checked_groups(groups, n)
+        if self._groups is None:
+            return None
+        if fitted:
+            numbers = self._groups
+        else:
+            numbers = np.full(n, -1) if names is None else np.array([self._micrographs.get(name, -1) for name in names])
+        return ~np.isin(numbers, self._groups[labels != UNLABELLED])
 
     @staticmethod
-    def _doubt_for(groups: Any, n: int) -> float:
-        """Return how much better other features than the descriptors have to be, in standard errors."""
-        if groups is None:
-            return DOUBT
+    def _checked_groups(groups: Any, n: int) -> list:
         groups = np.asarray(groups)
         if groups.shape != (n,):
             raise UserError(f"groups has the shape {groups.shape}, but there are {n} images; give one value per image.")
-        return DOUBT_ACROSS_MICROGRAPHS if len(set(groups.tolist())) > 1 else DOUBT
+        return list(groups.tolist())
 
     def _labels(self, y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the classes (K,), and the position of each label among them, int64 (n,), -1 where unlabelled."""

@@ -1,40 +1,16 @@
-"""The head: class probabilities from a few labels and many features, in closed form and so in milliseconds.
-
-It starts as a linear discriminant whose pooled covariance within the classes is shrunk (Ledoit and Wolf 2004,
-doi:10.1016/S0047-259X(03)00096-4). A few steps of expectation and maximisation then let the unlabelled images say
-where the classes lie and how they spread: one Gaussian per class with one covariance, equal priors, and less weight
-for images without a label (Nigam et al. 2000, doi:10.1023/A:1007692713085). The scatter of all images is known
-beforehand, so that a step costs two products of the features with the means. In the end the confidence is fitted to
-what is predicted for each label when that label is left out, which has a closed form too.
-"""
+"""The head: class probabilities from a few labels, by one head on all features and one on the descriptors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
-from scipy.linalg import cho_factor, cho_solve
-from scipy.special import log_softmax, softmax
+from jaxtyping import Bool, Float, Int
 
-UNSEEN_VARIANCE = 0.5
-"""Variance within the classes that is expected before labels show it; over all images it is 1."""
-
-VARIANCE_LABELS = 2.0
-"""Labels that this expectation counts as much as."""
-
-PRIOR_CONFIDENCE = 0.5
-"""Factor of the log-odds before any label has been left out: with many features they are far too sure."""
-
-PRIOR_LABELS = 1.0
-"""Labels that this factor counts as much as: the standard deviation of its logarithm is 1 over their root."""
-
-CONFIDENCES = np.geomspace(0.02, 5.0, 60)
-"""Factors of the log-odds of which the most probable is taken."""
-
-UNLABELLED_WEIGHT = 0.1
-"""What an unlabelled image counts for where a labelled one counts for 1."""
+from ssrvae_core.embedding.crowd import UNLABELLED_WEIGHT, softmax
+from ssrvae_core.embedding.discriminant import Head, fitted_confidence
+from ssrvae_core.embedding.neighbours import Neighbours
 
 DOUBT = 1.0
 """Standard errors by which features beside the descriptors have to be better, to be heeded as much."""
@@ -42,132 +18,17 @@ DOUBT = 1.0
 DOUBT_ACROSS_MICROGRAPHS = 2.0
 """The same where the images are of several micrographs."""
 
-STEPS = 10
-"""Steps of expectation and maximisation."""
+BELIEF = 3.0
+"""Nats by which the descriptors are believed for micrographs without labels, before any is left out: 20 to 1."""
 
-SMALLEST_SHRINKAGE = 0.05
-"""Of the covariance of all images towards its diagonal; features are correlated, and near copies would be amplified."""
+MOST_FOLDS = 6
+"""Parts that the micrographs with labels are left out in."""
 
-FLOOR = 1e-6
-"""Added to every variance, for features that are constant."""
+FOLD_IMAGES = 500
+"""Unlabelled images at most that take part where micrographs are left out; they weigh as much as all."""
 
-
-@dataclass(frozen=True)
-class Head:
-    """A fitted head.
-
-    Attributes
-    ----------
-    means : float array (K, F)
-        Mean features of each class.
-    precision : float array (F, F)
-        Inverse of the covariance within the classes.
-    confidence : float
-        Factor of the log-odds.
-    scores : float array (L,)
-        Log-likelihood of each label under the head without it, nats; 0 where nothing is left of its class.
-    """
-
-    means: np.ndarray
-    precision: np.ndarray
-    confidence: float = PRIOR_CONFIDENCE
-    scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
-
-    @classmethod
-    def fit(
-        cls, features: Float[np.ndarray, "n features"], y: Int[np.ndarray, " n"], *, transductive: bool = True
-    ) -> Head:
-        """Fit to labelled and unlabelled images.
-
-        Parameters
-        ----------
-        features : float array (N, F)
-            Features of all images, each with mean 0 and variance 1 over them.
-        y : int array (N,)
-            Position of the class of each, 0 to K - 1 with at least one label each, and -1 where unlabelled.
-        transductive : bool
-            Whether unlabelled images take part.
-        """
-        features = np.asarray(features, dtype=np.float64)
-        labelled = np.flatnonzero(y >= 0)
-        images, classes = features[labelled], np.asarray(y)[labelled]
-        counts = np.bincount(classes).astype(float)
-        means = (np.eye(len(counts))[classes].T @ images) / counts[:, None]
-        covariance, weight = shrunk_covariance(images - means[classes], len(counts))
-        head = cls(means, _inverse(covariance))
-        if transductive and len(counts) > 1 and len(labelled) < len(features):
-            head, counts, weight = head._with_unlabelled(features, labelled, classes)
-        confidence, scores = _confidence(head.left_out(images, classes, counts, weight), classes, counts)
-        return replace(head, confidence=confidence, scores=scores)
-
-    def log_odds(self, features: Float[np.ndarray, "n features"]) -> Float[np.ndarray, "n classes"]:
-        """Return the logarithm of each class's density up to a constant per image, before the confidence."""
-        whitened = self.means @ self.precision
-        return features @ whitened.T - (whitened * self.means).sum(axis=1) / 2
-
-    def predict_proba(self, features: Float[np.ndarray, "n features"]) -> Float[np.ndarray, "n classes"]:
-        """Return the class probabilities, float32 (N, K)."""
-        return softmax(self.confidence * self.log_odds(features), axis=1).astype(np.float32)
-
-    def _with_unlabelled(
-        self, features: np.ndarray, labelled: np.ndarray, classes: np.ndarray
-    ) -> tuple[Head, np.ndarray, float]:
-        """Return the head after expectation and maximisation, each class's weight, and a label's in the covariance."""
-        weights = np.full(len(features), UNLABELLED_WEIGHT)
-        weights[labelled] = 1.0
-        known = np.eye(len(self.means))[classes]
-        total = (features * weights[:, None]).T @ features / weights.sum()
-        shrinkage = max(SMALLEST_SHRINKAGE, ledoit_wolf(features, features.T @ features))
-        head, counts = self, np.zeros(len(self.means))
-        for _ in range(STEPS):
-            # The confidence before any label is left out keeps the first steps from settling on what they began with.
-            shares = softmax(PRIOR_CONFIDENCE * head.log_odds(features), axis=1)
-            shares[labelled] = known
-            shares *= weights[:, None]
-            counts = shares.sum(axis=0)
-            means = (shares.T @ features) / counts[:, None]
-            within = total - (means.T * counts) @ means / weights.sum()
-            covariance = (1 - shrinkage) * within
-            np.fill_diagonal(covariance, within.diagonal() + FLOOR)
-            head = Head(means, _inverse(covariance))
-        return head, counts, (1 - shrinkage) / weights.sum()
-
-    def left_out(
-        self,
-        images: Float[np.ndarray, "labelled features"],
-        classes: Int[np.ndarray, " labelled"],
-        counts: Float[np.ndarray, " classes"],
-        weight: float,
-    ) -> Float[np.ndarray, "labelled classes"]:
-        """Return the log-densities of each labelled image under the head without it, up to a constant per image.
-
-        Leaving an image out moves its class's mean, and takes its residual out of the covariance, which is an update
-        of rank one: the Sherman-Morrison formula gives the precision without it.
-
-        Parameters
-        ----------
-        images : float array (L, F)
-            Features of the labelled images.
-        classes : int array (L,)
-            Position of the class of each.
-        counts : float array (K,)
-            What the images of each class weigh together; a labelled one weighs 1.
-        weight : float
-            Weight of the outer product of a labelled image's residual in the covariance.
-        """
-        rows, n = np.arange(len(classes)), counts[classes]
-        rest = np.where(n > 1, n / np.maximum(n - 1, FLOOR), 1.0)
-        residuals = images - self.means[classes]
-        whitened, halves = residuals @ self.precision, self.means @ self.precision
-        own = (whitened * residuals).sum(axis=1)
-        # Squared distances to the means, and the whitened residual times the differences from them.
-        squared = ((images @ self.precision) * images).sum(axis=1)[:, None] - 2 * images @ halves.T
-        squared += (halves * self.means).sum(axis=1)
-        along = (whitened * images).sum(axis=1)[:, None] - whitened @ self.means.T
-        squared[rows, classes], along[rows, classes] = rest**2 * own, rest * own
-        share = weight * rest
-        left = np.maximum(1 - share * own, FLOOR)
-        return -(squared + (share / left)[:, None] * along**2) / 2
+FOLD_LABELS = 300
+"""Labels at most that take part there."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +39,11 @@ class Mixture:
     and more features only add noise; of complex ones they know little. Labels that are left out are alike to those that
     are kept, also in what is particular to their micrograph, which the other features may know and new micrographs do
     not share. So the last set of features is the one that is believed, and another has to be better by some standard
-    errors. With one or two labels per class these errors say little, and the sets count about the same.
+    errors. With one or two labels per class these errors say little, and it counts how far each head agrees with what
+    the neighbours say of the unlabelled images. Images whose micrograph has no label have weights of their own: from
+    how well the labels of whole micrographs are predicted without them, where two or more can be left out in turn. This
+    shows what new micrographs do not share, so that no more than :data:`DOUBT` is left; but a few micrographs say
+    little, and the last set is believed by :data:`BELIEF` besides.
 
     Attributes
     ----------
@@ -187,11 +52,14 @@ class Mixture:
         The features each head stands on.
     weights : float array (heads,)
         They sum to 1.
+    weights_elsewhere : float array (heads,)
+        The same for images whose micrograph has no label.
     """
 
     heads: tuple[Head, ...]
     columns: tuple[np.ndarray, ...]
     weights: np.ndarray
+    weights_elsewhere: np.ndarray
 
     @classmethod
     def fit(
@@ -200,6 +68,8 @@ class Mixture:
         y: Int[np.ndarray, " n"],
         columns: Sequence[np.ndarray],
         doubt: float = DOUBT,
+        groups: Int[np.ndarray, " n"] | None = None,
+        neighbours: Sequence[Neighbours] | None = None,
     ) -> Mixture:
         """Fit a head to each set of columns; see :meth:`Head.fit`.
 
@@ -211,77 +81,96 @@ class Mixture:
             The sets, the one that is believed last.
         doubt : float
             Standard errors by which the log-likelihood under another set must exceed that under the last.
+        groups : int array (N,), optional
+            Micrograph of each image.
+        neighbours : sequence of Neighbours, optional
+            The graphs of the sets of features, which do not depend on the labels.
         """
-        heads = tuple(Head.fit(features[:, own], y) for own in columns)
-        gains = np.stack([head.scores - heads[-1].scores for head in heads])
-        errors = np.sqrt(gains.shape[1]) * gains.std(axis=1)
-        return cls(heads, tuple(columns), softmax(gains.sum(axis=1) - doubt * errors))
+        features, y = np.asarray(features, dtype=np.float64), np.asarray(y)
+        heads = tuple(
+            Head.fit(features[:, own], y, neighbours=neighbours[place] if neighbours else None)
+            for place, own in enumerate(columns)
+        )
+        if len(heads) == 1:
+            return cls(heads, tuple(columns), np.ones(1), np.ones(1))
+        scores = np.stack([head.scores for head in heads])
+        if groups is None or len(np.unique(groups)) < 2:
+            weights = _weights(scores, doubt, np.array([head.opinion for head in heads]))
+            return cls(heads, tuple(columns), weights, weights)
+        # Neighbours are of the same micrograph, and agree on what is particular to it: their opinions do not count.
+        weights = _weights(scores, doubt)
+        elsewhere = _left_out_by_micrograph(features, y, columns, np.asarray(groups))
+        belief = BELIEF * np.eye(len(heads))[-1]
+        away = _weights(scores, doubt, belief) if elsewhere is None else _weights(elsewhere, min(doubt, DOUBT), belief)
+        return cls(heads, tuple(columns), weights, away)
 
-    def predict_proba(self, features: Float[np.ndarray, "n features"]) -> Float[np.ndarray, "n classes"]:
-        """Return the class probabilities, float32 (N, K)."""
-        parts = zip(self.weights, self.heads, self.columns, strict=True)
-        total = sum(weight * head.predict_proba(features[:, own]) for weight, head, own in parts)
+    def predict_proba(
+        self, features: Float[np.ndarray, "n features"], elsewhere: Bool[np.ndarray, " n"] | None = None
+    ) -> Float[np.ndarray, "n classes"]:
+        """Return the class probabilities, float32 (N, K).
+
+        Parameters
+        ----------
+        features : float array (N, F)
+            Features of images.
+        elsewhere : bool array (N,), optional
+            True where an image is of a micrograph without labels; by default, none is.
+        """
+        away = np.zeros(len(features), dtype=bool) if elsewhere is None else elsewhere
+        weights = np.where(away[:, None], self.weights_elsewhere, self.weights)
+        total = sum(
+            weights[:, [place]] * head.predict_proba(features[:, own])
+            for place, (head, own) in enumerate(zip(self.heads, self.columns, strict=True))
+        )
         return np.asarray(total, dtype=np.float32)
 
 
-def shrunk_covariance(
-    residuals: Float[np.ndarray, "n features"], n_means: int
-) -> tuple[Float[np.ndarray, "features features"], float]:
-    """Shrink the covariance of residuals towards its diagonal, by Ledoit and Wolf's formula for standardised features.
+def _weights(scores: np.ndarray, doubt: float, opinions: np.ndarray | None = None) -> np.ndarray:
+    """Return the weights of heads from log-likelihoods (heads, units) and (heads,); the last head is believed."""
+    gains = scores - scores[-1]
+    n = gains.shape[1]
+    errors = n * gains.std(axis=1) / np.sqrt(max(n - 1, 1))
+    return softmax((gains.sum(axis=1) - doubt * errors + (0 if opinions is None else opinions))[None])[0]
 
-    Parameters
-    ----------
-    residuals : float array (N, F)
-        Differences from the means of their classes.
-    n_means : int
-        Means that were estimated: as many degrees of freedom are gone.
 
-    Returns
-    -------
-    float array (F, F)
-        The covariance, positive definite.
-    float
-        Weight of the outer product of each residual in it.
+def _left_out_by_micrograph(
+    features: np.ndarray, y: np.ndarray, columns: Sequence[np.ndarray], groups: np.ndarray
+) -> np.ndarray | None:
+    """Return the log-likelihood of the labels of each fold of micrographs under each set's head without them.
+
+    Returns float (sets, folds), or None where fewer than two folds leave a label of every class.
     """
-    freedom = len(residuals) - n_means
-    squares = (residuals**2).sum(axis=0)
-    variance = (squares + VARIANCE_LABELS * UNSEEN_VARIANCE) / (max(freedom, 0) + VARIANCE_LABELS)
-    if freedom < 1:
-        return np.diag(variance), 0.0
-    scatter = residuals.T @ residuals
-    sd = np.sqrt(variance)
-    shrinkage = ledoit_wolf(residuals / sd, scatter / np.outer(sd, sd))
-    weight = (1 - shrinkage) / freedom
-    return weight * scatter + shrinkage * np.diag(variance), weight
+    labelled = _some(np.flatnonzero(y >= 0), FOLD_LABELS)
+    classes, fold = y[labelled], _folds(y[labelled], groups[labelled])
+    kept = [f for f in range(fold.max() + 1) if len(np.unique(classes[fold != f])) == classes.max() + 1]
+    free = np.flatnonzero(y < 0)
+    others = _some(free, FOLD_IMAGES)
+    if len(kept) < 2 or not len(others):
+        return None
+    rows = np.concatenate([labelled, others])
+    weight = UNLABELLED_WEIGHT * len(free) / len(others)
+    judged = np.isin(fold, kept)
+    scores = []
+    for own in columns:
+        crowd, odds = features[np.ix_(rows, own)], np.zeros((len(labelled), int(classes.max()) + 1))
+        for f in kept:
+            without = np.concatenate([np.where(fold == f, -1, classes), np.full(len(others), -1)])
+            odds[fold == f] = Head.without_confidence(crowd, without, weight).log_odds(crowd[: len(fold)][fold == f])
+        none = np.zeros((0, odds.shape[1]))
+        _, found, _ = fitted_confidence(odds[judged], classes[judged], none, np.empty(0, dtype=np.int64))
+        scores.append(np.bincount(fold[judged], found, minlength=fold.max() + 1)[kept])
+    return np.stack(scores)
 
 
-def ledoit_wolf(residuals: Float[np.ndarray, "n features"], scatter: Float[np.ndarray, "features features"]) -> float:
-    """Return the best weight of a multiple of the identity in the covariance of residuals, between 0.001 and 1.
-
-    It is :func:`sklearn.covariance.ledoit_wolf_shrinkage` of centred data; ``scatter`` is ``residuals.T @ residuals``.
-    """
-    n, p = residuals.shape
-    level = np.trace(scatter) / (n * p)
-    size = (scatter**2).sum() / n**2
-    distance = size - p * level**2
-    spread = ((residuals**2).sum(axis=1) ** 2).sum() / n**2 - size / n
-    return float(np.clip(spread / distance, 1e-3, 1.0)) if distance > 0 else 1.0
+def _some(rows: np.ndarray, most: int) -> np.ndarray:
+    """Return so many of them at most, evenly over all."""
+    return rows[:: -(-len(rows) // most) or 1]
 
 
-def _inverse(covariance: np.ndarray) -> np.ndarray:
-    factor = cho_factor(covariance, check_finite=False)
-    return cho_solve(factor, np.eye(len(covariance)), check_finite=False)
-
-
-def _confidence(left_out: np.ndarray, classes: np.ndarray, counts: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the factor of the log-odds under which prior and left out labels are most probable, and their scores."""
-    scores = np.zeros(len(classes))
-    known = counts[classes] > 1 + FLOOR  # else nothing is left of the class
-    if len(counts) < 2 or not known.any():
-        return PRIOR_CONFIDENCE, scores
-    logs = log_softmax(CONFIDENCES[:, None, None] * left_out[known], axis=-1)
-    each = logs[:, np.arange(known.sum()), classes[known]]
-    prior = -PRIOR_LABELS * np.log(CONFIDENCES / PRIOR_CONFIDENCE) ** 2 / 2
-    best = (each.sum(axis=1) + prior).argmax()
-    scores[known] = each[best]
-    return float(CONFIDENCES[best]), scores
+def _folds(classes: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the fold of each label, that of its micrograph; the micrographs of a class go to different ones."""
+    names, group = np.unique(groups, return_inverse=True)
+    main = [np.bincount(classes[group == place]).argmax() for place in range(len(names))]
+    fold = np.empty(len(names), dtype=np.int64)
+    fold[np.argsort(main, kind="stable")] = np.arange(len(names)) % MOST_FOLDS
+    return fold[group]

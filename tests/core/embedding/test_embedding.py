@@ -134,6 +134,18 @@ def test_a_setting_that_cannot_be_is_named(cards, parameters, field):
         quick(**parameters).fit(cards[0])
 
 
+def test_images_of_a_labelled_micrograph_are_judged_like_its_others(cards, partly):
+    images, groups = cards[0], np.array(["first", "second", "third", "fourth"])[np.arange(len(cards[0])) % 4]
+    y = np.where((groups == "third") | (groups == "fourth"), -1, partly)
+    embedding = quick().fit(images, groups=groups)
+    among = embedding.predict_proba(y)
+    new = embedding.predict_proba(y, images)  # of micrographs that are not said, and so new ones
+    np.testing.assert_allclose(embedding.predict_proba(y, images, groups=groups), among, atol=1e-4)
+    without = np.isin(groups, ["third", "fourth"])
+    np.testing.assert_allclose(new[without], among[without], atol=1e-4)
+    assert len(embedding.propose(y, n=4)) == 4
+
+
 def test_errors_name_what_is_wrong(fitted, cards):
     n = len(cards[0])
     with pytest.raises(UserError, match="unlabelled"):
@@ -150,6 +162,10 @@ def test_errors_name_what_is_wrong(fitted, cards):
         quick().fit(cards[0], groups=np.zeros(n + 1))
     with pytest.raises(UserError, match="without X"):
         fitted.predict_proba(np.arange(n) % 2, masks=np.ones(cards[0].shape, dtype=bool))
+    with pytest.raises(UserError, match="groups are given without X"):
+        fitted.predict_proba(np.arange(n) % 2, groups=np.zeros(n))
+    with pytest.raises(UserError, match="groups has the shape"):
+        fitted.predict_proba(np.arange(n) % 2, X=cards[0][:5], groups=np.zeros(4))
     with pytest.raises(UserError, match="names"):
         fitted.predict_proba(np.array([1, "a"] * (n // 2), dtype=object))
     with pytest.raises(UserError, match="shape"):

@@ -5,8 +5,12 @@ import pytest
 from sklearn.covariance import ledoit_wolf_shrinkage, shrunk_covariance
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from ssrvae_core.embedding import head as module
-from ssrvae_core.embedding.head import Head, Mixture, ledoit_wolf
+from ssrvae_core.embedding import discriminant as module
+from ssrvae_core.embedding.covariance import ledoit_wolf
+from ssrvae_core.embedding.crowd import FLOOR, PRIOR_CONFIDENCE, Crowd, certainty, softmax
+from ssrvae_core.embedding.discriminant import Head
+from ssrvae_core.embedding.head import Mixture
+from ssrvae_core.embedding.neighbours import REACH, Neighbours
 from ssrvae_core.evaluation.metrics import expected_calibration_error
 
 
@@ -148,3 +152,149 @@ def test_the_more_other_features_are_doubted_the_better_they_have_to_be():
     believed = [Mixture.fit(both, labelled(classes, 10), columns, doubt).weights[1] for doubt in (0.0, 1.0, 2.0)]
     assert believed == sorted(believed)
     assert believed[2] > 0.85
+
+
+def test_labels_spread_where_the_classes_are_far_from_round():
+    # Two long parallel bands: the single label of each lies at an end, and the nearest label is often the wrong one.
+    rng = np.random.default_rng(0)
+    classes = np.arange(400) % 2
+    along = rng.uniform(0, 12, size=400)
+    features = np.stack([along, 1.5 * classes + 0.1 * rng.normal(size=400)], axis=1)
+    features = (features - features.mean(axis=0)) / features.std(axis=0)
+    y = np.full(400, -1)
+    y[np.argmin(np.where(classes == 0, along, np.inf))] = 0
+    y[np.argmax(np.where(classes == 1, along, -np.inf))] = 1
+    shares = Neighbours.fit(features).spread(y, 2)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert np.mean(shares.argmax(axis=1) == classes) > 0.99
+
+
+def test_spreading_is_the_solution_of_the_linear_system():
+    features, classes = blobs(n=60)
+    graph = Neighbours.fit(features)
+    begin = np.eye(3)[classes] * (np.arange(60) < 6)[:, None]
+    expected = np.linalg.solve(np.eye(60) - REACH * graph.weights.toarray(), begin)
+    np.testing.assert_allclose(graph._solve(begin), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_images_that_are_all_alike_or_two_have_a_graph():
+    for features in (np.zeros((20, 3)), np.array([[0.0, 1.0], [1.0, 0.0]])):
+        y = np.full(len(features), -1)
+        y[:2] = 0, 1
+        shares = Neighbours.fit(features).spread(y, 2)
+        assert np.isfinite(shares).all()
+
+
+def test_the_steps_on_whitened_features_are_those_of_the_gaussians():
+    features, classes = blobs(n=200, n_features=6)
+    y = labelled(classes, 4)
+    crowd = Crowd(features, y)
+    shares = crowd.settle(np.full((200, 3), 1 / 3), 0)
+    means, covariance, counts, _ = crowd.gaussians(shares)
+    covariance = (1 - crowd.shrinkage) * (crowd.total - (means.T * counts) @ means / crowd.sum)
+    _, first, _, _ = crowd.gaussians(shares)
+    covariance += np.diag(crowd.shrinkage * (first.diagonal() - FLOOR) + FLOOR)
+    expected = softmax(PRIOR_CONFIDENCE * Head(means, np.linalg.inv(covariance)).log_odds(features))
+    expected[y >= 0] = np.eye(3)[y[y >= 0]]
+    np.testing.assert_allclose(crowd.settle(shares, 1), expected, atol=1e-4)
+
+
+def test_certainty_is_highest_where_images_are_sure_and_classes_even():
+    sure = np.eye(3)[np.arange(30) % 3]
+    assert certainty(sure) == pytest.approx(np.log(3))
+    assert certainty(np.full((30, 3), 1 / 3)) == pytest.approx(0, abs=1e-9)
+    assert certainty(np.eye(3)[np.zeros(30, dtype=int)]) == pytest.approx(0, abs=1e-9)
+
+
+def test_one_label_per_class_is_enough_where_the_classes_lie_apart():
+    scores = []
+    for seed in range(8):
+        features, classes = blobs(n=400, n_features=30, n_classes=5, distance=1.5, seed=seed)
+        y = labelled(classes, 1)
+        probabilities = Head.fit(features, y).predict_proba(features)
+        scores.append(np.mean(probabilities.argmax(axis=1) == classes))
+    assert min(scores) > 0.99
+
+
+def test_one_mistaken_label_does_not_take_all_confidence():
+    features, classes = blobs(n=300, distance=2.0)
+    y = labelled(classes, 8)
+    right = Head.fit(features, y)
+    features = features.copy()
+    features[0] = 10.0  # far from everything, as a failed outline is
+    odd = Head.fit(features, y)
+    assert odd.confidence > right.confidence / 4
+    assert odd.predict_proba(features)[y < 0].max(axis=1).mean() > 0.9
+
+
+def test_with_one_label_per_class_neighbours_say_which_features_to_heed():
+    weights = []
+    for seed in range(5):
+        features, classes = blobs(n=400, n_features=24, n_classes=8, distance=2.0, seed=seed)
+        described = np.random.default_rng(seed).normal(size=(400, 12))  # descriptors that know nothing
+        both = np.hstack([features, described])
+        weights.append(Mixture.fit(both, labelled(classes, 1), [np.arange(36), np.arange(24, 36)]).weights[0])
+    assert min(weights) > 0.95
+
+
+def micrographs(seed=0, per_class=4, n=40):
+    """Return descriptors and other features, of which the others know the micrograph only; classes and micrographs."""
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(3 * per_class), n)
+    classes = groups // per_class
+    described = rng.normal(size=(len(groups), 6)) + 1.5 * rng.normal(size=(3, 6))[classes]
+    others = 0.5 * rng.normal(size=(len(groups), 6)) + 2.0 * rng.normal(size=(3 * per_class, 6))[groups]
+    features = np.hstack([others, described])
+    return (features - features.mean(axis=0)) / features.std(axis=0), classes, groups
+
+
+def of_half(classes, groups, n, rng):
+    """Return n labels per class from the first two micrographs of each class."""
+    y = np.full(len(classes), -1)
+    for number in range(3):
+        own = np.unique(groups[classes == number])[:2]
+        y[rng.choice(np.flatnonzero(np.isin(groups, own)), n, replace=False)] = number
+    return y
+
+
+def test_what_only_micrographs_share_is_not_heeded_in_others():
+    columns = [np.arange(12), np.arange(6, 12)]
+    mixed, described = [], []
+    for seed in range(6):
+        features, classes, groups = micrographs(seed)
+        y = of_half(classes, groups, 10, np.random.default_rng(seed))
+        mixture = Mixture.fit(features, y, columns, 2.0, groups)
+        away = ~np.isin(groups, groups[y >= 0])
+        assert mixture.weights_elsewhere[0] < 0.1
+        for scores, probabilities in (
+            (mixed, mixture.predict_proba(features, away)),
+            (described, mixture.heads[1].predict_proba(features[:, columns[1]])),
+        ):
+            scores.append(np.mean((probabilities.argmax(axis=1) == classes)[away]))
+    assert np.mean(mixed) >= np.mean(described) - 0.002
+
+
+def test_several_groups_raise_the_doubt_where_no_micrograph_can_be_left_out():
+    features, classes, groups = micrographs()
+    y = np.where(np.isin(groups, [0, 4, 8]) & (np.arange(len(groups)) % 4 == 0), classes, -1)
+    columns = [np.arange(12), np.arange(6, 12)]
+    mixture = Mixture.fit(features, y, columns, 2.0, groups)
+    assert mixture.weights_elsewhere[1] > max(0.9, mixture.weights[1])
+    same = Mixture.fit(features, y, columns, 2.0, 0 * groups)
+    np.testing.assert_array_equal(same.weights_elsewhere, same.weights)
+
+
+def test_the_probabilities_of_an_image_are_those_of_its_micrograph():
+    features, classes, groups = micrographs()
+    mixture = Mixture.fit(
+        features,
+        of_half(classes, groups, 10, np.random.default_rng(0)),
+        [np.arange(12), np.arange(6, 12)],
+        0.0,
+        groups,
+    )
+    away = np.arange(len(groups)) % 2 == 0
+    found = mixture.predict_proba(features, away)
+    np.testing.assert_allclose(found[~away], mixture.predict_proba(features)[~away])
+    np.testing.assert_allclose(found[away], mixture.predict_proba(features, np.ones(len(away), dtype=bool))[away])
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)

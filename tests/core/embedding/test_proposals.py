@@ -46,6 +46,13 @@ def test_the_same_state_gives_the_same_proposals(features, unlabelled):
     np.testing.assert_array_equal(first, second)
 
 
+def test_outlier_scores_that_are_there_are_not_computed_again(features, unlabelled, monkeypatch):
+    expected = propose(features, None, unlabelled, 10, rng())
+    scores = outlier_scores(features)
+    monkeypatch.setattr("ssrvae_core.embedding.proposals.outlier_scores", lambda _: pytest.fail("computed again"))
+    np.testing.assert_array_equal(propose(features, None, unlabelled, 10, rng(), scores), expected)
+
+
 @pytest.mark.parametrize("n", [1, 7, N - 5, N, N + 10])
 def test_each_proposal_is_unlabelled_and_there_once(features, unlabelled, n):
     y = unlabelled
