@@ -36,6 +36,7 @@ def propose(
     y: Int[np.ndarray, " n"],
     n: int,
     rng: np.random.Generator,
+    scores: Float[np.ndarray, " n"] | None = None,
 ) -> Int[np.ndarray, " proposed"]:
     """Return which images to label next.
 
@@ -51,6 +52,8 @@ def propose(
         Images to propose.
     rng : numpy.random.Generator
         Seeds the grouping; the same state gives the same proposals.
+    scores : float array (N,), optional
+        Outlier scores, where they are known: of many images they take long.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def propose(
     done = int((~free).sum())
     n_classes = 0 if probabilities is None else probabilities.shape[1]
     wanted = n if n_classes < 2 else min(n, max(0, max(COVERAGE, COVERAGE_PER_CLASS * n_classes) - done))
-    scores = outlier_scores(features)
+    scores = outlier_scores(features) if scores is None else scores
     chosen = covering(features, free, wanted, scores, seed)
     if len(chosen) < n and probabilities is not None:
         free = free.copy()
