@@ -117,6 +117,11 @@ class Stage:
         self.elbo = torch.stack(self._bounds).tolist()
         return self
 
+    @property
+    def steps_done(self) -> int:
+        """Steps that were made, or that the state which was loaded had made."""
+        return len(self._bounds)
+
     def state_dict(self) -> dict[str, Any]:
         """Return all that going on needs, between two steps: tensors and plain values."""
         return {
