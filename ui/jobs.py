@@ -64,6 +64,8 @@ class Work:
         if self.job is None:
             return self.run.status.state if self.run else "interrupted"
         # A terminal may have ended what the job left behind, or may train it now.
+        if self.job.embedding_id and self.job.state in STOPPED and self.job.share >= 1:
+            return "finished"
         overtaken = self.run is not None and self.job.state in STOPPED and self.run.status.state in {"finished", *LIVE}
         return self.run.status.state if self.run and overtaken else self.job.state
 

@@ -87,7 +87,7 @@ class Stage:
             Intensities in [0, 1].
         on_step : callable, optional
             Called with the number of steps done and of all before each step; an exception it raises leaves the method.
-            :meth:`state_dict` may be called from it.
+            :meth:`state_dict` is called from it.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class Stage:
         return len(self._bounds)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that going on needs, between two steps: tensors and plain values."""
+        """Return all that going on needs, tensors and plain values; only within ``on_step`` of :meth:`fit`."""
         return {
             "model": self.model.state_dict(),
             "optimiser": self._optimiser.state_dict(),

@@ -78,8 +78,6 @@ class Session:
                     self._work()
                 except Stopped as stop:
                     stopped = stop.state
-                    if self.stage is not None and self.progress.step < self.progress.steps:
-                        self._save()
                     self._end(stopped)
         except KeyboardInterrupt:  # perhaps in the midst of a step, so that the last checkpoint stands
             stopped = "cancelled" if self.stop.flagged() else "interrupted"
@@ -140,7 +138,11 @@ class Session:
 
     def _before_step(self, step: int, _: int) -> None:
         self._move(step=step)
-        self._look()
+        try:
+            self._look()
+        except Stopped:
+            self._save()  # here, where the random state is still that of the stage
+            raise
         if time.monotonic() - self.kept >= SAVE:
             self._save()
 
