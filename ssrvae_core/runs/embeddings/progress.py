@@ -6,7 +6,7 @@ from collections import deque
 
 from pydantic import BaseModel, ConfigDict, Field
 
-STEP = 40
+STEP = 12
 """Images that are measured in about the time of a step."""
 
 _LATEST = 100  # places that the pace is taken from
