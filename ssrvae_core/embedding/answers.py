@@ -64,7 +64,7 @@ class Answers:
         Parameters
         ----------
         labels : int array (N,)
-            As in :meth:`predict_proba`; every image may be unlabelled.
+            Position of the class of each image, and -1 where unlabelled, as every image may be.
         n : int
             Images to propose; fewer are returned where fewer are unlabelled.
 
@@ -75,6 +75,8 @@ class Answers:
         """
         if n < 1:
             raise UserError(f"n is {n}; ask for at least 1 image to label.")
+        classes, present = np.unique(labels, return_inverse=True)
+        labels = present - int(UNLABELLED in classes)  # without the classes that no image has
         probabilities = self.predict_proba(labels) if labels.max(initial=UNLABELLED) > 0 else None
         rng = np.random.default_rng(self.seed)
         return propose(self.features, probabilities, labels, int(n), rng, self.outlier_scores)

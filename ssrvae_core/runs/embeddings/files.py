@@ -136,7 +136,7 @@ def read_images(path: Path, config: StoredEmbeddingConfig) -> EmbeddedImages:
     UserError
         If ``features.npz`` cannot be read, or is not of this embedding.
     """
-    return _images(_arrays(path, config), path, config)
+    return _images(_arrays(path, config), config)
 
 
 def read_fitted(path: Path, config: StoredEmbeddingConfig, device: str) -> tuple[Features, EmbeddedImages]:
@@ -150,7 +150,7 @@ def read_fitted(path: Path, config: StoredEmbeddingConfig, device: str) -> tuple
     from ssrvae_core.embedding.features import Block, Features, Scaling
 
     arrays = _arrays(path, config)
-    images = _images(arrays, path, config)
+    images = _images(arrays, config)
     features = Features(config.embedding, config.seed, device)
     for name in config.embedding.blocks:
         mean, sd, feature_mean, feature_sd = (arrays[f"blocks/{name}/{part}"] for part in _SCALING)
@@ -236,16 +236,11 @@ def _misfit(arrays: dict[str, np.ndarray], config: StoredEmbeddingConfig) -> str
         return "ids"
     if arrays["labels"].min() < UNLABELLED or arrays["labels"].max() >= k:
         return "labels"
-    if (
-        "groups" in arrays
-        and "group_names" in arrays
-        and not 0 <= arrays["groups"].min() <= arrays["groups"].max() < groups
-    ):
-        return "groups"
-    return None
+    of_groups = arrays.get("groups", np.zeros(1))
+    return None if of_groups.min() >= 0 and of_groups.max() < groups else "groups"
 
 
-def _images(arrays: dict[str, np.ndarray], path: Path, config: StoredEmbeddingConfig) -> EmbeddedImages:
+def _images(arrays: dict[str, np.ndarray], config: StoredEmbeddingConfig) -> EmbeddedImages:
     columns: dict[str, slice] = {}
     first = 0
     for name in config.embedding.blocks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -209,7 +210,7 @@ class EmbeddingStore:
     def find(self, config: StoredEmbeddingConfig) -> EmbeddingRun | None:
         """Return the embedding of exactly this configuration, or None if it is not in the store or is broken."""
         path = self.path(config.embedding_id)
-        one = _read(path) if path.is_dir() else None
+        one = _read(path) if os.path.isdir(path) else None  # also where the store may not be looked into
         return one if isinstance(one, EmbeddingRun) and one.config.embedding_id == config.embedding_id else None
 
     def delete(self, embedding_id: str) -> str:
