@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from ssrvae_core.cli.app import (
+    RESUMES,
     Device,
     Json,
     SkipMissing,
@@ -23,6 +24,7 @@ from ssrvae_core.cli.app import (
     setting_names,
     spare,
 )
+from ssrvae_core.cli.compare import LEAVES
 from ssrvae_core.cli.console import (
     epoch_progress,
     percent,
@@ -33,19 +35,20 @@ from ssrvae_core.cli.console import (
     say,
 )
 from ssrvae_core.config import DATASETS, DatasetConfig, EmbeddingConfig, ModelConfig, UserError
+from ssrvae_core.invocation import command
 from ssrvae_core.runs import EmbeddingRun, EmbeddingStore, RunStore, embedding_config
+from ssrvae_core.runs.interrupting import leaving_within
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.progress import roughly
 from ssrvae_core.times import time_text
 
 if TYPE_CHECKING:
     import numpy as np
+    from rich.progress import Progress
 
     from ssrvae_core.data.labels import Labels
     from ssrvae_core.runs.embeddings.files import Samples
     from ssrvae_core.runs.embeddings.progress import EmbeddingProgress
-
-GOES_ON = "the same command goes on from the last checkpoint"
 
 EmbeddingId = Annotated[str, typer.Argument(metavar="EMBEDDING", help="An embedding's id, or the beginning of it.")]
 LabelTable = Annotated[
@@ -97,7 +100,7 @@ def embed(
         return
     from ssrvae_core.runs.embeddings.execute import train_embedding
 
-    with interruptible(GOES_ON), epoch_progress() as progress:
+    with interruptible(), epoch_progress() as progress, leaving_within(LEAVES, lambda: _interrupted(progress)):
         task = progress.add_task("embedding", total=1.0, at="starting", news="")
 
         def tell(now: EmbeddingProgress) -> None:
@@ -107,7 +110,7 @@ def embed(
         one = train_embedding(config, RunStore(store), device=device, on_progress=tell, loader=loader)
     print(f"Embedding {one.id} is {one.status.state} after {one.status.seconds:.0f} s, in {one.path}.")
     if one.status.state == "finished":
-        print(f"'python -m ssrvae_core propose {one.id[:6]}' says which images to label first.")
+        print(f"'{command(f'propose {one.id[:6]}')}' says which images to label first.")
     else:
         print(f"The same command {_goes_on(one)}.")
     if as_json:
@@ -217,7 +220,7 @@ def classify(
     if not told.class_names:
         raise UserError(
             f"No image of embedding {one.id} has a label; label some of those that"
-            f" 'python -m ssrvae_core propose {one.id[:6]}' names, and give the table with --labels."
+            f" '{command(f'propose {one.id[:6]}')}' names, and give the table with --labels."
         )
     if data is None:
         samples, given, scores = images.samples, told, images.answers.outlier_scores
@@ -232,6 +235,12 @@ def classify(
     if as_json:
         counts = {name: int((probabilities.argmax(axis=1) == k).sum()) for k, name in enumerate(told.class_names)}
         print_json({"id": one.id, "images": n, "labelled": labelled, "classes": counts, "out": str(out)})
+
+
+def _interrupted(progress: Progress) -> None:
+    """Say that nothing is lost, from a computation that does not listen."""
+    progress.console.show_cursor()
+    say(f"Interrupted; {RESUMES}.")
 
 
 def _labels(samples: Samples, table: Path | None) -> Labels:

@@ -2,6 +2,9 @@
 
 import csv
 import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -147,6 +150,27 @@ def test_a_viewer_asks_and_makes_nothing(embedded, complaint_of, result_of, embe
     assert "read-only" in complaint_of("embed", *embedding_options, "--seed", 9, "--detach", *in_store)
     assert "read-only" in complaint_of("delete", embedded.id, *in_store)
     assert len(result_of("embeddings", *in_store)) == 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_heard_also_where_the_images_are_compared(embedding_options, store):
+    """Which is a computation in C that may take a minute of very many images."""
+    code = (
+        "import threading, hashlib, signal\n"
+        "from ssrvae_core.cli import main\nfrom ssrvae_core.runs.embeddings import session\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "def deaf(_):\n    threading.Timer(0.2, print, ('begun',), {'flush': True}).start()\n"
+        "    hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)\n"
+        f"session.outlier_scores = deaf\nmain({['embed', *embedding_options, '--store', str(store.root)]!r})\n"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "goes on from the last checkpoint" in err
+    (one,) = EmbeddingStore(store).scan()[0]
+    assert (one.status.state, one.progress.goes_on) == ("interrupted", "its trained stage")
 
 
 # Jobs.
