@@ -98,7 +98,7 @@ class Stage:
         if self._resumed is None:
             channels, height, width = images.shape[1:]
             self.prepare((channels, height, width))
-        views = torch.cat([self._look(part) for part in _parts(images)])
+        views = self._views(images)
         if self._resumed is None:
             self._initialise(views[:INITIAL_IMAGES])
         objective = Objective(self.model, TrainingConfig())
@@ -178,6 +178,16 @@ class Stage:
     @torch.no_grad()
     def _look(self, images: np.ndarray) -> Tensor:
         return self.model.look(torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32)).to(self.device))
+
+    def _views(self, images: np.ndarray) -> Tensor:
+        """Return what the model sees of all images, looked at in parts and put in one place."""
+        views = torch.empty(0)
+        for rows in parts(len(images)):
+            part = self._look(images[rows])
+            if not rows.start:
+                views = part.new_empty(len(images), *part.shape[1:])
+            views[rows] = part
+        return views
 
     @property
     def _encoder(self) -> Encoder:
