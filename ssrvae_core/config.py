@@ -62,6 +62,7 @@ __all__ = [
     "UserError",
     "Widths",
     "applies",
+    "check_numbers",
     "choose",
     "data_name",
     "describe",
@@ -71,6 +72,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+Config = TypeVar("Config", bound=Frozen)
 
 
 def _pair(weak: dict[str, Any], strong: dict[str, Any]) -> dict[str, Any]:
@@ -260,8 +262,17 @@ SELF_TEST: dict[str, Any] = {
 """What ``python -m ssrvae_core doctor`` changes in the teaching preset."""
 
 
-def with_settings(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
+def with_settings(config: Config, settings: Mapping[str, Any], command: str = "train") -> Config:
     """Return ``config`` with dotted fields replaced, e.g. ``{"model.latent_dim": 3}``.
+
+    Parameters
+    ----------
+    config : RunConfig or another configuration
+        What to begin with.
+    settings : mapping
+        Dotted names and values.
+    command : str
+        The command whose help lists the names.
 
     Raises
     ------
@@ -270,10 +281,10 @@ def with_settings(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
     """
     values = config.model_dump()
     for name, value in settings.items():
-        parent, leaf = locate(values, name)
+        parent, leaf = locate(values, name, command)
         parent[leaf] = _within(parent[leaf], value)
     try:
-        return RunConfig.model_validate(values)
+        return type(config).model_validate(values)
     except ValidationError as error:
         raise UserError(describe(error)) from error
 
@@ -373,7 +384,7 @@ def run_config(
         raise UserError(describe(error)) from error
     given = settings or {}
     asked = {**chosen.settings, **chosen.for_source.get(dataset.source, {}), **given}
-    _check_numbers(with_settings(config, asked).dataset)
+    check_numbers(with_settings(config, asked).dataset)
     config = with_settings(config, {**_declared(with_settings(config, asked)), **asked})
     for name in given:
         if (where := unused(config, name)) is not None:
@@ -381,7 +392,7 @@ def run_config(
     return settle(config)
 
 
-def _check_numbers(dataset: DatasetConfig) -> None:
+def check_numbers(dataset: DatasetConfig) -> None:
     """Refuse more images per class than the source has."""
     most, wanted = source_of(dataset.source).most_per_class, dataset.train_per_class + dataset.validation_per_class
     if most is not None and wanted > most:

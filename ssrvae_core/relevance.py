@@ -173,8 +173,10 @@ def settle(config: RunConfig) -> RunConfig:
     return config if settled == config else settle(settled)
 
 
-def locate(values: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
+def locate(values: dict[str, Any], name: str, command: str = "train") -> tuple[dict[str, Any], str]:
     """Return the part of a dumped configuration that holds a setting, and the setting's name in it.
+
+    ``command`` is the one whose help lists the names.
 
     Raises
     ------
@@ -186,5 +188,5 @@ def locate(values: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
     for parent in parents:
         node = node.get(parent) if isinstance(node, dict) else None
     if not isinstance(node, dict) or leaf not in node:
-        raise UserError(f"There is no setting '{name}'; see 'python -m ssrvae_core train --help' for the names.")
+        raise UserError(f"There is no setting '{name}'; see 'python -m ssrvae_core {command} --help' for the names.")
     return node, leaf

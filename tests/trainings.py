@@ -12,17 +12,20 @@ import traceback
 
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(
-    ["pytest", "ssrvae_core.evaluation.evaluate", "ssrvae_core.runs.execute", "ssrvae_core.training", __name__]
+    [
+        *("pytest", "ssrvae_core.evaluation.evaluate", "ssrvae_core.runs.execute", "ssrvae_core.training"),
+        *("ssrvae_core.embedding.estimator", "ssrvae_core.runs.embeddings.session", __name__),
+    ]
 )
 
 
 class Training:
-    """A process that trains a run.
+    """A process that trains a run, or makes an embedding.
 
     Parameters
     ----------
-    config : RunConfig
-        The run.
+    config : RunConfig or StoredEmbeddingConfig
+        The run, or the embedding.
     store : RunStore
         Where it is kept.
     killed_at : str, optional
@@ -34,7 +37,8 @@ class Training:
     def __init__(self, config, store, *, killed_at=None, largest_file=None):
         self._heard, told = _PROCESSES.Pipe(duplex=False)
         arguments = (config.model_dump_json(), str(store.root), told, killed_at, largest_file)
-        self._process = _PROCESSES.Process(target=_train, args=arguments)
+        target = _embed if hasattr(config, "embedding_id") else _train
+        self._process = _PROCESSES.Process(target=target, args=arguments)
         self._process.start()
         told.close()
 
@@ -54,6 +58,19 @@ class Training:
         if self._process.exitcode is None:
             self._process.kill()
         return self.end()
+
+
+def _embed(config, root, told, killed_at, _):
+    from ssrvae_core.runs import RunStore, StoredEmbeddingConfig, train_embedding
+    from ssrvae_core.runs.embeddings import session
+
+    def look(progress):
+        if killed_at is not None and progress.in_words.startswith(killed_at):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    session.TELL = session.SAVE = 0.0
+    train_embedding(StoredEmbeddingConfig.model_validate_json(config), RunStore(root), device="cpu", on_progress=look)
+    told.send("finished")
 
 
 def _train(config, root, told, killed_at, largest_file):

@@ -12,7 +12,7 @@ import streamlit as st
 
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import Run, RunStore, directory
-from ssrvae_core.runs.job import CANCEL, JOBS
+from ssrvae_core.runs.job import CANCEL, JOBS, UNITS
 from ssrvae_core.runs.job import STATUS as JOB_STATUS
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
@@ -51,7 +51,7 @@ class Work:
     job : Job, optional
         The job.
     run : Run, optional
-        The run; None for a sweep, and before the training has begun.
+        The run; None for a sweep and an embedding, and before the training has begun.
     """
 
     id: str
@@ -64,6 +64,8 @@ class Work:
         if self.job is None:
             return self.run.status.state if self.run else "interrupted"
         # A terminal may have ended what the job left behind, or may train it now.
+        if self.job.embedding_id and self.job.state in STOPPED and self.job.share >= 1:
+            return "finished"
         overtaken = self.run is not None and self.job.state in STOPPED and self.run.status.state in {"finished", *LIVE}
         return self.run.status.state if self.run and overtaken else self.job.state
 
@@ -81,15 +83,20 @@ class Work:
 
     @property
     def done(self) -> int:
-        """Epochs of a run, or runs of a sweep, that are done."""
+        """What is done, in :attr:`unit`."""
         return self.job.done if self.job else self.run.status.epoch if self.run else 0
 
     @property
     def total(self) -> int:
-        """Epochs of the run, or runs of the sweep; 0 while it is not known."""
+        """What there is to do, in :attr:`unit`; 0 while it is not known."""
         if self.run is not None:
             return self.run.config.training.epochs
         return self.job.total if self.job else 0
+
+    @property
+    def unit(self) -> str:
+        """What is counted: epochs of a run, runs of a sweep, steps of an embedding."""
+        return self.job.unit if self.job else UNITS["train"]
 
     @property
     def share(self) -> float:
@@ -149,15 +156,15 @@ def work_of(store: RunStore, work_id: str) -> Work | None:
 
 def progress_text(work: Work, ahead: int = 0) -> str:
     """Say how far it is, and how long it will still take."""
-    sweep = work.job is not None and work.job.kind == "sweep"
     at = work.at  # of an earlier version's training, and of a sweep, only what is done is known
     if not at and work.total:
-        at = f"{work.done} of {work.total} runs" if sweep else f"epoch {work.done} of {work.total}"
+        trains = work.job is None or work.job.kind == "train"
+        at = f"epoch {work.done} of {work.total}" if trains else f"{work.done} of {work.total} {work.unit}"
     if work.state == "queued":
         before = f"{ahead} before it" if ahead else "it is next"
         return f"queued, {before}" + (f"; goes on from {work.goes_on}" if work.goes_on else "")
     if work.state != "running":
-        return _stopped_at(work, sweep)
+        return _stopped_at(work)
     if work.stopping:
         return f"{at}, stopping".removeprefix(", ")
     if work.run is not None and work.run.status.state != "running":
@@ -169,12 +176,12 @@ def progress_text(work: Work, ahead: int = 0) -> str:
     return f"{at}, {when}".removeprefix(", ")
 
 
-def _stopped_at(work: Work, sweep: bool) -> str:
+def _stopped_at(work: Work) -> str:
     """Say what is done of something that stopped, and where it goes on."""
     if work.run is not None:
         done = work.run.status.done_in_words
     else:
-        done = f"{work.done} of {work.total} {'runs' if sweep else 'epochs'}" if work.total else ""
+        done = f"{work.done} of {work.total} {work.unit}" if work.total else ""
     goes_on = f"; goes on from {work.goes_on}" if work.goes_on and work.state in STOPPED else ""
     return (f"{work.state} after {done}" if done else work.state) + goes_on
 

@@ -78,7 +78,7 @@ def epochs_of(runs: Sequence[Run]) -> pd.DataFrame:
 def ending(work: Work) -> str:
     """Say how a finished training came out."""
     if work.run is None:
-        return f"finished, {work.done} of {work.total} runs."
+        return f"finished, {work.done} of {work.total} {work.unit}."
     accuracy = work.run.accuracy
     share = "" if accuracy is None else f", accuracy {theme.share(accuracy)} on the validation images"
     return f"finished after {work.run.status.epoch} epochs and {duration(work.run.status.seconds)}{share}."

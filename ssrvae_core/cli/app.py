@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
+from pydantic import BaseModel
 
 from ssrvae_core.cli.console import say
 from ssrvae_core.config import DATASETS, DatasetConfig, UserError
 from ssrvae_core.paths import located
-from ssrvae_core.runs import Run, RunStore
+from ssrvae_core.runs import EmbeddingRun, Run, RunStore
 from ssrvae_core.runs.comparison import RIVALS_DIRECTORY
+from ssrvae_core.runs.data_files import EMBEDDINGS
 from ssrvae_core.runs.job import JOBS
 from ssrvae_core.runs.store import is_run_id
 from ssrvae_core.runs.sweep_table import SWEEPS
@@ -48,7 +50,7 @@ SkipMissing = Annotated[
 RESUMES = "the same command goes on from the last checkpoint"
 """What is true of a training on this machine that is interrupted."""
 
-KEPT = (JOBS, SWEEPS, RIVALS_DIRECTORY, FOLDER)
+KEPT = (JOBS, SWEEPS, RIVALS_DIRECTORY, FOLDER, EMBEDDINGS)
 """Folders of a store beside its runs."""
 
 
@@ -107,8 +109,8 @@ class Asked(NamedTuple):
     own: bool
 
 
-def images_for(run: Run, data: str, skip_missing: bool = False, *, generated: bool = True) -> Asked:
-    """Return images to ask a run about, in the run's view.
+def images_for(run: Run | EmbeddingRun, data: str, skip_missing: bool = False, *, generated: bool = True) -> Asked:
+    """Return images to ask a run or an embedding about, in its view.
 
     Those of an image file are on the scale of the run's own images. Generated images have no scale that a file's
     integers could be on; those are on their own. ``generated`` is whether a data set's name is taken as well.
@@ -129,13 +131,24 @@ def images_for(run: Run, data: str, skip_missing: bool = False, *, generated: bo
     tell(opened)
     black, white = opened.scale_for(intensity)
     if (black, white) != (opened.scale.black, opened.scale.white):
-        print(f"  the run sees grey levels from {black:g} (black) to {white:g} (white), as those of its own images")
+        kind = "run" if isinstance(run, Run) else "embedding"
+        print(f"  the {kind} sees grey levels from {black:g} (black) to {white:g} (white), as those of its own images")
     config = opened.config(own.view, skip_missing)
     with naming(config):
         images = view(opened.images(intensity), own.view)
     if images.names is None and opened.path.suffix.lower() in PICTURE_SUFFIXES and len(images) > 1:
         images = replace(images, names=tuple(f"{opened.path.name}#{page}" for page in range(len(images))))
     return Asked(images, config, opened.holds(own))
+
+
+def setting_names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names that ``--set`` takes."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from setting_names(kind, f"{prefix}{name}.")
+        else:
+            yield prefix + name
 
 
 def _image_file(data: str) -> Path:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from ssrvae_core.config import SplitConfig
+from ssrvae_core.config import Frozen, SplitConfig
 from ssrvae_core.runs import Run
 
 if TYPE_CHECKING:
@@ -93,6 +93,13 @@ def print_submitted(job: Job, as_json: bool) -> None:
     print(f"Job {job.id} is {job.state}: {job.title}. 'python -m ssrvae_core jobs {job.id}' shows it.")
     if as_json:
         print_json(job_row(job))
+
+
+def print_sections(config: Frozen) -> None:
+    """Print the groups of a configuration, a line each."""
+    for section, values in config.model_dump(mode="json").items():
+        if isinstance(values, dict):
+            print(f"{section:>18}  " + ", ".join(f"{name} {value}" for name, value in values.items()))
 
 
 def print_evaluation(values: dict[str, Any], class_names: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ssrvae_core.cli.app import Json, Store, app
 from ssrvae_core.cli.console import JOB_TIMES, job_row, percent, print_json, print_submitted, print_table, say
-from ssrvae_core.runs import RunStore
+from ssrvae_core.runs import EmbeddingRun, EmbeddingStore, Run, RunStore
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import require_editor
 from ssrvae_core.runs.progress import roughly
@@ -18,7 +18,9 @@ from ssrvae_core.times import time_text, with_local_times
 LOG_LINES = 20
 """Last lines of the log that are shown of one job."""
 
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id, or the beginning of it; it is its run's id.")]
+JobId = Annotated[
+    str, typer.Argument(metavar="JOB", help="A job's id, or the beginning of it; it is the id of what it makes.")
+]
 Lock = Annotated[int, typer.Option("--lock", help="File descriptor of the lock this process holds.")]
 
 
@@ -54,15 +56,16 @@ def jobs(
 
 @app.command()
 def cancel(job_id: JobId, store: Store = None, as_json: Json = False) -> None:
-    """Stop a job, or a run that is trained in another terminal; it can be resumed."""
+    """Stop a job, or a run or an embedding that is trained in another terminal; it can be resumed."""
     queue = JobQueue(RunStore(store))
-    jobs, there = queue.list(), queue.store.runs() if job_id else []  # no id is not everybody's beginning
+    jobs, there = queue.list(), _trained_here(queue.store) if job_id else []  # no id is not everybody's beginning
     ours = [job for job in jobs if job.id.startswith(job_id) and job.state in {"queued", "running"}]
     runs = [run for run in there if run.id.startswith(job_id) and run.status.state == "running"]
     if not ours and len(runs) == 1:
         require_editor()
         runs[0].cancel()
-        print(f"Run {runs[0].id} stops within seconds; the command that trained it goes on from there.")
+        what = "Embedding" if isinstance(runs[0], EmbeddingRun) else "Run"
+        print(f"{what} {runs[0].id} stops within seconds; the command that trained it goes on from there.")
         result = {"id": runs[0].id, "state": "running"}
     else:
         job = queue.cancel(job_id)
@@ -93,6 +96,11 @@ def queue(lock: Lock, store: Store = None) -> None:
     from ssrvae_core.runs.dispatcher import dispatch
 
     dispatch(RunStore(store), lock)
+
+
+def _trained_here(store: RunStore) -> list[Run | EmbeddingRun]:
+    """Return all runs and embeddings."""
+    return [*store.runs(), *EmbeddingStore(store).scan()[0]]
 
 
 def _show(job: Job, as_json: bool) -> None:

@@ -5,9 +5,20 @@ from __future__ import annotations
 from rich.table import Table
 
 from ssrvae_core.cli.app import Json, RunId, Store, app
-from ssrvae_core.cli.console import labels, percent, print_evaluation, print_json, print_table, say, summary_row
+from ssrvae_core.cli.console import (
+    labels,
+    percent,
+    print_evaluation,
+    print_json,
+    print_sections,
+    print_table,
+    say,
+    summary_row,
+)
+from ssrvae_core.cli.embeddings import show_embedding
 from ssrvae_core.reports.wording import judgement_text
-from ssrvae_core.runs import RunStore
+from ssrvae_core.runs import EmbeddingRun, RunStore
+from ssrvae_core.runs.embeddings.store import home_of
 from ssrvae_core.times import time_text
 
 
@@ -32,17 +43,18 @@ def list_runs(store: Store = None, as_json: Json = False) -> None:
 
 @app.command()
 def show(run_id: RunId, store: Store = None, as_json: Json = False) -> None:
-    """Show a run's state, configuration and evaluation."""
-    run = RunStore(store).get(run_id)
+    """Show a run's state, configuration and evaluation; or an embedding's, as 'embeddings' does."""
+    run = home_of(run_id, RunStore(store)).get(run_id)
+    if isinstance(run, EmbeddingRun):
+        show_embedding(run, as_json)
+        return
     metrics = run.metrics()
     updated = time_text(run.status.updated, seconds=True)
     told = {"path": run.path, "device": run.status.device, "seconds": round(run.status.seconds, 1), "updated": updated}
     for name, value in (summary_row(run) | told).items():
         if value is not None:
             print(f"{name:>18}  {value}")
-    for section, values in run.config.model_dump(mode="json").items():
-        if isinstance(values, dict):
-            print(f"{section:>18}  " + ", ".join(f"{name} {value}" for name, value in values.items()))
+    print_sections(run.config)
     if run.status.validation is not None:
         print_evaluation(run.status.validation, run.class_names)
         if run.status.judgement is not None:
@@ -55,9 +67,10 @@ def show(run_id: RunId, store: Store = None, as_json: Json = False) -> None:
 
 @app.command()
 def delete(run_id: RunId, store: Store = None, as_json: Json = False) -> None:
-    """Delete a run for good."""
+    """Delete a run or an embedding for good."""
     runs = RunStore(store)
-    deleted = runs.delete(run_id)
-    print(f"Deleted run {deleted} from {runs.root}.")
+    home = home_of(run_id, runs)
+    deleted = home.delete(run_id)
+    print(f"Deleted {'run' if home is runs else 'embedding'} {deleted} from {runs.root}.")
     if as_json:
         print_json({"id": deleted})

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import BaseModel
 from rich.table import Table
 
-from ssrvae_core.cli.app import Device, Json, SkipMissing, Store, View, app, file_data, interruptible, setting
+from ssrvae_core.cli.app import (
+    Device,
+    Json,
+    SkipMissing,
+    Store,
+    View,
+    app,
+    file_data,
+    interruptible,
+    setting,
+    setting_names,
+)
 from ssrvae_core.cli.console import (
     epoch_progress,
     percent,
@@ -37,16 +46,6 @@ if TYPE_CHECKING:
     from ssrvae_core.runs.progress import Progress as HowFar
 
 
-def _setting_names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Yield the dotted names that ``--set`` takes."""
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _setting_names(kind, f"{prefix}{name}.")
-        else:
-            yield prefix + name
-
-
 @app.command()
 def demo(store: Store = None, device: Device = "auto", as_json: Json = False) -> None:
     """Train a small sweep: both models at several shares of labelled images. Finished runs are not trained again."""
@@ -66,7 +65,7 @@ def demo(store: Store = None, device: Device = "auto", as_json: Json = False) ->
         print_json([summary_row(runs_in.get(row["run_id"])) for row in done.rows])
 
 
-@app.command(epilog="Settings for --set: " + ", ".join(_setting_names(RunConfig)) + ".")
+@app.command(epilog="Settings for --set: " + ", ".join(setting_names(RunConfig)) + ".")
 def train(
     data: Annotated[
         str | None, typer.Option(help=f"{', '.join(DATASETS)}, or the path of an image file or folder.")

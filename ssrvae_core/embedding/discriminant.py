@@ -42,6 +42,9 @@ LEAST_LEFT = 0.1
 FEW_LABELS = 20
 """Labels per class below which the neighbours are asked; beyond, they change nothing but the time."""
 
+MOST_JOINED = 20_000
+"""Images beyond which they are not asked either: to find those of all takes time with the square of the number."""
+
 STEPS = 10
 """Steps of expectation and maximisation from the discriminant."""
 
@@ -103,7 +106,7 @@ class Head:
         if transductive and len(counts) > 1 and len(labelled) < len(features):
             crowd = Crowd(features, y)
             shares = crowd.settle(softmax(PRIOR_CONFIDENCE * head.log_odds(features)), STEPS)
-            if len(labelled) < FEW_LABELS * len(counts):
+            if len(labelled) < FEW_LABELS * len(counts) and len(features) <= MOST_JOINED:
                 spread = (neighbours or Neighbours.fit(features)).spread(y, len(counts))
                 shares = max(shares, crowd.settle(spread, STEPS_FROM_NEIGHBOURS), key=certainty)
             means, covariance, counts, weight = crowd.gaussians(shares)

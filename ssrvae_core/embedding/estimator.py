@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -14,11 +14,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ssrvae_core.config import EmbeddingConfig, UserError, describe
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.data.arrays import check_shape, images_of, limits_of, rows_of, seed_of, shape_of
-from ssrvae_core.data.labels import without_missing
+from ssrvae_core.embedding.answers import Answers, classes_of
 from ssrvae_core.embedding.features import Features
-from ssrvae_core.embedding.head import DOUBT, DOUBT_ACROSS_MICROGRAPHS, Mixture
-from ssrvae_core.embedding.neighbours import Neighbours
-from ssrvae_core.embedding.proposals import outlier_scores, propose
+from ssrvae_core.embedding.proposals import outlier_scores
 
 
 class ParticleEmbedding(BaseEstimator):
@@ -115,18 +113,41 @@ class ParticleEmbedding(BaseEstimator):
         values = validate_data(self, rows, dtype=np.float32, ensure_min_features=2, ensure_min_samples=2)
         self.image_shape_ = shape_of(shape, self.image_shape, values.shape[1])
         self.scale_ = limits_of(values, self.image_shape_)
-        names = [None] * len(values) if groups is None else self._checked_groups(groups, len(values))
-        self._micrographs = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        self._groups = np.array([self._micrographs[name] for name in names]) if len(self._micrographs) > 1 else None
-        self._seed = seed_of(self.random_state)
-        self._features = Features(self.config_, self._seed, self.device)
+        checked = _groups(groups, len(values))
+        seed = seed_of(self.random_state)
+        self._features = Features(self.config_, seed, self.device)
         images = images_of(values, self.image_shape_, self.scale_)
-        self.features_ = self._features.fit_transform(images, self._masks(masks, len(images)))
-        self.columns_ = self._features.columns()
-        self.outlier_scores_ = outlier_scores(self.features_)
-        self._sets = self._sets_of_features()
-        self._neighbours = [Neighbours.fit(self.features_[:, own]) for own in self._sets]
+        features = self._features.fit_transform(images, self._masks(masks, len(images)))
+        self._take(Answers(features, self._features.columns(), outlier_scores(features), checked, seed))
         return self
+
+    @classmethod
+    def fitted(cls, features: Features, answers: Answers, image_shape: tuple[int, int, int]) -> Self:
+        """Return an embedding of what was fitted before, such as one that a store keeps.
+
+        Parameters
+        ----------
+        features : Features
+            Fitted.
+        answers : Answers
+            The features of the images in fit, and what belongs to them.
+        image_shape : tuple
+            (channels, height, width) of an image; their intensities were in [0, 1] and are in :meth:`transform`.
+        """
+        config, (channels, height, width) = features.config, image_shape
+        embedding = cls(
+            config.model.latent_dim,
+            steps=config.steps,
+            blocks=config.blocks,
+            device=features.device,
+            random_state=answers.seed,
+        )
+        embedding.config_, embedding._features = config, features
+        embedding.image_shape_ = (height, width) if channels == 1 else (height, width, channels)
+        embedding.n_features_in_ = math.prod(image_shape)
+        embedding.scale_ = (0.0, 1.0)
+        embedding._take(answers)
+        return embedding
 
     def transform(self, X: Any, masks: Any = None) -> np.ndarray:
         """Return the features of images, float32 (n, F), fitted ones or others; parameters as in :meth:`fit`."""
@@ -168,14 +189,16 @@ class ParticleEmbedding(BaseEstimator):
         for name, values in (("masks", masks), ("groups", groups)):
             if X is None and values is not None:
                 raise UserError(f"{name} are given without X; give the images they belong to.")
-        _, labels = self._labels(y)
+        _, labels = classes_of(y, len(self.features_))
         if (labels == UNLABELLED).all():
             raise UserError(
                 f"Every label in y is {UNLABELLED}, which means unlabelled; label some images of each class first,"
                 " such as those that propose(y) returns."
             )
-        features = self.features_ if X is None else self.transform(X, masks)
-        return self._head(labels).predict_proba(features, self._elsewhere(labels, len(features), X is None, groups))
+        if X is None:
+            return self._answers.predict_proba(labels)
+        features = self.transform(X, masks)
+        return self._answers.predict_proba(labels, features, _groups(groups, len(features)))
 
     def propose(self, y: Any, n: int = 10) -> np.ndarray:
         """Return which images to label next.
@@ -199,15 +222,7 @@ class ParticleEmbedding(BaseEstimator):
             If y has another length than X in fit had, or n is below 1.
         """
         check_is_fitted(self)
-        if n < 1:
-            raise UserError(f"n is {n}; ask for at least 1 image to label.")
-        classes, labels = self._labels(y)
-        probabilities = None
-        if len(classes) > 1:
-            elsewhere = self._elsewhere(labels, len(labels), True, None)
-            probabilities = self._head(labels).predict_proba(self.features_, elsewhere)
-        rng = np.random.default_rng(self._seed)
-        return propose(self.features_, probabilities, labels, int(n), rng, self.outlier_scores_)
+        return self._answers.propose(classes_of(y, len(self.features_))[1], n)
 
     def __sklearn_tags__(self) -> Tags:
         """Say that X may be three-dimensional."""
@@ -227,54 +242,10 @@ class ParticleEmbedding(BaseEstimator):
         except ValidationError as error:
             raise UserError(describe(error)) from error
 
-    def _head(self, labels: np.ndarray) -> Mixture:
-        """Fit heads to all features and, where there are others, to the descriptors alone."""
-        doubt = DOUBT if self._groups is None else DOUBT_ACROSS_MICROGRAPHS
-        return Mixture.fit(self.features_, labels, self._sets, doubt, self._groups, self._neighbours)
-
-    def _sets_of_features(self) -> list[np.ndarray]:
-        """Return the columns of each head, those of the descriptors last."""
-        every = np.arange(self.features_.shape[1])
-        described = every[self.columns_.get("descriptors", slice(0))]
-        return [every, described] if 0 < len(described) < len(every) else [every]
-
-    def _elsewhere(self, labels: np.ndarray, n: int, fitted: bool, groups: Any) -> np.ndarray | None:
-        """Return which of n images are of a micrograph without labels; None where micrographs are not told apart."""
-        names = None if groups is None else self._checked_groups(groups, n)
-        if self._groups is None:
-            return None
-        if fitted:
-            numbers = self._groups
-        else:
-            numbers = np.full(n, -1) if names is None else np.array([self._micrographs.get(name, -1) for name in names])
-        return ~np.isin(numbers, self._groups[labels != UNLABELLED])
-
-    @staticmethod
-    def _checked_groups(groups: Any, n: int) -> list:
-        groups = np.asarray(groups)
-        if groups.shape != (n,):
-            raise UserError(f"groups has the shape {groups.shape}, but there are {n} images; give one value per image.")
-        return list(groups.tolist())
-
-    def _labels(self, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return the classes (K,), and the position of each label among them, int64 (n,), -1 where unlabelled."""
-        y, doubts = without_missing(y)
-        for doubt in doubts:
-            warnings.warn(doubt, UserWarning, stacklevel=3)
-        y = np.asarray(y)
-        if y.shape != (len(self.features_),):
-            raise UserError(
-                f"y has the shape {y.shape}, but there were {len(self.features_)} images in fit; give one value for"
-                f" each of them, {UNLABELLED} where it is unlabelled."
-            )
-        labelled = np.ones(len(y), dtype=bool) if y.dtype.kind in "US" else y != UNLABELLED
-        try:
-            classes, positions = np.unique(y[labelled], return_inverse=True)
-        except TypeError as error:
-            raise UserError("y holds both numbers and names; give either the one or the other.") from error
-        labels = np.full(len(y), UNLABELLED)
-        labels[labelled] = positions
-        return classes, labels
+    def _take(self, answers: Answers) -> None:
+        """Keep what questions are answered from."""
+        self._answers, self.features_, self.columns_ = answers, answers.features, dict(answers.columns)
+        self.outlier_scores_ = answers.outlier_scores
 
     def _masks(self, masks: Any, n: int) -> np.ndarray | None:
         """Return masks as bool (n, height, width), or None."""
@@ -288,3 +259,13 @@ class ParticleEmbedding(BaseEstimator):
                 " particle."
             )
         return masks.astype(bool)
+
+
+def _groups(groups: Any, n: int) -> np.ndarray | None:
+    """Return the micrographs as an array (n,), or None."""
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.shape != (n,):
+        raise UserError(f"groups has the shape {groups.shape}, but there are {n} images; give one value per image.")
+    return groups

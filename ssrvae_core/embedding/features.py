@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from ssrvae_core.config import EmbeddingConfig
 from ssrvae_core.embedding.measuring import measure
 from ssrvae_core.embedding.scaling import Block
-from ssrvae_core.embedding.stage import Stage
+from ssrvae_core.embedding.stage import Stage, parts
 
 
 class Features:
@@ -27,6 +27,8 @@ class Features:
 
     Attributes
     ----------
+    config, device
+        As they were handed in.
     stage : Stage or None
         The unsupervised stage; None where neither latents nor pooled responses are asked for.
     blocks : list of Block
@@ -34,7 +36,7 @@ class Features:
     """
 
     def __init__(self, config: EmbeddingConfig, seed: int = 0, device: str = "auto") -> None:
-        self.config = config
+        self.config, self.device = config, device
         learnt = {"latents", "pooled"} & set(config.blocks)
         self.stage = Stage(config, seed, device) if learnt else None
         self.blocks: list[Block] = []
@@ -58,7 +60,25 @@ class Features:
         """
         if self.stage is not None:
             self.stage.fit(images, on_step)
-        measured = self._measure(images, masks)
+        return self.fit_blocks(images, masks)
+
+    def fit_blocks(
+        self,
+        images: Float[np.ndarray, "n channel height width"],
+        masks: Bool[np.ndarray, "n height width"] | None = None,
+        on_part: Callable[[int, int], None] | None = None,
+    ) -> Float[np.ndarray, "n features"]:
+        """Fit every block on the stage as it is, and return the features, float32 (N, F).
+
+        Parameters
+        ----------
+        images, masks : arrays
+            As in :meth:`fit_transform`.
+        on_part : callable, optional
+            Called with the number of images measured and of all, now and then; an exception it raises leaves the
+            method.
+        """
+        measured = self._measure(images, masks, on_part)
         self.blocks = [Block.fit(name, measured[name], self.config.components) for name in self.config.blocks]
         return self._join(measured)
 
@@ -78,11 +98,23 @@ class Features:
             first = columns[block.name].stop
         return columns
 
-    def _measure(self, images: np.ndarray, masks: np.ndarray | None) -> dict[str, np.ndarray]:
-        measured: dict[str, np.ndarray] = {}
+    def _measure(
+        self, images: np.ndarray, masks: np.ndarray | None, on_part: Callable[[int, int], None] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Measure a part of the images after the other, so that what is needed in between takes little memory."""
+        measured: dict[str, list[np.ndarray]] = {}
+        for rows in parts(len(images)):
+            if on_part is not None:
+                on_part(rows.start, len(images))
+            for name, values in self._measure_part(images[rows], None if masks is None else masks[rows]).items():
+                measured.setdefault(name, []).append(values)
+        return {name: np.concatenate(values) for name, values in measured.items()}
+
+    def _measure_part(self, images: np.ndarray, masks: np.ndarray | None) -> dict[str, np.ndarray]:
+        measured = measure(images, masks, self.config.blocks)
         if self.stage is not None:
             measured["latents"], measured["pooled"] = self.stage.encode(images)
-        return measured | measure(images, masks, self.config.blocks)
+        return {name: measured[name] for name in self.config.blocks}
 
     def _join(self, measured: dict[str, np.ndarray]) -> np.ndarray:
         return np.hstack([block(measured[block.name]) for block in self.blocks]).astype(np.float32)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,13 @@ from ssrvae_core.config import EmbeddingConfig, TrainingConfig, UserError
 from ssrvae_core.models import SSVAE, build
 from ssrvae_core.models.networks import Encoder
 from ssrvae_core.training.adam import Adam
-from ssrvae_core.training.device import choose_device, keep_freed_memory, seeded
+from ssrvae_core.training.device import (
+    choose_device,
+    keep_freed_memory,
+    random_state,
+    restore_random_state,
+    seeded,
+)
 from ssrvae_core.training.objective import Objective
 from ssrvae_core.training.trainer import INITIAL_IMAGES, GradientClip
 
@@ -56,11 +63,23 @@ class Stage:
         self.config, self.seed = config, seed
         self.device = choose_device(device)
         self.elbo: list[float] = []
+        self._bounds: list[Tensor] = []
+        self._resumed: list[Tensor] | None = None  # the random state of a checkpoint that was loaded
+
+    def prepare(self, image_shape: tuple[int, int, int]) -> None:
+        """Build the model with its initial weights, and the optimiser, for images (C, H, W)."""
+        with seeded(self.device, self.seed, INIT):
+            self.model = build(self.config.model, image_shape, 1).to(self.device)
+        # The classifier of a single class has nothing to learn.
+        weights = [*self._encoder.parameters(), *self.model.decoder.parameters()]
+        self._optimiser = Adam(weights, self.config.learning_rate)
+        self._clip = GradientClip(self.config.gradient_clip)
+        self._bounds, self._resumed = [], None
 
     def fit(
         self, images: Float[np.ndarray, "n channel height width"], on_step: Callable[[int, int], None] | None = None
     ) -> Stage:
-        """Train on all images, a fixed number of steps.
+        """Train on all images, a fixed number of steps, from the beginning or from a state that was loaded.
 
         Parameters
         ----------
@@ -68,6 +87,7 @@ class Stage:
             Intensities in [0, 1].
         on_step : callable, optional
             Called with the number of steps done and of all before each step; an exception it raises leaves the method.
+            :meth:`state_dict` is called from it.
 
         Raises
         ------
@@ -75,37 +95,60 @@ class Stage:
             If the evidence lower bound or a gradient is not a finite number.
         """
         keep_freed_memory()
-        channels, height, width = images.shape[1:]
-        with seeded(self.device, self.seed, INIT):
-            self.model = build(self.config.model, (channels, height, width), 1).to(self.device)
-        views = torch.cat([self._look(part) for part in _parts(images)])
-        self._initialise(views[:INITIAL_IMAGES])
-        # The classifier of a single class has nothing to learn.
-        weights = [*self._encoder.parameters(), *self.model.decoder.parameters()]
-        optimiser = Adam(weights, self.config.learning_rate)
-        objective, clip = Objective(self.model, TrainingConfig()), GradientClip(self.config.gradient_clip)
-        elbo = []
+        if self._resumed is None:
+            channels, height, width = images.shape[1:]
+            self.prepare((channels, height, width))
+        views = self._views(images)
+        if self._resumed is None:
+            self._initialise(views[:INITIAL_IMAGES])
+        objective = Objective(self.model, TrainingConfig())
         self.model.train()
         with seeded(self.device, self.seed, STEPS) as generator, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Encountered")  # Pyro's; ours is an error, with advice
-            for step, rows in enumerate(self._batches(len(views), generator)):
+            self._generator, batches = generator, self._batches(len(views), generator)
+            if self._resumed is not None:
+                restore_random_state(generator, self._resumed)
+                self._resumed = None
+            for step in range(len(self._bounds), self.config.steps):
                 if on_step is not None:
                     on_step(step, self.config.steps)
-                self._set_learning_rate(optimiser, step)
-                loss = -objective.elbo(views[rows], self._single_class(len(rows)), 1.0) / len(rows)
-                optimiser.zero_grad()
-                loss.backward()
-                if not clip(self.model):
-                    rate = self.config.learning_rate
-                    raise UserError(
-                        f"The embedding's training diverged in step {step + 1}: a gradient is not a finite number;"
-                        f" lower its learning_rate (now {rate:g}), for instance to {rate / 3:.1g}."
-                    )
-                optimiser.step()
-                elbo.append(-loss.detach())
+                self._step(objective, views[batches[step]], step)
         self.model.eval()
-        self.elbo = torch.stack(elbo).tolist()
+        self.elbo = torch.stack(self._bounds).tolist()
         return self
+
+    @property
+    def steps_done(self) -> int:
+        """Steps that were made, or that the state which was loaded had made."""
+        return len(self._bounds)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that going on needs, tensors and plain values; only within ``on_step`` of :meth:`fit`."""
+        return {
+            "model": self.model.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "gradient_norm": self._clip.typical,
+            "elbo": torch.stack(self._bounds) if self._bounds else torch.zeros(0),
+            "random": random_state(self._generator),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Have the next :meth:`fit`, on the same images, go on from what :meth:`state_dict` returned.
+
+        Raises
+        ------
+        KeyError, RuntimeError or ValueError
+            If it is of another model than the one that was prepared.
+        """
+        self.model.load_state_dict(state["model"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._clip.typical = float(state["gradient_norm"])
+        self._bounds = list(state["elbo"].to(self.device))
+        self._resumed = list(state["random"])
+
+    def restore(self, model: SSVAE) -> None:
+        """Take a model that was trained before."""
+        self.model = model.to(self.device).eval()
 
     @torch.no_grad()
     def encode(
@@ -136,6 +179,16 @@ class Stage:
     def _look(self, images: np.ndarray) -> Tensor:
         return self.model.look(torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32)).to(self.device))
 
+    def _views(self, images: np.ndarray) -> Tensor:
+        """Return what the model sees of all images, looked at in parts and put in one place."""
+        views = torch.empty(0)
+        for rows in parts(len(images)):
+            part = self._look(images[rows])
+            if not rows.start:
+                views = part.new_empty(len(images), *part.shape[1:])
+            views[rows] = part
+        return views
+
     @property
     def _encoder(self) -> Encoder:
         encoder = self.model.encoder
@@ -149,18 +202,36 @@ class Stage:
         if len(views) > 1:
             self._encoder.initialise(self.model.features(views), self._single_class(len(views)))
 
-    def _batches(self, n: int, generator: torch.Generator) -> Iterator[Tensor]:
-        """Yield the rows of each step's images: shuffled passes, one after the other."""
+    def _step(self, objective: Objective, views: Tensor, step: int) -> None:
+        loss = -objective.elbo(views, self._single_class(len(views)), 1.0) / len(views)
+        self._optimiser.learning_rate = (
+            self.config.learning_rate * (1 + math.cos(math.pi * step / self.config.steps)) / 2
+        )
+        self._optimiser.zero_grad()
+        loss.backward()
+        if not self._clip(self.model):
+            rate = self.config.learning_rate
+            raise UserError(
+                f"The embedding's training diverged in step {step + 1}: a gradient is not a finite number;"
+                f" lower its learning_rate (now {rate:g}), for instance to {rate / 3:.1g}."
+            )
+        self._optimiser.step()
+        self._bounds.append(-loss.detach())
+
+    def _batches(self, n: int, generator: torch.Generator) -> Tensor:
+        """Return the rows of each step's images: shuffled passes, one after the other."""
         size = min(self.config.batch_size, n)
         passes = math.ceil(self.config.steps * size / n)
         order = torch.cat([torch.randperm(n, generator=generator, device=self.device) for _ in range(passes)])
-        yield from order[: self.config.steps * size].view(self.config.steps, size)
+        return order[: self.config.steps * size].view(self.config.steps, size)
 
-    def _set_learning_rate(self, optimiser: Adam, step: int) -> None:
-        factor = (1 + math.cos(math.pi * step / self.config.steps)) / 2
-        optimiser.learning_rate = self.config.learning_rate * factor
+
+def parts(n: int) -> Iterator[slice]:
+    """Yield the rows of n images that are encoded together."""
+    for first in range(0, max(n, 1), ENCODED):
+        yield slice(first, first + ENCODED)
 
 
 def _parts(images: np.ndarray) -> Iterator[np.ndarray]:
-    for first in range(0, len(images), ENCODED):
-        yield images[first : first + ENCODED]
+    for rows in parts(len(images)):
+        yield images[rows]

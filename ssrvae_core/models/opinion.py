@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ssrvae_core.embedding.head import DOUBT, Mixture
+from ssrvae_core.embedding.head import DOUBT, DOUBT_ACROSS_MICROGRAPHS, Mixture
 from ssrvae_core.embedding.measuring import MEASURED, measure
 from ssrvae_core.embedding.scaling import REDUCED, Block, Scaling
 from ssrvae_core.records import Judgement
@@ -92,15 +92,24 @@ class SecondOpinion(nn.Module):
                 self._buffer(f"{kind}_axes").zero_()[:, :kept] = _tensor(block.axes)
         return self.features(measured)
 
-    def fit(self, features: Float[np.ndarray, "n features"], y: Int[np.ndarray, " n"], doubt: float = DOUBT) -> None:
-        """Fit the heads; see :meth:`ssrvae_core.embedding.head.Mixture.fit`."""
-        mixture = Mixture.fit(features, y, self.columns, doubt)
+    def fit(
+        self,
+        features: Float[np.ndarray, "n features"],
+        y: Int[np.ndarray, " n"],
+        groups: Int[np.ndarray, " n"] | None = None,
+    ) -> None:
+        """Fit the heads; see :meth:`ssrvae_core.embedding.head.Mixture.fit`.
+
+        With several micrographs (``groups``), they count as for images of a micrograph without labels.
+        """
+        doubt = DOUBT if groups is None else DOUBT_ACROSS_MICROGRAPHS
+        mixture = Mixture.fit(features, y, self.columns, doubt, groups)
         self.weight.zero_()
         for position, (head, own) in enumerate(zip(mixture.heads, mixture.columns, strict=True)):
             linear = head.confidence * head.means @ head.precision
             self.weight[position, torch.from_numpy(own).to(self.weight.device)] = _tensor(linear.T).to(self.weight)
             self.bias[position] = _tensor(-(linear * head.means).sum(axis=1) / 2)
-        self.heeded.copy_(_tensor(mixture.weights))
+        self.heeded.copy_(_tensor(mixture.weights_elsewhere))
 
     def join(self, judgement: Judgement) -> None:
         """Let the network and the heads count as they are said to."""

@@ -10,14 +10,25 @@ import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.files import atomic_write
 
-if TYPE_CHECKING:
-    from ssrvae_core.training import Trainer
+
+class Resumable(Protocol):
+    """What goes on from a state."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from here."""
+
+
+class WithStarts(Resumable, Protocol):
+    """What goes on from the state of its short starts, too."""
+
+    def load_starts_state(self, state: dict[str, Any]) -> None:
+        """Go on from here."""
 
 
 def write_checkpoint(path: Path, trainer: dict[str, Any], seconds: float) -> None:
@@ -31,7 +42,23 @@ def write_starts(path: Path, starts: dict[str, Any], seconds: float) -> None:
     _write(path / directory.STARTS, {"starts": starts, "seconds": seconds})
 
 
-def load_checkpoint(path: Path, trainer: Trainer) -> float:
+def load_state(path: Path, trained: Resumable) -> float:
+    """Have what is trained go on from ``checkpoint.pt``, if it is there; return the wall time it took.
+
+    Raises
+    ------
+    UserError
+        If what is there is damaged, or of another version.
+    """
+    if not (path / directory.CHECKPOINT).exists():
+        return 0.0
+    with _readable(path / directory.CHECKPOINT):
+        checkpoint = _read(path / directory.CHECKPOINT)
+        trained.load_state_dict(checkpoint["trainer"])
+        return float(checkpoint["seconds"])
+
+
+def load_checkpoint(path: Path, trainer: WithStarts) -> float:
     """Have a trainer go on from what is there, if anything is; return the wall time it took.
 
     Raises
@@ -40,10 +67,7 @@ def load_checkpoint(path: Path, trainer: Trainer) -> float:
         If what is there is damaged, or of another version.
     """
     if (path / directory.CHECKPOINT).exists():
-        with _readable(path / directory.CHECKPOINT):
-            checkpoint = _read(path / directory.CHECKPOINT)
-            trainer.load_state_dict(checkpoint["trainer"])
-            return float(checkpoint["seconds"])
+        return load_state(path, trainer)
     if (path / directory.STARTS).exists():
         with _readable(path / directory.STARTS):
             checkpoint = _read(path / directory.STARTS)

@@ -18,6 +18,9 @@ from ssrvae_core.runs.uploads import harmless_name, is_upload_name, short_name, 
 if TYPE_CHECKING:
     from ssrvae_core.data import ImageSet
 
+EMBEDDINGS = "embeddings"
+"""The store's folder of embeddings, see :mod:`ssrvae_core.runs.embeddings`."""
+
 _CONFIGS = "[0-9a-f]" * 12 + "/config.json"
 
 
@@ -92,8 +95,8 @@ def shared_name(dataset: DatasetConfig, root: Path) -> str:
 
 
 def _paths_of_others(sha256: str, root: Path) -> Iterator[str]:
-    """Yield the paths of all runs in a store that were trained on this content."""
-    for file in sorted(root.glob(_CONFIGS)):
+    """Yield the paths of all runs and embeddings in a store that are of this content."""
+    for file in [*sorted(root.glob(_CONFIGS)), *sorted(root.glob(f"{EMBEDDINGS}/{_CONFIGS}"))]:
         try:
             values: Any = json.loads(file.read_bytes())
         except (OSError, ValueError, RecursionError):

@@ -213,7 +213,7 @@ def factor_arrays(predictions: Predictions) -> dict[str, np.ndarray]:
 def read_predictions(path: Path) -> Predictions:
     """Read ``validation.npz``."""
     names = [field.name for field in fields(Predictions) if field.name != "factors"]
-    arrays = _read_npz(path / VALIDATION, names)
+    arrays = read_npz(path / VALIDATION, names)
     factors = {
         unquote(name.removeprefix(_FACTOR)): values for name, values in arrays.items() if name.startswith(_FACTOR)
     }
@@ -234,7 +234,7 @@ def read_snapshots(path: Path) -> list[tuple[int, Snapshot]]:
     """Read ``snapshots.npz``: the epochs and the tracked images at each, oldest first."""
     if not (path / SNAPSHOTS).exists():
         return []
-    arrays = _read_npz(path / SNAPSHOTS, ["epochs", "ids", "z_mean", "class_prob"])
+    arrays = read_npz(path / SNAPSHOTS, ["epochs", "ids", "z_mean", "class_prob"])
     frames = zip(arrays["epochs"], arrays["z_mean"], arrays["class_prob"], strict=True)
     return [(int(epoch), Snapshot(arrays["ids"], z_mean, class_prob)) for epoch, z_mean, class_prob in frames]
 
@@ -246,12 +246,12 @@ def write_manifold(path: Path, images: np.ndarray) -> None:
 
 def read_manifold(path: Path) -> np.ndarray | None:
     """Read ``manifold.npz``; None where it was never written."""
-    return _read_npz(path / MANIFOLD, ["images"])["images"] if (path / MANIFOLD).exists() else None
+    return read_npz(path / MANIFOLD, ["images"])["images"] if (path / MANIFOLD).exists() else None
 
 
 def read_thumbnails(path: Path) -> dict[str, np.ndarray] | None:
     """Read ``thumbnails.npz``: ``ids`` (N,) and ``images`` (N, H, W) or (N, H, W, 3), uint8; None where it is not."""
-    return _read_npz(path / THUMBNAILS, ["ids", "images"]) if (path / THUMBNAILS).exists() else None
+    return read_npz(path / THUMBNAILS, ["ids", "images"]) if (path / THUMBNAILS).exists() else None
 
 
 def _alive(status: Status) -> bool:
@@ -267,13 +267,21 @@ def _alive(status: Status) -> bool:
         return False
 
 
-def _read_npz(path: Path, required: list[str]) -> dict[str, np.ndarray]:
-    """Read every array of an npz, without pickles."""
+def read_npz(
+    path: Path, required: list[str], advice: str = "delete the run and train it again"
+) -> dict[str, np.ndarray]:
+    """Read every array of an npz, without pickles.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or lacks an array that is required; the sentence ends with the advice.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = dict(archive.items())
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read ({error}); delete the run and train it again.") from error
+        raise UserError(f"{path} cannot be read ({error}); {advice}.") from error
     if missing := [name for name in required if name not in arrays]:
-        raise UserError(f"{path} has no array '{missing[0]}'; delete the run and train it again.")
+        raise UserError(f"{path} has no array '{missing[0]}'; {advice}.")
     return arrays

@@ -175,7 +175,7 @@ def _bury(store: RunStore, job_id: str, child: _Child) -> None:
 def _share_out(store: RunStore, task: JobTask, record: Record) -> tuple[dict[str, str], Record]:
     """Return a worker's environment, its share of the cores and its GPU in it, and the record that says which GPU."""
     environment = dict(os.environ)
-    if task.config is not None:  # a sweep shares out the cores itself
+    if task.spec is None:  # a sweep shares out the cores itself
         environment.setdefault("OMP_NUM_THREADS", str(max(1, cores() // limit(store))))
     gpus = cuda_gpus()
     wanted = task.device if task.device != "auto" else environment.get("SSRVAE_DEVICE", "auto")

@@ -82,15 +82,11 @@ def train_run(
     if run := _finished(store, config):
         return run
     require_editor()
-    if path.exists():
-        with writing(f"The store {store.root}"), _alone(path, wait):
-            # Whoever else trains this run has come to an end: do not even load the data before.
-            if [file.name for file in path.iterdir()] == [directory.LOCK]:  # and it was deleted: only our lock is here
-                remove_directory(path)
-        if run := _finished(store, config):
-            return run
+    wait_for_others(path, "run", wait)
+    if run := _finished(store, config):
+        return run
     data, trainer = _prepare(config, device, loader, store)
-    with writing(f"The store {store.root}"), _alone(path, wait):
+    with writing(f"The store {store.root}"), alone(path, "run", wait):
         if run := _finished(store, config):
             return run
         caller = Caller(deadline, on_epoch, on_progress, should_stop)
@@ -126,17 +122,36 @@ def _finished(store: RunStore, config: RunConfig) -> Run | None:
     return run if run is not None and run.status.state == "finished" else None
 
 
+def wait_for_others(path: Path, what: str, wait: bool) -> None:
+    """Wait until nobody else trains in a directory, so that not even the data are loaded before.
+
+    Parameters
+    ----------
+    path : Path
+        The directory of a run or an embedding, in a store.
+    what : str
+        ``run`` or ``embedding``.
+    wait : bool
+        Whether to wait; else it is refused.
+    """
+    if not path.exists():
+        return
+    with writing(f"The store {path.parent}"), alone(path, what, wait):
+        if [file.name for file in path.iterdir()] == [directory.LOCK]:  # it was deleted: only our lock is here
+            remove_directory(path)
+
+
 @contextmanager
-def _alone(path: Path, wait: bool) -> Iterator[None]:
-    """Hold the run's lock; where another process has it, say so and wait, or refuse."""
+def alone(path: Path, what: str, wait: bool) -> Iterator[None]:
+    """Hold the lock of a directory; where another process has it, say so and wait, or refuse."""
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(path / directory.LOCK, wait=False))
         except BlockingIOError as error:
             if not wait:
                 raise UserError(
-                    f"Another process is training run {path.name}; wait for it, or stop it first."
+                    f"Another process is training {what} {path.name}; wait for it, or stop it first."
                 ) from error
-            _logger.warning("Another process is training run %s; waiting for it.", path.name)
+            _logger.warning("Another process is training %s %s; waiting for it.", what, path.name)
             stack.enter_context(locked(path / directory.LOCK, wait=True))
         yield

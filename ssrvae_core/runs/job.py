@@ -1,7 +1,7 @@
 """One job: something long-running, done by a process of its own, and the files that tell how far it is.
 
-A job is named for what it makes: its id is the id of its run or of its sweep, so nothing is ever queued twice. Its
-directory is ``<store>/jobs/<id>/``:
+A job is named for what it makes: its id is the id of its run, its sweep or its embedding, so nothing is ever queued
+twice. Its directory is ``<store>/jobs/<id>/``:
 
 - ``task.json``, a :class:`JobTask`, and ``status.json``, a :class:`Record`, both replaced whole;
 - ``lock``, held by its worker for as long as that lives. Every change of the two files is made by its holder;
@@ -22,6 +22,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ssrvae_core.config import RunConfig, UserError, describe
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.directory import State
+from ssrvae_core.runs.embeddings.config import StoredEmbeddingConfig
+from ssrvae_core.runs.embeddings.store import EmbeddingRun, EmbeddingStore
 from ssrvae_core.runs.files import atomic_write, held
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_table import read_progress
@@ -39,7 +41,10 @@ STALE = 10.0
 
 _TAIL = 1 << 16  # bytes of the log that its last lines are taken from
 
-Kind = Literal["train", "sweep"]
+Kind = Literal["train", "sweep", "embed"]
+
+UNITS: dict[Kind, str] = {"train": "epochs", "sweep": "runs", "embed": "steps"}
+"""What is counted of each kind."""
 
 
 class JobTask(BaseModel):
@@ -51,6 +56,8 @@ class JobTask(BaseModel):
         The run, of a job that trains one.
     spec : dict, optional
         The fields of a :class:`ssrvae_core.runs.sweep_spec.SweepSpec`, of a job that is a sweep.
+    embedding : StoredEmbeddingConfig, optional
+        The embedding, of a job that makes one.
     device : str
         See :func:`ssrvae_core.training.device.choose_device`.
     time_limit : float, optional
@@ -63,6 +70,7 @@ class JobTask(BaseModel):
 
     config: RunConfig | None = None
     spec: dict[str, Any] | None = None
+    embedding: StoredEmbeddingConfig | None = None
     device: str = "auto"
     time_limit: float | None = None
     folder: str
@@ -98,9 +106,9 @@ class Job:
     Attributes
     ----------
     id : str
-        12 hex digits: the id of the run or the sweep it makes.
+        12 hex digits: the id of the run, the sweep or the embedding it makes.
     kind : str
-        ``train`` or ``sweep``.
+        ``train``, ``sweep`` or ``embed``.
     title : str
         What it does, in words.
     state : str
@@ -119,16 +127,16 @@ class Job:
     error : str, optional
         Why it failed or was interrupted, in a sentence.
     done, total : int
-        Epochs of a run, or runs of a sweep; the total is 0 while it is not known.
+        Epochs of a run, runs of a sweep, or steps of an embedding; the total is 0 while it is not known.
     share : float
         Share of the work that is done, in [0, 1]: of a run the steps of its short starts and of the epoch under way
         count.
     at : str
-        Start, epoch and step of a run in words, such as ``epoch 3 of 8, step 40 of 120``; empty where it is not known.
+        Where a run or an embedding is, in words such as ``epoch 3 of 8, step 40 of 120``; empty where it is not known.
     goes_on : str
-        Where a run that stopped goes on, such as ``epoch 4``; empty where it begins again, and of a sweep.
+        Where what stopped goes on, such as ``epoch 4``; empty where it begins again, and of a sweep.
     seconds : float
-        Wall time so far, of a run over all sessions, of a sweep in the last one.
+        Wall time so far, of a sweep in the last session, of others over all.
     seconds_left : float, optional
         What a running job will still take at the pace measured, None before there is one.
     """
@@ -156,18 +164,23 @@ class Job:
 
     @property
     def run_id(self) -> str | None:
-        """Id of the run it trains, None for a sweep."""
+        """Id of the run it trains, None for others."""
         return self.id if self.kind == "train" else None
 
     @property
     def sweep_id(self) -> str | None:
-        """Id of the sweep, None for a run."""
+        """Id of the sweep, None for others."""
         return self.id if self.kind == "sweep" else None
+
+    @property
+    def embedding_id(self) -> str | None:
+        """Id of the embedding it makes, None for others."""
+        return self.id if self.kind == "embed" else None
 
     @property
     def unit(self) -> str:
         """What :attr:`done` and :attr:`total` count."""
-        return "epochs" if self.kind == "train" else "runs"
+        return UNITS[self.kind]
 
     def log_tail(self, n: int = 20) -> list[str]:
         """Return the last ``n`` lines of the log, of a long line the end."""
@@ -258,24 +271,44 @@ def _heartbeat(path: Path) -> float:
 
 
 def _progress(store: RunStore, job_id: str, record: Record) -> dict[str, Any]:
-    """Return how far it is, by the names of a job's fields, as the run's or the sweep's own files tell it."""
-    at = goes_on = ""
+    """Return how far it is, by the names of a job's fields, as the own files of what it makes tell it."""
+    known = {"done": 0, "total": 0, "share": 0.0, "at": "", "goes_on": "", "seconds": 0.0, "seconds_left": None}
     try:
         if record.kind == "train":
-            status = directory.read_status(store.root / job_id)
-            done, total, seconds = status.epoch, status.epochs, status.seconds
-            share, goes_on = status.share, status.goes_on
-            if status.progress is not None:
-                at, left = status.progress.in_words, status.progress.seconds_left
-            else:  # of an earlier version
-                config = read_task(store.root / JOBS / job_id).config or RunConfig()
-                left = seconds / config.training.trained(done) * (total - done) if done else None
-        else:
-            values = read_progress(store, job_id)
-            done, total, seconds = values["finished"] + values["failed"], values["tasks"], values["seconds"]
-            share = values.get("share", done / max(total, 1))
-            left = values["eta_seconds"] if values["updated"] > (record.started or 0.0) else None
+            return known | _of_run(store, job_id)
+        if record.kind == "embed":
+            return known | _of_embedding(EmbeddingStore(store).get(job_id))
+        return known | _of_sweep(store, job_id, record)
     except (OSError, ValueError, KeyError):  # not begun yet, or deleted; a broken run is the store's to report
-        done, total, share, seconds, left = 0, 0, 0.0, 0.0, None
-    known = {"done": done, "total": total, "share": share, "at": at, "goes_on": goes_on}
-    return known | {"seconds": seconds, "seconds_left": left}
+        return known
+
+
+def _of_run(store: RunStore, job_id: str) -> dict[str, Any]:
+    status = directory.read_status(store.root / job_id)
+    done, total, seconds = status.epoch, status.epochs, status.seconds
+    known = {"done": done, "total": total, "share": status.share, "goes_on": status.goes_on, "seconds": seconds}
+    if status.progress is not None:
+        return known | {"at": status.progress.in_words, "seconds_left": status.progress.seconds_left}
+    # of an earlier version
+    config = read_task(store.root / JOBS / job_id).config or RunConfig()
+    return known | {"seconds_left": seconds / config.training.trained(done) * (total - done) if done else None}
+
+
+def _of_embedding(one: EmbeddingRun) -> dict[str, Any]:
+    known = {"done": one.steps_done, "total": one.steps, "share": one.share, "seconds": one.status.seconds}
+    if one.progress is None:
+        return known
+    at, goes_on, left = one.progress.in_words, one.progress.goes_on, one.progress.seconds_left
+    return known | {"at": at, "goes_on": goes_on, "seconds_left": left}
+
+
+def _of_sweep(store: RunStore, job_id: str, record: Record) -> dict[str, Any]:
+    values = read_progress(store, job_id)
+    done, total = values["finished"] + values["failed"], values["tasks"]
+    return {
+        "done": done,
+        "total": total,
+        "share": values.get("share", done / max(total, 1)),
+        "seconds": values["seconds"],
+        "seconds_left": values["eta_seconds"] if values["updated"] > (record.started or 0.0) else None,
+    }

@@ -22,6 +22,8 @@ from pydantic import ValidationError
 from ssrvae_core.config import RunConfig, UserError, data_name, describe
 from ssrvae_core.runs import job as files
 from ssrvae_core.runs.dispatcher import ensure_dispatcher, job_ids, limit, write_limit
+from ssrvae_core.runs.embeddings.config import StoredEmbeddingConfig
+from ssrvae_core.runs.embeddings.store import EmbeddingRun, home_of, title_of
 from ssrvae_core.runs.files import atomic_write, locked, remove_directory, writing
 from ssrvae_core.runs.job import Job, JobTask, Kind, Record, read_job, read_record, write_record
 from ssrvae_core.runs.mode import is_viewer, require_editor
@@ -45,7 +47,7 @@ class JobQueue:
     Parameters
     ----------
     store : RunStore
-        Where runs and sweeps are kept; the jobs are in its directory ``jobs``.
+        Where runs, sweeps and embeddings are kept; the jobs are in its directory ``jobs``.
     """
 
     def __init__(self, store: RunStore) -> None:
@@ -58,22 +60,25 @@ class JobQueue:
         *,
         config: RunConfig | None = None,
         spec: Mapping[str, Any] | None = None,
+        embedding: StoredEmbeddingConfig | None = None,
         device: str = "auto",
         time_limit: float | None = None,
     ) -> Job:
-        """Queue a run or a sweep, and return at once.
+        """Queue a run, a sweep or an embedding, and return at once.
 
-        What is already queued or running is returned as it is. What has ended is queued again: a finished run or sweep
-        is then not trained again, another one goes on from its checkpoint.
+        What is already queued or running is returned as it is. What has ended is queued again: what is finished is then
+        not trained again, another one goes on from its checkpoint.
 
         Parameters
         ----------
         kind : str
-            ``train`` or ``sweep``.
+            ``train``, ``sweep`` or ``embed``.
         config : RunConfig
             The run, for ``train``.
         spec : mapping
             The fields of a :class:`ssrvae_core.runs.sweep_spec.SweepSpec`, for ``sweep``.
+        embedding : StoredEmbeddingConfig
+            The embedding, for ``embed``.
         device : str
             See :func:`ssrvae_core.training.device.choose_device`.
         time_limit : float, optional
@@ -82,21 +87,22 @@ class JobQueue:
         Raises
         ------
         UserError
-            If the sweep is not valid, the store cannot be written, or this is a viewer.
+            If the sweep is not valid, something else is given than the kind needs, the store cannot be written, or this
+            is a viewer.
         """
         require_editor()
-        if kind == "train" and config is not None and spec is None:
-            job_id = config.run_id
-            name = with_owners_names(data_name(config.dataset), self.store.root)
-            title = Task(config, name, config.model.name).title
-        elif kind == "sweep" and spec is not None and config is None:
-            job_id, title = _sweep(spec)
-        else:
-            raise UserError(f"A job of kind '{kind}' cannot be made of this; give 'train' a config or 'sweep' a spec.")
+        given = {"train": config, "sweep": spec, "embed": embedding}
+        if [name for name, value in given.items() if value is not None] != [kind]:
+            raise UserError(
+                f"A job of kind '{kind}' cannot be made of this; give 'train' a config, 'sweep' a spec or 'embed' an"
+                " embedding."
+            )
+        job_id, title = self._named(config, spec, embedding)
         path, now = self.root / job_id, time.time()
         task = JobTask(
             config=config,
             spec=None if spec is None else dict(spec),
+            embedding=embedding,
             device=os.environ.get("SSRVAE_DEVICE", device) if device == "auto" else device,  # the submitter's
             time_limit=time_limit,
             folder=os.getcwd(),
@@ -167,8 +173,8 @@ class JobQueue:
     def resume(self, job_id: str) -> Job:
         """Queue a job again that was cancelled, interrupted or failed; it goes on from its checkpoint.
 
-        A job that is queued or running is returned as it is. The id of a run that never was a job, such as one trained
-        in a terminal that was closed, makes it one.
+        A job that is queued or running is returned as it is. The id of a run or an embedding that never was a job, such
+        as one trained in a terminal that was closed, makes it one.
 
         Raises
         ------
@@ -176,11 +182,14 @@ class JobQueue:
             If it is finished or still stopping, there is no such job or run, or this is a viewer.
         """
         require_editor()
-        job_id, run = self._job_or_run(job_id)
-        if run is not None:
-            if run.status.state in {"finished", "running"}:
-                raise UserError(f"Run {run.id} is {run.status.state}, so there is nothing to resume.")
-            return self.submit(config=run.config)
+        job_id, one = self._job_or_run(job_id)
+        if one is not None:
+            if one.status.state in {"finished", "running"}:
+                what = "Run" if isinstance(one, Run) else "Embedding"
+                raise UserError(f"{what} {one.id} is {one.status.state}, so there is nothing to resume.")
+            if isinstance(one, Run):
+                return self.submit(config=one.config)
+            return self.submit("embed", embedding=one.config)
         path = self.root / job_id
         with self._writing(), _unless_at_work(path) as (idle, record):
             if not idle and (path / files.CANCEL).exists():
@@ -193,7 +202,7 @@ class JobQueue:
         return self._queued(job_id)
 
     def remove(self, job_id: str) -> None:
-        """Forget a job and its log; its run or sweep stays in the store.
+        """Forget a job and its log; what it made stays in the store.
 
         Raises
         ------
@@ -232,16 +241,29 @@ class JobQueue:
             ensure_dispatcher(self.store)
         return self.get(job_id)
 
-    def _job_or_run(self, prefix: str) -> tuple[str, Run | None]:
-        """Return the id of a job, or of a run that is none, and then the run."""
+    def _named(
+        self, config: RunConfig | None, spec: Mapping[str, Any] | None, embedding: StoredEmbeddingConfig | None
+    ) -> tuple[str, str]:
+        """Return the id and the title of a job."""
+        if spec is not None:
+            return _sweep(spec)
+        if embedding is not None:
+            name = with_owners_names(data_name(embedding.dataset), self.store.root)
+            return embedding.embedding_id, title_of(name, embedding.seed)
+        config = config or RunConfig()
+        name = with_owners_names(data_name(config.dataset), self.store.root)
+        return config.run_id, Task(config, name, config.model.name).title
+
+    def _job_or_run(self, prefix: str) -> tuple[str, Run | EmbeddingRun | None]:
+        """Return the id of a job, or of a run or an embedding that is none, and then that."""
         if not _PREFIX.fullmatch(prefix):
             raise UserError(
                 f"'{prefix}' is no job or run id: give (the beginning of) 12 hex digits, as 'jobs' or 'list' show."
             )
         if any(name.startswith(prefix) for name in job_ids(self.store)):
             return self.get(prefix).id, None
-        run = self.store.get(prefix)
-        return run.id, run
+        one = home_of(prefix, self.store).get(prefix)
+        return one.id, one
 
     def _writing(self) -> AbstractContextManager[None]:
         return writing(f"The jobs in {self.root}")

@@ -10,6 +10,7 @@ import os
 from collections import deque
 from pathlib import Path
 from statistics import fmean
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,6 +18,7 @@ from ssrvae_core.records import Step
 
 PROGRESS = "progress.json"
 
+_Told = TypeVar("_Told", bound=BaseModel)
 _STEPS, _ENDS = 100, 5  # latest steps and epochs that the pace is taken from
 
 
@@ -179,8 +181,8 @@ class Pace:
         return fmean(self._ends) if self._ends else None
 
 
-def write_progress(path: Path, progress: Progress) -> None:
-    """Replace ``progress.json`` in a run's directory."""
+def write_progress(path: Path, progress: BaseModel) -> None:
+    """Replace ``progress.json`` in a directory."""
     temporary = path / f".{PROGRESS}.{os.getpid()}.tmp"
     temporary.write_text(progress.model_dump_json() + "\n")
     os.replace(temporary, path / PROGRESS)
@@ -188,8 +190,13 @@ def write_progress(path: Path, progress: Progress) -> None:
 
 def read_progress(path: Path) -> Progress | None:
     """Read ``progress.json`` of a run's directory; None where there is none that can be read."""
+    return read_progress_as(Progress, path)
+
+
+def read_progress_as(model: type[_Told], path: Path) -> _Told | None:
+    """Read ``progress.json`` of a directory; None where there is none of this kind that can be read."""
     try:
-        return Progress.model_validate_json((path / PROGRESS).read_bytes())
+        return model.model_validate_json((path / PROGRESS).read_bytes())
     except (OSError, ValidationError):
         return None
 

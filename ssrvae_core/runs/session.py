@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,19 +18,14 @@ from ssrvae_core.runs import directory
 from ssrvae_core.runs.checkpoints import load_checkpoint, remove_checkpoint, write_checkpoint, write_starts
 from ssrvae_core.runs.directory import State, Status
 from ssrvae_core.runs.environment import environment
-from ssrvae_core.runs.files import append_line, atomic_write, drop_torn_line, replacing, write_json
+from ssrvae_core.runs.files import atomic_write, drop_torn_line, replacing, write_json
 from ssrvae_core.runs.interrupting import sigterm_interrupts
 from ssrvae_core.runs.progress import PROGRESS, Pace, Place, Progress, write_progress
+from ssrvae_core.runs.stopping import LOOK, TELL, Stopped, StopRequest, log
 
 if TYPE_CHECKING:
     from ssrvae_core.data import Split
     from ssrvae_core.training import Trainer
-
-LOOK = 0.2
-"""Seconds between two looks whether the training is to stop."""
-
-TELL = 0.5
-"""Seconds between two writings of how far it is."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +38,6 @@ class Caller:
     should_stop: Callable[[], bool] | None
 
 
-class _Stopped(Exception):
-    """The run was told to stop; ``state`` is what it has come to."""
-
-    def __init__(self, state: State) -> None:
-        super().__init__(state)
-        self.state = state
-
-
 class Session:
     """One process's work on one run, whose lock it holds."""
 
@@ -60,7 +46,7 @@ class Session:
         self.snapshots: list[tuple[int, Snapshot]] = []
         self.epoch = 0  # the last one that is recorded
         self.unsaved: tuple[dict[str, Any], float] | None = None  # the state after it, where no checkpoint holds that
-        self.saved, self.pace, self.cancelled = Place(), Pace(), False
+        self.saved, self.pace, self.stop = Place(), Pace(), StopRequest(path, caller.should_stop)
         self.earlier, self.began = 0.0, time.monotonic()
         self.looked = self.told = -math.inf
 
@@ -74,18 +60,18 @@ class Session:
                 try:
                     self._train()
                     self._finish()
-                except _Stopped as stop:
+                except Stopped as stop:
                     stopped = stop.state
                     self._save()
                     self._write_status(stopped)
         except KeyboardInterrupt:
-            stopped = "cancelled" if self._cancelled() else "interrupted"
+            stopped = "cancelled" if self.stop.flagged() else "interrupted"
             if self.unsaved is not None:  # what the trainer holds may be half a step
                 self._checkpoint(*self.unsaved)
                 self.saved = Place(start=self.trainer.position.starts, epoch=self.epoch)
             self._show(self.trainer.position)
             self._write_status(stopped)
-            self._log(f"{stopped} by a signal; {self._goes_on()}")
+            log(self.path, f"{stopped} by a signal; {self._goes_on()}")
             raise
         except Exception as error:
             self._fail(error)
@@ -94,7 +80,7 @@ class Session:
             remove_checkpoint(self.path)
             for spent in (PROGRESS, directory.CANCEL):
                 (self.path / spent).unlink(missing_ok=True)
-        self._log(f"{stopped} after epoch {self.epoch}; {self._goes_on()}" if stopped else "finished")
+        log(self.path, f"{stopped} after epoch {self.epoch}; {self._goes_on()}" if stopped else "finished")
 
     def _resume(self) -> None:
         """Take up the checkpoint, if there is one, and drop what was recorded after it."""
@@ -119,15 +105,15 @@ class Session:
         self._write_status("running")
         self._show(self.trainer.position)
         where = self._progress(self.trainer.position).goes_on or "epoch 1"
-        self._log(f"training on {self.trainer.device} from {where}")
+        log(self.path, f"training on {self.trainer.device} from {where}")
 
     def _train(self) -> None:
-        """Train to the end; a stop leaves by :class:`_Stopped`."""
+        """Train to the end; a stop leaves by :class:`Stopped`."""
         every = self.config.training.checkpoint_every
         self.trainer.on_step = self._between_steps
         for start, done in self.trainer.choose_start():
             self._save()
-            self._log(f"start {start} of {self.config.training.starts}: epoch {done} done")
+            log(self.path, f"start {start} of {self.config.training.starts}: epoch {done} done")
         for epoch in self.trainer.fit():
             directory.append_metrics(self.path, epoch)
             if epoch.snapshot is not None:
@@ -150,21 +136,11 @@ class Session:
         first = self.looked == -math.inf  # a session makes a step at least, so that a short limit gets on, too
         if step.step == 0 or now - self.looked >= LOOK:
             self.looked = now
-            self._stop_if_cancelled()
+            self.stop.check()
             if not first and self.caller.deadline is not None and now >= self.caller.deadline:
-                raise _Stopped("interrupted")
+                raise Stopped("interrupted")
         if now - self.told >= TELL:
             self._show(step)
-
-    def _stop_if_cancelled(self) -> None:
-        if self._cancelled() or (self.caller.should_stop is not None and self.caller.should_stop()):
-            raise _Stopped("cancelled")
-
-    def _cancelled(self) -> bool:
-        """Whether the flag to cancel was there; it is taken away."""
-        self.cancelled |= (self.path / directory.CANCEL).exists()
-        (self.path / directory.CANCEL).unlink(missing_ok=True)
-        return self.cancelled
 
     def _show(self, step: Step) -> None:
         """Write down how far it is, and tell whoever listens."""
@@ -212,8 +188,8 @@ class Session:
         model, validation = self.trainer.model, self.data.validation
         with replacing(self.path / directory.WEIGHTS) as temporary:
             save_weights(model, temporary, config=self.config, class_names=validation.class_names)
-        predictions = predict(model, validation, between=self._stop_if_cancelled)
-        values = evaluate(model, validation, predictions=predictions, between=self._stop_if_cancelled)
+        predictions = predict(model, validation, between=self.stop.check)
+        values = evaluate(model, validation, predictions=predictions, between=self.stop.check)
         directory.write_predictions(self.path, predictions)
         write_manifold(self.path, model, predictions)
         judgement = None if model.opinion is None else model.opinion.judgement()
@@ -228,7 +204,7 @@ class Session:
                 self.saved = Place()
             self._show(self.trainer.position)
             self._write_status("failed", error=sentence)
-            self._log("failed\n" + "".join(traceback.format_exception(error)))
+            log(self.path, "failed\n" + "".join(traceback.format_exception(error)))
 
     def _write_status(self, state: State, **more: Any) -> None:
         status = Status(
@@ -246,6 +222,3 @@ class Session:
 
     def _seconds(self) -> float:
         return self.earlier + time.monotonic() - self.began
-
-    def _log(self, sentence: str) -> None:
-        append_line(self.path / directory.LOG, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {sentence}")

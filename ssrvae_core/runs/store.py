@@ -7,32 +7,30 @@ neither torch nor pandas.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from ssrvae_core.config import DatasetConfig, RunConfig, UserError, describe
+from ssrvae_core.config import DatasetConfig, Frozen, RunConfig, UserError, describe
 from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.runs import directory
-from ssrvae_core.runs.data_files import dataset_name, readable
+from ssrvae_core.runs.data_files import EMBEDDINGS, dataset_name, readable
 from ssrvae_core.runs.directory import Status
-from ssrvae_core.runs.files import atomic_write, held, locked, remove_directory, writing
+from ssrvae_core.runs.files import atomic_write, held, writing
 from ssrvae_core.runs.mode import require_editor
+from ssrvae_core.runs.shelf import Shelf, is_id
 
 if TYPE_CHECKING:
     from ssrvae_core.models.ssvae import SSVAE
 
-_ID = re.compile(r"[0-9a-f]{12}")
-_PREFIX = re.compile(r"[0-9a-f]{1,12}")
+Config = TypeVar("Config", bound=Frozen)
 
 
 def is_run_id(name: str) -> bool:
     """Whether a name is one that a run's directory has."""
-    return _ID.fullmatch(name) is not None
+    return is_id(name)
 
 
 @dataclass(frozen=True)
@@ -162,6 +160,8 @@ class RunStore:
 
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = Path(os.path.expanduser(root or os.environ.get("SSRVAE_STORE") or "runs"))  # takes every name
+        embeddings = Shelf(self.root / EMBEDDINGS, self.root, "embedding", "an", "embeddings")
+        self._shelf = Shelf(self.root, self.root, "run", "a", "list", embeddings)
 
     def path(self, run_id: str) -> Path:
         """Return the directory of a run, which need not exist.
@@ -171,9 +171,7 @@ class RunStore:
         UserError
             If ``run_id`` is not 12 hex digits.
         """
-        if not is_run_id(run_id):
-            raise UserError(f"'{run_id}' is no run id: give the 12 hex digits that 'python -m ssrvae_core list' shows.")
-        return self.root / run_id
+        return self._shelf.path(run_id)
 
     def scan(self) -> tuple[list[Run], list[BrokenRun]]:
         """Read every run directory: the runs, last updated first, and those that cannot be read.
@@ -181,7 +179,7 @@ class RunStore:
         One that a training is just making, and that has no configuration yet, is neither.
         """
         runs, broken = [], []
-        for run_id in self._ids():
+        for run_id in self._shelf.ids():
             run = _read(self.root / run_id)
             if isinstance(run, Run):
                 runs.append(run)
@@ -201,10 +199,14 @@ class RunStore:
         UserError
             If no run, more than one, or a broken one answers to it.
         """
-        run = _read(self.root / self._resolve(run_id))
+        run = _read(self.root / self._shelf.resolve(run_id))
         if isinstance(run, BrokenRun):
             raise UserError(f"Run {run.id} in {self.root} is broken: {run.reason}")
         return run
+
+    def has(self, prefix: str) -> bool:
+        """Whether the id of a run begins with these digits."""
+        return bool(prefix) and bool(self._shelf.matches(prefix))
 
     def find(self, config: RunConfig) -> Run | None:
         """Return the run of exactly this configuration, or None if it is not in the store or is broken."""
@@ -220,51 +222,25 @@ class RunStore:
         UserError
             If there is no such run, it is being trained, the store cannot be written, or this is a viewer.
         """
-        require_editor()
-        path = self.root / self._resolve(run_id)
-        try:
-            with locked(path / directory.LOCK, wait=False):
-                remove_directory(path)
-        except BlockingIOError as error:
-            raise UserError(f"Run {path.name} is being trained; stop it before you delete it.") from error
-        except OSError as error:
-            raise UserError(f"Run {path.name} in {self.root} cannot be deleted: {error.strerror}.") from error
-        return path.name
-
-    def _ids(self) -> Iterable[str]:
-        """Names that are run ids; links are left out, as they may lead out of the store."""
-        try:
-            with os.scandir(self.root) as entries:
-                return sorted(e.name for e in entries if _ID.fullmatch(e.name) and e.is_dir(follow_symlinks=False))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise UserError(f"The store {self.root} cannot be read: {error.strerror}.") from error
-
-    def _resolve(self, prefix: str) -> str:
-        if not _PREFIX.fullmatch(prefix):
-            raise UserError(f"'{prefix}' is no run id: give (the beginning of) 12 hex digits, as 'list' shows them.")
-        matches = [run_id for run_id in self._ids() if run_id.startswith(prefix)]
-        if not matches:
-            raise UserError(f"There is no run {prefix} in the store {self.root}; 'list' shows those there are.")
-        if len(matches) > 1:
-            raise UserError(
-                f"'{prefix}' is the beginning of {len(matches)} runs ({', '.join(matches)}); give more digits."
-            )
-        return matches[0]
+        return self._shelf.delete(run_id)
 
 
 def _read(path: Path) -> Run | BrokenRun:
     """Read a run directory, or say why it cannot be read."""
+    found = read_parts(path, RunConfig)
+    return found if isinstance(found, BrokenRun) else Run(path.name, path, *found)
+
+
+def read_parts(path: Path, model: type[Config]) -> tuple[Config, Status] | BrokenRun:
+    """Read configuration and status of what is trained in a directory, or say why they cannot be read."""
     name = directory.CONFIG
     try:
-        config = RunConfig.model_validate_json((path / directory.CONFIG).read_bytes())
+        config = model.model_validate_json((path / directory.CONFIG).read_bytes())
         name = directory.STATUS
-        status = directory.read_status(path)
+        return config, directory.read_status(path)
     except FileNotFoundError:
         return BrokenRun(path.name, path, f"{name} is missing.", incomplete=True)
     except OSError as error:
         return BrokenRun(path.name, path, f"{name} cannot be read: {error.strerror}.")
     except ValidationError as error:
         return BrokenRun(path.name, path, f"{name}: {describe(error)[:300]}")
-    return Run(path.name, path, config, status)

@@ -19,8 +19,11 @@ from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.registry import load_plugins
 from ssrvae_core.runs import directory
 from ssrvae_core.runs import job as files
+from ssrvae_core.runs.data_files import EMBEDDINGS
 from ssrvae_core.runs.directory import State
 from ssrvae_core.runs.dispatcher import ensure_dispatcher, limit
+from ssrvae_core.runs.embeddings.config import StoredEmbeddingConfig
+from ssrvae_core.runs.embeddings.store import EmbeddingStore
 from ssrvae_core.runs.files import held
 from ssrvae_core.runs.interrupting import sigterm_interrupts
 from ssrvae_core.runs.job import JOBS, JobTask, Kind, read_record, read_task, write_record
@@ -76,7 +79,7 @@ def work(store: RunStore, job_id: str, lock: int) -> None:
         load_plugins()
         task = read_task(path)
         with sigterm_interrupts(), pulse:
-            outcome = _sweep(store, pulse, task) if task.config is None else _train(store, pulse, task.config, task)
+            outcome = _do(store, pulse, task)
         end(*outcome)
     except KeyboardInterrupt:
         cancelled = pulse.cancelled()
@@ -88,9 +91,18 @@ def work(store: RunStore, job_id: str, lock: int) -> None:
         ensure_dispatcher(store)  # the queue goes on, even if its dispatcher was lost and nobody looks
 
 
+def _do(store: RunStore, pulse: _Pulse, task: JobTask) -> _Outcome:
+    """Do what the job is for, and return the state and the error it came to."""
+    if task.config is not None:
+        return _train(store, pulse, task.config, task)
+    if task.embedding is not None:
+        return _embed(store, pulse, task.embedding, task)
+    return _sweep(store, pulse, task)
+
+
 def _train(store: RunStore, pulse: _Pulse, config: RunConfig, task: JobTask) -> _Outcome:
     """Train the run, and return the state and the error it came to."""
-    _wait_for_others(store, config, pulse)
+    _wait_for_others(store.path(config.run_id), "run", pulse)
     if pulse.cancelled():
         return "cancelled", None
     from ssrvae_core.runs.execute import train_run
@@ -113,6 +125,18 @@ def _train(store: RunStore, pulse: _Pulse, config: RunConfig, task: JobTask) -> 
         config, store, device=task.device, time_limit=task.time_limit, on_epoch=tell, on_progress=tell_start
     )
     return run.status.state, run.status.error
+
+
+def _embed(store: RunStore, pulse: _Pulse, config: StoredEmbeddingConfig, task: JobTask) -> _Outcome:
+    """Make the embedding, and return the state and the error it came to."""
+    _wait_for_others(EmbeddingStore(store).path(config.embedding_id), "embedding", pulse)
+    if pulse.cancelled():
+        return "cancelled", None
+    from ssrvae_core.runs.embeddings.execute import train_embedding
+
+    _say(f"making embedding {config.embedding_id} in process {os.getpid()}")
+    one = train_embedding(config, store, device=task.device)
+    return one.status.state, one.status.error
 
 
 def _sweep(store: RunStore, pulse: _Pulse, task: JobTask) -> _Outcome:
@@ -138,11 +162,11 @@ def _sweep(store: RunStore, pulse: _Pulse, task: JobTask) -> _Outcome:
     return sweep.summary["state"], None
 
 
-def _wait_for_others(store: RunStore, config: RunConfig, pulse: _Pulse) -> None:
-    """Wait while another process, such as a terminal's, trains the same run; a wish to cancel ends it."""
-    lock = store.path(config.run_id) / directory.LOCK
+def _wait_for_others(path: Path, what: str, pulse: _Pulse) -> None:
+    """Wait while another process, such as a terminal's, trains in a directory; a wish to cancel ends it."""
+    lock = path / directory.LOCK
     if held(lock):
-        _say(f"another process is training run {config.run_id}; waiting for it")
+        _say(f"another process is training {what} {path.name}; waiting for it")
     while held(lock) and not pulse.cancelled():
         time.sleep(LISTEN)
 
@@ -158,14 +182,15 @@ class _Pulse:
     store : RunStore
         Whose job.
     job_id, kind : str
-        The job, and whether it is a training or a sweep.
+        The job, and whether it trains a run or an embedding, or is a sweep.
     cancel : callable
         Writes down that the job was cancelled, before the process ends.
     """
 
     def __init__(self, store: RunStore, job_id: str, kind: Kind, cancel: Callable[[], None]) -> None:
-        self._trains_one = kind == "train"
-        self._path, self._run, self._cancel = store.root / JOBS / job_id, store.root / job_id, cancel
+        self._trains_one = kind in ("train", "embed")
+        self._run = (store.root / EMBEDDINGS if kind == "embed" else store.root) / job_id
+        self._path, self._cancel = store.root / JOBS / job_id, cancel
         self._over, self._heeded, self._listens = threading.Event(), False, False
         self._thread = threading.Thread(target=self._beat, daemon=True)
 

@@ -17,7 +17,6 @@ from jaxtyping import Int
 from torch import Tensor
 
 from ssrvae_core.data import UNLABELLED, Split
-from ssrvae_core.embedding.head import DOUBT, DOUBT_ACROSS_MICROGRAPHS
 from ssrvae_core.embedding.measuring import MEASURED, measure
 from ssrvae_core.models import SSVAE
 from ssrvae_core.models.opinion import LEAST, SecondOpinion
@@ -143,7 +142,7 @@ class Advice:
         labels, kept = np.full(len(self._features), UNLABELLED), self._kept(fold)
         labels[kept] = self._labelled.labels[kept]
         opinion = copy.deepcopy(self._opinion)
-        opinion.fit(self._features, labels, DOUBT_ACROSS_MICROGRAPHS if self.by_group else DOUBT)
+        opinion.fit(self._features, labels, self._groups)
         return opinion
 
 

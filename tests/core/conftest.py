@@ -7,7 +7,7 @@ import pytest
 
 from ssrvae_core.cli import main
 from ssrvae_core.config import RunConfig, applies, run_config, with_settings
-from ssrvae_core.runs import RunStore
+from ssrvae_core.runs import RunStore, embedding_config, train_embedding
 
 TINY = {
     "dataset.size": 16,
@@ -51,6 +51,42 @@ def tiny_options() -> list[str]:
     """The default tiny run as options of ``train``."""
     settings = [option for name, value in TINY.items() for option in ("--set", f"{name}={value}")]
     return ["--data", "cards-b2", "--labels-per-class", "5", *settings]
+
+
+TINY_EMBEDDING = {
+    **{name: value for name, value in TINY.items() if name.startswith("dataset.")},
+    **{name.replace("model.", "embedding."): value for name, value in TINY.items() if name.startswith("model.")},
+    "embedding.latent_dim": 2,
+    "embedding.steps": 6,
+    "embedding.batch_size": 20,
+    "embedding.components": 5,
+}
+
+
+def _tiny_embedding(seed=0, dataset=None, **changes):
+    settings = TINY_EMBEDDING | {f"embedding.{name}": value for name, value in changes.items()}
+    if dataset is not None:
+        settings = {name: value for name, value in settings.items() if not name.startswith("dataset.")}
+    return embedding_config(data=None if dataset else "cards-b2", dataset=dataset, seed=seed, settings=settings)
+
+
+@pytest.fixture(scope="session")
+def tiny_embedding():
+    """Build a tiny embedding's configuration; ``changes`` are settings of the embedding."""
+    return _tiny_embedding
+
+
+@pytest.fixture(scope="session")
+def embedding_options() -> list[str]:
+    """The tiny embedding as options of ``embed``."""
+    settings = [option for name, value in TINY_EMBEDDING.items() for option in ("--set", f"{name}={value}")]
+    return ["--data", "cards-b2", *settings]
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory):
+    """A finished tiny embedding. It is shared: read it, do not change it."""
+    return train_embedding(_tiny_embedding(), RunStore(tmp_path_factory.mktemp("embedded")))
 
 
 @pytest.fixture

@@ -391,7 +391,7 @@ def test_the_classifier_is_there_when_it_is_asked_for():
 
 def test_the_directory_of_a_run_never_leaves_the_store(complaint_of, finished, in_store):
     for command in ("show", "delete", "evaluate"):
-        assert "no run id" in complaint_of(command, f"../{finished.path.parent.name}", *in_store)
+        assert "not a run id" in complaint_of(command, f"../{finished.path.parent.name}", *in_store)
     assert (finished.path / directory.CONFIG).exists()
 
 

@@ -13,9 +13,13 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ssrvae_core.config import DEMO_MODELS, DEMO_RATIOS, UserError
-from ssrvae_core.runs import RunStore, directory
+from ssrvae_core.runs import EmbeddingStore, RunStore, directory, embedding_config, train_embedding
+from ssrvae_core.runs import job as job_record
 from ssrvae_core.runs import jobs as job_files
+from ssrvae_core.runs.embeddings.progress import EmbeddingProgress
+from ssrvae_core.runs.files import locked
 from ssrvae_core.runs.jobs import JobQueue
+from ssrvae_core.runs.progress import write_progress
 from tests.ui.conftest import APP, copy_run, tiny_config
 from tests.ui.test_pages import said
 from ui import manage, serve
@@ -58,6 +62,59 @@ def test_what_waits_is_cancelled_and_what_was_cancelled_resumed(make_store, open
     assert "1 training did not finish, and why" in [expander.label for expander in app.expander]
     press(app, "Resume")
     assert JobQueue(store).get(job.id).state == "queued"
+
+
+def embedding_of(store):
+    """Put a finished embedding into a store; return it."""
+    settings = {"dataset.size": 16, "dataset.train_per_class": 5, "dataset.validation_per_class": 2}
+    config = embedding_config(data="cards-b2", settings=settings | {"embedding.blocks": ["descriptors"]})
+    return train_embedding(config, store)
+
+
+@pytest.mark.parametrize("kind", ["empty", "two"])
+def test_an_embedding_in_the_store_changes_nothing_that_is_said_of_runs(make_store, open_overview, kind):
+    store = make_store(kind)
+    before = said(open_overview())
+    embedding_of(store)
+    app = open_overview()
+    assert not app.exception and said(app) == before
+
+
+def test_a_job_that_makes_an_embedding_is_shown_cancelled_and_resumed(make_store, open_overview):
+    store = make_store("two")
+    config = embedding_of(store).config.model_copy(update={"seed": 7})
+    job = JobQueue(store).submit("embed", embedding=config)
+    app = open_overview()
+    (shown,) = [element.proto.text for element in app.get("progress")]
+    assert "embedding of" in shown and "queued, it is next" in shown
+    press(app, "Cancel")
+    assert JobQueue(store).get(job.id).state == "cancelled"
+    press(app, "Resume")
+    assert JobQueue(store).get(job.id).state == "queued"
+    assert not app.exception
+
+
+def test_an_embedding_under_way_or_stopped_is_told_in_its_steps(make_store, tmp_path):
+    store = make_store("empty")
+    config = embedding_config(data="cards-b2", settings={"embedding.steps": 50})
+    job = JobQueue(store).submit("embed", embedding=config)
+    path = EmbeddingStore(store).path(job.id)
+    path.mkdir(parents=True)
+    (path / directory.CONFIG).write_text(config.model_dump_json())
+    at = EmbeddingProgress(step=20, steps=50, images=360, seconds_left=40, saved=10)
+    write_progress(path, at)
+    record = job_record.read_record(job.path)
+    directory.write_status(path, directory.Status(state="running"))
+    job_record.write_record(job.path, record.model_copy(update={"state": "running"}))
+    with locked(job.path / job_record.LOCK, wait=False):
+        (work,) = all_work(store, [])
+        assert progress_text(work) == "step 20 of 50, about 40 s to go" and work.share == pytest.approx(20 / 80)
+    directory.write_status(path, directory.Status(state="cancelled"))
+    job_record.write_record(job.path, record.model_copy(update={"state": "cancelled"}))
+    (work,) = all_work(store, [])
+    assert progress_text(work) == "cancelled after 10 of 50 steps; goes on from step 11"
+    directory.write_status(path, directory.Status(state="finished"))  # in a terminal
+    assert all_work(store, []) == []
 
 
 def test_a_click_counts_on_a_page_that_is_drawn_anew_before_it_comes_to_its_buttons(make_store, open_overview):

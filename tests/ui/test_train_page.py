@@ -11,8 +11,9 @@ from streamlit.testing.v1 import AppTest
 from ssrvae_core.config import DATASETS, PRESETS, RunConfig, UserError, run_config
 from ssrvae_core.records import Snapshot
 from ssrvae_core.reports.wording import model_title
-from ssrvae_core.runs import Run, Status
+from ssrvae_core.runs import EmbeddingStore, Run, Status, directory, embedding_config
 from ssrvae_core.runs import jobs as job_files
+from ssrvae_core.runs.job import read_record, write_record
 from ssrvae_core.runs.jobs import JobQueue
 from tests.ui.conftest import APP, copy_run, tiny_config
 from tests.ui.test_pages import HOSTILE, said
@@ -424,3 +425,20 @@ def test_a_number_of_cards_that_digits_do_not_have_does_not_go_along_to_them(ope
     app.selectbox(key="train-data").set_value("digits").run()
     assert not app.exception and not app.error
     assert any("500" in warning.value for warning in app.warning)
+
+
+@pytest.mark.usefixtures("queue_only")
+def test_a_job_that_makes_an_embedding_is_watched_in_its_steps(make_store, open_train):
+    store = make_store("two")
+    config = embedding_config(data="cards-b2", settings={"embedding.steps": 50})
+    job = JobQueue(store).submit("embed", embedding=config)
+    app = open_train(job=job.id)
+    (shown,) = [element.proto.text for element in app.get("progress")]
+    assert "embedding of cards-b2, seed 0: queued" in shown and not app.exception
+    path = EmbeddingStore(store).path(job.id)
+    path.mkdir(parents=True)
+    (path / directory.CONFIG).write_text(config.model_dump_json())
+    directory.write_status(path, Status(state="finished"))
+    write_record(job.path, read_record(job.path).model_copy(update={"state": "finished"}))
+    app = open_train(job=job.id)
+    assert any("finished, 50 of 50 steps" in message.value for message in app.success) and not app.exception

@@ -73,12 +73,15 @@ class Table:
         In their order.
     remarks : tuple of str
         How it was read.
+    file_column : str
+        What the column that names the pictures is called; empty where the table has no header.
     """
 
     path: Path
     roles: tuple[str, ...]
     rows: tuple[Row, ...]
     remarks: tuple[str, ...] = ()
+    file_column: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class _Lines:
     """Numbers of the lines with a cell that goes on in the next one."""
 
 
-def read_table(path: Path, matches: Matches) -> Table:
+def read_table(path: Path, matches: Matches, id_columns: Sequence[str] = ()) -> Table:
     """Read a table of labels.
 
     Parameters
@@ -101,6 +104,8 @@ def read_table(path: Path, matches: Matches) -> Table:
         Text in UTF-8, UTF-16 or Windows-1252, with commas, semicolons, tabs or bars between its cells.
     matches : callable
         Tells which of several columns names the pictures.
+    id_columns : sequence of str
+        Names of the column of pictures, beside "file", that need no remark.
 
     Raises
     ------
@@ -114,7 +119,7 @@ def read_table(path: Path, matches: Matches) -> Table:
         for at in range(min(LONGEST_PREAMBLE, len(lines.cells))):
             columns = _columns(lines.cells[at])
             if "file" in columns and (len(columns) > 1 or len(_filled(lines.cells[at])) == 2):
-                return _with_header(path, lines, at, columns, matches, remarks)
+                return _with_header(path, lines, at, columns, matches, remarks, id_columns)
             if columns.keys() == {"file"} and (table := _one_hot(path, lines, at, columns["file"], matches, remarks)):
                 return table
     for lines in candidates:
@@ -178,7 +183,13 @@ def _rank(cell: str, role: str) -> int:
 
 
 def _with_header(
-    path: Path, lines: _Lines, at: int, columns: dict[str, list[int]], matches: Matches, remarks: tuple[str, ...]
+    path: Path,
+    lines: _Lines,
+    at: int,
+    columns: dict[str, list[int]],
+    matches: Matches,
+    remarks: tuple[str, ...],
+    id_columns: Sequence[str],
 ) -> Table:
     header = lines.cells[at]
     told = list(remarks)
@@ -199,7 +210,8 @@ def _with_header(
     if unused:
         told.append(f"Columns of {path.name} that are not used: {', '.join(unused[:SHOWN_COLUMNS])}.")
     for role, column in chosen.items():
-        if header[column].casefold() != role:
+        known = (role, *id_columns) if role == "file" else (role,)
+        if header[column].casefold() not in known:
             told.append(f"The column '{header[column]}' of {path.name} is taken as {role}.")
     return _table(path, lines, at, chosen, tuple(told))
 
@@ -229,7 +241,7 @@ def _one_hot(
         for number, cells, name in zip(lines.numbers[at + 1 :], rows, names, strict=True)
         if len(cells) > file and cells[file]
     ]
-    return Table(path, ("label",), tuple(picked), (*remarks, told))
+    return Table(path, ("label",), tuple(picked), (*remarks, told), lines.cells[at][file])
 
 
 def _file_column(rows: Sequence[Sequence[str]], columns: list[int], matches: Matches) -> int:
@@ -272,4 +284,5 @@ def _table(path: Path, lines: _Lines, at: int, chosen: dict[str, int], remarks: 
     if short:
         told = f"Lines of {path.name} that end early: {short}; what they lack is taken as empty."
         remarks = (*remarks, told)
-    return Table(path, tuple(role for role in chosen if role != "file"), tuple(rows), remarks)
+    named = lines.cells[at][chosen["file"]] if at >= 0 else ""
+    return Table(path, tuple(role for role in chosen if role != "file"), tuple(rows), remarks, named)

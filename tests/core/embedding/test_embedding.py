@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from ssrvae_core import ParticleEmbedding
 from ssrvae_core.config import DatasetConfig, Disorder, UserError
 from ssrvae_core.data import load
+from ssrvae_core.embedding.answers import Answers
 
 
 def quick(**parameters):
@@ -91,6 +92,16 @@ def test_one_class_is_certain_and_proposals_go_on(fitted, cards):
     y[0] = 5
     np.testing.assert_array_equal(fitted.predict_proba(y), np.ones((len(y), 1)))
     assert 0 not in fitted.propose(y, n=5)
+
+
+def test_a_class_that_no_image_has_changes_no_proposal(fitted, cards):
+    features, columns = fitted.features_, fitted.columns_
+    answers = Answers(features, columns, fitted.outlier_scores_, 1.0, 0)
+    labels = np.full(len(features), -1)
+    labels[:40] = np.arange(40) % 2
+    np.testing.assert_array_equal(
+        answers.propose(np.where(labels < 0, -1, 3 * labels + 2), 5), answers.propose(labels, 5)
+    )
 
 
 def test_shapes_of_images_do_not_matter(cards):

@@ -1,7 +1,10 @@
 """The unsupervised stage: no labels, any angle, the same result from the same seed."""
 
+import copy
+
 import numpy as np
 import pytest
+import torch
 
 from ssrvae_core.config import DatasetConfig, Disorder, EmbeddingConfig, ModelConfig, UserError
 from ssrvae_core.data import load
@@ -62,6 +65,22 @@ def test_the_steps_are_told_and_can_be_stopped(images):
     with pytest.raises(KeyboardInterrupt):
         Stage(config()).fit(images, on_step)
     assert told == [(0, 4), (1, 4), (2, 4)]
+
+
+def test_a_stage_goes_on_from_its_state_to_the_same_weights(images):
+    kept, whole = [], Stage(config()).fit(images)
+    stopped = Stage(config())
+    stopped.fit(images, lambda step, _: kept.append(copy.deepcopy(stopped.state_dict())) if step == 2 else None)
+    made, resumed = [], Stage(config())
+    resumed.prepare(images.shape[1:])
+    resumed.load_state_dict(kept[0])
+    resumed.fit(images, lambda step, _: made.append(step))
+    assert made == [2, 3]
+    assert resumed.elbo == whole.elbo
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[name], tensor), name
+    with pytest.raises(KeyError):
+        resumed.load_state_dict({})
 
 
 @pytest.mark.parametrize("n", [1, 2])

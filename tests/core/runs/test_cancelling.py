@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ssrvae_core.runs import RunStore, directory, pool, session, worker
+from ssrvae_core.runs import EmbeddingStore, RunStore, directory, pool, session, worker
 from ssrvae_core.runs import job as files
 from ssrvae_core.runs import jobs as queueing
 from ssrvae_core.runs.execute import train_run
@@ -267,6 +267,34 @@ def test_a_job_with_an_epoch_of_hours_is_cancelled_at_once(queue, tiny_config):
     assert (job.state, job.error) == ("cancelled", None)
     assert job.goes_on.startswith("start 1 of 2, step") and 0 < job.share < 0.1
     assert queue.store.get(job.id).status.state == "cancelled"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("instead", "goes_on"),
+    [
+        ("", "step"),  # it looks between two steps
+        ("from ssrvae_core.runs.embeddings import session\nsession.outlier_scores = lambda _: exec({deaf!r})", "its"),
+    ],
+)
+def test_a_job_that_makes_an_embedding_is_cancelled_at_once_and_goes_on(queue, tiny_embedding, instead, goes_on):
+    deaf = bool(instead)
+    job = queue.submit("embed", embedding=tiny_embedding(steps=2 if deaf else 200000))
+    process = start_worker(queue, job, instead.format(deaf=DEAF))
+
+    def under_way():
+        if deaf:
+            return any(b"begun" in line for line in process.stdout)
+        return queue.get(job.id).share > 0
+
+    while not under_way():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    job = cancelled(queue, job, process, lambda: True)
+    assert (job.state, job.error) == ("cancelled", None)
+    assert job.goes_on.startswith(goes_on) and job.share < 1
+    one = EmbeddingStore(queue.store).get(job.id)
+    assert one.status.state == "cancelled" and not (one.path / directory.CANCEL).exists()
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,13 @@ def test_a_submitted_job_that_has_ended_is_queued_again(queue, tiny_config):
     assert again.queued > job.queued
 
 
-def test_a_job_needs_exactly_what_its_kind_says(queue, tiny_config):
-    for wrong in ({"kind": "sweep", "config": tiny_config()}, {"spec": SPEC}, {}, {"kind": "bake", "spec": SPEC}):
-        with pytest.raises(UserError, match="give 'train' a config or 'sweep' a spec"):
+def test_a_job_needs_exactly_what_its_kind_says(queue, tiny_config, tiny_embedding):
+    embedding = tiny_embedding()
+    for wrong in (
+        *({"kind": "sweep", "config": tiny_config()}, {"spec": SPEC}, {}, {"kind": "bake", "spec": SPEC}),
+        *({"embedding": embedding}, {"kind": "embed"}, {"kind": "embed", "embedding": embedding, "spec": SPEC}),
+    ):
+        with pytest.raises(UserError, match="give 'train' a config, 'sweep' a spec or 'embed' an embedding"):
             queue.submit(**wrong)
 
 

@@ -78,7 +78,7 @@ def test_an_ambiguous_beginning_is_refused_by_name(store):
 def test_what_is_no_run_id_never_leaves_the_store(store, name, add_run):
     add_run()
     for refuses in (store.get, store.delete, store.path):
-        with pytest.raises(UserError, match="no run id"):
+        with pytest.raises(UserError, match="not a run id"):
             refuses(name)
 
 
