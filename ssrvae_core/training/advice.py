@@ -82,12 +82,13 @@ class Advice:
         self.n_classes = data.labelled.n_classes
         self._labelled, self._unlabelled = data.labelled, data.unlabelled
         self._measured = np.sort(rng.permutation(len(data.unlabelled))[:MOST_MEASURED])
-        groups = [part.groups for part in (data.labelled, data.unlabelled) if part.groups is not None]
-        self.by_group = bool(groups) and len(np.unique(np.concatenate(groups))) > 1
-        own = data.labelled.groups if self.by_group else None
-        self.folds = (
-            folds(data.labelled.labels, own, n_folds, rng) if n_folds > 1 else np.full(len(data.labelled), NEVER)
-        )
+        of_labelled, of_unlabelled = data.labelled.groups, data.unlabelled.groups
+        self._groups: np.ndarray | None = None
+        if of_labelled is not None and of_unlabelled is not None:
+            groups = np.concatenate([of_labelled, of_unlabelled[self._measured]])
+            self._groups = groups if len(np.unique(groups)) > 1 else None
+        self.by_group = self._groups is not None
+        self.folds = folds(data.labelled.labels, of_labelled if self.by_group else None, n_folds, rng)
         self._opinion: SecondOpinion | None = None
         self._features = np.zeros((0, 0))
 
