@@ -53,6 +53,7 @@ def run(settings: dict[str, Any], seed: int, preset: str, labels: int | None) ->
         order = SYMMETRY_ORDERS[name]
         turns = np.exp(1j * order * (found.angle[own] - found.factors["angle"][own])).mean()
         shears = [found.factors[factor][own] for factor in ("shear_x", "shear_y")]
+        shears.append(shears[0] + shears[1])
         classes[name] = {
             "resultant": round(float(abs(turns)), 4),
             "zero": round(float(np.degrees(np.angle(turns)) / order), 1),

@@ -15,6 +15,7 @@ from torch import Tensor
 from ssrvae_core.config import Augmentation, TrainingConfig
 from ssrvae_core.geometry import rotation
 from ssrvae_core.models import SSVAE, Nuisance
+from ssrvae_core.training.gauge import gauge_loss, gauged, sheared
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Losses:
-    """The terms of one step, each a mean over the images it concerns, before its weight."""
+    """The terms of one step, each a mean over the images it concerns, before its weight.
+
+    The gauge (:mod:`ssrvae_core.training.gauge`) is in ``total`` alone.
+    """
 
     elbo_unlabelled: Tensor
     elbo_labelled: Tensor
@@ -91,6 +95,13 @@ class Objective:
             nuisance = draw_nuisance(self.config.augmentation, images, turn=turn, generator=generator)
         return self.model.features(self.model.look(images, nuisance))
 
+    def _upright(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the views of labelled images whose likelihood counts."""
+        config = self.config
+        if config.generative_shear and config.augment and gauged(self.model):
+            return sheared(self.model, images, config.augmentation.shear, generator)
+        return self.model.look(images)
+
     def __call__(self, batch: Batch, beta: float, generator: torch.Generator) -> Losses:
         """Compute every term for a batch; ``total`` is what the step minimises, a number an unlabelled image."""
         config, zero = self.config, batch.labelled.new_zeros(())
@@ -111,7 +122,7 @@ class Objective:
             consistency = (F.cross_entropy(laden_unlabelled, pseudo, reduction="none") * certain).mean()
             confident = certain.mean()
         if config.generative_weight > 0:
-            elbo_labelled = self.elbo(self.model.look(batch.labelled), batch.y, beta) / n_labelled
+            elbo_labelled = self.elbo(self._upright(batch.labelled, generator), batch.y, beta) / n_labelled
             if len(x):
                 share = config.classifier_elbo_weight
                 felt = share * plain + (1 - share) * plain.detach()
@@ -121,4 +132,7 @@ class Objective:
             + config.consistency_weight * consistency
             - config.generative_weight * (elbo_labelled + elbo_unlabelled)
         )
+        if config.gauge_weight > 0 and config.generative_weight > 0 and gauged(self.model):
+            seen = self.model.look(batch.labelled)
+            total = total + config.gauge_weight * gauge_loss(self.model, seen, batch.y, generator)
         return Losses(elbo_unlabelled, elbo_labelled, classification, consistency, confident, total)
