@@ -47,6 +47,7 @@ __all__ = [
     "PRESETS",
     "SCHEMA_VERSION",
     "SELF_TEST",
+    "SHARPEST_PRIOR",
     "WEAK_ROTATION",
     "Augmentation",
     "DatasetConfig",
@@ -179,7 +180,7 @@ class Preset(Frozen):
     for_source: dict[str, dict[str, Any]] = Field({}, description="the same where the images are of that source")
 
 
-_GAUGE: dict[str, Any] = {"gauge_weight": 10.0, "generative_shear": True}
+_GAUGE: dict[str, Any] = {"gauge_weight": 10.0, "generative_shear": True, "labelled_epochs": 1}
 # What the source does not have is switched off where a preset follows it.
 _SOURCE: dict[str, Any] = {
     "augment": False,

@@ -114,7 +114,7 @@ RULES: tuple[Rule, ...] = (
         "while training.generative_weight is 0",
     ),
     Rule(
-        _names("training", "gauge_weight", "generative_shear"),
+        _names("training", "gauge_weight", "generative_shear", "labelled_epochs"),
         lambda config: (
             config.model.rotation == "marginal"
             and config.model.angle_prior_labelled == "von_mises"

@@ -8,6 +8,7 @@ upright say it for all of the class.
 from __future__ import annotations
 
 import math
+from typing import TypeGuard
 
 import torch
 from jaxtyping import Float
@@ -16,13 +17,13 @@ from torch import Tensor
 from ssrvae_core.models import SSVAE, MarginalSSVAE, Nuisance
 from ssrvae_core.models.likelihood import CircularCorrelation
 
-SHARPNESS = 30.0
+SHARPNESS = 100.0
 """Log-odds between the best turn and an unrelated one, where the picture is the image: a few degrees are as good."""
-SMALLEST_NORM = 1e-3
-"""What is rounder than this has no direction to compare."""
+SMALLEST_NORM = 0.1
+"""Of what is left without the mean of each ring: a rounder image has no direction to compare."""
 
 
-def gauged(model: SSVAE) -> bool:
+def gauged(model: SSVAE) -> TypeGuard[MarginalSSVAE]:
     """Whether a model's labelled images are known to come nearly upright."""
     return isinstance(model, MarginalSSVAE) and model.config.angle_prior_labelled == "von_mises"
 
@@ -33,20 +34,19 @@ def gauge_loss(
     y: Float[Tensor, "labelled classes"],
     generator: torch.Generator,
 ) -> Tensor:
-    """Return how far from upright the pictures of each class stand, a mean over labelled images.
+    """Return how far from upright the model draws labelled images, a mean over them.
 
-    Each labelled image is compared with what the model draws of its class at a latent drawn from the prior, so that
-    all of the latent space is judged. Both lose the mean of each ring, which no turn changes, and their size; the
-    correlation at every turn, times :data:`SHARPNESS`, is the log-odds of that turn, and the loss is the negative
-    log-probability of the turns that labelled images may have. A class that looks the same after a turn has a
-    correlation that is the same after it, and is not asked to tell the two apart.
+    Each is compared with what the decoder draws at its own latents. Both lose the mean of each ring, which no turn
+    changes, and their size; the correlation at every turn, times :data:`SHARPNESS`, is the log-odds of that turn, and
+    the loss is the negative log-probability of the turns that labelled images may have. A class that looks the same
+    after a turn has a correlation that is the same after it, and is not asked to tell the two apart.
 
     Parameters
     ----------
     model : MarginalSSVAE
         With a von Mises prior of the labelled images' angle.
     x : tensor (B, S, C, R, T)
-        Views of labelled images.
+        Views of labelled images, as they are or sheared.
     y : tensor (B, K)
         Their one-hot classes.
     generator : torch.Generator
@@ -55,11 +55,14 @@ def gauge_loss(
     Returns
     -------
     tensor ()
-        Nats; 0 where every picture stands upright for certain.
+        Nats; 0 where every picture stands upright for certain. Its gradient reaches the decoder alone.
     """
-    z = torch.randn(len(y), model.latents, generator=generator, device=x.device)
+    seen = model.features(x)
+    with torch.no_grad():
+        mean, sd = model.encoder(seen, y)
+        z = mean + sd * torch.randn(mean.shape, generator=generator, device=x.device)
     drawn = model.family.mean(model.family.natural(model.decoder(z, y)))
-    image, picture = (_directional(view, model.weights) for view in (model.features(x), drawn))
+    image, picture = (_directional(view, model.weights) for view in (seen, drawn))
     fit = CircularCorrelation.apply((image * model.weights).flatten(-3, -2), picture.flatten(-3, -2))
     log_prior = model.log_prior_labelled - model.log_prior_labelled.max()
     return -((SHARPNESS * fit).log_softmax(dim=-1) + log_prior).logsumexp(dim=-1).mean()
@@ -78,7 +81,7 @@ def sheared(model: SSVAE, images: Tensor, shear: float, generator: torch.Generat
     """Return views of images sheared at random, along both axes and neither turned nor resized.
 
     Labelled images often show little of how far the others are sheared. Sheared as far as is declared, they reach the
-    latents of those, and their angle prior counts there.
+    latents of those, and say there too which way is up.
 
     Parameters
     ----------

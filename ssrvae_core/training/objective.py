@@ -102,10 +102,13 @@ class Objective:
             return sheared(self.model, images, config.augmentation.shear, generator)
         return self.model.look(images)
 
-    def __call__(self, batch: Batch, beta: float, generator: torch.Generator) -> Losses:
-        """Compute every term for a batch; ``total`` is what the step minimises, a number an unlabelled image."""
+    def __call__(self, batch: Batch, beta: float, generator: torch.Generator, *, epoch: int | None = None) -> Losses:
+        """Compute every term for a batch; ``total`` is what the step minimises, a number an unlabelled image.
+
+        In an ``epoch`` (from 0) before ``training.labelled_epochs`` the unlabelled ELBO is computed and not learnt from.
+        """
         config, zero = self.config, batch.labelled.new_zeros(())
-        elbo_labelled = elbo_unlabelled = consistency = confident = zero
+        elbo_labelled = elbo_unlabelled = consistency = confident = gauge = zero
         consistent = config.consistency_weight > 0 and len(batch.unlabelled) > 0
         n_labelled, n_consistent = len(batch.labelled), len(batch.unlabelled) if consistent else 0
 
@@ -122,17 +125,20 @@ class Objective:
             consistency = (F.cross_entropy(laden_unlabelled, pseudo, reduction="none") * certain).mean()
             confident = certain.mean()
         if config.generative_weight > 0:
-            elbo_labelled = self.elbo(self._upright(batch.labelled, generator), batch.y, beta) / n_labelled
+            upright = self._upright(batch.labelled, generator)
+            elbo_labelled = self.elbo(upright, batch.y, beta) / n_labelled
+            if config.gauge_weight > 0 and gauged(self.model):
+                gauge = gauge_loss(self.model, upright, batch.y, generator)
             if len(x):
                 share = config.classifier_elbo_weight
                 felt = share * plain + (1 - share) * plain.detach()
                 elbo_unlabelled = self.elbo(x, None, beta, felt) / len(x)
+                if epoch is not None and epoch < config.labelled_epochs and gauged(self.model):
+                    elbo_unlabelled = elbo_unlabelled.detach()
         total = (
             config.aux_weight * classification
             + config.consistency_weight * consistency
             - config.generative_weight * (elbo_labelled + elbo_unlabelled)
+            + config.gauge_weight * gauge
         )
-        if config.gauge_weight > 0 and config.generative_weight > 0 and gauged(self.model):
-            seen = self.model.look(batch.labelled)
-            total = total + config.gauge_weight * gauge_loss(self.model, seen, batch.y, generator)
         return Losses(elbo_unlabelled, elbo_labelled, classification, consistency, confident, total)

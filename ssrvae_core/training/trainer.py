@@ -249,7 +249,7 @@ class Trainer:
             raise
 
     def _step(self, batch: Batch, generator: torch.Generator) -> Losses:
-        losses = self._objective(batch, self._beta(self.epoch), generator)
+        losses = self._objective(batch, self._beta(self.epoch), generator, epoch=self.epoch)
         self._optimiser.zero_grad()
         losses.total.backward()
         if not self._clip(self.model):

@@ -44,6 +44,8 @@ OTHER = {
     "training.starts": 20,  # of fewer, the first may be the best
     "training.start_epochs": 2,
     "training.classifier_elbo_weight": 0.5,
+    "training.gauge_weight": 5.0,
+    "training.generative_shear": True,
     "training.beta_start": 3.0,
     "training.beta_end": 2.0,
     "training.beta_ramp_epochs": 2,
@@ -70,6 +72,7 @@ VARIANTS = {
     "ss-vae": {"model.rotation": "none"},
     "ss-rvae": {},
     "ss-rvae with shifts and von Mises priors": {"model.shift_steps": 1, "model.angle_prior": "von_mises"},
+    "ss-rvae of upright labelled images": {"model.angle_prior_labelled": "von_mises"},
     "ss-rvae of dense layers": {"model.networks": "mlp", "model.likelihood": "gaussian"},
     "ss-rvae without augmentation and consistency": {"training.augment": False, "training.consistency_weight": 0},
     "ss-rvae without generative terms": {"training.generative_weight": 0},
@@ -147,6 +150,11 @@ def test_what_a_configuration_is_said_to_use_changes_the_numbers(name):
         ({"model": "ss-vae"}, "model.disc", "for ss-vae"),
         ({"model": "ss-vae"}, "training.augmentation.rotation", "for ss-vae"),
         ({"model": "ss-rvae"}, "model.pixel_fraction", "for ss-rvae"),
+        (
+            {"model": "ss-rvae-paper"},
+            "training.gauge_weight",
+            r"where no labelled images are known to be upright \(model.angle_prior_labelled\)",
+        ),
         ({"model": "ss-rvae"}, "model.shift_step", "while model.shift_steps is 0"),
         ({"model": "ss-rvae"}, "model.gaussian_sd", "for the likelihood bernoulli"),
         ({"model": "ss-rvae-paper"}, "model.channels", "for the networks mlp"),
