@@ -105,7 +105,7 @@ class Objective:
     def __call__(self, batch: Batch, beta: float, generator: torch.Generator, *, epoch: int | None = None) -> Losses:
         """Compute every term for a batch; ``total`` is what the step minimises, a number an unlabelled image.
 
-        In an ``epoch`` (from 0) before ``training.labelled_epochs`` the unlabelled ELBO is computed and not learnt from.
+        In an ``epoch`` (from 0) before ``training.labelled_epochs`` the unlabelled ELBO is told and not learnt from.
         """
         config, zero = self.config, batch.labelled.new_zeros(())
         elbo_labelled = elbo_unlabelled = consistency = confident = gauge = zero

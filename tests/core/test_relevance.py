@@ -46,6 +46,7 @@ OTHER = {
     "training.classifier_elbo_weight": 0.5,
     "training.gauge_weight": 5.0,
     "training.generative_shear": True,
+    "training.labelled_epochs": 1,
     "training.beta_start": 3.0,
     "training.beta_end": 2.0,
     "training.beta_ramp_epochs": 2,

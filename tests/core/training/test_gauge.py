@@ -68,13 +68,13 @@ def test_a_picture_that_stands_as_the_labelled_image_costs_little_and_one_on_its
 
 def test_learning_the_gauge_turns_a_picture_upright(model_of):
     upright, model = draw(CORNERS), model_of(draw(CORNERS, 0.9))
-    optimiser = torch.optim.Adam(model.decoder.parameters(), lr=0.1)
+    optimiser = torch.optim.Adam(model.decoder.parameters(), lr=0.2)
 
     def turned():
         return model.likelihood(torch.zeros(1, 2), torch.zeros(1, CLASSES)).joint(model.look(upright))[0, 0].argmax()
 
     assert int(turned()) not in {0, 1, ANGLES - 1}
-    for _ in range(60):
+    for _ in range(200):
         optimiser.zero_grad()
         loss_of(model, upright).backward()
         optimiser.step()
@@ -101,11 +101,24 @@ def test_only_upright_labelled_images_of_a_model_that_sums_the_angle_out_fix_it(
     assert gauged(model) == (rotation_engine == "marginal" and prior == "von_mises")
 
 
-def objective_total(model, **training):
+def test_in_the_first_epochs_labelled_images_alone_teach_what_is_drawn(model_of):
+    model = model_of(draw(CORNERS, 2.0))
+
+    def learnt(term, epoch):
+        losses = objective_total(model, epoch=epoch, labelled_epochs=1)
+        (gradient,) = torch.autograd.grad(getattr(losses, term), model.decoder.logits, allow_unused=True)
+        return gradient
+
+    assert learnt("elbo_labelled", 0).abs().max() > 0 and learnt("elbo_unlabelled", 1).abs().max() > 0
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        learnt("elbo_unlabelled", 0)
+
+
+def objective_total(model, *, epoch=None, **training):
     batch = Batch(draw(CORNERS), torch.tensor([[1.0, 0.0]]), draw(CORNERS, 2.0))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Objective(model, TrainingConfig(**training))(batch, 1.0, torch.Generator().manual_seed(1))
+        return Objective(model, TrainingConfig(**training))(batch, 1.0, torch.Generator().manual_seed(1), epoch=epoch)
 
 
 def test_the_total_holds_the_gauge_with_its_weight(model_of):
