@@ -12,6 +12,7 @@ manifolds) and ``upright.png`` (per class: the mean labelled image as it is, and
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def configs(seed: int, paper_epochs: int) -> dict[str, RunConfig]:
         "training.batch_size": PAPER_BATCH,
         "training.labelled_batch_size": PAPER_BATCH,
         "training.epochs": paper_epochs,
-        "training.beta_ramp_epochs": max(1, round(0.3 * paper_epochs)),
+        "training.beta_ramp_epochs": math.ceil(0.3 * paper_epochs),
     }
     return {
         OURS: run_config(data=DATA, preset="fast", seed=seed),
