@@ -5,6 +5,7 @@ No other module than this one and :mod:`ssrvae_core.schema`, whose models are at
 
 from __future__ import annotations
 
+import math
 from collections import UserDict
 from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
@@ -46,6 +47,7 @@ __all__ = [
     "PRESETS",
     "SCHEMA_VERSION",
     "SELF_TEST",
+    "SHARPEST_PRIOR",
     "SWEEP_LABELS",
     "WEAK_ROTATION",
     "Augmentation",
@@ -173,6 +175,8 @@ MODELS: dict[str, ModelConfig] = {
 
 WEAK_ROTATION = 30.0
 """Largest half-range in degrees at which labelled images count as upright, so that they fix the zero of the angle."""
+SHARPEST_PRIOR = 100.0
+"""Largest concentration that a declared rotation gives the angle prior: 6 degrees, a step of the polar grid."""
 WIDEST_SHEAR = 30.0
 """Widest shear in degrees that a declared disorder gives the augmentation; far wider ones squash the image."""
 
@@ -187,6 +191,7 @@ class Preset(Frozen):
     for_source: dict[str, dict[str, Any]] = Field({}, description="the same where the images are of that source")
 
 
+_GAUGE: dict[str, Any] = {"gauge_weight": 10.0, "generative_shear": True, "labelled_epochs": 1}
 # What the source does not have is switched off where a preset follows it.
 _SOURCE: dict[str, Any] = {
     "augment": False,
@@ -199,11 +204,11 @@ _SOURCE_MODEL: dict[str, Any] = {"model.standardise": False, "model.second_opini
 
 PRESETS: dict[str, Preset] = {
     "fast": Preset(
-        training=TrainingConfig(epochs=8, starts=3),
+        training=TrainingConfig(epochs=8, starts=3, **_GAUGE),
         for_source={"particles": {"training.epochs": 24}},  # half the images of cards, and noise
     ),
     "teaching": Preset(
-        training=TrainingConfig(epochs=6, batch_size=32, min_steps=50, learning_rate=3e-3),
+        training=TrainingConfig(epochs=6, batch_size=32, min_steps=50, learning_rate=3e-3, **_GAUGE),
         data="cards-teaching",
         # A lesson on the networks: what is measured of a card would tell its suit at once.
         settings={"model.radii": 14, "model.angles": 48, "model.second_opinion": False},
@@ -402,6 +407,12 @@ def check_numbers(dataset: DatasetConfig) -> None:
         )
 
 
+def _concentration(rotation: float) -> float:
+    """Return the concentration of angles uniform within a half-range in degrees: one over their variance."""
+    variance = math.radians(rotation) ** 2 / 3
+    return round(min(1 / variance, SHARPEST_PRIOR), 1) if variance else SHARPEST_PRIOR
+
+
 def _declared(config: RunConfig) -> dict[str, Any]:
     """Return the settings that follow from the disorder a data set has, where its source declares that it has one."""
     dataset = config.dataset
@@ -410,6 +421,8 @@ def _declared(config: RunConfig) -> dict[str, Any]:
         return settings
     if dataset.labelled.rotation <= WEAK_ROTATION:  # such labels fix the zero of the angle
         settings["model.angle_prior_labelled"] = "von_mises"
+        if config.training.gauge_weight > 0:
+            settings["model.angle_concentration"] = _concentration(dataset.labelled.rotation)
     # What the labels do not show, the augmentation does.
     shear = min(dataset.unlabelled.shear, WIDEST_SHEAR)
     if shear > max(dataset.labelled.shear, config.training.augmentation.shear):

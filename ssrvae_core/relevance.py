@@ -114,6 +114,16 @@ RULES: tuple[Rule, ...] = (
         "while training.generative_weight is 0",
     ),
     Rule(
+        _names("training", "gauge_weight", "generative_shear", "labelled_epochs"),
+        lambda config: (
+            config.model.rotation == "marginal"
+            and config.model.angle_prior_labelled == "von_mises"
+            and config.training.generative_weight > 0
+        ),
+        "where no labelled images are known to be upright (model.angle_prior_labelled)",
+    ),
+    Rule(("training.generative_shear",), lambda config: config.training.augment, "while training.augment is off"),
+    Rule(
         ("training.beta_ramp_epochs",),  # an early stop waits for the end of the ramp, whatever it weighs
         lambda config: config.training.generative_weight > 0 or config.training.early_stop is not None,
         "while training.generative_weight is 0",

@@ -231,6 +231,15 @@ class TrainingConfig(Frozen):
     classifier_elbo_weight: float = Field(
         0.03, ge=0, le=1, description="share of the unlabelled ELBO's gradient that reaches the classifier; 1 is M2's"
     )
+    gauge_weight: float = Field(
+        0.0, ge=0, description="weight of the gauge: what is drawn of a class stands as its upright labelled images do"
+    )
+    generative_shear: bool = Field(
+        False, description="the likelihood of upright labelled images is that of sheared ones, as far as augmentation"
+    )
+    labelled_epochs: int = Field(
+        0, ge=0, description="first epochs in which upright labelled images alone teach what is drawn"
+    )
     early_stop: int | None = Field(None, ge=1, description="epochs without a better training loss before stopping")
     checkpoint_every: int = Field(1, ge=1, description="epochs between checkpoints")
     snapshot_every: int = Field(1, ge=1, description="epochs between snapshots for the training film")
@@ -260,6 +269,9 @@ LATER: Final = {
     ("model", "second_opinion"): False,
     ("training", "starts"): 1,
     ("training", "start_epochs"): 1,
+    ("training", "gauge_weight"): 0.0,
+    ("training", "generative_shear"): False,
+    ("training", "labelled_epochs"): 0,
 }
 """Settings younger than the schema version, and the value that says what was done before they were there: with it they
 are no part of a run's id, so that the runs of a store keep theirs."""

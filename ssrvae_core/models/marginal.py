@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ssrvae_core import geometry
 from ssrvae_core.config import ModelConfig
 from ssrvae_core.models import networks
+from ssrvae_core.models.direction import peak_direction
 from ssrvae_core.models.elbo import in_one_pass
 from ssrvae_core.models.likelihood import RotationMarginal, log_angle_prior
 from ssrvae_core.models.ssvae import SSVAE, Nuisance
@@ -98,7 +99,7 @@ class MarginalSSVAE(SSVAE):
         ]
 
     def pose(self, x: Tensor, z: Tensor, z_sd: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """Return the first circular moment of the exact angle posterior, and the mean shift."""
+        """Return where the exact angle posterior peaks, the length of its first moment, and the mean shift."""
         likelihood = self.likelihood(z, y)
         posterior = likelihood.posterior(x)
         turned = posterior.sum(dim=-2)
@@ -106,7 +107,7 @@ class MarginalSSVAE(SSVAE):
             turned @ self.grid.angles.to(x.device).cos(), turned @ self.grid.angles.to(x.device).sin()
         )
         return {
-            "angle": moment.angle(),
+            "angle": peak_direction(turned, self.grid.angles.to(x.device)),
             "concentration": moment.abs().clamp(max=1),
             "shift": posterior.sum(dim=-1) @ self.shifts,
             "scale": x.new_ones(len(x)),

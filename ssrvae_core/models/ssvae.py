@@ -65,7 +65,7 @@ class Encoding:
     z_mean, z_sd : tensor (B, D)
         q(z|x,y) at the most probable class; content only, without the pose.
     angle : tensor (B,)
-        Mean direction of the angle posterior, radians in [-pi, pi], counter-clockwise; NaN without rotation.
+        Direction of the angle posterior around its peak, radians in [-pi, pi], counter-clockwise; NaN without rotation.
     concentration : tensor (B,)
         Mean resultant length of the angle posterior, 0 (unknown) to 1 (certain); NaN without rotation.
     shift : tensor (B, 2)

@@ -14,6 +14,7 @@ from ssrvae_core.config import Augmentation, TrainingConfig
 from ssrvae_core.geometry import rotation
 from ssrvae_core.models import SSVAE, Nuisance
 from ssrvae_core.models.elbo import elbos
+from ssrvae_core.training.gauge import gauge_loss, gauged, sheared
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Losses:
-    """The terms of one step, each a mean over the images it concerns, before its weight."""
+    """The terms of one step, each a mean over the images it concerns, before its weight.
+
+    The gauge (:mod:`ssrvae_core.training.gauge`) is in ``total`` alone.
+    """
 
     elbo_unlabelled: Tensor
     elbo_labelled: Tensor
@@ -92,10 +96,13 @@ class Objective:
             nuisance = draw_nuisance(self.config.augmentation, images, turn=turn, generator=generator)
         return self.model.features(self.model.look(images, nuisance, middle))
 
-    def __call__(self, batch: Batch, beta: float, generator: torch.Generator) -> Losses:
-        """Compute every term for a batch; ``total`` is what the step minimises, a number an unlabelled image."""
+    def __call__(self, batch: Batch, beta: float, generator: torch.Generator, *, epoch: int | None = None) -> Losses:
+        """Compute every term for a batch; ``total`` is what the step minimises, a number an unlabelled image.
+
+        In an ``epoch`` (from 0) before ``training.labelled_epochs`` the unlabelled ELBO is told and not learnt from.
+        """
         config, zero = self.config, batch.labelled.new_zeros(())
-        elbo_labelled = elbo_unlabelled = consistency = confident = zero
+        elbo_labelled = elbo_unlabelled = consistency = confident = gauge = zero
         consistent = config.consistency_weight > 0 and len(batch.unlabelled) > 0
         n_labelled, n_consistent = len(batch.labelled), len(batch.unlabelled) if consistent else 0
 
@@ -116,13 +123,21 @@ class Objective:
             consistency = (F.cross_entropy(laden_unlabelled, pseudo, reduction="none") * certain).mean()
             confident = certain.mean()
         if config.generative_weight > 0:
+            if config.generative_shear and config.augment and gauged(self.model):
+                upright = sheared(self.model, batch.labelled, config.augmentation.shear, generator)
+                x = torch.cat([upright, x[n_labelled:]])
             share = config.classifier_elbo_weight
             felt = share * plain + (1 - share) * plain.detach()
             labelled, unlabelled = elbos(self.model, x, batch.y, felt, beta)
             elbo_labelled, elbo_unlabelled = labelled.mean(), unlabelled.mean() if len(unlabelled) else zero
+            if epoch is not None and epoch < config.labelled_epochs and gauged(self.model):
+                elbo_unlabelled = elbo_unlabelled.detach()
+            if config.gauge_weight > 0 and gauged(self.model):
+                gauge = gauge_loss(self.model, x[:n_labelled], batch.y, generator)
         total = (
             config.aux_weight * classification
             + config.consistency_weight * consistency
             - config.generative_weight * (elbo_labelled + elbo_unlabelled)
+            + config.gauge_weight * gauge
         )
         return Losses(elbo_unlabelled, elbo_labelled, classification, consistency, confident, total)

@@ -278,7 +278,7 @@ class Trainer:
     def _step(self, batch: Batch, generator: torch.Generator) -> Losses:
         size = self.config.training.batch_size
         with within_memory(self.device, f"lower training.batch_size (now {size})"):
-            losses = self._objective(batch, self._beta(self.epoch), generator)
+            losses = self._objective(batch, self._beta(self.epoch), generator, epoch=self.epoch)
             self._optimiser.zero_grad()
             losses.total.backward()
         if not self._clip(self.model):

@@ -1,8 +1,21 @@
 """Configurations: names, ids, and what is refused."""
 
+import json
+import math
+
 import pytest
 
-from ssrvae_core.config import DATASETS, MODELS, PRESETS, DatasetConfig, Disorder, RunConfig, UserError, run_config
+from ssrvae_core.config import (
+    DATASETS,
+    MODELS,
+    PRESETS,
+    SHARPEST_PRIOR,
+    DatasetConfig,
+    Disorder,
+    RunConfig,
+    UserError,
+    run_config,
+)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -22,6 +35,26 @@ def test_the_esi_preset_has_the_settings_the_source_names():
     assert (training.batch_size, training.learning_rate, training.epochs) == (16, 1e-4, 1000)
     assert not training.augment and training.consistency_weight == 0 and training.classifier_elbo_weight == 1
     assert not config.model.standardise and run_config().model.standardise
+
+
+def test_the_gauge_follows_what_is_declared_of_the_labelled_images():
+    cards, digits_file = run_config(), run_config(dataset=DatasetConfig(source="file", path="a.npz", sha256="0" * 64))
+    assert cards.training.gauge_weight > 0 and cards.training.generative_shear
+    # Labels within 12 degrees have a standard deviation of 12 / sqrt(3).
+    assert cards.model.angle_concentration == pytest.approx(3 / math.radians(12) ** 2, rel=1e-2)
+    assert digits_file.training.gauge_weight == 0 and digits_file.model.angle_concentration == 8
+
+
+@pytest.mark.parametrize("rotation", [0, 1])
+def test_a_declared_prior_is_no_narrower_than_the_grid(rotation):
+    assert run_config(settings={"dataset.labelled.rotation": rotation}).model.angle_concentration == SHARPEST_PRIOR
+
+
+def test_without_a_gauge_a_run_is_what_it_was_before_there_was_one():
+    config = run_config(preset="esi")
+    told = json.loads(config.canonical_json())["training"]
+    assert not {"gauge_weight", "generative_shear", "labelled_epochs"} & set(told)
+    assert config.model.angle_prior_labelled == "von_mises" and config.model.angle_concentration == 8
 
 
 def test_a_config_survives_its_json_and_keeps_its_id():

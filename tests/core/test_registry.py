@@ -78,16 +78,27 @@ def stripes(config):
     return ImageSet(images, labels, np.arange(40), ("plain", "striped"))
 
 
+LATER = {"training.gauge_weight": 0.0, "training.generative_shear": False, "training.labelled_epochs": 0}
+"""What switches off that is younger than the ids below."""
+
+
+def as_it_was(**options):
+    """The configuration of these names without what is younger than the ids below."""
+    config = run_config(**options)
+    off = {name: value for name, value in LATER.items() if applies(config, name)}
+    return run_config(**options | {"settings": options.get("settings", {}) | off})
+
+
 def test_the_ids_of_what_there_was_stay_as_they_were():
     named = [name for name in DATASETS if DATASETS[name].source in ("cards", "particles", "digits")]
     ids = {}
     for preset, model, data in itertools.product(PRESETS, MODELS, named):
-        ids[f"{preset} {model} {data}"] = run_config(preset=preset, model=model, data=data).run_id
+        ids[f"{preset} {model} {data}"] = as_it_was(preset=preset, model=model, data=data).run_id
         changed = {"labelled_ratio": 0.05, "seed": 3, "settings": {"model.latent_dim": 3}}
-        ids[f"{preset} {model} {data} r"] = run_config(preset=preset, model=model, data=data, **changed).run_id
+        ids[f"{preset} {model} {data} r"] = as_it_was(preset=preset, model=model, data=data, **changed).run_id
     for model in MODELS:
         file = DatasetConfig(source="file", path="a.npz", sha256="aa")
-        ids[f"file {model}"] = run_config(model=model, dataset=file, labels_per_class=5).run_id
+        ids[f"file {model}"] = as_it_was(model=model, dataset=file, labels_per_class=5).run_id
     for rival in RIVALS:
         ids[rival] = rival_id(run_config(), rival)
     digest = hashlib.sha256(json.dumps(ids, sort_keys=True).encode()).hexdigest()

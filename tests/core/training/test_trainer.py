@@ -176,7 +176,7 @@ def test_every_image_is_seen_every_epoch_whichever_set_is_the_larger(make_config
     seen, n_steps = {"labelled": [], "unlabelled": []}, 0
     objective = trainer._objective
 
-    def watch(batch, beta, generator):
+    def watch(batch, beta, generator, *, epoch):
         nonlocal n_steps
         n_steps += 1
         for part, images in seen.items():
@@ -186,7 +186,7 @@ def test_every_image_is_seen_every_epoch_whichever_set_is_the_larger(make_config
         for image, y in zip(batch.labelled, batch.y, strict=True):
             row = (torch.from_numpy(split.labelled.images) == image).flatten(1).all(1).nonzero().item()
             assert y.argmax().item() == split.labelled.labels[row]
-        return objective(batch, beta, generator)
+        return objective(batch, beta, generator, epoch=epoch)
 
     trainer._objective = watch
     (record,) = trainer.fit()
@@ -206,9 +206,9 @@ def test_every_epoch_has_an_order_of_its_own(make_config, make_split):
     trainer = Trainer(make_config(epochs=2), make_split(), "cpu")
     firsts, objective = [], trainer._objective
 
-    def watch(batch, beta, generator):
+    def watch(batch, beta, generator, *, epoch):
         firsts.append(batch.unlabelled)
-        return objective(batch, beta, generator)
+        return objective(batch, beta, generator, epoch=epoch)
 
     trainer._objective = watch
     list(trainer.fit())
