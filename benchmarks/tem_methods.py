@@ -206,6 +206,7 @@ METHODS: dict[str, Method] = {
     "cnn": rival("cnn"),
     "cnn-fixmatch": rival("cnn-fixmatch"),
     "ss-rvae": ours(),
+    "ss-rvae-alone": ours(**{"model.second_opinion": False}),
     "without-generative-terms": ours(**{"training.generative_weight": 0.0}),
     "forest-all-labels": forest_all_labels,
     "border-ring": head("border", {"lda": shape.linear, "extra-trees": shape.trees}),
