@@ -188,8 +188,8 @@ def losses(config: RunConfig, data: Split, device: torch.device, nudge: float = 
         found: list[torch.Tensor] = []
         objective = trainer._objective
 
-        def noted(*arguments: Any) -> Any:
-            terms = objective(*arguments)
+        def noted(*arguments: Any, **named: Any) -> Any:
+            terms = objective(*arguments, **named)
             found.append(terms.total.detach())
             return terms
 

@@ -49,6 +49,7 @@ class Session:
         self.saved, self.pace, self.stop = Place(), Pace(), StopRequest(path, caller.should_stop)
         self.earlier, self.began = 0.0, time.monotonic()
         self.looked = self.told = -math.inf
+        self.first: Step | None = None
 
     def run(self) -> None:
         """Train to the end or to the stop, and leave the directory true whatever happens."""
@@ -133,11 +134,14 @@ class Session:
         """Stop if somebody or the time limit says so, and say now and then how far it is."""
         now = time.monotonic()
         self.pace.passes(step, now)
-        first = self.looked == -math.inf  # a session makes a step at least, so that a short limit gets on, too
+        if self.first is None:
+            self.first = step
         if step.step == 0 or now - self.looked >= LOOK:
             self.looked = now
             self.stop.check()
-            if not first and self.caller.deadline is not None and now >= self.caller.deadline:
+            # A session makes a step at least, so that a short limit gets on, too; what comes before it has its place.
+            began = step != self.first
+            if began and self.caller.deadline is not None and now >= self.caller.deadline:
                 raise Stopped("interrupted")
         if now - self.told >= TELL:
             self._show(step)

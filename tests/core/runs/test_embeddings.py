@@ -277,7 +277,7 @@ def test_masks_groups_names_and_labels_of_a_file_are_used_and_kept(store, tiny_e
     first, second = (one.images() for one in kept)
     described = first.answers.columns["descriptors"]
     assert not np.allclose(first.answers.features[:, described], second.answers.features[:, described])
-    assert first.answers.doubt == 2.0
+    assert first.answers.groups.tolist() == [0, 1] * 6
     samples = first.samples
     assert (samples.name(3), samples.group(3), int(samples.ids[3])) == ("p3.png", "B", 103)
     assert samples.labels.class_names == ("rod", "cube") and samples.labels.index.tolist()[:3] == [0, 1, -1]

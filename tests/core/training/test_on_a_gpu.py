@@ -107,7 +107,7 @@ def test_a_training_asks_for_repeatable_kernels(make_config, make_split, monkeyp
     "said", ["CUDA out of memory. Tried to allocate 2 GiB", "MPS backend out of memory", "can't allocate memory: 9"]
 )
 def test_a_batch_too_large_for_the_device_is_told_in_a_sentence(make_config, make_split, monkeypatch, said):
-    def refuse(*arguments):
+    def refuse(*arguments, **named):
         raise torch.OutOfMemoryError(said)
 
     trainer = Trainer(make_config(epochs=1, batch_size=20), make_split(), "cpu")
