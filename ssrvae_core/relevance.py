@@ -74,6 +74,11 @@ RULES: tuple[Rule, ...] = (
         "for {config.model.name}",
     ),
     Rule(
+        ("model.second_opinion",),  # the ss-VAE is the control
+        lambda config: config.model.rotation != "none",
+        "for {config.model.name}",
+    ),
+    Rule(
         _names("model", "angle", "translation", "scaling", "angle_sd", "translation_sd", "scaling_sd")
         + _names("model", "pixel_fraction"),
         lambda config: config.model.rotation == "latent",

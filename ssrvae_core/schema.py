@@ -190,6 +190,11 @@ class ModelConfig(Frozen):
     )
 
     @property
+    def asks(self) -> bool:
+        """Whether there is a second opinion; the ss-VAE, which is the control, asks for none."""
+        return self.second_opinion and self.rotation != "none"
+
+    @property
     def name(self) -> str:
         """Name of the model family: ``ss-vae``, ``ss-rvae`` or ``ss-rvae-paper``."""
         return {"none": "ss-vae", "marginal": "ss-rvae", "latent": "ss-rvae-paper"}[self.rotation]

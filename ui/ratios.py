@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +35,7 @@ from ssrvae_core.reports.label_axis import (
 from ssrvae_core.reports.wording import MODEL_TITLES, model_title
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparison import RivalResult
+from ssrvae_core.schema import canonical_json
 
 STANDARD: dict[LabelAxis, tuple[float, ...]] = {
     RATIO: tuple(sorted({*DEMO_RATIOS, *PAPER_RATIOS})),
@@ -161,7 +161,7 @@ def _without_rotation(config: RunConfig) -> RunConfig:
 
 
 def _text(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, sort_keys=True)
+    return canonical_json(values)  # a setting that comes later changes no address
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

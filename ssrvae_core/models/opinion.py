@@ -143,7 +143,7 @@ class SecondOpinion(nn.Module):
         masks: Bool[np.ndarray, "n height width"] | None = None,
     ) -> Float[Tensor, "n classes"]:
         """Return the class probabilities, given the network's logarithms of them."""
-        told = self.told(self.features(measure(images.cpu().numpy(), masks)))
+        told = self.told(self.features(measure(images.float().cpu().numpy(), masks)))
         return (self.shares[0] * log_prob + self.shares[1] * told).softmax(dim=-1)
 
     def _block(self, kind: str) -> Block:

@@ -128,7 +128,7 @@ class SSVAE(nn.Module, ABC):
         self.classifier = classifier or Classifier(self.classified(), hidden, self.n_classes, activation)
         self.encoder = encoder or Encoder(self.new_features(), hidden, self.n_classes, self.latents, activation)
         self.decoder = decoder or self.new_decoder()
-        self.opinion = SecondOpinion(self.n_classes) if self.config.second_opinion else None
+        self.opinion = SecondOpinion(self.n_classes) if self.config.asks else None
         return self
 
     # What an engine says.

@@ -91,7 +91,7 @@ class Trainer:
         judged = config.training.consistency_weight > 0 and len(unlabelled) > 0
         self._n_starts = config.training.starts if judged and model is None else 1
         self._starts = Starts() if self._n_starts > 1 else None
-        self._advice = Advice(data, self._n_starts, config.seed) if config.model.second_opinion else None
+        self._advice = Advice(data, self._n_starts, config.seed) if config.model.asks else None
         self._course = Course()
         self._pending: list[Epoch] = []
         self.on_step: Callable[[Step], None] = lambda step: None

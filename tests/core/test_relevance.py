@@ -17,6 +17,7 @@ OTHER = {
     "dataset.sha256": "aa",
     "dataset.intensity": [0, 9],
     "dataset.skip_missing": True,
+    "model.second_opinion": True,
     "dataset.seed": 3,
     "split.validation_fraction": 0.5,
     "split.seed": 3,
