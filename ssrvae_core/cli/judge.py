@@ -15,6 +15,7 @@ from ssrvae_core.runs import Run, RunStore
 
 if TYPE_CHECKING:
     from ssrvae_core.data import ImageSet
+    from ssrvae_core.models import SSVAE
 
 
 @app.command()
@@ -45,7 +46,9 @@ def evaluate(
             if asked.own and asked.config.source == "file":
                 say(f"Run {run.id} was trained on {data}; only the images it held out are judged.")
                 images = split(images, run.config.split).validation
-            values = judge(run.model(device), _as_the_run_labels(images, run, data))
+            model = run.model(device)
+            _say_who_is_not_asked(model, images)
+            values = judge(model, _as_the_run_labels(images, run, data))
     print(f"Run {run.id} on {data or 'its validation images'}:")
     print_evaluation(values, run.class_names)
     if as_json:
@@ -73,6 +76,7 @@ def predict(
     model = run.model(device)
     asked = images_for(run, images, skip_missing, generated=False)
     image_set = asked.images
+    _say_who_is_not_asked(model, image_set)
     with naming(asked.config):
         predictions = ask(model, image_set)
     write_table(out, predictions, run.class_names, image_set.names)
@@ -80,6 +84,13 @@ def predict(
     print(f"Wrote the predictions of {n} {'image' if n == 1 else 'images'} to {out}.")
     if as_json:
         print_json({"id": run.id, "images": len(image_set), "out": str(out)})
+
+
+def _say_who_is_not_asked(model: SSVAE, images: ImageSet) -> None:
+    if model.opinion is not None and model.opinion.counts and model.opinion.needs_masks and images.masks is None:
+        say(
+            "The run's shape descriptors were measured on masks, which these images lack: the network tells them alone."
+        )
 
 
 def _as_the_run_labels(images: ImageSet, run: Run, data: str) -> ImageSet:

@@ -106,7 +106,7 @@ def _posterior(model: SSVAE, images: Tensor, said: Encoding) -> np.ndarray | Non
     from ssrvae_core.models import MarginalSSVAE
 
     if isinstance(model, MarginalSSVAE):
-        return _array(model.angle_posterior(images))
+        return _array(model.angle_posterior(images, said.y))
     if not torch.isfinite(said.angle).all():
         return None
     n = model.config.angles

@@ -109,6 +109,8 @@ def load_model(
             f"The weights in '{path}' do not fit the model its configuration describes; "
             "hand in the networks it was trained with, or train the run again."
         ) from error
+    if model.opinion is not None and not model.opinion.sound:
+        raise UserError(f"The second opinion in '{path}' holds numbers that no training gives; train the run again.")
     return model.to(device).eval()
 
 

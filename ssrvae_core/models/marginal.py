@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from ssrvae_core import geometry
@@ -122,13 +123,13 @@ class MarginalSSVAE(SSVAE):
         points = geometry.pixel_points(*self.image_shape[1:], device=z.device)
         return geometry.from_polar(template, self.grid, geometry.transform(points, back, offset))
 
-    def angle_posterior(self, images: Tensor) -> Tensor:
-        """Return the exact posterior (B, T) of the angle at the most probable class and ``z_mean``.
+    def angle_posterior(self, images: Tensor, y: Int[Tensor, " batch"]) -> Tensor:
+        """Return the exact posterior (B, T) of the angle at these classes and the mean of z.
 
         Angle ``t`` of T is ``2 pi t / T`` radians.
         """
         with torch.no_grad():
             x = self.look(images.to(self.device))
-            y = self.one_hot(self.classifier(self.features(x)).argmax(dim=-1))
-            mean, _ = self.encoder(self.features(x), y)
-            return self.likelihood(mean, y).posterior(x).sum(dim=-2)
+            classes = self.one_hot(y.to(self.device))
+            mean, _ = self.encoder(self.features(x), classes)
+            return self.likelihood(mean, classes).posterior(x).sum(dim=-2)

@@ -23,6 +23,9 @@ from ssrvae_core.records import Judgement
 COMPONENTS = 20
 """Principal components that are taken of ring spectra."""
 
+LARGEST = 1e9
+"""Beyond any number that it holds."""
+
 LEAST = 1e-4
 """Probability below which the head's is not heeded: a few labels cannot tell more."""
 
@@ -42,6 +45,8 @@ class SecondOpinion(nn.Module):
     shares: Tensor
     scores: Tensor
     left_out: Tensor
+    joined: Tensor
+    on_masks: Tensor
     weight: Tensor
     bias: Tensor
     heeded: Tensor
@@ -61,6 +66,8 @@ class SecondOpinion(nn.Module):
         self.register_buffer("shares", torch.tensor([1.0, 0.0]))
         self.register_buffer("scores", torch.zeros(3))
         self.register_buffer("left_out", torch.zeros(()))
+        self.register_buffer("joined", torch.zeros(()))
+        self.register_buffer("on_masks", torch.zeros(()))
 
     @property
     def columns(self) -> list[Int[np.ndarray, " own"]]:
@@ -70,8 +77,20 @@ class SecondOpinion(nn.Module):
 
     @property
     def fitted(self) -> bool:
-        """Whether there are heads."""
-        return bool(self.weight.any())
+        """Whether there are heads, and it is said how much they count."""
+        return bool(self.joined)
+
+    @property
+    def needs_masks(self) -> bool:
+        """Whether the outlines it was fitted to came from masks."""
+        return bool(self.on_masks)
+
+    @property
+    def sound(self) -> bool:
+        """Whether its numbers are such as a training gives; a file may hold any."""
+        values = list(self.buffers())
+        in_range = all(bool((part >= 0).all() and (part <= 1).all()) for part in (self.shares, self.heeded))
+        return in_range and all(bool((value.abs() <= LARGEST).all()) for value in values)
 
     @property
     def counts(self) -> bool:
@@ -116,6 +135,7 @@ class SecondOpinion(nn.Module):
         self.shares.copy_(torch.tensor([judgement.network, judgement.measurements]))
         self.scores.copy_(torch.tensor(judgement.scores))
         self.left_out.fill_(judgement.left_out)
+        self.joined.fill_(1)
 
     # What it says.
 
@@ -129,7 +149,7 @@ class SecondOpinion(nn.Module):
         """Return the features of images of which this was measured."""
         return np.hstack([self._block(kind)(measured[kind]) for kind in MEASURED])
 
-    def told(self, features: Float[np.ndarray, "n features"]) -> Float[Tensor, "n classes"]:
+    def log_prob(self, features: Float[np.ndarray, "n features"]) -> Float[Tensor, "n classes"]:
         """Return the heads' log-probabilities of the classes."""
         rows = _tensor(features).to(self.weight)
         odds = torch.einsum("nf,hfk->hnk", rows, self.weight) + self.bias[:, None, :]
@@ -142,9 +162,15 @@ class SecondOpinion(nn.Module):
         images: Float[Tensor, "n channel height width"],
         masks: Bool[np.ndarray, "n height width"] | None = None,
     ) -> Float[Tensor, "n classes"]:
-        """Return the class probabilities, given the network's logarithms of them."""
-        told = self.told(self.features(measure(images.float().cpu().numpy(), masks)))
-        return (self.shares[0] * log_prob + self.shares[1] * told).softmax(dim=-1)
+        """Return the class probabilities, given the network's logarithms of them.
+
+        Heads that were fitted to what was measured on masks say nothing of images without, whose outlines are others.
+        """
+        if self.needs_masks and masks is None:
+            return log_prob.softmax(dim=-1)
+        measured = measure(images.float().cpu().numpy(), masks if self.needs_masks else None)
+        own = self.log_prob(self.features(measured))
+        return (self.shares[0] * log_prob + self.shares[1] * own).softmax(dim=-1)
 
     def _block(self, kind: str) -> Block:
         before, after = (self._buffer(f"{kind}_{name}").cpu().double().numpy() for name in ("measured", "features"))

@@ -24,7 +24,7 @@ from ssrvae_core.records import Judgement
 from ssrvae_core.training.starts import LeftOut
 
 MOST_MEASURED = 2000
-"""Unlabelled images that are measured at most: a millisecond each, and more of them do not move the head."""
+"""Images of either kind, labelled or not, that are measured at most: it takes a millisecond or two each."""
 
 PART = 200
 """Images measured at a time."""
@@ -55,13 +55,13 @@ class Course:
         The labels that are left out.
     kept : int tensor (L,), optional
         Rows of the labelled images it learns from; all of them where None.
-    told : float tensor (U, K), optional
+    opinion : float tensor (U, K), optional
         What the head says of each unlabelled image: log-probabilities of the classes, zeros where it says nothing.
     """
 
     fold: int | None = None
     kept: Tensor | None = None
-    told: Tensor | None = None
+    opinion: Tensor | None = None
 
 
 class Advice:
@@ -79,16 +79,20 @@ class Advice:
 
     def __init__(self, data: Split, n_folds: int, seed: int) -> None:
         rng = np.random.default_rng(seed)
-        self.n_classes = data.labelled.n_classes
-        self._labelled, self._unlabelled = data.labelled, data.unlabelled
-        self._measured = np.sort(rng.permutation(len(data.unlabelled))[:MOST_MEASURED])
-        of_labelled, of_unlabelled = data.labelled.groups, data.unlabelled.groups
+        self.n_classes, self.compared = data.labelled.n_classes, n_folds > 1
+        labelled, unlabelled = data.labelled, data.unlabelled
+        self._labelled, self._unlabelled = labelled, unlabelled
+        self._own = np.sort(_evenly(labelled.labels, rng)[:MOST_MEASURED])
+        self._others = np.sort(rng.permutation(len(unlabelled))[:MOST_MEASURED])
         self._groups: np.ndarray | None = None
-        if of_labelled is not None and of_unlabelled is not None:
-            groups = np.concatenate([of_labelled, of_unlabelled[self._measured]])
+        if labelled.groups is not None and unlabelled.groups is not None:
+            groups = np.concatenate([labelled.groups[self._own], unlabelled.groups[self._others]])
             self._groups = groups if len(np.unique(groups)) > 1 else None
         self.by_group = self._groups is not None
-        self.folds = folds(data.labelled.labels, of_labelled if self.by_group else None, n_folds, rng)
+        self._masks = all(part.masks is not None for part in (labelled, unlabelled))
+        self.folds = np.full(len(labelled), NEVER)
+        units = labelled.groups[self._own] if labelled.groups is not None and self.by_group else None
+        self.folds[self._own] = folds(labelled.labels[self._own], units, n_folds, rng)
         self._opinion: SecondOpinion | None = None
         self._features = np.zeros((0, 0))
 
@@ -96,52 +100,49 @@ class Advice:
         """Measure the training images, unless it is done; ``pause`` is called now and then."""
         if self._opinion is not None:
             return
-        seen = [self._labelled, self._unlabelled.take(self._measured)]
-        parts = [
-            part.take(np.arange(first, min(first + PART, len(part))))
-            for part in seen
-            for first in range(0, len(part), PART)
-        ]
         found = []
-        for part in parts:
-            pause()
-            found.append(measure(part.images, part.masks))
+        for part, rows in ((self._labelled, self._own), (self._unlabelled, self._others)):
+            for first in range(0, len(rows), PART):
+                pause()
+                some = rows[first : first + PART]
+                masks = part.masks[some] if self._masks and part.masks is not None else None
+                found.append(measure(part.images[some], masks))
         opinion = SecondOpinion(self.n_classes)
         self._features = opinion.scale({kind: np.concatenate([one[kind] for one in found]) for kind in MEASURED})
+        opinion.on_masks.fill_(float(self._masks))
         self._opinion = opinion
 
     def course(self, fold: int | None, device: torch.device) -> Course:
         """Return what an epoch learns from that leaves a fold of labels out, or none.
 
-        What was not measured is told nothing of.
+        Of images that were not measured there is no opinion.
         """
-        told = torch.zeros(len(self._unlabelled), self.n_classes)
-        told[self._measured] = self._fitted(fold).told(self._features[len(self._labelled) :])
-        return Course(fold, torch.from_numpy(self._kept(fold)).to(device), told.to(device))
+        opinion = torch.zeros(len(self._unlabelled), self.n_classes)
+        opinion[self._others] = self._fitted(fold).log_prob(self._features[len(self._own) :])
+        kept = np.arange(len(self.folds)) if fold is None else np.flatnonzero(self.folds != fold)
+        return Course(fold, torch.from_numpy(kept).to(device), opinion.to(device))
 
     def examine(self, model: SSVAE, fold: int) -> LeftOut:
         """Return what a network that did not know the labels of a fold says of its images, and what the head does."""
         rows = np.flatnonzero(self.folds == fold)
         parts = torch.from_numpy(self._labelled.images[rows]).split(PART) if len(rows) else ()
-        said = [model.encode(part, alone=True).class_prob.cpu() for part in parts]
-        network = torch.cat([*said, torch.zeros(0, self.n_classes)]).clamp(min=LEAST).log().log_softmax(dim=-1)
-        measurements = self._fitted(fold).told(self._features[rows])
+        encoded = [model.encode(part, alone=True).class_prob.cpu() for part in parts]
+        network = torch.cat([*encoded, torch.zeros(0, self.n_classes)]).clamp(min=LEAST).log().log_softmax(dim=-1)
+        measurements = self._fitted(fold).log_prob(self._features[np.searchsorted(self._own, rows)])
         return LeftOut(torch.from_numpy(self._labelled.labels[rows]), network, measurements)
 
     def join(self, model: SSVAE, left_out: list[LeftOut]) -> None:
         """Give the model heads that know all labels, and let network and heads count as left-out labels say."""
         assert model.opinion is not None, "the configuration has a second opinion"
         model.opinion.load_state_dict(self._fitted(None).state_dict())
-        model.opinion.join(decide(left_out, by_group=self.by_group))
-
-    def _kept(self, fold: int | None) -> Int[np.ndarray, " kept"]:
-        return np.arange(len(self.folds)) if fold is None else np.flatnonzero(self.folds != fold)
+        model.opinion.join(decide(left_out, by_group=self.by_group and self.compared))
 
     def _fitted(self, fold: int | None) -> SecondOpinion:
         """Return the heads, fitted without the labels of a fold."""
         assert self._opinion is not None, "take() comes first"
-        labels, kept = np.full(len(self._features), UNLABELLED), self._kept(fold)
-        labels[kept] = self._labelled.labels[kept]
+        labels = np.full(len(self._features), UNLABELLED)
+        known = np.ones(len(self._own), dtype=bool) if fold is None else self.folds[self._own] != fold
+        labels[: len(self._own)][known] = self._labelled.labels[self._own[known]]
         opinion = copy.deepcopy(self._opinion)
         opinion.fit(self._features, labels, self._groups)
         return opinion
@@ -157,7 +158,7 @@ def folds(
     labels : int array (N,)
         Classes.
     groups : int array (N,), optional
-        Micrographs. A class of which only one is labelled is never left out.
+        Micrographs. One is left out with all its labels, and only where each of its classes is labelled elsewhere.
     n_folds : int
         How many there are; with 1 no label is left out.
     rng : Generator
@@ -171,14 +172,34 @@ def folds(
     found = np.full(len(labels), NEVER)
     if n_folds < 2:
         return found
+    names, unit = np.unique(np.arange(len(labels)) if groups is None else groups, return_inverse=True)
+    main = np.array([np.bincount(labels[unit == place]).argmax() for place in range(len(names))], dtype=int)
+    shuffled = rng.permutation(len(names))
+    dealt = shuffled[np.argsort(main[shuffled], kind="stable")]  # those of a class go to different folds
+    fold_of = np.empty(len(names), dtype=int)
+    fold_of[dealt] = np.arange(len(names)) % n_folds
+    found = fold_of[unit]
+    while True:
+        bare = [
+            (found == fold) & (labels == label)
+            for fold in range(n_folds)
+            for label in np.unique(labels)
+            if not ((labels == label) & (found != fold)).any()
+        ]
+        if not bare:
+            return found
+        # One unit of a class that would be left without any stays.
+        found[unit == unit[np.flatnonzero(bare[0])[0]]] = NEVER
+
+
+def _evenly(labels: Int[np.ndarray, " n"], rng: np.random.Generator) -> Int[np.ndarray, " n"]:
+    """Return all rows in an order in which the classes take turns as long as they last."""
+    shuffled = rng.permutation(len(labels))
+    turn = np.empty(len(labels), dtype=int)
     for label in np.unique(labels):
-        own = np.flatnonzero(labels == label)
-        units = own if groups is None else groups[own]
-        names = rng.permutation(np.unique(units))
-        if len(names) > 1:
-            for position, name in enumerate(names):
-                found[own[units == name]] = position % n_folds
-    return found
+        own = np.flatnonzero(labels[shuffled] == label)
+        turn[own] = np.arange(len(own))
+    return shuffled[np.argsort(turn, kind="stable")]
 
 
 def decide(left_out: Sequence[LeftOut], *, by_group: bool) -> Judgement:
@@ -195,7 +216,12 @@ def decide(left_out: Sequence[LeftOut], *, by_group: bool) -> Judgement:
     left_out : sequence of LeftOut
         What network and measurements said.
     by_group : bool
-        Whether whole micrographs were left out.
+        Whether whole micrographs were left out, or would have been.
+
+    Returns
+    -------
+    Judgement
+        Who counts how much, and the scores.
     """
     labels = np.concatenate([one.labels.numpy() for one in left_out]) if left_out else np.zeros(0, dtype=int)
     if not len(labels):
@@ -214,10 +240,12 @@ def decide(left_out: Sequence[LeftOut], *, by_group: bool) -> Judgement:
             score = float(weights @ each)
             if kind not in best or score > best[kind][0]:
                 best[kind] = score, powers, each
-    chosen, believed = max(best.values(), key=lambda found: found[0]), best["measurements" if by_group else "network"]
-    gain = chosen[2] - believed[2]
-    error = float(np.sqrt(weights**2 @ (gain - weights @ gain) ** 2)) if by_group else 0.0
-    if chosen[0] - believed[0] <= max(error, LEAST_GAIN / len(labels)):
-        chosen = believed
+    order = ("measurements", "network", "both") if by_group else ("network", "measurements", "both")
+    chosen = best[order[0]]
+    for kind in order[1:]:
+        gain = best[kind][2] - chosen[2]
+        error = float(np.sqrt(weights**2 @ (gain - weights @ gain) ** 2)) if by_group else 0.0
+        if best[kind][0] - chosen[0] > max(error, LEAST_GAIN / len(labels)):
+            chosen = best[kind]
     alone, measured, both = (best[kind][0] for kind in CANDIDATES)
     return Judgement(*chosen[1], (alone, measured, both), len(labels))

@@ -98,6 +98,6 @@ def sheared(model: SSVAE, images: Tensor, shear: float, generator: torch.Generat
     unit = torch.rand(n_images, 2, generator=generator, device=images.device)
     along_x, along_y = ((2 * unit - 1) * math.radians(shear)).tan().unbind(-1)
     ones = torch.ones_like(along_x)
-    # One shear after the other keeps the area, as the generated data sets do.
+    # One shear after the other keeps the area.
     matrix = torch.stack([ones, along_x, along_y, 1 + along_x * along_y], dim=-1).unflatten(-1, (2, 2))
     return model.look(images, Nuisance(matrix, torch.zeros_like(unit), ones, torch.zeros_like(ones)))

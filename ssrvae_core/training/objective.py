@@ -24,7 +24,7 @@ class Batch:
     labelled: Float[Tensor, "labelled channel height width"]
     y: Float[Tensor, "labelled classes"]
     unlabelled: Float[Tensor, "unlabelled channel height width"]
-    told: Float[Tensor, "unlabelled classes"] | None = None
+    opinion: Float[Tensor, "unlabelled classes"] | None = None
     """Log-probabilities of the unlabelled images' classes in a second opinion."""
 
 
@@ -117,11 +117,13 @@ class Objective:
 
         classification = F.cross_entropy(laden_labelled, batch.y)
         if consistent:
-            told = plain.detach() if batch.told is None else plain.detach().log_softmax(dim=-1) + batch.told
-            confidence, pseudo = told.softmax(dim=-1).max(dim=-1)
+            network = plain.detach().log_softmax(dim=-1)
+            both = network if batch.opinion is None else (network + batch.opinion).log_softmax(dim=-1)
+            confidence, pseudo = both.exp().max(dim=-1)
             certain = (confidence > config.consistency_threshold).float()
             consistency = (F.cross_entropy(laden_unlabelled, pseudo, reduction="none") * certain).mean()
-            confident = certain.mean()
+            # What the network is sure of by itself: starts are compared by it.
+            confident = (network.exp().amax(dim=-1) > config.consistency_threshold).float().mean()
         if config.generative_weight > 0:
             if config.generative_shear and config.augment and gauged(self.model):
                 upright = sheared(self.model, batch.labelled, config.augmentation.shear, generator)

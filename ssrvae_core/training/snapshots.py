@@ -43,7 +43,7 @@ class Tracker:
         parts = []
         for images in self._images.split(BATCH):
             between()
-            parts.append(model.encode(images))
+            parts.append(model.encode(images, alone=True))
         z_mean = torch.cat([part.z_mean for part in parts]).cpu().numpy()
         class_prob = torch.cat([part.class_prob for part in parts]).cpu().numpy()
         known = self._labels != UNLABELLED

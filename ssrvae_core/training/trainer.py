@@ -262,7 +262,7 @@ class Trainer:
         self._advice.take(pause)
         if fold is None and self.model.opinion is not None and not self.model.opinion.fitted:
             self._advice.join(self.model, [])
-        if self._course.fold != fold or self._course.told is None:
+        if self._course.fold != fold or self._course.opinion is None:
             self._course = self._advice.course(fold, self.device)
 
     def _pause(self, done: Within, generator: torch.Generator | None = None) -> None:
@@ -328,9 +328,9 @@ class Trainer:
         unlabelled = self._rows(len(self._unlabelled), config.batch_size, n_steps, generator)
         for own, other in zip(labelled, unlabelled, strict=True):
             # Indexing with brackets takes several times as long on a CPU.
-            told = None if course.told is None else course.told.index_select(0, other)
+            opinion = None if course.opinion is None else course.opinion.index_select(0, other)
             images = self._labelled.index_select(0, own), self._y[own], self._unlabelled.index_select(0, other)
-            yield Batch(*images, told)
+            yield Batch(*images, opinion)
 
     def _rows(self, n_images: int, size: int, n_steps: int, generator: torch.Generator) -> torch.Tensor:
         """Return the rows (n_steps, batch) of each step's images: shuffled passes, one after the other."""

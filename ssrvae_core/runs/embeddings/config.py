@@ -19,14 +19,13 @@ from ssrvae_core.config import (
     choose,
     with_settings,
 )
+from ssrvae_core.embedding.scaling import REDUCED
 from ssrvae_core.relevance import settle, unused
 from ssrvae_core.schema import Seed, canonical_json, run_id_of
 
 KIND = "embedding"
 LEARNT = {"latents", "pooled"}
 """Blocks that need the unsupervised stage."""
-REDUCED = {"pooled", "rings"}
-"""Blocks of which principal components are taken."""
 
 _ORDER = get_args(get_args(EmbeddingConfig.model_fields["blocks"].annotation)[0])
 
@@ -113,7 +112,11 @@ class _Rule:
 
 _RULES = (
     _Rule(
-        ("model.standardise", "model.angle_prior"),  # a class that is always known: its prior is that of the labelled
+        (
+            "model.standardise",
+            "model.second_opinion",
+            "model.angle_prior",
+        ),  # a class that is always known: its prior is that of the labelled
         lambda config: False,
         "for an embedding",
     ),
@@ -124,7 +127,7 @@ _RULES = (
     ),
     _Rule(
         ("components",),
-        lambda config: bool(REDUCED & set(config.blocks)),
+        lambda config: bool(set(REDUCED) & set(config.blocks)),
         "for an embedding without ring spectra and pooled responses",
     ),
 )

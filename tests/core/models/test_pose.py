@@ -97,7 +97,7 @@ def test_turning_the_picture_turns_the_estimated_angle_with_it(observer, draw_ob
 def test_the_angle_posterior_peaks_at_the_angle_and_sums_to_one(observer, draw_object):
     model = observer(angles=64)
     images = torch.cat([draw_object(angle=step * 2 * math.pi / 64) for step in (0, 5, 40)])
-    posterior = model.angle_posterior(images)
+    posterior = model.angle_posterior(images, model.encode(images).y)
     assert posterior.argmax(1).tolist() == [0, 5, 40]
     torch.testing.assert_close(posterior.sum(1), torch.ones(3))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from ssrvae_core.config import UserError
 from ssrvae_core.models.checkpoint import load_model, save_weights
 from ssrvae_core.training import Trainer
 from ssrvae_core.training.advice import MOST_MEASURED, NEVER, Advice, decide, folds
@@ -50,6 +51,16 @@ def test_whole_micrographs_are_left_out_and_never_the_only_one_of_a_class():
     assert (found[groups == 9] == NEVER).all()
 
 
+def test_a_micrograph_of_several_classes_is_left_out_with_all_its_labels_or_not_at_all():
+    labels = np.array([0, 1, 2, 0, 1, 2, 0, 1, 1, 2, 0, 2])
+    groups = np.repeat([3, 4, 5, 6], 3)
+    found = folds(labels, groups, 3, rng())
+    for group in np.unique(groups):
+        assert len(np.unique(found[groups == group])) == 1
+    for fold in range(3):
+        assert set(labels[found != fold]) == {0, 1, 2}
+
+
 def test_with_one_start_nothing_is_left_out():
     assert (folds(np.arange(6) % 2, None, 1, rng()) == NEVER).all()
 
@@ -67,7 +78,7 @@ def test_both_are_heeded_where_each_knows_what_the_other_does_not():
 
 
 def test_across_micrographs_the_network_has_to_be_clearly_better():
-    a_little_better = left_out(np.where(rng().permutation(30) < 18, 0.7, 0.12), 0.6)
+    a_little_better = left_out(np.where(rng().permutation(45) < 27, 0.8, 0.08), 0.6, n=45)
     assert decide(left_out(0.99, 0.5), by_group=True).by != "measurements"
     assert decide(a_little_better, by_group=False).by != "measurements"
     assert decide(a_little_better, by_group=True).by == "measurements"
@@ -84,6 +95,10 @@ def test_where_no_label_could_be_left_out_what_is_said_follows_from_the_microgra
     assert (found.by, found.left_out, found.scores) == (who, 0, (0.0, 0.0, 0.0))
 
 
+def test_both_are_not_asked_where_it_makes_no_difference():
+    assert decide(left_out(0.35, 0.9998), by_group=False).by == "measurements"
+
+
 def test_a_class_with_few_labels_counts_as_much_as_others():
     labels = torch.tensor([0] * 27 + [1] * 3)
     knows_the_many = sayings(labels.numpy(), np.where(labels == 0, 0.99, 0.02), 2)
@@ -96,8 +111,8 @@ def test_more_images_than_can_be_measured_are_told_nothing_of(make_split, monkey
     assert MOST_MEASURED >= 1000
     advice = Advice(make_split(12, 40), 3, 0)
     advice.take(lambda: None)
-    told = advice.course(None, torch.device("cpu")).told
-    assert ((told == 0).all(dim=1).sum(), len(told)) == (30, 40)
+    opinion = advice.course(None, torch.device("cpu")).opinion
+    assert ((opinion == 0).all(dim=1).sum(), len(opinion)) == (30, 40)
 
 
 def test_a_head_does_not_know_the_labels_that_are_left_out(make_split):
@@ -111,8 +126,8 @@ def test_a_head_does_not_know_the_labels_that_are_left_out(make_split):
     changed.folds = advice.folds
     changed.take(lambda: None)
     cpu = torch.device("cpu")
-    assert torch.equal(advice.course(0, cpu).told, changed.course(0, cpu).told)
-    assert not torch.equal(advice.course(1, cpu).told, changed.course(1, cpu).told)
+    assert torch.equal(advice.course(0, cpu).opinion, changed.course(0, cpu).opinion)
+    assert not torch.equal(advice.course(1, cpu).opinion, changed.course(1, cpu).opinion)
     assert set(advice.course(0, cpu).kept.tolist()) == set(np.flatnonzero(advice.folds != 0))
 
 
@@ -168,3 +183,65 @@ def test_a_stop_before_the_choice_keeps_what_was_said_of_left_out_labels(make_co
     other = resumed(trainer, config, split)
     list(other.fit())
     assert other.model.opinion.judgement().left_out == 12
+
+
+def with_masks(images):
+    return replace(images, masks=images.images[:, 0] > 0.5)
+
+
+def test_heads_on_masks_say_nothing_of_images_without(make_config, make_split):
+    split = make_split(12, 40, 15)
+    masked = replace(split, labelled=with_masks(split.labelled), unlabelled=with_masks(split.unlabelled))
+    trainer = Trainer(make_config(epochs=1, starts=2, model=SECOND), masked, "cpu")
+    list(trainer.fit())
+    model, images = trainer.model, torch.from_numpy(split.validation.images)
+    model.opinion.shares.copy_(torch.tensor([0.0, 1.0]))
+    assert model.opinion.needs_masks
+    network = model.encode(images, alone=True).class_prob
+    torch.testing.assert_close(model.encode(images).class_prob, network)
+    masks = split.validation.images[:, 0] > 0.5
+    assert not torch.allclose(model.encode(images, masks).class_prob, network)
+
+
+def test_heads_on_outlines_do_not_look_at_masks(make_config, make_split):
+    split = make_split(12, 40, 15)
+    trainer = Trainer(make_config(epochs=1, model=SECOND), split, "cpu")
+    list(trainer.fit())
+    images, nothing = torch.from_numpy(split.validation.images), np.zeros((15, 12, 12), dtype=bool)
+    assert torch.equal(trainer.model.encode(images).class_prob, trainer.model.encode(images, nothing).class_prob)
+
+
+def test_curves_and_films_show_the_network_alone(make_config, make_split):
+    split = make_split(12, 40, 15)
+    trainer = Trainer(make_config(epochs=2, starts=2, model=SECOND, tracked=15), split, "cpu")
+    *_, last = trainer.fit()
+    images = torch.from_numpy(split.validation.images)
+    assert trainer.model.opinion.counts
+    expected = trainer.model.encode(images, alone=True).class_prob.numpy()
+    np.testing.assert_allclose(last.snapshot.class_prob, expected, atol=1e-6)
+
+
+def test_starts_are_compared_by_what_the_network_is_sure_of(make_config, make_split):
+    config = make_config(epochs=1, starts=3, learning_rate=1e-9, consistency_threshold=0.9, model=SECOND)
+    first = next(Trainer(config, make_split(12, 60), "cpu").fit())
+    assert first.confident == 0, "an untrained network is sure of nothing, whatever the head says"
+
+
+@pytest.mark.parametrize("name", ["shares", "heeded", "weight"])
+def test_a_model_file_with_impossible_numbers_is_refused(make_config, make_split, tmp_path, name):
+    config, split = make_config(epochs=1, model=SECOND), make_split()
+    trainer = Trainer(config, split, "cpu")
+    list(trainer.fit())
+    trainer.model.opinion.get_buffer(name).fill_(3e38)
+    save_weights(trainer.model, tmp_path / "m.safetensors", config=config, class_names=split.validation.class_names)
+    with pytest.raises(UserError, match=r"second opinion[^.]*m\.safetensors"):
+        load_model(tmp_path / "m.safetensors")
+
+
+def test_a_great_many_labels_are_measured_evenly_over_the_classes(make_split, monkeypatch):
+    monkeypatch.setattr("ssrvae_core.training.advice.MOST_MEASURED", 9)
+    advice = Advice(make_split(30, 40), 3, 0)
+    known = advice.folds != NEVER
+    assert known.sum() == 9 and np.bincount(advice._labelled.labels[known]).tolist() == [3, 3, 3]
+    advice.take(lambda: None)
+    assert len(advice.course(0, torch.device("cpu")).kept) == 30 - (advice.folds == 0).sum()
