@@ -230,7 +230,9 @@ def classify(
         given, scores = Labels(np.full(len(samples), UNLABELLED), told.class_names), None
     write_classes(out, samples, given, probabilities, scores)
     n, labelled = len(samples), int((told.index >= 0).sum())
-    from_labels = f"{labelled} {'label' if labelled == 1 else 'labels'} of {len(told.class_names)} classes"
+    n_classes = len(told.class_names)
+    from_labels = f"{labelled} {'label' if labelled == 1 else 'labels'} of"
+    from_labels += f" {n_classes} {'class' if n_classes == 1 else 'classes'}"
     print(f"Wrote the classes of {n} {'image' if n == 1 else 'images'} to {out}, from {from_labels}.")
     if as_json:
         counts = {name: int((probabilities.argmax(axis=1) == k).sum()) for k, name in enumerate(told.class_names)}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ssrvae_core.config import EmbeddingConfig
+from ssrvae_core.config import EmbeddingConfig, UserError
 from ssrvae_core.embedding.measuring import measure
 from ssrvae_core.embedding.scaling import Block
 from ssrvae_core.embedding.stage import Stage, parts
@@ -33,6 +33,8 @@ class Features:
         The unsupervised stage; None where neither latents nor pooled responses are asked for.
     blocks : list of Block
         What was fitted.
+    on_masks : bool
+        Whether the descriptors were measured on masks, as those of other images have to be then.
     """
 
     def __init__(self, config: EmbeddingConfig, seed: int = 0, device: str = "auto") -> None:
@@ -40,6 +42,7 @@ class Features:
         learnt = {"latents", "pooled"} & set(config.blocks)
         self.stage = Stage(config, seed, device) if learnt else None
         self.blocks: list[Block] = []
+        self.on_masks = False
 
     def fit_transform(
         self,
@@ -79,6 +82,7 @@ class Features:
             method.
         """
         measured = self._measure(images, masks, on_part)
+        self.on_masks = masks is not None and "descriptors" in self.config.blocks
         self.blocks = [Block.fit(name, measured[name], self.config.components) for name in self.config.blocks]
         return self._join(measured)
 
@@ -87,7 +91,20 @@ class Features:
         images: Float[np.ndarray, "n channel height width"],
         masks: Bool[np.ndarray, "n height width"] | None = None,
     ) -> Float[np.ndarray, "n features"]:
-        """Return the features of images, float32 (N, F), with all that was fitted; see :meth:`fit_transform`."""
+        """Return the features of images, float32 (N, F), with all that was fitted; see :meth:`fit_transform`.
+
+        Raises
+        ------
+        UserError
+            If there are no masks, and the images in fit had some: a threshold finds other outlines.
+        """
+        if self.on_masks and masks is None:
+            raise UserError(
+                "The images that the features were fitted to had masks, and these have none; give the masks of these"
+                " images, or fit without masks."
+            )
+        if not self.on_masks:
+            masks = None
         return self._join(self._measure(images, masks))
 
     def columns(self) -> dict[str, slice]:

@@ -110,20 +110,22 @@ def disorder_text(dataset: DatasetConfig) -> str:
 
 JUDGES = {
     "network": "the network alone",
-    "measurements": "ring spectra and shape descriptors alone",
-    "both": "the network with ring spectra and shape descriptors",
+    "measurements": "the measured shape alone (shape descriptors and ring spectra)",
+    "both": "the network and the measured shape together (shape descriptors and ring spectra)",
 }
 """Who tells the classes, see :class:`ssrvae_core.records.Judgement`."""
 
 
 def judgement_text(judgement: Judgement) -> str:
     """Say who tells the classes, and why."""
-    told = f"Classes are told by {JUDGES[judgement.by]}"
+    who = f"The classes are those of {JUDGES[judgement.by]}"
     if not judgement.left_out:
-        return f"{told}, as no label could be left out to compare them."
-    scores = dict(zip(JUDGES.values(), judgement.scores, strict=True))
-    each = ", ".join(f"{score:.2f} by {who}" for who, score in scores.items())
-    return f"{told}; mean log-likelihood of {judgement.left_out} labels left out of training in turn: {each}."
+        return f"{who}; no label could be left out to compare them."
+    alone, measured, both = judgement.scores
+    return (
+        f"{who}. Mean log-likelihood of {judgement.left_out} labels, each left out of training once (0 is perfect): "
+        f"network {alone:.2f}, shape {measured:.2f}, both {both:.2f}."
+    )
 
 
 def conditions(runs: Sequence[Run], n: int) -> str:

@@ -2,7 +2,8 @@
 
 ``features.npz`` holds
 
-- ``embedding`` (), the id it belongs to, and ``image_shape`` (3,), the (C, H, W) of an image;
+- ``embedding`` (), the id it belongs to, and ``image_shape`` (3,), the (C, H, W) of an image, and
+  ``on_masks`` (), whether the descriptors were measured on masks;
 - ``features`` (N, F) float32 and ``outlier_scores`` (N,);
 - what the data set says of its images: ``ids`` (N,), ``labels`` (N,) with ``class_names`` (K,), and where it has them
   ``names`` (N,), ``groups`` (N,) and ``group_names`` (G,);
@@ -114,6 +115,7 @@ def write_features(
         "ids": of.ids,
         "labels": of.labels,
         "class_names": np.array(of.class_names, dtype=np.str_),
+        "on_masks": np.array(features.on_masks),
     }
     if of.names is not None:
         arrays["names"] = np.array(of.names, dtype=np.str_)
@@ -153,6 +155,7 @@ def read_fitted(path: Path, config: StoredEmbeddingConfig, device: str) -> tuple
     arrays = _arrays(path, config)
     images = _images(arrays, config)
     features = Features(config.embedding, config.seed, device)
+    features.on_masks = bool(arrays["on_masks"])
     for name in config.embedding.blocks:
         mean, sd, feature_mean, feature_sd = (arrays[f"blocks/{name}/{part}"] for part in _SCALING)
         axes = arrays.get(f"blocks/{name}/axes")
@@ -195,7 +198,7 @@ def _advice(path: Path) -> str:
 
 def _arrays(path: Path, config: StoredEmbeddingConfig) -> dict[str, np.ndarray]:
     """Read ``features.npz`` and check that its arrays fit together."""
-    required = ["embedding", "image_shape", "features", "outlier_scores", "ids", "labels", "class_names"]
+    required = ["embedding", "image_shape", "on_masks", "features", "outlier_scores", "ids", "labels", "class_names"]
     required += [f"blocks/{name}/{part}" for name in config.embedding.blocks for part in _SCALING]
     arrays = directory.read_npz(path / FEATURES, required, _advice(path))
     if str(arrays["embedding"]) != path.name:
@@ -218,6 +221,7 @@ def _misfit(arrays: dict[str, np.ndarray], config: StoredEmbeddingConfig) -> str
         "group_names": ((arrays.get("group_names", arrays["ids"]).size,), "U"),
         "outlier_scores": ((n,), "f"),
         "image_shape": ((3,), "iu"),
+        "on_masks": ((), "b"),
     }
     width = 0
     for block in config.embedding.blocks:

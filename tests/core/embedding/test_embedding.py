@@ -120,6 +120,15 @@ def test_the_unit_of_the_intensity_does_not_matter(cards):
     np.testing.assert_allclose(quick().fit(1000 * X + 7).features_, quick().fit(X).features_, rtol=0.05, atol=0.05)
 
 
+def test_what_was_fitted_on_masks_is_not_asked_without(cards):
+    X, masks = cards[0], cards[0] > 0.5
+    embedding = quick().fit(X, masks)
+    with pytest.raises(UserError, match="masks"):
+        embedding.transform(X[:3])
+    assert embedding.transform(X[:3], masks[:3]).shape[0] == 3
+    np.testing.assert_array_equal(quick().fit(X).transform(X[:3], masks[:3]), quick().fit(X).transform(X[:3]))
+
+
 def test_masks_change_the_descriptors(cards, fitted):
     masks = np.zeros(cards[0].shape, dtype=bool)
     masks[:, 4:20, 4:20] = True

@@ -1,5 +1,20 @@
-from ssrvae_core.reports.wording import plain
+import pytest
+
+from ssrvae_core.records import Judgement
+from ssrvae_core.reports.wording import judgement_text, plain
+
+SCORES = (-0.5, -0.25, -0.125)
 
 
 def test_plotly_finds_neither_markup_nor_a_placeholder_in_a_name():
     assert plain("<b>%{x}</b>") == "&lt;b&gt;&#37;{x}&lt;/b&gt;"
+
+
+@pytest.mark.parametrize(
+    ("powers", "who"), [((1, 0), "network alone"), ((0, 0.5), "shape alone"), ((1, 0.5), "network and the measured")]
+)
+def test_it_is_said_whose_classes_these_are_and_by_how_many_labels(powers, who):
+    text = judgement_text(Judgement(*powers, SCORES, 30))
+    assert who in text and "30 labels" in text
+    assert all(f"{score:.2f}" in text for score in SCORES)
+    assert "could be left out" in judgement_text(Judgement(*powers))
