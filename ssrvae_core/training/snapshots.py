@@ -33,17 +33,20 @@ class Tracker:
         order = np.random.default_rng(seed).permutation(len(validation))
         tracked = validation.take(np.sort(order[:n_tracked]))
         self._ids, self._labels = tracked.ids, tracked.labels
-        self._images = torch.from_numpy(tracked.images).to(device)
+        self._images, self._masks = torch.from_numpy(tracked.images).to(device), tracked.masks
 
-    def __call__(self, model: SSVAE, between: Callable[[], None]) -> tuple[Snapshot, float]:
+    def __call__(self, model: SSVAE, between: Callable[[], None], *, alone: bool) -> tuple[Snapshot, float]:
         """Return latents and class probabilities, and the accuracy (NaN where no label is known).
 
-        ``between`` is called before every batch; what it raises ends the look.
+        ``between`` is called before every batch; what it raises ends the look. The network is looked at ``alone`` while
+        it is trained, and with its second opinion at the end.
         """
         parts = []
-        for images in self._images.split(BATCH):
+        for first in range(0, len(self._images), BATCH):
             between()
-            parts.append(model.encode(images, alone=True))
+            own = slice(first, first + BATCH)
+            masks = None if self._masks is None else self._masks[own]
+            parts.append(model.encode(self._images[own], masks, alone=alone))
         z_mean = torch.cat([part.z_mean for part in parts]).cpu().numpy()
         class_prob = torch.cat([part.class_prob for part in parts]).cpu().numpy()
         known = self._labels != UNLABELLED

@@ -233,7 +233,8 @@ class Trainer:
             self._check(means.total.item())
             done.seconds = seconds = time.perf_counter() - began
             self.model.eval()
-            snapshot, accuracy = self._tracker(self.model, lambda: self._pause(done, generator))
+            last = self.epoch + 1 >= config.epochs or self._stops_early(self.epoch + 1, means.total.item())
+            snapshot, accuracy = self._tracker(self.model, lambda: self._pause(done, generator), alone=not last)
         self.epoch += 1
         self._watch_for_early_stop(means.total.item())
         keep = self.epoch % config.snapshot_every == 0 or self.finished
@@ -351,12 +352,19 @@ class Trainer:
         self._optimiser.learning_rate = config.learning_rate * factor
 
     def _watch_for_early_stop(self, loss: float) -> None:
-        # While the KL weight ramps up, the loss rises by that alone: nothing before its end counts.
-        ramping = self.epoch <= self.config.training.beta_ramp_epochs + 1
-        if ramping or loss < self._best_loss:
+        if self._is_best(self.epoch, loss):
             self._best_loss, self._epochs_since_best = loss, 0
         else:
             self._epochs_since_best += 1
+
+    def _is_best(self, epoch: int, loss: float) -> bool:
+        # While the KL weight ramps up, the loss rises by that alone: nothing before its end counts.
+        return epoch <= self.config.training.beta_ramp_epochs + 1 or loss < self._best_loss
+
+    def _stops_early(self, epoch: int, loss: float) -> bool:
+        """Whether the early stop strikes after this epoch (from 1)."""
+        patience = self.config.training.early_stop
+        return patience is not None and not self._is_best(epoch, loss) and self._epochs_since_best + 1 >= patience
 
     # Checkpoints.
 

@@ -211,14 +211,20 @@ def test_heads_on_outlines_do_not_look_at_masks(make_config, make_split):
     assert torch.equal(trainer.model.encode(images).class_prob, trainer.model.encode(images, nothing).class_prob)
 
 
-def test_curves_and_films_show_the_network_alone(make_config, make_split):
+@pytest.mark.parametrize("early_stop", [None, 1])
+def test_curves_and_films_show_the_network_alone_and_at_the_end_what_the_run_tells(make_config, make_split, early_stop):
     split = make_split(12, 40, 15)
-    trainer = Trainer(make_config(epochs=2, starts=2, model=SECOND, tracked=15), split, "cpu")
-    *_, last = trainer.fit()
+    config = make_config(epochs=4, starts=2, model=SECOND, tracked=15, early_stop=early_stop)
+    trainer = Trainer(config, split, "cpu")
     images = torch.from_numpy(split.validation.images)
+    for record in trainer.fit():
+        alone = trainer.model.encode(images, alone=True).class_prob.numpy()
+        both = trainer.model.encode(images).class_prob.numpy()
+        shown = both if trainer.finished else alone
+        np.testing.assert_allclose(record.snapshot.class_prob, shown, atol=1e-6)
+        if trainer.model.opinion.counts:
+            assert not np.allclose(alone, both, atol=1e-3)
     assert trainer.model.opinion.counts
-    expected = trainer.model.encode(images, alone=True).class_prob.numpy()
-    np.testing.assert_allclose(last.snapshot.class_prob, expected, atol=1e-6)
 
 
 def test_starts_are_compared_by_what_the_network_is_sure_of(make_config, make_split):
