@@ -204,7 +204,7 @@ _SOURCE_MODEL: dict[str, Any] = {"model.standardise": False, "model.second_opini
 
 PRESETS: dict[str, Preset] = {
     "fast": Preset(
-        training=TrainingConfig(epochs=8, starts=3, **_GAUGE),
+        training=TrainingConfig(epochs=8, starts=3, min_steps=80, **_GAUGE),
         for_source={"particles": {"training.epochs": 24}},  # half the images of cards, and noise
     ),
     "teaching": Preset(

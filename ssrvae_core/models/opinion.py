@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ssrvae_core.embedding.head import DOUBT, DOUBT_ACROSS_MICROGRAPHS, Mixture
+from ssrvae_core.embedding.head import CONFIDENCE_ELSEWHERE, DOUBT, DOUBT_ACROSS_MICROGRAPHS, Mixture
 from ssrvae_core.embedding.measuring import MEASURED, measure
 from ssrvae_core.embedding.scaling import REDUCED, Block, Scaling
 from ssrvae_core.records import Judgement
@@ -122,10 +122,11 @@ class SecondOpinion(nn.Module):
         With several micrographs (``groups``), they count as for images of a micrograph without labels.
         """
         doubt = DOUBT if groups is None else DOUBT_ACROSS_MICROGRAPHS
+        factor = 1.0 if groups is None else CONFIDENCE_ELSEWHERE
         mixture = Mixture.fit(features, y, self.columns, doubt, groups)
         self.weight.zero_()
         for position, (head, own) in enumerate(zip(mixture.heads, mixture.columns, strict=True)):
-            linear = head.confidence * head.means @ head.precision
+            linear = factor * head.confidence * head.means @ head.precision
             self.weight[position, torch.from_numpy(own).to(self.weight.device)] = _tensor(linear.T).to(self.weight)
             self.bias[position] = _tensor(-(linear * head.means).sum(axis=1) / 2)
         self.heeded.copy_(_tensor(mixture.weights_elsewhere))

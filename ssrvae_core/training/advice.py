@@ -209,7 +209,7 @@ def decide(left_out: Sequence[LeftOut], *, by_group: bool) -> Judgement:
     counts the same. The network was trained for a short start only, so it will be better than this says: it is believed
     unless one of the others is better by :data:`LEAST_GAIN`. Of several micrographs the measurements are, which know
     least of what is particular to one of them; as few were left out, the others have to be better by a standard error
-    as well. Where no label could be left out, both count, or, of several micrographs, the measurements.
+    as well, and the power of measurements alone is 1, since they are fitted to be as sure as they may of new ones. Where no label could be left out, both count, or, of several micrographs, the measurements.
 
     Parameters
     ----------
@@ -248,4 +248,5 @@ def decide(left_out: Sequence[LeftOut], *, by_group: bool) -> Judgement:
         if best[kind][0] - chosen[0] > max(error, LEAST_GAIN / len(labels)):
             chosen = best[kind]
     alone, measured, both = (best[kind][0] for kind in CANDIDATES)
-    return Judgement(*chosen[1], (alone, measured, both), len(labels))
+    powers = (0.0, 1.0) if by_group and not chosen[1][0] else chosen[1]
+    return Judgement(*powers, (alone, measured, both), len(labels))

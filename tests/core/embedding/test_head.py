@@ -298,3 +298,12 @@ def test_the_probabilities_of_an_image_are_those_of_its_micrograph():
     np.testing.assert_allclose(found[~away], mixture.predict_proba(features)[~away])
     np.testing.assert_allclose(found[away], mixture.predict_proba(features, np.ones(len(away), dtype=bool))[away])
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_it_is_less_sure_of_images_whose_micrograph_has_no_label():
+    features, classes, groups = micrographs()
+    y = of_half(classes, groups, 10, np.random.default_rng(0))
+    mixture = Mixture.fit(features, y, [np.arange(6, 12)], 0.0, groups)
+    here, away = (mixture.predict_proba(features, np.full(len(y), where)) for where in (False, True))
+    np.testing.assert_array_equal(here.argmax(axis=1), away.argmax(axis=1))
+    assert (away.max(axis=1) < here.max(axis=1)).mean() > 0.9

@@ -84,6 +84,12 @@ def test_across_micrographs_the_network_has_to_be_clearly_better():
     assert decide(a_little_better, by_group=True).by == "measurements"
 
 
+def test_a_few_micrographs_do_not_say_how_sure_the_measurements_are():
+    too_sure = left_out(0.1, np.where(np.arange(30) < 15, 0.99, 0.01))
+    assert decide(too_sure, by_group=False).measurements < 1
+    assert decide(too_sure, by_group=True).measurements == 1
+
+
 @pytest.mark.parametrize(("by_group", "who"), [(False, "network"), (True, "measurements")])
 def test_where_all_know_all_nobody_else_is_asked(by_group, who):
     assert decide(left_out(0.9995, 0.9999), by_group=by_group).by == who
