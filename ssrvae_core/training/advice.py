@@ -206,10 +206,11 @@ def decide(left_out: Sequence[LeftOut], *, by_group: bool) -> Judgement:
     """Say how much network and measurements count, by the labels that both did not know.
 
     Network alone, measurements alone or both, with the powers under which these labels are most probable; each class
-    counts the same. The network was trained for a short start only, so it will be better than this says: it is believed
-    unless one of the others is better by :data:`LEAST_GAIN`. Of several micrographs the measurements are, which know
-    least of what is particular to one of them; as few were left out, the others have to be better by a standard error
-    as well, and the power of measurements alone is 1, since they are fitted to be as sure as they may of new ones. Where no label could be left out, both count, or, of several micrographs, the measurements.
+    counts the same. The network was trained for a short start only, so it will be better than this says: it is
+    believed unless one of the others is better by :data:`LEAST_GAIN`. Of several micrographs the measurements are,
+    which know least of what is particular to one of them; as few were left out, the others have to be better by a
+    standard error as well, and the power of measurements alone is 1, since they are fitted to be as sure as they may
+    of new ones. Where no label could be left out, both count, or, of several micrographs, the measurements.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ssrvae_core.config import Augmentation, TrainingConfig
@@ -88,6 +88,13 @@ class Objective:
             return elbos(self.model, x, x.new_zeros(0, self.model.n_classes), logits, beta)[1].sum()
         return elbos(self.model, x, y, x.new_zeros(0, self.model.n_classes), beta)[0].sum()
 
+    def believed(
+        self, probability: Float[Tensor, "unlabelled classes"]
+    ) -> tuple[Int[Tensor, " unlabelled"], Float[Tensor, " unlabelled"]]:
+        """Return the class each unlabelled image is taken for, and the weight of that: 1 where it is confident."""
+        confidence, pseudo = probability.max(dim=-1)
+        return pseudo, (confidence > self.config.consistency_threshold).float()
+
     def _augmented(self, images: Tensor, middle: Tensor, generator: torch.Generator) -> Tensor:
         """Return what the classifier sees of images under a random nuisance."""
         nuisance = None
@@ -119,9 +126,8 @@ class Objective:
         if consistent:
             network = plain.detach().log_softmax(dim=-1)
             both = network if batch.opinion is None else (network + batch.opinion).log_softmax(dim=-1)
-            confidence, pseudo = both.exp().max(dim=-1)
-            certain = (confidence > config.consistency_threshold).float()
-            consistency = (F.cross_entropy(laden_unlabelled, pseudo, reduction="none") * certain).mean()
+            pseudo, weight = self.believed(both.exp())
+            consistency = (F.cross_entropy(laden_unlabelled, pseudo, reduction="none") * weight).mean()
             # What the network is sure of by itself: starts are compared by it.
             confident = (network.exp().amax(dim=-1) > config.consistency_threshold).float().mean()
         if config.generative_weight > 0:
