@@ -91,6 +91,8 @@ def as_it_was(**options):
     """The configuration of these names without what is younger than the ids below."""
     config = run_config(**options)
     off = {name: value for name, value in LATER.items() if applies(config, name)}
+    if options.get("preset", "fast") == "fast":
+        off["training.min_steps"] = 100  # the preset has fewer since
     return run_config(**options | {"settings": options.get("settings", {}) | off})
 
 
