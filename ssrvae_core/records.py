@@ -71,7 +71,7 @@ class Particles:
         N rows in ascending order of the ids. The labels are the true classes where the data know them, also those that
         were hidden from training, else -1.
     part : int8 array (N,)
-        Position of each image's part in :data:`PARTS`.
+        Position of each image's part in :data:`PARTS`; -1 for an image that is not one of the run's own.
     outlier_score : float32 array (N,)
         See :func:`ssrvae_core.evaluation.outliers.outlier_scores`; NaN where it is not known.
     groups : int64 array (N,), optional

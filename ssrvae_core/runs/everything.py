@@ -18,6 +18,7 @@ from ssrvae_core.runs.mode import is_viewer
 if TYPE_CHECKING:
     from ssrvae_core.data import ImageSet, Split
     from ssrvae_core.data.split import Positions
+    from ssrvae_core.evaluation.outliers import Usual
     from ssrvae_core.models import SSVAE
     from ssrvae_core.runs.store import Run
 
@@ -68,6 +69,13 @@ def write_particles(run: Run, device: str = "auto", *, between: Callable[[int, i
     UserError
         If the run has not finished, its images or its weights are not here, or the store cannot be written.
     """
+    particles = particles_of(run, device, between)
+    keep(run, particles)
+    return particles
+
+
+def particles_of(run: Run, device: str = "auto", between: Callable[[int, int], None] | None = None) -> Particles:
+    """Classify every image of a finished run's data, as :func:`write_particles` does, and write nothing."""
     from ssrvae_core.data import naming
     from ssrvae_core.data.split import positions
 
@@ -75,9 +83,7 @@ def write_particles(run: Run, device: str = "auto", *, between: Callable[[int, i
     images = load_images(run.config.dataset, run.path.parent)
     with naming(run.dataset):
         at = positions(images, run.config.split)
-        particles = classify(model, blocks_of(images, at), _counted(between, len(images)))
-    keep(run, particles)
-    return particles
+        return classify(model, blocks_of(images, at), _counted(between, len(images)))
 
 
 def keep(run: Run, particles: Particles) -> None:
@@ -91,6 +97,44 @@ def keep(run: Run, particles: Particles) -> None:
     if not is_viewer():
         with writing(f"The store {run.path.parent}"):
             particle_file.write(run.path, particles)
+
+
+def usual_of(run: Run) -> Usual:
+    """Return how well a run usually draws each class: by all images of its data, else by the validation images.
+
+    Raises
+    ------
+    UserError
+        If the run has not finished, or what it says of its images cannot be read.
+    """
+    from ssrvae_core.evaluation.outliers import usual
+
+    particles = run.particles()
+    return usual(run.predictions() if particles is None else particles.predictions)
+
+
+def classify_others(
+    model: SSVAE, images: ImageSet, by: Usual, between: Callable[[int, int], None] | None = None
+) -> Particles:
+    """Classify images that are none of the run's own.
+
+    Parameters
+    ----------
+    model : SSVAE
+        The run's trained model.
+    images : ImageSet
+        The images; their labels are passed on.
+    by : Usual
+        What :func:`usual_of` returns for the run, so that a single image has an outlier score.
+    between : callable, optional
+        Called before every batch with how many images are done, and of how many; what it raises ends the work.
+
+    Raises
+    ------
+    UserError
+        If there is no image, or they have another shape than the model's.
+    """
+    return classify(model, [Block(NO_PART, images, images.labels)], _counted(between, len(images)), by)
 
 
 def classify_split(
@@ -130,7 +174,12 @@ def blocks_of(images: ImageSet, at: Positions) -> Iterator[Block]:
             yield Block(part, taken(some), images.labels[some])
 
 
-def classify(model: SSVAE, blocks: Iterable[Block], between: Callable[[], None] | None = None) -> Particles:
+def classify(
+    model: SSVAE,
+    blocks: Iterable[Block],
+    between: Callable[[], None] | None = None,
+    by: Usual | None = None,
+) -> Particles:
     """Run a model over blocks of images, in batches, and put what it says together in the order of the ids.
 
     No image is held that the blocks do not hold; of each, some hundred bytes of numbers are kept.
@@ -143,6 +192,8 @@ def classify(model: SSVAE, blocks: Iterable[Block], between: Callable[[], None] 
         Of one data set: they have the same factors, class names and group names.
     between : callable, optional
         Called before every batch; what it raises ends the work.
+    by : Usual, optional
+        What outlier scores are measured by; by default these images themselves.
 
     Raises
     ------
@@ -167,7 +218,7 @@ def classify(model: SSVAE, blocks: Iterable[Block], between: Callable[[], None] 
         part=np.repeat(np.array([some.part for some in rows], np.int8), [len(some.predictions) for some in rows])[
             order
         ],
-        outlier_score=outlier_scores(predictions).astype(np.float32),
+        outlier_score=outlier_scores(predictions, by).astype(np.float32),
         groups=_column([some.groups for some in rows], order),
         group_names=rows[0].group_names,
         names=_names(rows, order),

@@ -21,7 +21,7 @@ from ssrvae_core.runs.files import replacing
 UNITS = ("nm", "px")
 
 _LENGTHS = "_bytes"
-_ADVICE = "delete this file, and 'predict RUN --all' writes it again"
+_ADVICE = "delete it, or have 'predict RUN --all' write it again"
 
 
 def write(path: Path, particles: Particles) -> None:
