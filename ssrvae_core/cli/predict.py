@@ -11,9 +11,11 @@ import typer
 
 from ssrvae_core.cli.app import Device, Json, RunId, SkipMissing, Store, app, images_for, interruptible, spare
 from ssrvae_core.cli.console import epoch_progress, print_json, say
+from ssrvae_core.cli.jobs import Lock
 from ssrvae_core.cli.judge import say_who_is_not_asked
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import Run, RunStore
+from ssrvae_core.runs.catching_up import COMMAND
 
 if TYPE_CHECKING:
     from ssrvae_core.records import Particles
@@ -63,6 +65,14 @@ def predict(
         else:
             spare(out, runs, images)
             _others(run, images, out, skip_missing, device, as_json)
+
+
+@app.command(COMMAND, hidden=True)
+def classify_all(run_id: RunId, lock: Lock, store: Store = None) -> None:
+    """Classify all images of a run of an earlier version. The dashboard starts this."""
+    from ssrvae_core.runs.catching_up import work
+
+    work(RunStore(store), run_id, lock)
 
 
 def _everything(run: Run, out: Path, device: str, as_json: bool) -> None:

@@ -83,7 +83,7 @@ def particles_of(run: Run, device: str = "auto", between: Callable[[int, int], N
     images = load_images(run.config.dataset, run.path.parent)
     with naming(run.dataset):
         at = positions(images, run.config.split)
-        return classify(model, blocks_of(images, at), _counted(between, len(images)))
+        return classify(model, blocks_of(images, at), _of(between, len(images)))
 
 
 def keep(run: Run, particles: Particles) -> None:
@@ -134,7 +134,7 @@ def classify_others(
     UserError
         If there is no image, or they have another shape than the model's.
     """
-    return classify(model, [Block(NO_PART, images, images.labels)], _counted(between, len(images)), by)
+    return classify(model, [Block(NO_PART, images, images.labels)], _of(between, len(images)), by)
 
 
 def classify_split(
@@ -158,7 +158,7 @@ def classify_split(
         Block(UNLABELLED, data.unlabelled, data.hidden_labels),
         Block(VALIDATION, data.validation, data.validation.labels, validation),
     )
-    return classify(model, blocks, between)
+    return classify(model, blocks, None if between is None else lambda _: between())
 
 
 def blocks_of(images: ImageSet, at: Positions) -> Iterator[Block]:
@@ -177,7 +177,7 @@ def blocks_of(images: ImageSet, at: Positions) -> Iterator[Block]:
 def classify(
     model: SSVAE,
     blocks: Iterable[Block],
-    between: Callable[[], None] | None = None,
+    between: Callable[[int], None] | None = None,
     by: Usual | None = None,
 ) -> Particles:
     """Run a model over blocks of images, in batches, and put what it says together in the order of the ids.
@@ -191,7 +191,7 @@ def classify(
     blocks : iterable of Block
         Of one data set: they have the same factors, class names and group names.
     between : callable, optional
-        Called before every batch; what it raises ends the work.
+        Called before every batch with how many images are done; what it raises ends the work.
     by : Usual, optional
         What outlier scores are measured by; by default these images themselves.
 
@@ -204,10 +204,12 @@ def classify(
     from ssrvae_core.evaluation.outliers import outlier_scores
 
     rows: list[_Rows] = []
+    done = 0
     for block in blocks:
-        if len(block.images):
-            said = block.predictions or predict(model, block.images, between=between)
+        if n := len(block.images):
+            said = block.predictions or predict(model, block.images, between=_batches(between, done, n))
             rows.append(_Rows.of(block, replace(said, labels=block.labels)))
+            done += n
     if not rows:
         raise UserError("There are no images to classify; give a data set with at least one image.")
     order = np.argsort(np.concatenate([some.predictions.ids for some in rows]))
@@ -288,17 +290,15 @@ def _sizes(rows: Sequence[_Rows]) -> tuple[np.ndarray | None, str | None]:
     return (2 * np.sqrt(area * (pixel if known else 1) / np.pi)).astype(np.float32), "nm" if known else "px"
 
 
-def _counted(between: Callable[[int, int], None] | None, n: int) -> Callable[[], None] | None:
-    """Return a callable that tells how many of N images are done, batch by batch."""
-    if between is None:
+def _batches(told: Callable[[int], None] | None, done: int, n: int) -> Callable[[], None] | None:
+    """Return what tells, batch by batch of a block of N images, how many are done with those of other blocks."""
+    if told is None:
         return None
     from ssrvae_core.evaluation.evaluate import BATCH
 
-    done = 0
+    starts = iter(range(done, done + n, BATCH))
+    return lambda: told(next(starts))
 
-    def tell() -> None:
-        nonlocal done
-        between(min(done, n), n)
-        done += BATCH
 
-    return tell
+def _of(between: Callable[[int, int], None] | None, n: int) -> Callable[[int], None] | None:
+    return None if between is None else lambda done: between(done, n)
