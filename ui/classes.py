@@ -17,8 +17,6 @@ from ui import markdown
 from ui.jobs import act
 from ui.markdown import note
 
-MIME = {CSV: "text/csv", PARQUET: "application/vnd.apache.parquet"}
-
 
 def downloads(run: Run, page: str) -> None:
     """Show what takes the classes of all images of a finished run away; for an earlier run, what makes them.
@@ -41,17 +39,26 @@ def downloads(run: Run, page: str) -> None:
         _make(run, page, "")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        for kind, label in ((CSV, "Classes of all particles"), (PARQUET, "The same as Parquet")):
-            st.download_button(
-                label,
-                data=partial(_table, run, kind),
-                file_name=f"classes-{run.id}{kind}",
-                mime=MIME[kind],
-                on_click="ignore",
-                icon=":material/download:",
-                key=f"{page}-classes-{run.id}{kind}",
-                type="primary" if kind == CSV else "tertiary",
-            )
+        st.download_button(
+            "Classes of all particles",
+            data=partial(_table, run, CSV),
+            file_name=f"classes-{run.id}{CSV}",
+            mime="text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+            key=f"{page}-classes-{run.id}-csv",
+            help="Class, probabilities, angle, outlier score and latents of every image, a row each, as CSV.",
+        )
+        st.download_button(
+            "as Parquet",
+            data=partial(_table, run, PARQUET),
+            file_name=f"classes-{run.id}{PARQUET}",
+            mime="application/vnd.apache.parquet",
+            on_click="ignore",
+            key=f"{page}-classes-{run.id}-parquet",
+            type="tertiary",
+            help="The same table as Parquet, for programs that read it.",
+        )
         parts = ", ".join(f"{count:,} {part}" for part, count in counts.items() if count)
         note(f"{sum(counts.values()):,} particles, a row each: {parts}")
 

@@ -1,7 +1,7 @@
 """``particles.npz``: what a finished run says of every image of its data.
 
 It holds the arrays of ``validation.npz`` for all images, in ascending order of the ids, and beside them ``part`` (N,)
-int8, ``outlier_score`` (N,) float32, and what the data have of ``groups`` (N,) int64, ``size_px`` or ``size_nm`` (N,)
+uint8, ``outlier_score`` (N,) float32, and what the data have of ``groups`` (N,) int64, ``size_px`` or ``size_nm`` (N,)
 float32, and the texts ``names`` and ``group_names``. Texts are one row of UTF-8 bytes, and ``names_bytes`` says how
 many of them each text has, so that a single long name does not make every other one as long.
 """
@@ -51,7 +51,7 @@ def read(path: Path) -> Particles | None:
 def arrays_of(particles: Particles) -> dict[str, np.ndarray]:
     """Return particles as they are kept in a file."""
     arrays = directory.prediction_arrays(particles.predictions)
-    arrays |= {"part": particles.part, "outlier_score": particles.outlier_score}
+    arrays |= {"part": particles.part.astype(np.uint8), "outlier_score": particles.outlier_score}
     if particles.groups is not None:
         arrays["groups"] = particles.groups
     if particles.size is not None:
@@ -94,7 +94,7 @@ def particles_of(arrays: dict[str, np.ndarray]) -> Particles:
         raise ValueError("it has a group without a name")
     return Particles(
         predictions=directory.predictions_of(arrays),
-        part=arrays["part"],
+        part=arrays["part"].astype(np.int8),
         outlier_score=arrays["outlier_score"],
         groups=groups,
         group_names=group_names,
@@ -111,8 +111,10 @@ def _packed(name: str, texts: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 def _texts(arrays: Mapping[str, np.ndarray], name: str) -> tuple[str, ...] | None:
-    if name not in arrays:
+    if name not in arrays and name + _LENGTHS not in arrays:
         return None
+    if name not in arrays:
+        raise ValueError(f"'{name}{_LENGTHS}' is of texts that are not there")
     lengths, content = arrays.get(name + _LENGTHS), arrays[name]
     if lengths is None or lengths.dtype != np.int64 or lengths.ndim != 1 or content.dtype != np.uint8:
         raise ValueError(f"'{name}' does not hold texts")

@@ -56,8 +56,8 @@ def test_what_is_written_is_read(tmp_path, more):
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"part": np.zeros(4, np.int8)}, "part"),
-        ({"part": np.full(5, 3, np.int8)}, "part"),
+        ({"part": np.zeros(4, np.uint8)}, "part"),
+        ({"part": np.full(5, 3, np.uint8)}, "part"),
         ({"part": np.zeros((), np.int8)}, "part"),
         ({"ids": np.zeros(5, np.int64)}, "ids"),
         ({"ids": np.array(list("abcde"))}, "ids"),
