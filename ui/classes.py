@@ -47,7 +47,6 @@ def downloads(run: Run, page: str) -> None:
             on_click="ignore",
             icon=":material/download:",
             key=f"{page}-classes-{run.id}-csv",
-            help="Class, probabilities, angle, outlier score and latents of every image, a row each, as CSV.",
         )
         st.download_button(
             "as Parquet",
@@ -57,7 +56,6 @@ def downloads(run: Run, page: str) -> None:
             on_click="ignore",
             key=f"{page}-classes-{run.id}-parquet",
             type="tertiary",
-            help="The same table as Parquet, for programs that read it.",
         )
         parts = ", ".join(f"{count:,} {part}" for part, count in counts.items() if count)
         note(f"{sum(counts.values()):,} particles, a row each: {parts}")
