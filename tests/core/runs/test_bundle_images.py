@@ -330,7 +330,7 @@ def test_names_in_a_bundle_are_no_paths_and_can_be_shown(trained, tmp_path, stor
     own = RunStore(tmp_path / "own")
     shutil.copytree(trained.path, own.path(trained.id))
     n = len(trained.particles())
-    odd = ("/home/me/secret/a.png", "C:\\me\\secret\\b.png", "sub/c.png", "\x1b[31mred.png", "\udcff.png", "x" * 300)
+    odd = ("/srv/secret/a.png", "C:\\me\\secret\\b.png", "sub/c.png", "\x1b[31mred.png", "\udcff.png", "x" * 300)
     names = (*odd, *(f"{i}.png" for i in range(n)))[:n]
     named = replace(trained.particles(), names=names, groups=np.zeros(n, np.int64), group_names=("/data/secret/grid",))
     particle_file.write(own.path(trained.id), named)
