@@ -49,21 +49,19 @@ def predict(
 
     if (images is not None) + every + (watch is not None) != 1:
         raise UserError("'predict' needs one of three: IMAGES, --all or --watch FOLDER; give exactly one of them.")
-    check_kind(out)
     runs = RunStore(store)
     run = runs.get(run_id)
+    spare(out, runs, images or (run.dataset.path if watch is None else str(watch)))
+    check_kind(out)
     if watch is not None:
         from ssrvae_core.cli.watch import watch_folder
 
-        spare(out, runs, str(watch))
         watch_folder(run, watch, out, interval, device, as_json)
         return
     with interruptible("nothing was written"):
         if images is None:
-            spare(out, runs, run.dataset.path)
             _everything(run, out, device, as_json)
         else:
-            spare(out, runs, images)
             _others(run, images, out, skip_missing, device, as_json)
 
 
