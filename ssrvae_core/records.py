@@ -57,6 +57,53 @@ class Predictions:
         return self.class_prob.max(axis=1)
 
 
+PARTS = ("labelled", "unlabelled", "validation")
+"""The parts of a run's data, in the order in which they are numbered."""
+
+
+@dataclass(frozen=True)
+class Particles:
+    """What a finished run says of every image of its data; row ``i`` of every array belongs to ``predictions.ids[i]``.
+
+    Attributes
+    ----------
+    predictions : Predictions
+        N rows in ascending order of the ids. The labels are the true classes where the data know them, also those that
+        were hidden from training, else -1.
+    part : int8 array (N,)
+        Position of each image's part in :data:`PARTS`; -1 for an image that is not one of the run's own.
+    outlier_score : float32 array (N,)
+        See :func:`ssrvae_core.evaluation.outliers.outlier_scores`; NaN where it is not known.
+    groups : int64 array (N,), optional
+        Micrograph that each image comes from.
+    group_names : tuple of str, optional
+        Name of group ``g`` at position ``g``.
+    names : tuple of str of length N, optional
+        File that each image came from.
+    size : float32 array (N,), optional
+        Diameter of a circle with the area of the mask; None where the data have no masks.
+    size_unit : str, optional
+        ``nm`` where every pixel size is known, else ``px``; None where there are no sizes.
+    """
+
+    predictions: Predictions
+    part: np.ndarray
+    outlier_score: np.ndarray
+    groups: np.ndarray | None = None
+    group_names: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None
+    size: np.ndarray | None = None
+    size_unit: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Stable sample ids in ascending order, int64 (N,)."""
+        return self.predictions.ids
+
+
 @dataclass(frozen=True)
 class Judgement:
     """How the class probabilities of a model come about that has a second opinion.

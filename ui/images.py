@@ -61,7 +61,8 @@ def validation_pictures(run: Run, ids: np.ndarray) -> Pictures:
         small = thumbnails(run)
         if small is None:
             raise
-        return Pictures(small.ids, small.pixels, _SMALL.format(name=run.data_name))
+        kept = np.isin(small.ids, ids)
+        return Pictures(small.ids[kept], small.pixels[kept], _SMALL.format(name=run.data_name))
 
 
 _SMALL = (

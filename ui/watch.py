@@ -18,7 +18,7 @@ from ssrvae_core.reports.wording import model_title, plain, titles
 from ssrvae_core.runs import Run, RunStore, directory
 from ssrvae_core.runs.uploads import with_owners_names
 from ssrvae_core.times import with_local_times, zone
-from ui import charts, datasets, markdown
+from ui import charts, classes, datasets, markdown
 from ui.jobs import Work, bar, buttons, reason
 from ui.markdown import note, public
 from ui.overview import duration
@@ -52,6 +52,8 @@ def panel(store: RunStore, work: Work, ahead: int) -> None:
                 query_params={"left": work.id},
             )
     if work.run is not None:
+        if work.state == "finished":
+            classes.downloads(work.run, PAGE)
         _curves(work.run)
         _latents(work.run)
     if lines := work.log(LOG_LINES):

@@ -10,6 +10,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.jobs import JobQueue
 from ui import export, markdown, squares
+from ui.classes import catching_up_on
 from ui.entry import in_a_sentence
 from ui.jobs import Work, all_work, work_of
 from ui.runs import run_label, store
@@ -86,13 +87,13 @@ def watch_only(ids: Sequence[str]) -> None:
 
 def watch(ids: Sequence[str]) -> None:
     """Show trainings, again every two seconds while one of them lives."""
-    living = {(one.id, one.state) for one in map(find, ids) if one is not None and one.live}
+    living = _living(ids)
 
     @st.fragment(run_every=2 if living else None)
     @in_a_sentence
     def live() -> None:
         now = [one for one in map(find, ids) if one is not None]
-        if {(one.id, one.state) for one in now if one.live} != living:
+        if _living(ids) != living:
             st.rerun()
         waiting = [job.id for job in JobQueue(store()).list() if job.state == "queued"]
         columns = st.columns(SIDE_BY_SIDE, gap="large") if len(now) > 1 else [st.container()]
@@ -101,6 +102,12 @@ def watch(ids: Sequence[str]) -> None:
                 panel(store(), one, waiting.index(one.id) if one.id in waiting else 0)
 
     live()
+
+
+def _living(ids: Sequence[str]) -> set[tuple[str, str]]:
+    """Return what of these changes by itself, each with its state: what is trained, or classified after the fact."""
+    found = [one for one in map(find, ids) if one is not None]
+    return {(one.id, one.state) for one in found if one.live or (one.run is not None and catching_up_on(one.run))}
 
 
 def close() -> None:

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -115,9 +114,8 @@ def images_for(run: Run | EmbeddingRun, data: str, skip_missing: bool = False, *
     Those of an image file are on the scale of the run's own images. Generated images have no scale that a file's
     integers could be on; those are on their own. ``generated`` is whether a data set's name is taken as well.
     """
-    from ssrvae_core.data import load, naming
-    from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES
-    from ssrvae_core.data.views import view
+    from ssrvae_core.data import load
+    from ssrvae_core.data.seen import scale_for, seen_by
 
     own = run.config.dataset
     if generated and data in DATASETS:
@@ -126,18 +124,13 @@ def images_for(run: Run | EmbeddingRun, data: str, skip_missing: bool = False, *
     if located(data) is None and data == run.data_name:  # as lists and pages call it, wherever it lies here
         data = run.dataset.path or data
     opened = opened_file(data, skip_missing)
-    floats = opened.pixels.dtype.kind == "f"
-    intensity = own.intensity if own.source == "file" else None if floats else opened.scale.needed
     tell(opened)
-    black, white = opened.scale_for(intensity)
-    if (black, white) != (opened.scale.black, opened.scale.white):
+    scale = scale_for(own, opened)
+    if scale != (opened.scale.black, opened.scale.white):
         kind = "run" if isinstance(run, Run) else "embedding"
+        black, white = scale
         print(f"  the {kind} sees grey levels from {black:g} (black) to {white:g} (white), as those of its own images")
-    config = opened.config(own.view, skip_missing)
-    with naming(config):
-        images = view(opened.images(intensity), own.view)
-    if images.names is None and opened.path.suffix.lower() in PICTURE_SUFFIXES and len(images) > 1:
-        images = replace(images, names=tuple(f"{opened.path.name}#{page}" for page in range(len(images))))
+    images, config = seen_by(own, opened, skip_missing)
     return Asked(images, config, opened.holds(own))
 
 

@@ -1,19 +1,20 @@
-"""Commands that ask a trained model: ``evaluate`` and ``predict``."""
+"""The command that judges a trained model: ``evaluate``."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ssrvae_core.cli.app import Device, Json, RunId, SkipMissing, Store, app, images_for, spare
+from ssrvae_core.cli.app import Device, Json, RunId, SkipMissing, Store, app, images_for
 from ssrvae_core.cli.console import print_evaluation, print_json, say
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import Run, RunStore
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ssrvae_core.data import ImageSet
     from ssrvae_core.models import SSVAE
 
@@ -47,7 +48,7 @@ def evaluate(
                 say(f"Run {run.id} was trained on {data}; only the images it held out are judged.")
                 images = split(images, run.config.split).validation
             model = run.model(device)
-            _say_who_is_not_asked(model, images)
+            say_who_is_not_asked(model, images.masks)
             values = judge(model, _as_the_run_labels(images, run, data))
     print(f"Run {run.id} on {data or 'its validation images'}:")
     print_evaluation(values, run.class_names)
@@ -55,39 +56,9 @@ def evaluate(
         print_json({"id": run.id, "data": data, **values})
 
 
-@app.command()
-def predict(
-    run_id: RunId,
-    images: Annotated[str, typer.Argument(metavar="IMAGES", help="An image file or folder; labels are not needed.")],
-    out: Annotated[Path, typer.Option(help="The table to write, as CSV.")],
-    skip_missing: SkipMissing = False,
-    store: Store = None,
-    device: Device = "auto",
-    as_json: Json = False,
-) -> None:
-    """Predict class, angle and latents of images, and write them as a table."""
-    from ssrvae_core.data import naming
-    from ssrvae_core.evaluation.evaluate import predict as ask
-    from ssrvae_core.runs.tables import write_table
-
-    runs = RunStore(store)
-    run = runs.get(run_id)
-    spare(out, runs, images)
-    model = run.model(device)
-    asked = images_for(run, images, skip_missing, generated=False)
-    image_set = asked.images
-    _say_who_is_not_asked(model, image_set)
-    with naming(asked.config):
-        predictions = ask(model, image_set)
-    write_table(out, predictions, run.class_names, image_set.names)
-    n = len(image_set)
-    print(f"Wrote the predictions of {n} {'image' if n == 1 else 'images'} to {out}.")
-    if as_json:
-        print_json({"id": run.id, "images": len(image_set), "out": str(out)})
-
-
-def _say_who_is_not_asked(model: SSVAE, images: ImageSet) -> None:
-    if model.opinion is not None and model.opinion.counts and model.opinion.needs_masks and images.masks is None:
+def say_who_is_not_asked(model: SSVAE, masks: np.ndarray | None) -> None:
+    """Say so where the network tells the classes alone, as the images have no masks."""
+    if model.opinion is not None and model.opinion.counts and model.opinion.needs_masks and masks is None:
         say(
             "The run's shape descriptors were measured on masks, which these images lack: the network tells them alone."
         )

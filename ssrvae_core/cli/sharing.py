@@ -21,14 +21,17 @@ def export(
     thumbnails: Annotated[
         bool,
         typer.Option(
-            help="Add small pictures of the validation images (at most 64 x 64 pixels, 64 MB per run) of runs on image "
+            help="Add small pictures of the images (at most 64 x 64 pixels, 64 MB per run) of runs on image "
             "files, so that others see them without the file; whoever gets the bundle can keep them."
         ),
     ] = False,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Write runs as one file for others: configuration, weights, metrics and predictions, but no training image."""
+    """Write runs as one file for others: configuration, weights, metrics and predictions, but no training image.
+
+    The predictions are of every image, with its name and micrograph, where the run has classified all of them.
+    """
     from ssrvae_core.runs.bundle import export_bundle
 
     there = RunStore(store)

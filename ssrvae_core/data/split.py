@@ -6,6 +6,7 @@ and the validation images do not depend on the number of labels.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -23,6 +24,15 @@ class _Stream(IntEnum):
     VALIDATION = 0
     LABELS = 1
     GROUPS = 2
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Rows of a data set that are in each of its parts, int64 in ascending order."""
+
+    labelled: np.ndarray
+    unlabelled: np.ndarray
+    validation: np.ndarray
 
 
 def split(images: ImageSet, config: SplitConfig) -> Split:
@@ -48,18 +58,30 @@ def split(images: ImageSet, config: SplitConfig) -> Split:
     UserError
         If there are too few classes, labels or groups for the rule; the sentence names them.
     """
+    at = positions(images, config)
+    return Split(
+        labelled=images.as_labelled(at.labelled) if images.as_labelled else images.take(at.labelled),
+        unlabelled=images.take(at.unlabelled).without_labels(),
+        validation=images.take(at.validation),
+        hidden_labels=images.labels[at.unlabelled],
+    )
+
+
+def positions(images: ImageSet, config: SplitConfig) -> Positions:
+    """Return which images :func:`split` puts into which part; it copies none.
+
+    Raises
+    ------
+    UserError
+        As :func:`split` does.
+    """
     _check_labels(images)
     held_out = _held_out(images, config)
     training = np.flatnonzero(~held_out)
     _check_every_class(images, training)
     labelled = np.sort(_labelled(images, training, config))
     unlabelled = np.setdiff1d(training, labelled, assume_unique=True)
-    return Split(
-        labelled=images.as_labelled(labelled) if images.as_labelled else images.take(labelled),
-        unlabelled=images.take(unlabelled).without_labels(),
-        validation=images.take(np.flatnonzero(held_out)),
-        hidden_labels=images.labels[unlabelled],
-    )
+    return Positions(labelled, unlabelled, np.flatnonzero(held_out))
 
 
 def _check_labels(images: ImageSet) -> None:

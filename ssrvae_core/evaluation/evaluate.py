@@ -21,10 +21,12 @@ from ssrvae_core.records import Predictions
 
 FLIP_ANGLES_DEG = (45, 90, 135, 180, 225, 270, 315)
 FLIP_SAMPLES = 500
+BATCH = 100
+"""Images that a model is run over at a time."""
 
 
 def predict(
-    model: SSVAE, images: ImageSet, batch_size: int = 100, *, between: Callable[[], None] | None = None
+    model: SSVAE, images: ImageSet, batch_size: int = BATCH, *, between: Callable[[], None] | None = None
 ) -> Predictions:
     """Run a trained model over images.
 

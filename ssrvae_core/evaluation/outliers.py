@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ssrvae_core.evaluation.latents import FEWEST
@@ -11,7 +13,44 @@ _TO_DEVIATIONS = 1.4826
 """The median absolute deviation of a normal distribution times this is its standard deviation."""
 
 
-def outlier_scores(predictions: Predictions) -> np.ndarray:
+@dataclass(frozen=True)
+class Usual:
+    """How well a model usually draws images it takes for each of its K classes.
+
+    Attributes
+    ----------
+    middle, spread : float64 array (K,)
+        Median of the negative log-likelihood, nats, and its standard deviation as the median absolute deviation tells
+        it; NaN where no log-likelihood is known.
+    """
+
+    middle: np.ndarray
+    spread: np.ndarray
+
+
+def usual(predictions: Predictions) -> Usual:
+    """Return how well a model usually draws each class, by images of its own data.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        What the model says of N images. A class of fewer than 10 of them is measured by all.
+    """
+    surprise = -predictions.log_likelihood.astype(np.float64)
+    known, predicted = np.isfinite(surprise), predictions.predicted
+    n_classes = predictions.class_prob.shape[1]
+    middle, spread = np.full(n_classes, np.nan), np.full(n_classes, np.nan)
+    if not known.any():
+        return Usual(middle, spread)
+    counts = np.bincount(predicted[known], minlength=n_classes)
+    for k in range(n_classes):
+        values = surprise[known & (predicted == k)] if counts[k] >= FEWEST else surprise[known]
+        middle[k] = np.median(values)
+        spread[k] = _TO_DEVIATIONS * np.median(np.abs(values - middle[k])) or 1.0
+    return Usual(middle, spread)
+
+
+def outlier_scores(predictions: Predictions, by: Usual | None = None) -> np.ndarray:
     """Return how much worse than usual for its predicted class a model draws each image.
 
     The negative log-likelihood, standardised within the predicted class by median and median absolute deviation
@@ -22,6 +61,9 @@ def outlier_scores(predictions: Predictions) -> np.ndarray:
     ----------
     predictions : Predictions
         What a model says of N images.
+    by : Usual, optional
+        What is usual, such as that of a run's own images for images that are new to it; by default, what is usual
+        among these images.
 
     Returns
     -------
@@ -30,12 +72,6 @@ def outlier_scores(predictions: Predictions) -> np.ndarray:
         known. A class of fewer than 10 images is measured by all images.
     """
     surprise = -predictions.log_likelihood.astype(np.float64)
-    known = np.isfinite(surprise)
-    scores = np.full(len(surprise), np.nan)
-    for k in np.unique(predictions.predicted[known]):
-        chosen = known & (predictions.predicted == k)
-        usual = surprise[chosen] if chosen.sum() >= FEWEST else surprise[known]
-        middle = np.median(usual)
-        spread = _TO_DEVIATIONS * np.median(np.abs(usual - middle))
-        scores[chosen] = (surprise[chosen] - middle) / (spread or 1.0)
-    return scores
+    by, predicted = by or usual(predictions), predictions.predicted
+    scores = (surprise - by.middle[predicted]) / by.spread[predicted]
+    return np.where(np.isfinite(surprise), scores, np.nan)

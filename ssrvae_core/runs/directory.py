@@ -10,6 +10,8 @@
 - ``snapshots.npz``, the frames of the training film;
 - ``model.safetensors`` and ``validation.npz``, the weights and predictions of a finished run, and ``manifold.npz``, the
   images it draws, which the weights can give again;
+- ``particles.npz``, what the run says of every image of its data (see :mod:`ssrvae_core.runs.particle_file`); a run of
+  an earlier version lacks it until somebody asks;
 - ``thumbnails.npz``, small pictures of the validation images, where the run came in a bundle that has them;
 - ``lock``, held by the process that trains it, and ``cancel``, which asks that process to stop.
 
@@ -43,6 +45,7 @@ CHECKPOINT = "checkpoint.pt"
 STARTS = "starts.pt"
 SNAPSHOTS = "snapshots.npz"
 VALIDATION = "validation.npz"
+PARTICLES = "particles.npz"
 MANIFOLD = "manifold.npz"
 THUMBNAILS = "thumbnails.npz"
 LOG = "log.txt"
@@ -50,7 +53,10 @@ ENVIRONMENT = "environment.json"
 LOCK = "lock"
 CANCEL = "cancel"
 
-_FACTOR = "factors/"
+PREDICTION_ARRAYS = [field.name for field in fields(Predictions) if field.name != "factors"]
+"""Arrays that a file of predictions has; factors come on top."""
+
+FACTOR = "factors/"
 _CLOCK_SLACK = 2.0  # seconds by which two readings of one process's start time may differ
 
 SCORES = ("n", "accuracy", "balanced_accuracy", "ece", "nll", "silhouette", "flip_rate")
@@ -198,26 +204,31 @@ def truncate_metrics(path: Path, epoch: int) -> None:
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
     """Write ``validation.npz``; factor ``f`` is the array ``factors/f``."""
-    rows = {field.name: getattr(predictions, field.name) for field in fields(Predictions) if field.name != "factors"}
-    write_npz(path / VALIDATION, rows | factor_arrays(predictions))
+    write_npz(path / VALIDATION, prediction_arrays(predictions))
+
+
+def prediction_arrays(predictions: Predictions) -> dict[str, np.ndarray]:
+    """Return predictions as they are kept in a file."""
+    return {name: getattr(predictions, name) for name in PREDICTION_ARRAYS} | factor_arrays(predictions)
 
 
 def factor_arrays(predictions: Predictions) -> dict[str, np.ndarray]:
     """Return the factors under the names that they have in a file: ASCII, other characters as in a web address."""
     return {
-        _FACTOR + "".join(c if c.isascii() and c != "%" else quote(c) for c in name): values
+        FACTOR + "".join(c if c.isascii() and c != "%" else quote(c) for c in name): values
         for name, values in predictions.factors.items()
     }
 
 
 def read_predictions(path: Path) -> Predictions:
     """Read ``validation.npz``."""
-    names = [field.name for field in fields(Predictions) if field.name != "factors"]
-    arrays = read_npz(path / VALIDATION, names)
-    factors = {
-        unquote(name.removeprefix(_FACTOR)): values for name, values in arrays.items() if name.startswith(_FACTOR)
-    }
-    return Predictions(**{name: arrays[name] for name in names}, factors=factors)
+    return predictions_of(read_npz(path / VALIDATION, PREDICTION_ARRAYS))
+
+
+def predictions_of(arrays: dict[str, np.ndarray]) -> Predictions:
+    """Return the predictions of :func:`prediction_arrays`; other arrays are left alone."""
+    factors = {unquote(name.removeprefix(FACTOR)): values for name, values in arrays.items() if name.startswith(FACTOR)}
+    return Predictions(**{name: arrays[name] for name in PREDICTION_ARRAYS}, factors=factors)
 
 
 def write_snapshots(path: Path, snapshots: list[tuple[int, Snapshot]]) -> None:

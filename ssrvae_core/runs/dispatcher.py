@@ -38,7 +38,7 @@ def ensure_dispatcher(store: RunStore) -> None:
         return
     try:
         with locked(root / files.LOCK, wait=False) as lock:
-            process = _start(["queue"], store, lock, root / files.LOG, _outer(), Path.cwd())
+            process = start_process(["queue"], store, lock, root / files.LOG, _outer(), Path.cwd())
     except BlockingIOError:
         return  # somebody else was faster
     threading.Thread(target=process.wait, daemon=True).start()  # else it stays in the process table when it ends
@@ -147,7 +147,7 @@ def _start_job(store: RunStore, job_id: str) -> _Child | None:
                 environment, record = _share_out(store, task, record)
                 write_record(path, record)
                 drop_torn_line(path / files.LOG)
-                process = _start(["work", job_id], store, lock, path / files.LOG, environment, Path(task.folder))
+                process = start_process(["work", job_id], store, lock, path / files.LOG, environment, Path(task.folder))
             except (UserError, OSError) as error:
                 failed = {"state": "failed", "ended": time.time(), "error": f"It could not be started: {error}"}
                 write_record(path, record.model_copy(update=failed))
@@ -200,7 +200,7 @@ def _outer() -> dict[str, str]:
     return environment
 
 
-def _start(
+def start_process(
     command: list[str], store: RunStore, lock: int, log: Path, environment: dict[str, str], folder: Path
 ) -> subprocess.Popen[bytes]:
     """Start a hidden command in a session of its own, with a lock to hold for as long as it lives."""

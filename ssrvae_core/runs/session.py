@@ -187,6 +187,7 @@ class Session:
     def _finish(self) -> None:
         from ssrvae_core.evaluation.evaluate import evaluate, predict
         from ssrvae_core.models.checkpoint import save_weights
+        from ssrvae_core.runs import everything, particle_file
         from ssrvae_core.runs.manifold import write_manifold
 
         model, validation = self.trainer.model, self.data.validation
@@ -196,6 +197,9 @@ class Session:
         values = evaluate(model, validation, predictions=predictions, between=self.stop.check)
         directory.write_predictions(self.path, predictions)
         write_manifold(self.path, model, predictions)
+        # The last of what takes long: a process that ends before goes on from its last checkpoint, and does it all.
+        particles = everything.classify_split(model, self.data, predictions, self.stop.check)
+        particle_file.write(self.path, particles)
         judgement = None if model.opinion is None else model.opinion.judgement()
         self._write_status("finished", validation=values, judgement=judgement)
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from ssrvae_core.config import DatasetConfig, Frozen, RunConfig, UserError, describe
-from ssrvae_core.records import Predictions, Snapshot
-from ssrvae_core.runs import directory
+from ssrvae_core.records import Particles, Predictions, Snapshot
+from ssrvae_core.runs import directory, particle_file
 from ssrvae_core.runs.data_files import EMBEDDINGS, dataset_name, readable
 from ssrvae_core.runs.directory import Status
 from ssrvae_core.runs.files import atomic_write, held, writing
@@ -91,6 +91,18 @@ class Run:
             raise UserError(f"Run {self.id} has no predictions: it is {self.status.state}; train it to the end first.")
         self._check_has(directory.VALIDATION)
         return directory.read_predictions(self.path)
+
+    def particles(self) -> Particles | None:
+        """Return what the trained model says of every image of its data, None where that was never written.
+
+        :func:`ssrvae_core.runs.everything.write_particles` writes it for a run of an earlier version.
+
+        Raises
+        ------
+        UserError
+            If ``particles.npz`` cannot be read.
+        """
+        return particle_file.read(self.path) if self.status.state == "finished" else None
 
     def snapshots(self) -> list[tuple[int, Snapshot]]:
         """Return the epochs kept for the training film and the tracked images at each, oldest first."""

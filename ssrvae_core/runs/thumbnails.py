@@ -1,4 +1,4 @@
-"""Small pictures of a run's validation images, for where the file of its images is not."""
+"""Small pictures of a run's images, for where the file of its images is not."""
 
 from __future__ import annotations
 
@@ -54,8 +54,15 @@ def can_share(run: Run) -> bool:
     return run.config.dataset.source not in DRAWN and (there or is_here(run.dataset))
 
 
-def to_share(run: Run) -> Thumbnails | None:
-    """Return small pictures of a finished run's validation images, None where any program draws the images itself.
+def to_share(run: Run, *, every: bool = False) -> Thumbnails | None:
+    """Return small pictures of a finished run's images, None where any program draws the images itself.
+
+    Parameters
+    ----------
+    run : Run
+        The run. Where its images are not here, the pictures that it came with are returned.
+    every : bool
+        Whether to return those of all images, of a run that has classified all of them; else of the validation images.
 
     Raises
     ------
@@ -70,16 +77,17 @@ def to_share(run: Run) -> Thumbnails | None:
         if (kept := thumbnails(run)) is not None:
             return kept
         raise
-    ids = np.sort(run.predictions().ids)
+    particles = run.particles() if every else None
+    ids = np.sort(run.predictions().ids) if particles is None else particles.ids
     order = np.argsort(images.ids)
     rows = order[np.searchsorted(images.ids, ids, sorter=order).clip(max=len(order) - 1)]
     if not np.array_equal(images.ids[rows], ids):
-        raise UserError(f"The file of run {run.id} lacks some of its validation images; restore the file.")
-    return Thumbnails(ids, shrunk(images.images[rows]))
+        raise UserError(f"The file of run {run.id} lacks some of its images; restore the file.")
+    return Thumbnails(ids, shrunk(images.images, rows))
 
 
-def shrunk(images: np.ndarray) -> np.ndarray:
-    """Return images (N, C, H, W) in [0, 1] as small pictures, every pixel the mean of those it stands for.
+def shrunk(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return rows of images (N, C, H, W) in [0, 1] as small pictures, every pixel the mean of those it stands for.
 
     Raises
     ------
@@ -88,7 +96,7 @@ def shrunk(images: np.ndarray) -> np.ndarray:
     """
     from PIL import Image
 
-    n, channels, height, width = images.shape
+    n, (channels, height, width) = len(rows), images.shape[1:]
     depth, side = (3 if channels == 3 else 1), min(LARGEST_SIDE, max(height, width))
     while n * depth * np.prod(_size(height, width, side)) > MAX_BYTES:
         side -= 1
@@ -97,10 +105,13 @@ def shrunk(images: np.ndarray) -> np.ndarray:
             f"Small pictures of {n:,} images take more than {MAX_BYTES >> 20} MB; export the run without thumbnails."
         )
     size = _size(height, width, side)
-    if size == (height, width):
-        return to_pixels(images)
-    small = (Image.fromarray(to_pixels(image)).resize(size[::-1], Image.Resampling.BOX) for image in images)
-    return np.stack([np.asarray(picture) for picture in small])
+    small = np.empty((n, *size, *((3,) if depth == 3 else ())), np.uint8)
+    for place, row in enumerate(rows.tolist()):
+        picture = to_pixels(images[row])
+        if size != (height, width):
+            picture = np.asarray(Image.fromarray(picture).resize(size[::-1], Image.Resampling.BOX))
+        small[place] = picture
+    return small
 
 
 def _size(height: int, width: int, side: int) -> tuple[int, int]:
@@ -125,5 +136,5 @@ def fault(arrays: Mapping[str, np.ndarray], ids: np.ndarray) -> str | None:
     if max(pixels.shape[1:3]) > LARGEST_SIDE or pixels.nbytes > MAX_BYTES:
         return f"holds pictures of more than {LARGEST_SIDE} x {LARGEST_SIDE} pixels or {MAX_BYTES >> 20} MB"
     if arrays["ids"].dtype != np.int64 or not np.array_equal(arrays["ids"], np.sort(ids)) or len(pixels) != len(ids):
-        return "does not have one picture for each of the run's validation images"
+        return "does not have one picture for each of the run's images"
     return None

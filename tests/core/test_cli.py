@@ -256,7 +256,8 @@ def test_predict_writes_a_table_with_a_row_an_image(finished, result_of, in_stor
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
     probabilities = [f"p_{name}" for name in finished.class_names]
-    assert list(rows[0]) == ["id", "name", "class", "confidence", "angle_degrees", *probabilities, "z_1", "z_2"]
+    known = ["id", "name", "group", "part", "label", "class", *probabilities, "angle_degrees", "confidence"]
+    assert list(rows[0]) == [*known, "outlier_score", "size", "size_unit", "z_1", "z_2"]
     assert len(rows) == 8
     for row in rows:
         shares = [float(row[name]) for name in probabilities]
@@ -306,11 +307,6 @@ def test_raw_grey_levels_are_refused_where_the_run_has_no_scale(finished, compla
     ):
         complaint = complaint_of(*command, *in_store)
         assert "raw.npz" in complaint and "dataset.intensity" in complaint and "[0, 1]" in complaint
-
-
-def test_a_data_set_s_name_is_no_images_to_predict(finished, complaint_of, in_store, tmp_path):
-    out = ("--out", tmp_path / "p.csv")
-    assert "'cards-b2' is a data set's name" in complaint_of("predict", finished.id, "cards-b2", *out, *in_store)
 
 
 def test_a_table_that_cannot_be_written_is_a_sentence(finished, complaint_of, in_store, image_file, tmp_path):

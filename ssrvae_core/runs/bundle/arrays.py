@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -151,10 +151,14 @@ def check_manifold(arrays: Mapping[str, np.ndarray], extent: Extent, what: str) 
         raise Refusal(f"the images of {what} have the shape {images.shape}, which is not its model's")
 
 
-def check_thumbnails(arrays: Mapping[str, np.ndarray], ids: np.ndarray, what: str) -> None:
-    """Check that ``thumbnails.npz`` has a small picture for each of a run's validation images, and nothing else."""
-    if (found := thumbnails.fault(arrays, ids)) is not None:
-        raise Refusal(f"{what} {found}")
+def check_thumbnails(arrays: Mapping[str, np.ndarray], choices: Sequence[np.ndarray], what: str) -> None:
+    """Check that ``thumbnails.npz`` has a small picture of each image, and nothing else.
+
+    ``choices`` are the ids of the validation images and, where they are known, of all images.
+    """
+    faults = [thumbnails.fault(arrays, ids) for ids in choices]
+    if None not in faults:
+        raise Refusal(f"{what} {faults[0]}")
 
 
 def _rows(arrays: Mapping[str, np.ndarray], name: str, what: str) -> np.ndarray:

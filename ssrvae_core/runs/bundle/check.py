@@ -24,6 +24,7 @@ from ssrvae_core.runs.bundle.arrays import (
     unpack,
 )
 from ssrvae_core.runs.bundle.documents import is_number, parse, parse_object
+from ssrvae_core.runs.bundle.particles import check_particles, names_a_path
 from ssrvae_core.runs.bundle.weights import Weights, check_fit, model_of, read_weights
 from ssrvae_core.runs.directory import Status
 
@@ -39,6 +40,7 @@ LARGEST: dict[str, int] = {
     directory.METRICS: 2**26,
     directory.WEIGHTS: MAX_BYTES,
     directory.VALIDATION: MAX_BYTES,
+    directory.PARTICLES: MAX_BYTES,
     directory.ENVIRONMENT: _DOCUMENT,
     LICENCE: _DOCUMENT,
     directory.SNAPSHOTS: _ARRAYS,
@@ -51,7 +53,7 @@ What a run can do without is exported within these: fewer epochs of the film, or
 again.
 """
 
-OPTIONAL = {directory.SNAPSHOTS, directory.MANIFOLD, directory.THUMBNAILS}
+OPTIONAL = {directory.PARTICLES, directory.SNAPSHOTS, directory.MANIFOLD, directory.THUMBNAILS}
 
 MAX_LAYERS = 256
 MAX_CLASSES = 1000
@@ -64,7 +66,6 @@ The default numbers of images at the largest size are 2**30.
 """
 
 _LONGEST_LINE = 4096
-_A_PATH = re.compile(r"(?:^|[\s\"'=:,;(])(?:~?/|[A-Za-z]:[\\/]|\\\\)")
 
 
 def check_run(files: Mapping[str, bytes]) -> Weights:
@@ -97,6 +98,10 @@ def check_run(files: Mapping[str, bytes]) -> Weights:
     check_fit(weights, model, directory.WEIGHTS)
     predictions = unpack(files[directory.VALIDATION], directory.VALIDATION)
     check_predictions(predictions, extent, directory.VALIDATION)
+    particles: dict[str, np.ndarray] = {}
+    if directory.PARTICLES in files:
+        particles = unpack(files[directory.PARTICLES], directory.PARTICLES)
+        check_particles(particles, predictions["ids"], extent, directory.PARTICLES)
     if directory.SNAPSHOTS in files:
         snapshots = unpack(files[directory.SNAPSHOTS], directory.SNAPSHOTS)
         check_snapshots(snapshots, predictions["ids"], extent, directory.SNAPSHOTS)
@@ -106,18 +111,13 @@ def check_run(files: Mapping[str, bytes]) -> Weights:
         if config.dataset.source in thumbnails.DRAWN:
             raise Refusal(f"{directory.THUMBNAILS} has pictures of images that every program draws itself")
         small = unpack(files[directory.THUMBNAILS], directory.THUMBNAILS)
-        check_thumbnails(small, predictions["ids"], directory.THUMBNAILS)
+        check_thumbnails(small, [predictions["ids"], *([particles["ids"]] if particles else [])], directory.THUMBNAILS)
     status = _status(files[directory.STATUS], config, names)
     _check_evaluation(status.validation, predictions, names)
     _check_metrics(files[directory.METRICS], status)
     _check_environment(files[directory.ENVIRONMENT])
     _check_note(files[LICENCE])
     return weights
-
-
-def names_a_path(text: str) -> bool:
-    """Whether a text holds what looks like a path of some machine."""
-    return _A_PATH.search(text) is not None
 
 
 def _config(content: bytes) -> RunConfig:

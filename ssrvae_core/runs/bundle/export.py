@@ -17,9 +17,10 @@ from ssrvae_core.runs import directory
 from ssrvae_core.runs.bundle import manifest
 from ssrvae_core.runs.bundle.archive import MAX_BYTES, Refusal, write
 from ssrvae_core.runs.bundle.arrays import MAX_FACTORS, is_factor, pack
-from ssrvae_core.runs.bundle.check import LARGEST, LICENCE, check_run, names_a_path
+from ssrvae_core.runs.bundle.check import LARGEST, LICENCE, check_run
 from ssrvae_core.runs.bundle.documents import MAX_PATH, parse_object
 from ssrvae_core.runs.bundle.manifest import MANIFEST, MAX_RUNS, Files, Listed, Manifest, config_id
+from ssrvae_core.runs.bundle.particles import names_a_path, shared_arrays
 from ssrvae_core.runs.bundle.weights import read_weights, with_metadata
 from ssrvae_core.runs.data_files import shared_name
 from ssrvae_core.runs.files import replacing, whole_lines
@@ -50,14 +51,16 @@ _SMALL_IMAGES = (
     f"Small pictures of the validation images, at most {LARGEST_SIDE} x {LARGEST_SIDE} pixels, are in the bundle.\n"
     "No other image is."
 )
-_OTHER_IMAGES = {_NO_IMAGES: _SMALL_IMAGES, _SMALL_IMAGES: _NO_IMAGES}
+_ALL_SMALL = f"Small pictures of all images, at most {LARGEST_SIDE} x {LARGEST_SIDE} pixels, are in the bundle."
+_ABOUT_IMAGES = (_NO_IMAGES, _SMALL_IMAGES, _ALL_SMALL)
 
 
 def export_bundle(runs: Sequence[Run], out: Path | BinaryIO, *, thumbnails: bool = False) -> None:
     """Write finished runs as a bundle that :func:`~ssrvae_core.runs.bundle.import_bundle` takes.
 
-    It holds configuration, weights, metrics, validation and snapshot arrays, environment and a licence note, and no
-    training image, process number or directory of this machine. Equal runs give equal bundles.
+    It holds configuration, weights, metrics, what the run says of its images, with their names and micrographs where it
+    has classified all of them, snapshot arrays, environment and a licence note, and no training image, process number
+    or directory of this machine. Equal runs give equal bundles.
 
     Parameters
     ----------
@@ -66,8 +69,8 @@ def export_bundle(runs: Sequence[Run], out: Path | BinaryIO, *, thumbnails: bool
     out : Path or binary file
         Where to write. A file of that name is replaced, once the new one is whole.
     thumbnails : bool
-        Whether to add small pictures of the validation images, at most 64 x 64 pixels, of runs on a file: whoever gets
-        the bundle sees them without the file. Programs that read version 1 alone do not take such a bundle.
+        Whether to add small pictures, at most 64 x 64 pixels, of runs on a file: of all images where the run has
+        classified all of them, else of the validation images. Whoever gets the bundle sees them without the file.
 
     Raises
     ------
@@ -129,7 +132,8 @@ def _shared(run: Run, thumbnails: bool) -> Files:
 
 def _collect(run: Run, thumbnails: bool) -> Files:
     path, name = run.path, shared_name(run.config.dataset, run.path.parent)
-    small = _thumbnails(run) if thumbnails else None
+    particles = _particles(run)
+    small = _thumbnails(run, particles is not None) if thumbnails else None
     config = parse_object((path / directory.CONFIG).read_bytes(), directory.CONFIG, MAX_PATH)
     environment = parse_object((path / directory.ENVIRONMENT).read_bytes(), directory.ENVIRONMENT, MAX_PATH)
     weights = (path / directory.WEIGHTS).read_bytes()
@@ -144,8 +148,10 @@ def _collect(run: Run, thumbnails: bool) -> Files:
         directory.WEIGHTS: with_metadata(weights, model, directory.WEIGHTS),
         directory.VALIDATION: pack(_predictions(run)),
         directory.ENVIRONMENT: _json(_without_paths(environment)),
-        LICENCE: _note(run, _NO_IMAGES if small is None else _SMALL_IMAGES),
+        LICENCE: _note(run, _about(run, small)),
     }
+    if particles is not None:
+        files[directory.PARTICLES] = particles
     if frames := _few(run.snapshots()):
         epochs, snapshots = zip(*frames, strict=True)
         arrays = {name: np.stack([getattr(frame, name) for frame in snapshots]) for name in ("z_mean", "class_prob")}
@@ -158,9 +164,23 @@ def _collect(run: Run, thumbnails: bool) -> Files:
     return files
 
 
-def _thumbnails(run: Run) -> Thumbnails | None:
+def _particles(run: Run) -> bytes | None:
+    """Return what the run says of all its images; None where it does not know, or that is too large."""
+    particles = run.particles()
+    packed = None if particles is None else pack(shared_arrays(particles))
+    return packed if packed is None or len(packed) <= LARGEST[directory.PARTICLES] else None
+
+
+def _about(run: Run, small: Thumbnails | None) -> str:
+    """Say which images are in a bundle."""
+    if small is None:
+        return _NO_IMAGES
+    return _SMALL_IMAGES if len(small.ids) == len(run.predictions()) else _ALL_SMALL
+
+
+def _thumbnails(run: Run, every: bool) -> Thumbnails | None:
     try:
-        return to_share(run)
+        return to_share(run, every=every)
     except UserError as error:
         raise UserError(f"Run {run.id} cannot be exported with thumbnails: {str(error).rstrip('.')}.") from error
 
@@ -213,12 +233,15 @@ def _without_paths(value: Any) -> Any:
 def _note(run: Run, images: str) -> bytes:
     """Return the note that somebody wrote for a run, else one that says what follows from its data."""
     data = _DATA_LICENCES.get(run.config.dataset.source, _OTHER_DATA)
-    own, other = (_NOTE.format(id=run.id, data=data, images=told) for told in (images, _OTHER_IMAGES[images]))
+    own, *others = (
+        _NOTE.format(id=run.id, data=data, images=told)
+        for told in (images, *(other for other in _ABOUT_IMAGES if other != images))
+    )
     if (run.path / LICENCE).exists():
         try:
             text = (run.path / LICENCE).read_text("utf-8-sig")  # with any system's line ends
         except UnicodeDecodeError as error:
             raise Refusal(f"its {LICENCE} is not UTF-8 text; save it as such") from error
-        if text != other:  # which this program wrote into another bundle
+        if text not in others:  # which this program wrote into another bundle
             return text.expandtabs().encode()
     return own.encode()

@@ -21,6 +21,9 @@ from ssrvae_core.runs.files import atomic_write, locked
 from ssrvae_core.runs.mode import require_editor
 from ssrvae_core.runs.store import RunStore
 
+ADDED = (directory.PARTICLES, directory.THUMBNAILS)
+"""Files of a bundle that a run which is there already gets where it lacks them."""
+
 STAGING = ".import"
 """Directory of the store in which runs are put together; its name is no run's."""
 
@@ -34,7 +37,8 @@ class ImportReport:
     imported : tuple of str
         Ids of the runs that are new in the store.
     already_there : tuple of str
-        Ids of those the store had, with the same weights; they were left untouched, but for small pictures.
+        Ids of those the store had, with the same weights; they were left untouched, but for files that they lacked:
+        small pictures, and what the run says of all its images.
     pictured : tuple of str
         Ids among the latter that had no small pictures and got those of the bundle.
     """
@@ -65,20 +69,24 @@ def import_bundle(bundle: Path | bytes, store: RunStore) -> ImportReport:
         new: list[str] = []
         there: list[str] = []
         pictured: list[str] = []
+        richer: list[tuple[str, str]] = []  # runs that are there, and a file that they lack there
         try:
             contents = Bundle(file)
             for run_id, files in contents.runs():
                 known = _verify(run_id, files, store)
                 (there if known else new).append(run_id)
-                if known and directory.THUMBNAILS in files and directory.read_thumbnails(store.path(run_id)) is None:
-                    pictured.append(run_id)
+                lacking = [name for name in ADDED if name in files and not (store.path(run_id) / name).exists()]
+                if known and lacking:
+                    richer += [(run_id, name) for name in lacking]
+                    pictured += [run_id] * (directory.THUMBNAILS in lacking)
             if len({*new, *there}) < len(new) + len(there):
                 raise Refusal("it holds a run twice")
             if new:
                 _install(contents, new, store)
-            for run_id, files in contents.runs() if pictured else ():
-                if run_id in pictured:
-                    atomic_write(store.path(run_id) / directory.THUMBNAILS, files[directory.THUMBNAILS])
+            for run_id, files in contents.runs() if richer else ():
+                for name in ADDED:
+                    if (run_id, name) in richer:
+                        atomic_write(store.path(run_id) / name, files[name])
         except Refusal as reason:
             raise UserError(f"Nothing of {name} was imported and the store is as it was: {reason}.") from reason
         except OSError as error:

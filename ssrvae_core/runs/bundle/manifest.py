@@ -16,14 +16,15 @@ from ssrvae_core.runs.bundle.documents import parse_object
 from ssrvae_core.schema import canonical_json, run_id_of
 
 FORMAT: Final = "ssrvae-bundle"
-VERSION = 2
+VERSION = 3
 """Counts up with every change of what a bundle's files hold, :data:`ssrvae_core.config.SCHEMA_VERSION` among them.
 
-Version 2 may have small pictures of the validation images. A bundle is written in the lowest version that can say what
+Version 2 may have small pictures of the validation images; version 3 may have what a run says of all its images, and
+small pictures of all of them. A bundle is written in the lowest version that can say what
 it holds, so that older programs take what they can.
 """
 
-NEW_FILES = {directory.THUMBNAILS: 2}
+NEW_FILES = {directory.THUMBNAILS: 2, directory.PARTICLES: 3}
 """Files that runs of lower versions do not have, and the version they came with."""
 
 MANIFEST = "manifest.json"
@@ -32,7 +33,7 @@ MAX_RUNS = 256
 Files = dict[str, bytes]
 """The files of one run, by name."""
 
-MIGRATIONS: dict[int, Callable[[Files], Files]] = {1: lambda files: files}
+MIGRATIONS: dict[int, Callable[[Files], Files]] = {1: lambda files: files, 2: lambda files: files}
 """Turns the files of a run of one version into those of the next; a version below 1 never was."""
 
 _MEMBER = re.compile(r"([0-9a-f]{12})/([a-z][a-z0-9.-]{0,60})")

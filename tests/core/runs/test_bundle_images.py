@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ import pytest
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.data.readers import file_dataset, fingerprint
 from ssrvae_core.reports.report import report_html
-from ssrvae_core.runs import RunStore, directory, thumbnails
+from ssrvae_core.runs import RunStore, directory, particle_file, thumbnails
 from ssrvae_core.runs.bundle import archive, arrays, export_bundle, import_bundle, manifest
 from ssrvae_core.runs.data_files import load_images, readable
 from ssrvae_core.runs.execute import train_run
 from ssrvae_core.runs.uploads import FOLDER, label_path, label_upload, uploads
+from tests.core.runs.test_particle_file import assert_same
 
 NAME = "Grid 3 - good ones.npz"
 
@@ -175,12 +177,12 @@ def test_a_model_is_asked_about_its_own_file_by_the_name_it_goes_by(trained, sto
 def test_small_pictures_go_along_when_they_are_asked_for(trained, store):
     bundle = contents(exported(trained))
     assert f"{trained.id}/thumbnails.npz" not in bundle
-    assert json.loads(bundle["manifest.json"])["version"] == 1
+    assert json.loads(bundle["manifest.json"])["version"] == 3
     with_pictures = contents(exported(trained, thumbnails=True))
-    assert json.loads(with_pictures["manifest.json"])["version"] == 2
     assert "Small pictures" in with_pictures[f"{trained.id}/licence-note.txt"].decode()
     run = brought(trained, store, thumbnails=True)
-    small, ids = thumbnails.thumbnails(run), np.sort(run.predictions().ids)
+    small, ids = thumbnails.thumbnails(run), run.particles().ids
+    assert len(ids) == 24 > len(run.predictions())
     np.testing.assert_array_equal(small.ids, ids)
     assert small.pixels.shape == (len(ids), 16, 64)
     images = load_images(trained.config.dataset, trained.path.parent).take(ids)
@@ -217,19 +219,21 @@ def test_pictures_of_a_file_that_is_gone_are_a_sentence(trained, store):
 
 def test_many_pictures_are_smaller_and_colours_stay(monkeypatch):
     images = np.random.default_rng(0).random((10, 3, 100, 80), dtype=np.float32)
-    assert thumbnails.shrunk(images).shape == (10, 64, 51, 3)
+    rows = np.arange(10)
+    assert thumbnails.shrunk(images, rows).shape == (10, 64, 51, 3)
     monkeypatch.setattr(thumbnails, "MAX_BYTES", 10 * 3 * 20 * 16)
-    assert thumbnails.shrunk(images).shape == (10, 20, 16, 3)
+    assert thumbnails.shrunk(images, rows).shape == (10, 20, 16, 3)
     monkeypatch.setattr(thumbnails, "MAX_BYTES", 10 * 3 * 20)
     with pytest.raises(UserError, match="without thumbnails"):
-        thumbnails.shrunk(images)
+        thumbnails.shrunk(images, rows)
 
 
-def hostile(run, change, version=2):
-    """A bundle with small pictures that are not as they must be; all else in it is in order."""
+def hostile(run, change, version=3, file="thumbnails.npz", without=()):
+    """A bundle with a file that is not as it must be; all else in it is in order."""
     files = contents(exported(run, thumbnails=True))
-    files.pop("manifest.json")
-    name = f"{run.id}/thumbnails.npz"
+    for name in ("manifest.json", *(f"{run.id}/{name}" for name in without)):
+        files.pop(name)
+    name = f"{run.id}/{file}"
     files[name] = change(arrays.unpack(files[name], name))
     listed = {name: manifest.listed(content) for name, content in files.items()}
     out = io.BytesIO()
@@ -272,7 +276,9 @@ def test_pictures_that_are_not_as_they_must_be_are_refused(change, reason, train
 
 def test_a_bundle_of_version_1_has_no_pictures(trained, store):
     with pytest.raises(UserError, match=r"thumbnails.npz, which bundles of its version 1 do not have"):
-        import_bundle(hostile(trained, arrays.pack, version=1), store)
+        import_bundle(hostile(trained, arrays.pack, version=1, without=[directory.PARTICLES]), store)
+    with pytest.raises(UserError, match=r"particles.npz, which bundles of its version 2 do not have"):
+        import_bundle(hostile(trained, arrays.pack, version=2), store)
 
 
 def test_pictures_of_drawn_images_are_refused(finished, store):
@@ -289,3 +295,89 @@ def test_pictures_of_drawn_images_are_refused(finished, store):
     )
     with pytest.raises(UserError, match="every program draws itself"):
         import_bundle(out.getvalue(), store)
+
+
+# What a run says of all its images.
+
+
+def test_what_a_run_says_of_all_its_images_goes_along(trained, store):
+    assert_same(brought(trained, store).particles(), trained.particles())
+    assert exported(store.get(trained.id)) == exported(trained)
+
+
+def test_an_earlier_run_goes_without_and_is_taken_by_earlier_programs(trained, tmp_path, store):
+    earlier = RunStore(tmp_path / "earlier")
+    shutil.copytree(trained.path, earlier.path(trained.id))
+    (earlier.path(trained.id) / directory.PARTICLES).unlink()
+    shutil.copytree(trained.path.parent / FOLDER, earlier.root / FOLDER)
+    run = earlier.get(trained.id)
+    assert json.loads(contents(exported(run))["manifest.json"])["version"] == 1
+    with_pictures = contents(exported(run, thumbnails=True))
+    assert json.loads(with_pictures["manifest.json"])["version"] == 2
+    import_bundle(exported(run, thumbnails=True), store)
+    ids = np.sort(trained.predictions().ids)
+    np.testing.assert_array_equal(thumbnails.thumbnails(store.get(run.id)).ids, ids)
+    # A later bundle of the same run brings what is missing, and the pictures that are there stay.
+    report = import_bundle(exported(trained, thumbnails=True), store)
+    assert (report.already_there, report.pictured) == ((run.id,), ())
+    taken = store.get(run.id)
+    assert_same(taken.particles(), trained.particles())
+    np.testing.assert_array_equal(thumbnails.thumbnails(taken).ids, ids)
+    assert exported(taken, thumbnails=True)
+
+
+def test_names_in_a_bundle_are_no_paths_and_can_be_shown(trained, tmp_path, store):
+    own = RunStore(tmp_path / "own")
+    shutil.copytree(trained.path, own.path(trained.id))
+    n = len(trained.particles())
+    odd = ("/srv/secret/a.png", "C:\\me\\secret\\b.png", "sub/c.png", "\x1b[31mred.png", "\udcff.png", "x" * 300)
+    names = (*odd, *(f"{i}.png" for i in range(n)))[:n]
+    named = replace(trained.particles(), names=names, groups=np.zeros(n, np.int64), group_names=("/data/secret/grid",))
+    particle_file.write(own.path(trained.id), named)
+    taken = brought(own.get(trained.id), store).particles()
+    assert taken.names[:3] == ("a.png", "b.png", "sub/c.png")
+    assert all(name.isprintable() and len(name) <= 100 for name in taken.names)
+    assert taken.group_names == ("grid",)
+    assert b"secret" not in b"".join(contents(exported(own.get(trained.id))).values())
+
+
+def text(*texts):
+    encoded = [one.encode() for one in texts]
+    return {"names": np.frombuffer(b"".join(encoded), np.uint8), "names_bytes": np.array(list(map(len, encoded)))}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_array(part=lambda p: p + np.uint8(1)),
+        with_array(part=lambda p: p.astype(np.int64)),
+        with_array(part=lambda p: p[:-1].copy()),
+        with_array(part=lambda p: np.zeros_like(p)),  # none of them validation images
+        with_array(ids=lambda i: i[::-1].copy()),
+        with_array(ids=lambda i: i + 10**6),
+        with_array(labels=lambda k: k + 99),
+        with_array(class_prob=lambda p: p * 2),
+        with_array(outlier_score=lambda s: np.full_like(s, np.inf)),
+        with_array(z_mean=lambda z: z[:, :1].copy()),
+        lambda held: arrays.pack({name: values for name, values in held.items() if name != "part"}),
+        lambda held: arrays.pack(held | {"more": held["ids"]}),
+        lambda held: arrays.pack(held | {"size_px": -np.ones(24, np.float32)}),
+        lambda held: arrays.pack(held | dict.fromkeys(("size_px", "size_nm"), np.ones(24, np.float32))),
+        lambda held: arrays.pack(held | {"groups": np.full(24, -1)}),
+        lambda held: arrays.pack(held | {"groups": np.ones((24, 2), np.int64)}),
+        lambda held: arrays.pack(held | text(*["a"] * 23)),
+        lambda held: arrays.pack(held | text("a\n", *["a"] * 23)),
+        lambda held: arrays.pack(held | text("/etc/passwd", *["a"] * 23)),
+        lambda held: arrays.pack(held | text("a" * 101, *["a"] * 23)),
+        lambda held: arrays.pack(held | text(*["a"] * 24) | {"names_bytes": np.full(24, 2**62)}),
+        lambda held: arrays.pack(held | {"names": np.ones(24, np.uint8)}),
+        lambda held: arrays.pack(held | {"names_bytes": np.ones(24, np.int64)}),
+        lambda held: b"",
+    ],
+)
+def test_particles_that_are_not_as_they_must_be_are_refused(change, trained, store):
+    store.root.mkdir(parents=True)
+    with pytest.raises(UserError, match=r"particles\.npz") as caught:
+        import_bundle(hostile(trained, change, file=directory.PARTICLES, without=["thumbnails.npz"]), store)
+    assert ". " not in str(caught.value)
+    assert not list(store.root.iterdir())

@@ -67,6 +67,7 @@ def test_a_finished_run_holds_all_that_was_promised(finished):
         directory.SNAPSHOTS,
         directory.MANIFOLD,
         directory.VALIDATION,
+        directory.PARTICLES,
         directory.LOG,
         directory.ENVIRONMENT,
         directory.LOCK,

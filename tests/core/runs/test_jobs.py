@@ -411,7 +411,7 @@ def children(queue, monkeypatch):
             started.append((command, environment, process))
             return process
 
-        monkeypatch.setattr(dispatcher, "_start", start)
+        monkeypatch.setattr(dispatcher, "start_process", start)
         return started
 
     monkeypatch.setattr(dispatcher, "POLL", 0.02)
