@@ -1,0 +1,34 @@
+// The tools above a chart are one place to stop at for the keyboard, as a tool bar is: arrow keys lead from tool to tool, Tab
+// leads on. Plotly makes a place of each.
+
+const BAR = ".modebar";
+const TOOL = ".modebar-btn";
+
+const toolsOf = (bar) => [...bar.querySelectorAll(TOOL)].filter((tool) => tool.getClientRects().length);
+
+// While the browser looks for the next place, the other tools of the bar are none.
+function leave(bar) {
+  const tools = toolsOf(bar).filter((tool) => tool !== document.activeElement);
+  const before = tools.map((tool) => tool.getAttribute("tabindex"));
+  tools.forEach((tool) => tool.setAttribute("tabindex", "-1"));
+  setTimeout(() => tools.forEach((tool, i) => (before[i] === null ? tool.removeAttribute("tabindex") : tool.setAttribute("tabindex", before[i]))));
+}
+
+function onKey(event) {
+  const bar = event.target.closest?.(BAR);
+  if (!bar) return;
+  if (event.key === "Tab") return leave(bar);
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  if (!step) return;
+  const tools = toolsOf(bar);
+  const at = tools.indexOf(event.target.closest(TOOL));
+  tools[(at + step + tools.length) % tools.length].focus();
+  event.preventDefault();
+}
+
+export default function () {
+  // Streamlit calls this again at times: there is one listener, whoever added it.
+  if (window.ssrvaeToolBars) document.removeEventListener("keydown", window.ssrvaeToolBars, true);
+  window.ssrvaeToolBars = onKey;
+  document.addEventListener("keydown", onKey, true);
+}
