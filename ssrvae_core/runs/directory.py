@@ -11,6 +11,7 @@
 - ``model.safetensors`` and ``validation.npz``, the weights and predictions of a finished run, and ``manifold.npz``, the
   images it draws, which the weights can give again;
 - ``thumbnails.npz``, small pictures of the validation images, where the run came in a bundle that has them;
+- ``about.json``, what people call the run and note of it, see :mod:`ssrvae_core.runs.about`;
 - ``lock``, held by the process that trains it, and ``cancel``, which asks that process to stop.
 
 Every file is replaced whole, except the two that only grow.
