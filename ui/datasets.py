@@ -36,6 +36,8 @@ TRAIN_DRAFT = "train-draft"
 RULES = {"labels": "Labels per class", "ratio": "Supervised ratio", "all": "Every label there is"}
 """What decides on the number of labels."""
 
+MOST_NAMED = 6
+"""Classes that a line names."""
 SHOWN = 12
 """Images in either half of the gallery."""
 OWN_SAMPLE = 40
@@ -290,6 +292,17 @@ def handed_over() -> RunConfig | None:
     """Return the configuration that was left for the Train page, None where there is none."""
     left = st.session_state.get(TRAIN_DRAFT)
     return None if left is None else RunConfig.model_validate_json(left)
+
+
+def about(images: ImageSet) -> str:
+    """Say in a line what a data set holds, without looking at its pixels."""
+    known = images.labels[images.labels >= 0]
+    counted = np.bincount(known, minlength=images.n_classes).tolist()
+    names = [f"{name} {n:,}" for name, n in zip(images.class_names, counted, strict=False)]
+    shown = ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
+    labels = f", {len(known):,} with a label ({shown})" if len(known) else ", none with a label"
+    groups = "" if images.groups is None else f", from {len(np.unique(images.groups)):,} micrographs"
+    return f"{len(images):,} images{labels}{groups}."
 
 
 def parts_text(table: pd.DataFrame, names: Sequence[str] = ("Labelled", "Unlabelled", "Validation")) -> str:

@@ -55,9 +55,10 @@ def panel(store: RunStore, work: Work, ahead: int) -> None:
         _curves(work.run)
         _latents(work.run)
     if lines := work.log(LOG_LINES):
-        note(f"The end of the log; times are {zone()}")
-        log = with_local_times(with_owners_names("\n".join(lines), store.root))
-        st.code(public(log), language=None, wrap_lines=True)
+        with st.expander("Log", icon=":material/terminal:"):
+            note(f"Its last lines; times are {zone()}")
+            log = with_local_times(with_owners_names("\n".join(lines), store.root))
+            st.code(public(log), language=None, wrap_lines=True)
 
 
 def curves_of(runs: Sequence[Run]) -> go.Figure:

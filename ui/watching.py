@@ -21,8 +21,8 @@ SIDE_BY_SIDE = 2
 _CLOSED = f"{PAGE}-closed"
 
 
-def section(runs: Sequence[Run]) -> None:
-    """Show what is watched, with the export menu and a way to close it; nothing where nothing is watched.
+def section(runs: Sequence[Run]) -> bool:
+    """Show what is watched, with the export menu and a way to close it; return whether anything is.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def section(runs: Sequence[Run]) -> None:
         closed = st.session_state.get(_CLOSED, set())
         ids = [one.id for one in all_work(store(), runs) if one.live and one.id not in closed][:SIDE_BY_SIDE]
         if not ids:
-            return
+            return False
         watch_only(ids)
     watch(ids)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -49,7 +49,7 @@ def section(runs: Sequence[Run]) -> None:
             )
         st.button("Close this view", icon=":material/close:", on_click=close, type="tertiary")
     squares.keep(PAGE)
-    st.divider()
+    return True
 
 
 def asked_for() -> list[str]:
