@@ -98,7 +98,7 @@ def watch(ids: Sequence[str]) -> None:
         columns = st.columns(SIDE_BY_SIDE, gap="large") if len(now) > 1 else [st.container()]
         for index, one in enumerate(now):
             with columns[index % len(columns)]:
-                panel(store(), one, waiting.index(one.id) if one.id in waiting else 0)
+                panel(store(), one, waiting.index(one.id) if one.id in waiting else 0, alone=len(now) == 1)
 
     live()
 
