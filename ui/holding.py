@@ -90,6 +90,6 @@ def cautions(parts: Split) -> list[str]:
     if 0 < n < FEW:
         found.append(
             f"The accuracy is measured on {n} {'image' if n == 1 else 'images'}, so it is known to about "
-            f"\u00b1{round(98 / math.sqrt(n))} percentage points at worst."
+            f"\u00b1{min(50, round(98 / math.sqrt(n)))} percentage points at worst."
         )
     return found
