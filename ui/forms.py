@@ -22,6 +22,20 @@ ELSEWHERE = {
 }
 """Settings that the page asks for in another way, or that follow from what it asks for."""
 
+ASKED_FOR = {
+    "schema_version": "Version of the settings",
+    "seed": "Seed of the training",
+    "split.seed": "Seed of the split",
+    "split.labels_per_class": "Labels per class",
+    "split.labelled_ratio": "Supervised ratio",
+    "split.by_group": "Whole micrographs held out",
+    "dataset.source": "Source of the images",
+    "dataset.path": "File",
+    "dataset.sha256": "Fingerprint of the file",
+    "model.rotation": "Rotation",
+}
+"""How these read where the settings of runs are listed."""
+
 WORDS = {"dim": "dimension", "sd": "standard deviation", "aux": "auxiliary", "elbo": "ELBO", "min": "fewest"}
 """Short forms in the names, written out."""
 
@@ -101,6 +115,11 @@ SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _settings(R
 
 FIRST = ("training.epochs",)
 """Settings shown at once; the others wait under "All settings"."""
+
+
+def label_of(name: str) -> str:
+    """Return how any setting of a run reads in a list; one that is not known here by its dotted name."""
+    return SETTINGS[name].label if name in SETTINGS else ASKED_FOR.get(name, name)
 
 
 def value_of(config: RunConfig, name: str) -> Any:

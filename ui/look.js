@@ -26,9 +26,26 @@ function onKey(event) {
   event.preventDefault();
 }
 
-export default function () {
-  // Streamlit calls this again at times: there is one listener, whoever added it.
-  if (window.ssrvaeToolBars) document.removeEventListener("keydown", window.ssrvaeToolBars, true);
-  window.ssrvaeToolBars = onKey;
+// A wide window is told to the page once, so that its charts are as much higher as they are wider.
+function measure({ data, parentElement, setStateValue }) {
+  const wide = window.innerWidth >= data.from;
+  if (wide === (parentElement.wide ?? data.wide)) return;
+  parentElement.wide = wide;
+  setStateValue("wide", wide);
+}
+
+export default function (component) {
+  // Streamlit calls this again at times: there is one listener of each kind, whoever added it.
+  const { keydown, resize } = window.ssrvaeLook ?? {};
+  if (keydown) document.removeEventListener("keydown", keydown, true);
+  if (resize) window.removeEventListener("resize", resize);
+  let waiting;
+  const onResize = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => measure(component), 300);
+  };
+  window.ssrvaeLook = { keydown: onKey, resize: onResize };
   document.addEventListener("keydown", onKey, true);
+  window.addEventListener("resize", onResize);
+  measure(component);
 }

@@ -77,3 +77,16 @@ def test_the_tool_in_use_is_seen_on_a_dark_page(compare):
     active = compare.locator(".modebar-btn.active .icon path").first
     assert active.evaluate(LUMINANCE) > 0.7
     assert compare.locator(".xtick text").first.evaluate(LUMINANCE) > 0.7
+
+
+def test_charts_are_higher_in_a_wide_window(open_page):
+    def height(width):
+        page = open_page("compare", width=width)
+        until_idle(page)
+        expect(page.locator(".stPlotlyChart:not(:has(.main-svg))")).to_have_count(0, timeout=PATIENCE)
+        until_still(page)
+        return page.locator(".js-plotly-plot").first.bounding_box()["height"]
+
+    narrow = height(1280)
+    assert height(1920) > 1.3 * narrow
+    assert height(1280) == narrow  # of a window of its own
