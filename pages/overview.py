@@ -105,19 +105,15 @@ def actions(chosen: list[Run | BrokenRun]) -> None:
     pictures = manage.pictures_too(whole)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         markdown.show("**{n} of {all} selected**{rest}", n=len(chosen), all=n_runs, rest=rest)
-        st.page_link(
-            LATENT, label="Latent space", icon=":material/scatter_plot:", query_params=beside, disabled=not whole
-        )
-        st.page_link(
-            "pages/confusion.py", label="Confusion", icon=":material/grid_on:", query_params=beside, disabled=not whole
-        )
-        st.page_link(
-            "pages/compare.py",
-            label="Compare",
-            icon=":material/compare_arrows:",
-            query_params=several,
-            disabled=len(whole) < FEWEST,
-        )
+        for page, title, icon, query, is_ready in (
+            (LATENT, "Latent space", ":material/scatter_plot:", beside, bool(whole)),
+            ("pages/confusion.py", "Confusion", ":material/grid_on:", beside, bool(whole)),
+            ("pages/compare.py", "Compare", ":material/compare_arrows:", several, len(whole) >= FEWEST),
+        ):
+            if st.button(
+                verbatim(title), key=f"overview-go-{title}", icon=icon, type="tertiary", disabled=not is_ready
+            ):
+                st.switch_page(page, query_params=query)
         manage.takeaways(whole, thumbnails=pictures)
         manage.namer(chosen)
         for one in work:

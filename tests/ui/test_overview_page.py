@@ -253,6 +253,15 @@ def test_what_can_be_done_with_runs_is_in_sight_before_one_is_selected(make_stor
     assert next(button for button in app.button if button.label == "Name, note").disabled
 
 
+def test_ticked_runs_are_compared_and_opened(make_store, open_overview, monkeypatch):
+    make_store("two")
+    tick(monkeypatch, 0, 1)
+    assert press(open_overview(), "Compare").title[0].value == "Compare"
+    assert press(open_overview(), "Confusion").title[0].value == "Confusion"
+    tick(monkeypatch, 0)
+    assert next(button for button in open_overview().button if button.label == "Compare").disabled
+
+
 def test_a_row_opens_its_run(make_store, open_overview, monkeypatch):
     store = make_store("two")
     copy_run(store, store.runs()[0], tiny_config("ss-rvae", 9), state="interrupted", validation=None)
