@@ -127,7 +127,7 @@ with left:
         key=f"{PAGE}-classes",
         alt="Number of images of each class in the labelled, the unlabelled and the validation part.",
         file_name=f"classes-{chosen}",
-        height=150 + 34 * len(table),
+        height=170 + 34 * len(table),
     )
 with right:
     st.dataframe(table, hide_index=True, alt="Number of images of each class in each part.")

@@ -60,7 +60,7 @@ def class_counts_figure(counts: Mapping[str, Sequence[int]], class_names: Sequen
         legend=_LEGEND,
         xaxis={"title": {"text": "Images"}, "rangemode": "tozero"},
         yaxis={"autorange": "reversed", "type": "category", "automargin": True},
-        margin={"l": 90, "r": 24, "t": 40, "b": 80},
+        margin={"l": 90, "r": 24, "t": 40, "b": 100},
     )
     return figure
 
