@@ -46,11 +46,16 @@ def caption(runs: Sequence[Run], n: int) -> str:
     """Say what a figure of these runs shows: data, number of images, labels, seeds and run ids."""
     first = runs[0]
     each = "; ".join(
-        f"{model_title(run)}: run {run.id}, {run.config.split.in_words}, seed {run.config.seed}, "
+        f"{model_title(run)}: run {run.id}{_called(run)}, {run.config.split.in_words}, seed {run.config.seed}, "
         f"{run.status.epoch} epochs, {day_text(run.status.updated)}"
         for run in runs
     )
     return f"{first.data_name}, N = {n} validation images. {each}."
+
+
+def _called(run: Run) -> str:
+    name = run.about.name
+    return f" ({name})" if name else ""
 
 
 # Which runs belong together.

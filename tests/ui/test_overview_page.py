@@ -27,7 +27,7 @@ from ui import manage, serve
 from ui.demo import start_demo
 from ui.jobs import all_work, last_change, progress_text
 from ui.run_list import Told
-from ui.runs import run_label
+from ui.runs import caption, run_label
 from ui.uploads import keep
 
 
@@ -70,7 +70,8 @@ def test_an_empty_store_offers_the_demo_which_is_queued_as_one_job(make_store, o
     assert (job.kind, job.state) == ("sweep", "queued")
     assert job.title.startswith(f"{len(DEMO_MODELS) * len(DEMO_RATIOS)} runs of")
     assert not app.exception and "Cancel" in labels(app)
-    assert any("queued, it is next" in element.proto.text for element in app.get("progress"))
+    (shown,) = [element.proto.text for element in app.get("progress")]
+    assert "queued, it is next" in shown and "ss-rVAE" in shown and "ss-rvae" not in shown
 
 
 def test_what_waits_is_cancelled_and_what_was_cancelled_resumed(make_store, open_overview):
@@ -282,6 +283,7 @@ def test_a_name_stands_where_the_run_is_listed_and_chosen(make_store, open_overv
     (row,) = [row for row in listed(open_overview()) if row["name"]]
     assert (row["id"], row["name"], row["note"]) == (run.id, "gold, *first* try", "dose 30 e/A2")
     assert run_label(store.get(run.id)).startswith("gold, *first* try")
+    assert f"run {run.id} (gold, *first* try)" in caption([store.get(run.id)], 3)
 
 
 def test_one_data_set_can_be_shown_alone_and_the_address_says_so(make_store, open_overview, monkeypatch):
