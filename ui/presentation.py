@@ -33,8 +33,8 @@ def presenting() -> bool:
 
 
 def pixels(n: int) -> int:
-    """Return a height that holds type, larger where this session presents, and in a wide window."""
-    return round((SCALE if presenting() else 1) * look.stretch() * n)
+    """Return a height that holds type, larger where this session presents, or else in a wide window."""
+    return round((SCALE if presenting() else look.stretch()) * n)
 
 
 def begin() -> None:
