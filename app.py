@@ -6,11 +6,17 @@ import streamlit as st
 
 from ssrvae_core.config import UserError
 from ssrvae_core.registry import load_plugins
+from ssrvae_core.runs.mode import is_viewer
 from ui import login, look, markdown, presentation
 from ui.runs import store
 
 # A picture of our own: the browser would fetch an icon named ":material/..." from the network.
-st.set_page_config(page_title="ss-rVAE dashboard", page_icon=str(Path(__file__).parent / "ui/icon.png"), layout="wide")
+st.set_page_config(
+    page_title="ss-rVAE dashboard",
+    page_icon=str(Path(__file__).parent / "ui/icon.png"),
+    layout="wide",
+    initial_sidebar_state=look.SIDEBAR,
+)
 
 admitted = login.is_admitted()
 if admitted:
@@ -42,7 +48,7 @@ try:
         st.stop()
     presentation.switch()
     login.show_visitor()
-    if not presentation.presenting():  # a sidebar with nothing in it is not there
+    if not presentation.presenting() and not is_viewer():  # who may only look is not told where anything lies
         st.sidebar.caption("Runs are read from")
         st.sidebar.text(
             markdown.public(str(store().root))

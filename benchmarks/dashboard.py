@@ -52,7 +52,7 @@ SETTLE_SECONDS = 20
 
 NOTHING_SELECTED = re.compile("^0 selected")
 LANDING = {
-    "overview": '[data-testid="stDataFrame"] canvas',
+    "overview": "table[aria-label='Runs of the store']",
     "latent_space": ".st-key-latent-scatter-right",
 }
 """Where a visit may begin, and what she came for there: runs, or scatters, be it as a picture until Plotly is there."""

@@ -17,7 +17,8 @@ from ui.state import harmless, key, pick
 PAGE = "compare"
 A_ROW = 3
 SETTINGS = {"different": "Those that differ", "all": "Every setting"}
-HEIGHTS = {1: 420, 2: 420, 3: 330}  # pixels of a panel, by how many stand in a row
+HEIGHTS = {1: 520, 2: 500, 3: 380}  # pixels of a panel, by how many stand in a row
+ROWS = {1: 1, 2: 2, 3: 3, 4: 2}  # how many stand in a row, by how many there are; three of more
 
 through_app()
 st.title("Compare")
@@ -74,7 +75,8 @@ if offered:
     rival_names = [names[rival_id] for rival_id in beside]
 else:
     rivals, rival_names = [], []
-if apart := compare.judged_apart(shown):
+apart = compare.judged_apart(shown)
+if apart:
     which = ", ".join(titles[shown.index(run)] for run in apart)
     markdown.warning(
         f"These runs are judged on other images than {titles[0]}: {which}. Their numbers do not tell which model is "
@@ -94,16 +96,19 @@ columns = [*titles, *rival_names]
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.subheader("Results")
     place = st.container(width="content")  # the export, once everything is there
-st.html(compare.scores_html(scores, columns))
+st.html(compare.scores_html(scores, columns, comparable=not apart))
 ids = ", ".join(f"{title}: {run.id}" for title, run in zip(titles, shown, strict=True))
 about = (
     f"{', '.join(dict.fromkeys(run.data_name for run in shown))}. Runs {ids}; "
     f"seeds {', '.join(str(run.config.seed) for run in shown)}."
 )
-note(
-    f"{about} A star marks the best of a row: the highest accuracy and F1, the lowest negative log-likelihood, "
-    "calibration error and time."
+starred = (
+    "No row has a best, because not all of them are judged on the same images."
+    if apart
+    else "A star marks the best of a row: the highest accuracy and F1, the lowest negative log-likelihood, calibration "
+    "error and time."
 )
+note(f"{about} {starred}")
 
 st.subheader("What was set")
 which = pick(
@@ -143,11 +148,11 @@ judged = [
 confusions = {}
 if judged:
     st.subheader("Confusion")
-    wide = min(A_ROW, len(judged))
+    wide = ROWS.get(len(judged), A_ROW)
     for first in range(0, len(judged), wide):
         for column, (title, names_, matrix) in zip(st.columns(wide), judged[first : first + wide], strict=False):
             seen = list(map(wording.plain, names_))
-            highest = max(one.max() for _, _, one in judged)
+            highest = matrix.max() if apart else max(one.max() for _, _, one in judged)
             figure = confusion_figure(matrix, seen, title=wording.plain(title), highest=highest)
             charts.make_panel(figure, coloraxis_showscale=False)
             confusions[title] = figure
@@ -172,7 +177,7 @@ if done:
     ]
     for class_names in dict.fromkeys(run.class_names for run in readable):
         st.html(charts.legend(next(figure for run, figure in drawn if run.class_names == class_names)))
-    wide = min(A_ROW, len(drawn))
+    wide = ROWS.get(len(drawn), A_ROW)
     for first in range(0, len(drawn), wide):
         for column, (run, figure) in zip(st.columns(wide), drawn[first : first + wide], strict=False):
             charts.make_panel(figure)
@@ -195,7 +200,7 @@ def page() -> str:
         "Confusion": confusions,
         "Latent space": latents,
     }
-    return compare.page(about, scores, columns, settings, figures)
+    return compare.page(about, scores, columns, settings, figures, comparable=not apart)
 
 
 with place, st.popover("Export", icon=":material/download:"):

@@ -1,6 +1,4 @@
-"""Overview: the store at a glance, what is being trained, and the way to each run's figures."""
-
-from zlib import crc32
+"""Overview: what the dashboard is for, the store at a glance, what is being trained, and the way to each run."""
 
 import streamlit as st
 
@@ -8,14 +6,20 @@ from ssrvae_core.reports.gather import same_images
 from ssrvae_core.runs import BrokenRun, Run
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import with_owners_names
-from ssrvae_core.times import with_local_times, zone
-from ui import export, manage, markdown
+from ssrvae_core.times import with_local_times
+from ui import best, export, manage, markdown
+from ui.compare import FEWEST, MOST
 from ui.entry import in_a_sentence, through_app
-from ui.jobs import STOPPED, TRAIN, Work, all_work, attempt, bar, buttons, last_change, stopped_text
+from ui.jobs import STOPPED, TRAIN, Work, all_work, bar, buttons, last_change, stopped_text
 from ui.markdown import note, public, verbatim
-from ui.overview import LIVE, complaint, runs_table, with_local_dates
-from ui.runs import NO_RUN, finished, nothing_yet, partner, run_label, store
+from ui.overview import LIVE, complaint, runs_table
+from ui.run_list import run_list
+from ui.run_list.rows import GROUPINGS, data_sets, shown
+from ui.runs import NO_RUN, finished, nothing_yet, partner, store
+from ui.state import pick
 
+LATENT = "pages/latent_space.py"
+ALL = "all"
 MOST_WAITING = 5
 MOST_STOPPED = 10
 LOG_LINES = 3
@@ -77,93 +81,107 @@ def did_not_finish(stopped: list[Work]) -> None:
             st.caption(f"{len(stopped) - MOST_STOPPED:d} more are in the table; select one there to resume it.")
 
 
+def open_run(run_id: str) -> None:
+    """Go where a run is looked at: a finished one to its map, another one to its training."""
+    run = next((one for one in runs if one.id == run_id), None)
+    if run is None:  # it was deleted meanwhile
+        return
+    if run in done:
+        other = partner(run, done)
+        st.switch_page(LATENT, query_params={"left": run.id, "right": other.id if other else NO_RUN})
+    st.switch_page(TRAIN, query_params={"job": run.id})
+
+
+def actions(chosen: list[Run | BrokenRun]) -> None:
+    """Show what can be done with the runs that are ticked; the buttons are there before any is."""
+    whole = [one for one in chosen if isinstance(one, Run) and one in done]
+    rest = f", {len(chosen) - len(whole)} of them not finished" if len(whole) < len(chosen) else ""
+    beside = {}
+    if whole:
+        comparable = (run for run in whole[1:] if same_images(whole[0], run))
+        other = next(comparable, None) or partner(whole[0], done)
+        beside = {"left": whole[0].id, "right": other.id if other else NO_RUN}
+    several = {"runs": ",".join(run.id for run in whole[:MOST])}
+    pictures = manage.pictures_too(whole)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        markdown.show("**{n} of {all} selected**{rest}", n=len(chosen), all=n_runs, rest=rest)
+        for page, title, icon, query, is_ready in (
+            (LATENT, "Latent space", ":material/scatter_plot:", beside, bool(whole)),
+            ("pages/confusion.py", "Confusion", ":material/grid_on:", beside, bool(whole)),
+            ("pages/compare.py", "Compare", ":material/compare_arrows:", several, len(whole) >= FEWEST),
+        ):
+            if st.button(
+                verbatim(title), key=f"overview-go-{title}", icon=icon, type="tertiary", disabled=not is_ready
+            ):
+                st.switch_page(page, query_params=query)
+        manage.takeaways(whole, thumbnails=pictures)
+        manage.namer(chosen)
+        for one in work:
+            if len(chosen) == 1 and one.id == chosen[0].id:
+                buttons(store(), one, "overview-chosen")
+        manage.deleter(chosen, store())
+    if len(chosen) == 1 and not whole:
+        why = complaint(chosen[0]) or f"Run {chosen[0].id} has not finished yet; its figures come with its end."
+        markdown.info(why)
+
+
+@st.fragment
+@in_a_sentence
+def all_runs() -> None:
+    """Show the list of runs with its filter, and above it what can be done with those that are ticked."""
+    names = data_sets(runs)
+    data = None
+    filters = st.columns([2, 2, 3])
+    with filters[0]:
+        if len(names) > 1:
+            read = {ALL: "All data sets"} | dict(zip(names, names, strict=True))
+            of = pick("overview", "of", "Data set", list(read), ALL, format_func=read.__getitem__)
+            data = None if of == ALL else of
+    with filters[1]:
+        group = pick("overview", "group-by", "Group by", list(GROUPINGS), "none", format_func=GROUPINGS.__getitem__)
+    listed = shown([*runs, *broken], data)
+    bar = st.container()
+    told = run_list("overview-runs", listed, group=group, sort=st.query_params.get("sort"))
+    if told.sort is None:
+        st.query_params.pop("sort", None)
+    elif st.query_params.get("sort") != told.sort:
+        st.query_params["sort"] = told.sort
+    if told.opened:
+        open_run(told.opened)
+    with bar:
+        actions(told.ticked)
+
+
 if is_viewer():
     st.caption("This dashboard is read-only: runs can be looked at and downloaded, and nothing can be changed.")
+done, n_runs = finished(runs), len(runs) + len(broken)
+best.show(done)
 if not runs and not broken and not work:
+    nothing_yet()
     if not is_viewer():
-        st.markdown("**Start here:** the demo trains both models at four shares of labelled images, in a few minutes.")
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button("Start the demo", type="primary", icon=":material/play_arrow:") and attempt(
-                lambda: manage.start_demo(store())
-            ):
-                st.rerun()
-            st.page_link(TRAIN, label="Train a model of your own", icon=":material/model_training:")
         with st.expander("Import runs", icon=":material/upload:"):
             manage.importer(store())
-    nothing_yet()
     elsewhere()
     st.stop()
 
-done, n_runs = finished(runs), len(runs) + len(broken)
-n_running = sum(run.status.state == "running" for run in runs)
-n_stopped = sum(run.status.state in STOPPED for run in runs) + len(broken)
-note(
-    f"{n_runs} {'run' if n_runs == 1 else 'runs'}: {len(done)} finished, {n_running} under way, {n_stopped} not"
-    " finished."
-)
 if live:
     st.subheader("Under way")
     under_way()
 else:
     elsewhere()
 
+n_running = sum(run.status.state == "running" for run in runs)
+n_stopped = sum(run.status.state in STOPPED for run in runs) + len(broken)
 st.subheader("Runs")
-table = runs_table(runs, broken)
-event = st.dataframe(
-    with_local_dates(table),
-    hide_index=True,
-    height=min(38 + 35 * len(table), 430),
-    on_select="rerun",
-    selection_mode="multi-row",
-    # Rows are selected by their numbers, so another order must forget them.
-    key=f"overview-runs-{crc32(' '.join(table['Run']).encode())}",
-    placeholder="",
-    alt="Table of the runs in the store.",
-    column_order=[name for name in table.columns if name != "Ratio"],
-    column_config={
-        "Labels": st.column_config.TextColumn(help="Labelled images the model sees"),
-        "Accuracy": st.column_config.ProgressColumn(
-            help="On the validation images", format="%.3f", min_value=0, max_value=1, color="primary", width="small"
-        ),
-        "Time": st.column_config.TextColumn(help="Wall time of the training"),
-        "Updated": st.column_config.DatetimeColumn(format="MM-DD HH:mm", help=f"Month and day; {zone()}"),
-    },
-)
-
-listed: list[Run | BrokenRun] = [*runs, *broken]
-chosen = [listed[row] for row in event["selection"]["rows"] if row < len(table)]
-whole = [one for one in chosen if isinstance(one, Run) and one in done]
-if not chosen:
-    what = "see or download" if is_viewer() else "see, download or delete"
-    note(f"Select rows, by the boxes at their left, to {what} these runs.")
-elif len(chosen) == 1:
-    if whole:
-        markdown.show("**{run}**", run=run_label(whole[0]))
-    else:
-        why = complaint(chosen[0]) or f"Run {chosen[0].id} has not finished yet; its figures come with its end."
-        markdown.info(why)
-else:
-    rest = f", {len(chosen) - len(whole)} of them not finished" if len(whole) < len(chosen) else ""
-    markdown.show("**{n} runs selected**{rest}", n=len(chosen), rest=rest)
-if chosen:
-    pictures = manage.pictures_too(whole)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if whole:
-            comparable = (run for run in whole[1:] if same_images(whole[0], run))
-            other = next(comparable, None) or partner(whole[0], done)
-            beside = {"left": whole[0].id, "right": other.id if other else NO_RUN}
-            st.page_link(
-                "pages/latent_space.py", label="Latent space", icon=":material/scatter_plot:", query_params=beside
-            )
-            st.page_link("pages/confusion.py", label="Confusion", icon=":material/grid_on:", query_params=beside)
-            manage.takeaways(whole, thumbnails=pictures)
-        for one in work:
-            if len(chosen) == 1 and one.id == chosen[0].id:
-                buttons(store(), one, "overview-chosen")
-        manage.deleter(chosen, store())
+counts = [f"{n_runs} {'run' if n_runs == 1 else 'runs'}", f"{len(done)} finished"]
+counts += [f"{n_running} under way"] if n_running else []
+counts += [f"{n_stopped} not finished"] if n_stopped else []
+note(f"{', '.join(counts)}. A row opens its run; the boxes select runs to compare, download or delete.")
+if n_runs:
+    all_runs()
 
 did_not_finish([one for one in work if one.state in STOPPED])
-export.menu("overview", "Runs", "", table=lambda: table)
+export.menu("overview", "Runs", "", table=lambda: runs_table(runs, broken))
 if not is_viewer():
     with st.expander("Import runs", icon=":material/upload:"):
         manage.importer(store())

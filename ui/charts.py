@@ -154,6 +154,16 @@ def legend(*figures: go.Figure) -> str:
     return f'{_LEGEND_STYLE}<ul class="legend" aria-label="Legend">{shown}</ul>'
 
 
+def class_legend(names: Sequence[str]) -> str:
+    """Return a legend of the classes alone, in the colours and shapes that they have in every figure."""
+    looks = [
+        go.scatter.Marker(color=theme.class_colour(label), symbol=theme.class_symbol(label))
+        for label in range(len(names))
+    ]
+    shown = "".join(f"<li>{_symbol(look)}{escape(name)}</li>" for look, name in zip(looks, names, strict=True))
+    return f'{_LEGEND_STYLE}<ul class="legend" aria-label="Classes">{shown}</ul>'
+
+
 def _symbol(marker: go.scatter.Marker) -> str:
     hollow = marker.symbol.endswith("-open")
     paint = f'fill="none" stroke="{marker.color}" stroke-width="2"' if hollow else f'fill="{marker.color}"'

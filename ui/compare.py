@@ -24,7 +24,7 @@ from ssrvae_core.reports.settings import differ, settings_of
 from ssrvae_core.reports.wording import plain
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparison import RivalResult
-from ui.forms import in_words
+from ui.forms import in_words, label_of
 from ui.overview import duration
 
 FEWEST, MOST = 2, 6
@@ -33,7 +33,7 @@ MOST_POINTS = 1000
 
 STYLE = """<style>
 .compare {overflow-x: auto; margin: 2px 0 6px}
-.compare table {border-collapse: collapse; font-size: 0.9rem; min-width: 60%}
+.compare table {border-collapse: collapse; font-size: 0.9rem; width: 100%}
 .compare th, .compare td {padding: 5px 14px 5px 0; text-align: left; vertical-align: top; border: 0;
   border-bottom: 1px solid rgba(138, 138, 138, 0.35)}
 .compare th {font-weight: 600}
@@ -189,15 +189,15 @@ def settings_html(table: pd.DataFrame) -> str:
     for name, *values in table.itertuples(index=False):
         differs = ' class="differs"' if differ(values) else ""
         cells = "".join(f"<td{differs}>{escape(value)}</td>" for value in values)
-        rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
+        rows.append(f'<tr><th scope="row" title="{escape(name)}">{escape(label_of(name))}</th>{cells}</tr>')
     return _table("Setting", [str(name) for name in table.columns[1:]], rows, "Settings of the runs")
 
 
-def scores_html(scored: Sequence[Score], titles: Sequence[str]) -> str:
-    """Return the table of results as HTML, the best value of a row with a star."""
+def scores_html(scored: Sequence[Score], titles: Sequence[str], *, comparable: bool = True) -> str:
+    """Return the table of results as HTML, the best value of a row with a star where the numbers can be compared."""
     rows = []
     for row in scored:
-        best = row.best()
+        best = row.best() if comparable else ()
         cells = "".join(
             f'<td class="number{" best" if i in best else ""}">{escape(row.text(i))}</td>' for i in range(len(titles))
         )
@@ -219,15 +219,20 @@ def page(
     titles: Sequence[str],
     settings: pd.DataFrame,
     figures: Mapping[str, Mapping[str, go.Figure]],
+    *,
+    comparable: bool = True,
 ) -> str:
     """Return the comparison as a page of its own, with the figures of each section by their titles."""
+    best = [row.best() if comparable else set() for row in scored]
     results = [
-        [row.name, *(f"{row.text(i)} *" if i in row.best() else row.text(i) for i in range(len(titles)))]
-        for row in scored
+        [row.name, *(f"{row.text(i)} *" if i in marked else row.text(i) for i in range(len(titles)))]
+        for row, marked in zip(scored, best, strict=True)
     ]
+    said = "* marks the best of a row." if comparable else "Judged on different images: no row has a best."
+    named = [[label_of(str(name)), *values] for name, *values in settings.itertuples(index=False)]
     sections = [
-        html.section("Results", html.table(["Result", *titles], results, "* marks the best of a row.")),
-        html.section("Settings", html.table(list(settings.columns), settings.to_numpy().tolist(), "What was set.")),
+        html.section("Results", html.table(["Result", *titles], results, said)),
+        html.section("Settings", html.table(["Setting", *map(str, settings.columns[1:])], named, "What was set.")),
     ]
     for heading, shown in figures.items():
         if shown:
@@ -250,7 +255,9 @@ def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]], quantity: str
         template=theme.template(),
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         xaxis={"title": {"text": "Epoch"}},
-        yaxis={"title": {"text": "Loss (nats an image)" if quantity == "loss" else "Accuracy, tracked images"}},
+        yaxis={"title": {"text": "Loss (nats an image)"}}
+        if quantity == "loss"
+        else {"title": {"text": "Accuracy, tracked images"}, "range": [0, 1.03]},
         dragmode="pan",
         margin={"l": 70, "r": 16, "t": 40, "b": 50},
     )

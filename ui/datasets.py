@@ -36,8 +36,12 @@ TRAIN_DRAFT = "train-draft"
 RULES = {"labels": "Labels per class", "ratio": "Supervised ratio", "all": "Every label there is"}
 """What decides on the number of labels."""
 
+MOST_NAMED = 6
+"""Classes that a line names."""
 SHOWN = 12
 """Images in either half of the gallery."""
+LARGEST = 192
+"""Pixels of the longer side of an image in the gallery; larger ones are thinned out."""
 OWN_SAMPLE = 40
 """Objects a class drawn to show the factors of the objects themselves."""
 UNITS = {"angle": "degrees", "shear_x": "degrees", "shear_y": "degrees"} | dict.fromkeys(
@@ -45,7 +49,7 @@ UNITS = {"angle": "degrees", "shear_x": "degrees", "shear_y": "degrees"} | dict.
 )
 
 GALLERY_STYLE = """<style>
-.samples {display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 10px; margin: 2px 0 8px}
+.samples {display: grid; grid-template-columns: repeat(auto-fill, minmax(68px, 1fr)); gap: 8px; margin: 2px 0 8px}
 .samples figure {margin: 0; font-size: 0.8rem; line-height: 1.3}
 .samples img {width: 100%; image-rendering: pixelated; border-radius: 4px; display: block;
   border: 1px solid rgba(138, 138, 138, 0.5); box-sizing: border-box}
@@ -171,6 +175,30 @@ def parts_of(config: DatasetConfig, rule: SplitConfig) -> Split:
         return split(contents(config), rule)
 
 
+def pictures_of(config: DatasetConfig, parts: Split, rows: Sequence[tuple[str, int]]) -> list[np.ndarray]:
+    """Return images (C, H, W) of a split, each by its part and its row in it; generated ones are drawn for it.
+
+    Parameters
+    ----------
+    config : DatasetConfig
+        The data set.
+    parts : Split
+        What :func:`parts_of` gives, which has no pixels of generated images.
+    rows : sequence of (str, int)
+        ``labelled``, ``unlabelled`` or ``validation``, and the row.
+    """
+    if not is_generated(config):
+        return [getattr(parts, part).images[row] for part, row in rows]
+    whole = _loaded(config.model_dump_json())
+    order = np.argsort(whole.ids)
+    found = []
+    for part, row in rows:
+        at = order[np.searchsorted(whole.ids, getattr(parts, part).ids[row], sorter=order)][None]
+        one = whole.as_labelled(at) if part == "labelled" and whole.as_labelled else whole.take(at)
+        found.append(one.images[0])
+    return found
+
+
 def examples(config: DatasetConfig, parts: Split) -> tuple[ImageSet, ImageSet]:
     """Return a few labelled and a few unlabelled images to look at; where every label is used, validation images.
 
@@ -243,7 +271,9 @@ def factors(config: DatasetConfig, parts: Split) -> dict[str, dict[str, np.ndarr
 def gallery(images: ImageSet) -> str:
     """Return images as HTML, each with its class below; every name is escaped."""
     figures = []
-    for picture, label, sample in zip(to_pixels(images.images), images.labels, images.ids, strict=True):
+    step = max(1, -(-max(images.image_shape[1:]) // LARGEST)) if len(images) else 1
+    pictures = np.ascontiguousarray(to_pixels(images.images[:, :, ::step, ::step]))
+    for picture, label, sample in zip(pictures, images.labels, images.ids, strict=True):
         name = escape(images.class_names[label]) if label >= 0 else "unlabelled"
         seen = f'<img src="{data_uri(picture)}" alt="Sample {sample}: {name}">'
         figures.append(f"<figure>{seen}<figcaption>{name}</figcaption></figure>")
@@ -290,6 +320,17 @@ def handed_over() -> RunConfig | None:
     """Return the configuration that was left for the Train page, None where there is none."""
     left = st.session_state.get(TRAIN_DRAFT)
     return None if left is None else RunConfig.model_validate_json(left)
+
+
+def about(images: ImageSet) -> str:
+    """Say in a line what a data set holds, without looking at its pixels."""
+    known = images.labels[images.labels >= 0]
+    counted = np.bincount(known, minlength=images.n_classes).tolist()
+    names = [f"{name} {n:,}" for name, n in zip(images.class_names, counted, strict=False)]
+    shown = ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
+    labels = f", {len(known):,} with a label ({shown})" if len(known) else ", none with a label"
+    groups = "" if images.groups is None else f", from {len(np.unique(images.groups)):,} micrographs"
+    return f"{len(images):,} images{labels}{groups}."
 
 
 def parts_text(table: pd.DataFrame, names: Sequence[str] = ("Labelled", "Unlabelled", "Validation")) -> str:

@@ -13,20 +13,43 @@ from pydantic.fields import FieldInfo
 
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.relevance import locate
+from ui.advice import ADVICE
 from ui.markdown import verbatim
 
-GROUPS = {"dataset": "Data", "split": "Labels and split", "model": "Model", "training": "Training"}
-
 ELSEWHERE = {
-    *("schema_version", "seed", "split.seed", "split.labels_per_class", "split.labelled_ratio"),
+    *("schema_version", "seed", "split.seed", "split.labels_per_class", "split.labelled_ratio", "split.by_group"),
     *("dataset.source", "dataset.path", "dataset.sha256", "model.rotation"),
 }
 """Settings that the page asks for in another way, or that follow from what it asks for."""
 
+ASKED_FOR = {
+    "schema_version": "Version of the settings",
+    "seed": "Seed of the training",
+    "split.seed": "Seed of the split",
+    "split.labels_per_class": "Labels per class",
+    "split.labelled_ratio": "Supervised ratio",
+    "split.by_group": "Whole micrographs held out",
+    "dataset.source": "Source of the images",
+    "dataset.path": "File",
+    "dataset.sha256": "Fingerprint of the file",
+    "model.rotation": "Rotation",
+}
+"""How these read where the settings of runs are listed."""
+
 WORDS = {"dim": "dimension", "sd": "standard deviation", "aux": "auxiliary", "elbo": "ELBO", "min": "fewest"}
 """Short forms in the names, written out."""
 
-LABELS = {"dataset.seed": "Seed of the images"}
+LABELS = {
+    "dataset.seed": "Seed of the images",
+    "dataset.view": "What is seen of the images",
+    "dataset.intensity": "Grey levels",
+    "dataset.skip_missing": "Pass over missing pictures",
+    "model.hidden": "Hidden layers",
+    "model.centre": "Centre the images",
+    "model.disc": "Radius of the disc",
+    "model.angle_prior_labelled": "Angle prior of labelled images",
+    "training.tracked": "Images tracked",
+}
 """Labels of settings whose names say too little where they stand."""
 
 Kind = Literal["switch", "choice", "whole", "number", "list"]
@@ -58,11 +81,6 @@ class Setting:
     low: float | None = None
     high: float | None = None
 
-    @property
-    def group(self) -> str:
-        """Heading it stands under."""
-        return GROUPS[self.name.split(".")[0]]
-
 
 def _settings(model: type[BaseModel], prefix: str = "", words: str = "") -> Iterator[Setting]:
     for name, field in model.model_fields.items():
@@ -80,8 +98,7 @@ def _setting(name: str, label: str, field: FieldInfo) -> Setting:
     optional = get_origin(kind) in (Union, types.UnionType) and type(None) in arguments
     if optional:
         kind = next(argument for argument in arguments if argument is not type(None))
-    about = field.description or ""
-    help = f"{about[:1].upper()}{about[1:]} (`{name}`)" if about else f"`{name}`"
+    help = ADVICE[name]
     if kind is bool:
         return Setting(name, label, help, "switch")
     if get_origin(kind) is Literal:
@@ -96,8 +113,13 @@ def _setting(name: str, label: str, field: FieldInfo) -> Setting:
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _settings(RunConfig)}
 """Every setting the form can show, by its dotted name, in the order of the configuration."""
 
-FIRST = ("training.epochs", "training.batch_size", "training.learning_rate", "model.latent_dim")
+FIRST = ("training.epochs",)
 """Settings shown at once; the others wait under "All settings"."""
+
+
+def label_of(name: str) -> str:
+    """Return how any setting of a run reads in a list; one that is not known here by its dotted name."""
+    return SETTINGS[name].label if name in SETTINGS else ASKED_FOR.get(name, name)
 
 
 def value_of(config: RunConfig, name: str) -> Any:

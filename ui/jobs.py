@@ -10,9 +10,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from ssrvae_core.config import UserError
+from ssrvae_core.config import RunConfig, UserError
+from ssrvae_core.reports.wording import MODEL_TITLES
 from ssrvae_core.runs import Run, RunStore, directory
-from ssrvae_core.runs.job import CANCEL, JOBS, UNITS
+from ssrvae_core.runs.data_files import dataset_name
+from ssrvae_core.runs.job import CANCEL, JOBS, UNITS, read_task
 from ssrvae_core.runs.job import STATUS as JOB_STATUS
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import is_viewer
@@ -20,11 +22,12 @@ from ssrvae_core.runs.progress import roughly
 from ssrvae_core.runs.uploads import with_owners_names
 from ui import markdown
 from ui.overview import LIVE, complaint, remaining_seconds
-from ui.runs import run_label
+from ui.runs import config_label, run_label
 
 STOPPED = ("interrupted", "failed", "cancelled")
 TRAIN = "pages/train.py"
 _ID = re.compile(r"[0-9a-f]{12}")
+_MODEL = re.compile(rf"\b({'|'.join(sorted(map(re.escape, MODEL_TITLES), key=len, reverse=True))})(?![\w-])")
 
 
 def last_change(store: RunStore) -> float:
@@ -76,10 +79,14 @@ class Work:
 
     @property
     def title(self) -> str:
-        """What it is, in a line."""
+        """What it is, in a line, worded the same before and after it has begun."""
         if self.run is not None:
             return run_label(self.run)
-        return self.job.title if self.job else self.id
+        if self.job is None:
+            return self.id
+        if self.job.kind == "train" and (config := _config_of(self.job)) is not None:
+            return config_label(config, self.id, dataset_name(config.dataset, self.job.path.parents[1]))
+        return _MODEL.sub(lambda found: MODEL_TITLES[found[0]], self.job.title)
 
     @property
     def done(self) -> int:
@@ -128,6 +135,14 @@ class Work:
             return lines
         path = self.run.path / directory.LOG if self.run else None
         return path.read_text("utf-8", "replace").splitlines()[-n:] if path and path.exists() else []
+
+
+def _config_of(job: Job) -> RunConfig | None:
+    """Return what a job trains; None where that cannot be read, which its state and its error say."""
+    try:
+        return read_task(job.path).config
+    except UserError:
+        return None
 
 
 def all_work(store: RunStore, runs: Sequence[Run]) -> list[Work]:

@@ -9,28 +9,18 @@ import streamlit as st
 
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import BrokenRun, Run, RunStore
+from ssrvae_core.runs.about import LONGEST_NAME, LONGEST_NOTE, write_about
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer, require_editor
-from ssrvae_core.runs.sweep_spec import DEMO
 from ssrvae_core.runs.thumbnails import DRAWN, LARGEST_SIDE, can_share
 from ui import markdown
 from ui.jobs import attempt
 from ui.markdown import verbatim
 from ui.overview import LIVE
+from ui.runs import run_label
 
 NEWS = "overview-news"
 """Key of the session state under which a sentence waits for the page to be drawn again."""
-
-
-def start_demo(store: RunStore) -> str:
-    """Queue the demo's sweep, and return the id of its job.
-
-    Raises
-    ------
-    UserError
-        If the store cannot be written, or this is a viewer.
-    """
-    return JobQueue(store).submit("sweep", spec=DEMO.model_dump(exclude_defaults=True)).id
 
 
 def bundle_bytes(runs: Sequence[Run], *, thumbnails: bool = False) -> bytes:
@@ -146,7 +136,7 @@ def pictures_too(runs: Sequence[Run]) -> bool:
 
 
 def takeaways(runs: Sequence[Run], *, thumbnails: bool = False) -> None:
-    """Show the downloads of finished runs."""
+    """Show the downloads of finished runs; they are there before any is selected, and then do nothing."""
     names = "-".join(run.id for run in runs) if len(runs) < 3 else f"{len(runs)}-runs"
     plural = "run" if len(runs) == 1 else "runs"
     st.download_button(
@@ -158,6 +148,8 @@ def takeaways(runs: Sequence[Run], *, thumbnails: bool = False) -> None:
         icon=":material/description:",
         help=verbatim(f"The figures of the {plural} on one page, for any browser, without a network"),
         key="overview-report",
+        type="tertiary",
+        disabled=not runs,
     )
     st.download_button(
         "Bundle",
@@ -170,7 +162,47 @@ def takeaways(runs: Sequence[Run], *, thumbnails: bool = False) -> None:
             f"The {plural} with weights and predictions, but without training images, for another dashboard to import"
         ),
         key="overview-bundle",
+        type="tertiary",
+        disabled=not runs,
     )
+
+
+@st.dialog("Name and note")
+def _rename(run: Run) -> None:
+    markdown.note(run_label(run))
+    name = st.text_input(
+        "Name",
+        run.about.name,
+        max_chars=LONGEST_NAME,
+        key=f"overview-name-{run.id}",
+        help="It stands where the run is chosen or named; the id stays. Empty: no name.",
+    )
+    note = st.text_area("Note", run.about.note, max_chars=LONGEST_NOTE, key=f"overview-note-{run.id}")
+    if st.button("Save", type="primary", icon=":material/check:", key="overview-name-save") and attempt(
+        lambda: write_about(run, name, note)
+    ):
+        st.rerun()
+
+
+def namer(runs: Sequence[Run | BrokenRun]) -> None:
+    """Show the button that names the one selected run, unless this is a viewer."""
+    if is_viewer():
+        return
+    one = runs[0] if len(runs) == 1 and isinstance(runs[0], Run) else None
+    if (
+        st.button(
+            "Name, note",
+            icon=":material/edit:",
+            key="overview-name",
+            type="tertiary",
+            disabled=one is None,
+            help="Of one selected run" if one is None else None,
+        )
+        and one is not None
+    ):
+        for field in ("name", "note"):  # what was typed and not saved is not what it is called
+            st.session_state.pop(f"overview-{field}-{one.id}", None)
+        _rename(one)
 
 
 @st.dialog("Delete runs?")
@@ -181,7 +213,8 @@ def confirm(runs: Sequence[Run | BrokenRun], store: RunStore) -> None:
         "{these} deleted with model, predictions and log; nothing brings them back but training again:", these=plural
     )
     for run in runs[:8]:
-        markdown.show("- {run}, {state}", run=run.id, state=run.status.state if isinstance(run, Run) else "broken")
+        label, state = (run_label(run), run.status.state) if isinstance(run, Run) else (run.id, "broken")
+        markdown.show("- {run}, {state}", run=label, state=state)
     if len(runs) > 8:
         st.markdown(f"- and {len(runs) - 8:d} more")
     with st.container(horizontal=True):
@@ -189,7 +222,8 @@ def confirm(runs: Sequence[Run | BrokenRun], store: RunStore) -> None:
         def done() -> None:
             st.session_state[NEWS] = delete(runs, store)
 
-        if st.button("Delete", type="primary", icon=":material/delete:", key="overview-delete-yes") and attempt(done):
+        what = "this run" if len(runs) == 1 else f"{len(runs)} runs"
+        if st.button(verbatim(f"Delete {what}"), icon=":material/delete:", key="overview-delete-yes") and attempt(done):
             st.rerun()
         if st.button("Keep", key="overview-delete-no"):
             st.rerun()
@@ -205,7 +239,8 @@ def deleter(runs: Sequence[Run | BrokenRun], store: RunStore) -> None:
         "Delete",
         icon=":material/delete:",
         key="overview-delete",
-        disabled=bool(live),
+        type="tertiary",
+        disabled=bool(live) or not runs,
         help="One of them is under way; cancel it first." if live else "Asks before it does",
     ):
         confirm(runs, store)

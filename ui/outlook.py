@@ -84,7 +84,7 @@ def _to_train(title: Markdown, config: RunConfig, runs: Sequence[Run], there: Ru
         f"as {len(expected.measured_on)} finished {'run' if len(expected.measured_on) == 1 else 'runs'} of this model "
         f"on images of {shape[0]} x {shape[1]} pixels took"
         if expected.measured_on
-        else "by a benchmark on two cores; no finished run here has this model and size of images"
+        else "by a benchmark on two free cores, until its own steps are measured"
     )
     goes_on = f"; it goes on from {there.status.goes_on}" if there is not None and there.status.goes_on else ""
     markdown.show(

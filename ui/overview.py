@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from ssrvae_core.reports.wording import model_title
+from ssrvae_core.reports.wording import VIEWS, model_title
 from ssrvae_core.runs import BrokenRun, Run
 from ssrvae_core.times import local_time
 
 LIVE = ("running", "queued")
 COLUMNS = (
-    *("Data set", "Model", "Labels", "Ratio", "Seed", "Accuracy", "Run"),
-    *("State", "Time", "Updated", "Device"),
+    *("Name", "Data set", "Model", "Sees", "Second opinion", "Labels", "Ratio", "Seed", "Accuracy", "Run"),
+    *("State", "Time", "Updated", "Device", "Note"),
 )
 
 
@@ -22,8 +22,11 @@ def runs_table(runs: Sequence[Run], broken: Sequence[BrokenRun]) -> pd.DataFrame
     """Tabulate a store, a row per run, those that cannot be read last."""
     rows = [
         {
+            "Name": run.about.name or None,
             "Data set": run.data_name,
             "Model": model_title(run),
+            "Sees": VIEWS[run.config.dataset.view] or "images",
+            "Second opinion": run.config.model.asks,
             "Labels": run.config.split.in_words,
             "Ratio": run.config.split.labelled_ratio,
             "Seed": run.config.seed,
@@ -33,19 +36,12 @@ def runs_table(runs: Sequence[Run], broken: Sequence[BrokenRun]) -> pd.DataFrame
             "Time": duration(run.status.seconds) if run.status.epoch else None,
             "Device": run.status.device,
             "Updated": _utc(run.status.updated),
+            "Note": run.about.note or None,
         }
         for run in runs
     ]
     table = pd.DataFrame([*rows, *({"State": "broken", "Run": lost.id} for lost in broken)], columns=COLUMNS)
     return table.astype({"Ratio": "Float64", "Seed": "Int64", "Accuracy": "Float64"})
-
-
-def with_local_dates(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of the runs as a page shows it: files hold UTC, people read the local time of this machine."""
-    local = [
-        None if pd.isna(time) else time.to_pydatetime().astimezone().replace(tzinfo=None) for time in table["Updated"]
-    ]
-    return table.assign(Updated=pd.Series(local, index=table.index, dtype="datetime64[ns]"))
 
 
 def _utc(unix: float) -> datetime | None:

@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from ui import markdown
+from ui import look, markdown
 from ui.state import harmless
 
 ADDRESS = "present"
@@ -33,8 +33,8 @@ def presenting() -> bool:
 
 
 def pixels(n: int) -> int:
-    """Return a height that holds type, larger where this session presents."""
-    return round(SCALE * n) if presenting() else n
+    """Return a height that holds type, larger where this session presents, or else in a wide window."""
+    return round((SCALE if presenting() else look.stretch()) * n)
 
 
 def begin() -> None:

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from ssrvae_core.config import UserError
+from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.figures import Panel
 from ssrvae_core.invocation import command, demo_command, terminal
 from ssrvae_core.records import Predictions
 from ssrvae_core.reports.gather import same_images
-from ssrvae_core.reports.wording import model_title, titles
+from ssrvae_core.reports.wording import model_title, model_words, titles
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.times import day_text
 from ui import markdown
-from ui.markdown import public
+from ui.markdown import public, verbatim
 from ui.state import pick
 
 NO_RUN = "none"
@@ -31,21 +31,31 @@ def store() -> RunStore:
 
 
 def run_label(run: Run) -> str:
-    """One line that tells a run from others."""
+    """One line that tells a run from others, with what people call it at its beginning."""
+    return config_label(run.config, run.id, run.data_name, run.about.name)
+
+
+def config_label(config: RunConfig, run_id: str, data_name: str, name: str = "") -> str:
+    """One line that tells a run of this configuration from others, also before there is anything of it."""
     # A narrow list cuts the end off, and runs that stand beside each other share their data set.
-    parts = (model_title(run), run.id, run.config.split.in_words, f"seed {run.config.seed}", run.data_name)
-    return " \u00b7 ".join(parts)
+    parts = (name, model_words(config), run_id, config.split.in_words, f"seed {config.seed}", data_name)
+    return " \u00b7 ".join(filter(None, parts))
 
 
 def caption(runs: Sequence[Run], n: int) -> str:
     """Say what a figure of these runs shows: data, number of images, labels, seeds and run ids."""
     first = runs[0]
     each = "; ".join(
-        f"{model_title(run)}: run {run.id}, {run.config.split.in_words}, seed {run.config.seed}, "
+        f"{model_title(run)}: run {run.id}{_called(run)}, {run.config.split.in_words}, seed {run.config.seed}, "
         f"{run.status.epoch} epochs, {day_text(run.status.updated)}"
         for run in runs
     )
     return f"{first.data_name}, N = {n} validation images. {each}."
+
+
+def _called(run: Run) -> str:
+    name = run.about.name
+    return f" ({name})" if name else ""
 
 
 # Which runs belong together.
@@ -125,26 +135,39 @@ def nothing_yet(unfinished: int = 0) -> None:
         st.info("No run of this store can be shown yet. The overview says how far each is, or what is wrong with it.")
         st.page_link("pages/overview.py", label="Go to the overview", icon=":material/list:")
         return
-    button = "" if is_viewer() else "The overview has a button that trains the demo. "
-    markdown.info(
-        f"There are no runs in this store yet. {button}Either command below, in {terminal()}, trains some, too; then "
-        "reload this page."
-    )
-    st.markdown("A small sweep of both models, in a few minutes:")
-    st.code(public(demo_command()), language="bash")
-    st.markdown("Or one run of each, on playing cards that are turned by up to 120 degrees, with few labels:")
-    st.code(
-        public(
-            command("train --preset teaching --model ss-rvae --labelled-ratio 0.05\n")
-            + command("train --preset teaching --model ss-vae --labelled-ratio 0.05")
-        ),
-        language="bash",
-    )
+    st.info("There are no runs in this store yet.")
+    if not is_viewer():
+        from ui.demo import offer  # which speaks of jobs, and these of runs
+
+        offer(store())
+    with st.expander(verbatim(f"From {terminal()}"), icon=":material/terminal:"):
+        st.markdown("A small sweep of both models, in a few minutes:")
+        st.code(public(demo_command()), language="bash")
+        st.markdown("Or one run of each, on playing cards that are turned by up to 120 degrees, with few labels:")
+        st.code(
+            public(
+                command("train --preset teaching --model ss-rvae --labelled-ratio 0.05\n")
+                + command("train --preset teaching --model ss-vae --labelled-ratio 0.05")
+            ),
+            language="bash",
+        )
+        st.caption("Then reload this page.")
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reading the predictions")
 def _predictions(path: str, updated: float, _run: Run) -> Predictions:
     return _run.predictions()
+
+
+def predictions_of(run: Run) -> Predictions:
+    """Return what a finished run says of its validation images, read once.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read.
+    """
+    return _predictions(str(run.path.absolute()), run.status.updated, run)
 
 
 def n_images(run: Run) -> int:
@@ -155,7 +178,7 @@ def n_images(run: Run) -> int:
     UserError
         If its predictions cannot be read.
     """
-    return len(_predictions(str(run.path.absolute()), run.status.updated, run))
+    return len(predictions_of(run))
 
 
 def panels_of(runs: Sequence[Run]) -> tuple[list[Run], list[Panel]]:
@@ -163,7 +186,7 @@ def panels_of(runs: Sequence[Run]) -> tuple[list[Run], list[Panel]]:
     readable: list[tuple[Run, Panel]] = []
     for run, title in zip(runs, titles(runs), strict=True):
         try:
-            predictions = _predictions(str(run.path.absolute()), run.status.updated, run)
+            predictions = predictions_of(run)
         except UserError as error:
             markdown.error(str(error))
         else:

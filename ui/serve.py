@@ -76,8 +76,10 @@ def serve(address: str, port: str) -> None:
     """Import what pages need, and run Streamlit until it is told to stop."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until Streamlit listens for it, Ctrl-C simply ends this
     import uvicorn
+    from streamlit.runtime.pages_manager import PagesManager
     from streamlit.web import cli
 
+    PagesManager.uses_pages_directory = False  # or the first visitor's page begins without ``app.py``, see ui/entry.py
     for name in SLOW:  # or the first visitor would wait for it
         importlib.import_module(name)
     # A browser may open a connection in the moment of the end and say nothing on it: Streamlit would wait forever.

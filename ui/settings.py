@@ -8,15 +8,20 @@ from typing import Any
 
 import streamlit as st
 
-from ssrvae_core.config import DatasetConfig
+from ssrvae_core.config import DatasetConfig, SplitConfig
 from ssrvae_core.registry import source_of
 from ssrvae_core.reports.wording import MODEL_TITLES
 from ui import forms, markdown, training
+from ui.advice import GROUPS as GROUPS_OF_SETTINGS
+from ui.holding import GROUPS, IMAGES, NAME
 from ui.state import harmless
 from ui.training import PAGE, Choice
 
 CHANGES = f"{PAGE}-changes"
 """Key of the session state that holds the changed settings, by dotted name, as their widgets have them."""
+
+BY_GROUP, HELD_OUT = "split.by_group", {"true": GROUPS, "false": IMAGES}
+"""How earlier addresses say what is held out."""
 
 MOST_TOLD = 5
 IN_A_ROW = 4
@@ -32,6 +37,9 @@ def changes_asked_for() -> dict[str, Any]:
     refused = []
     for asked in st.query_params.get_all("set"):
         name, _, text = asked.partition("=")
+        if name == BY_GROUP and text in HELD_OUT:
+            st.query_params[NAME] = HELD_OUT[text]
+            continue
         try:
             changes[name] = forms.read(forms.SETTINGS[name], text)
         except (KeyError, ValueError):
@@ -51,6 +59,12 @@ def keep_changes_in_address(changes: Mapping[str, Any]) -> None:
         st.query_params["set"] = wanted
     if not wanted:
         st.query_params.pop("set", None)
+
+
+def validation_fraction(changes: Mapping[str, Any]) -> float:
+    """Return the share that is held out, as it stands in the form."""
+    share = changes.get("split.validation_fraction")
+    return share if isinstance(share, float) and 0 < share < 1 else SplitConfig().validation_fraction
 
 
 # On the page.
@@ -89,8 +103,16 @@ def bounded(name: str, dataset: DatasetConfig) -> forms.Setting:
     return replace(setting, high=most - 1, help=told)
 
 
+def first(choice: Choice, without: Sequence[str]) -> None:
+    """Show the settings that are shown at once."""
+    names = [name for name in forms.FIRST if choice.models and name in training.shown_settings(choice, without)]
+    for name, base in training.bases(choice, names).items() if names else ():
+        changes: dict[str, Any] = st.session_state[CHANGES]
+        forms.field(bounded(name, choice.dataset), base, changes, f"{PAGE}-{st.session_state.get(_TURN, 0)}")
+
+
 def form(choice: Choice, without: Sequence[str]) -> None:
-    """Show the settings: a few at once, the others below "All settings".
+    """Show the settings but the first ones, group by group, each with a sentence on what it does.
 
     Parameters
     ----------
@@ -104,8 +126,8 @@ def form(choice: Choice, without: Sequence[str]) -> None:
     changes: dict[str, Any] = st.session_state[CHANGES]
     names = training.shown_settings(choice, without)
     bases = training.bases(choice, names)
-    _rows([name for name in forms.FIRST if name in names], bases, changes, choice.dataset)
     with st.expander("All settings", icon=":material/tune:"):
+        st.caption("None has to be touched: the recipe above has values that work. A question mark says what one does.")
         if own := training.own_values(choice, names):
             said = "; ".join(
                 f"{forms.SETTINGS[name].label.lower()}: "
@@ -113,10 +135,9 @@ def form(choice: Choice, without: Sequence[str]) -> None:
                 for name, values in own
             )
             markdown.note(f"The models differ in these, as long as they are left as they are here: {said}.")
-        rest = [name for name in names if name not in forms.FIRST]
-        for group in forms.GROUPS.values():
-            if members := [name for name in rest if forms.SETTINGS[name].group == group]:
-                markdown.show("**{group}**", group=group)
+        for group in GROUPS_OF_SETTINGS:
+            if members := [name for name in group.settings if name in names and name not in forms.FIRST]:
+                markdown.show("**{title}** \u2013 {about}", title=group.title, about=group.about)
                 _rows(members, bases, changes, choice.dataset)
     if changes:
         count = f"{len(changes)} {'setting differs' if len(changes) == 1 else 'settings differ'} from the preset."

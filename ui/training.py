@@ -39,6 +39,8 @@ class Choice:
         Of the split and the training alike.
     changes : mapping
         Settings changed in the form, by dotted name, as their widgets have them.
+    by_group : bool
+        Whether whole micrographs are held out.
     """
 
     preset: str
@@ -48,6 +50,7 @@ class Choice:
     labelled_ratio: float | None = None
     seed: int = 0
     changes: Mapping[str, Any] = field(default_factory=dict)
+    by_group: bool = False
 
     def plain(self, model: str) -> RunConfig:
         """Return a model's configuration without the changed settings."""
@@ -72,6 +75,7 @@ class Choice:
             model=model,
             labels_per_class=self.labels_per_class,
             labelled_ratio=self.labelled_ratio,
+            by_group=self.by_group,
             seed=self.seed,
             settings=settings,
         )
@@ -126,6 +130,22 @@ def own_values(choice: Choice, names: Sequence[str]) -> list[tuple[str, dict[str
         if name not in choice.changes and len(set(values.values())) > 1:
             found.append((name, values))
     return found
+
+
+def with_changes(dataset: DatasetConfig, changes: Mapping[str, Any]) -> DatasetConfig:
+    """Return a data set with the changed settings that are its own; as it is where one of them is refused.
+
+    What is refused is said where the settings are put together, with the field it stands in.
+    """
+    own = {name: value for name, value in changes.items() if name.startswith("dataset.")}
+    if not own:
+        return dataset
+    try:
+        base = RunConfig(dataset=dataset)
+        used = {name: value for name, value in parsed(own).items() if applies(base, name)}
+        return with_settings(base, used).dataset
+    except UserError:
+        return dataset
 
 
 def in_words(error: UserError) -> str:

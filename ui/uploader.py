@@ -1,7 +1,8 @@
-"""The uploader of the Data page: hand a file in, hear what is wrong with it, and go on without missing pictures."""
+"""The uploader of the Data page: hand files or a folder in, hear what is wrong, and go on without missing pictures."""
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 import streamlit as st
@@ -12,50 +13,73 @@ from ssrvae_core.runs.uploads import known_as
 from ui import markdown
 from ui.runs import store
 from ui.state import key
-from ui.uploads import BEGINNINGS, keep
+from ui.uploads import BEGINNINGS, Given, gathered, keep
 
 HELP = (
-    "An npz, npy or HDF5 file, a picture or a stack (TIFF, PNG, JPEG, ...), or a zip of pictures: one folder per class,"
-    f" or a table {TABLES[0]} with the columns file and label; folders called train and test, and images beside masks,"
-    " are understood."
+    "An npz, npy or HDF5 file, a stack (TIFF and others), a zip of pictures, or many pictures together: one folder per "
+    f"class, or a table {TABLES[0]} with the columns file and label beside them; folders called train and test, and "
+    "images beside masks, are understood."
 )
+ABOUT = f"Several files at once are one data set; class folders or a {TABLES[0]} (file, label) say the classes."
 
 
-def uploader(page: str) -> None:
-    """Show the uploader of a page, and choose on that page what was handed in."""
-    kinds = sorted(suffix.removeprefix(".") for suffix in BEGINNINGS)
-    given = st.file_uploader("Upload a data set", type=kinds, key=f"{page}-upload", help=HELP)
-    if given is None:
-        return
-    state = st.session_state.setdefault(f"{page}-handed-in", {})
-    if state.get("file") != given.file_id:
-        state.update(file=given.file_id, refused=None, told=None, again=False)
-        _take(page, given, state, skip_missing=False)
-    elif state["again"]:
-        state["again"] = False
-        _take(page, given, state, skip_missing=True)
-    refused = state["refused"]
-    if refused is not None:
-        markdown.error(str(refused))
-    elif state["told"]:
-        markdown.info(state["told"])
-    if isinstance(refused, MissingPictures) and not refused.all_missing:
-        st.button(
-            "Go on without them",
-            key=f"{page}-skip-missing",
-            icon=":material/skip_next:",
-            on_click=lambda: state.update(again=True),
-        )
+def uploader(page: str) -> bool:
+    """Show the uploader of a page, and choose on that page what was handed in.
+
+    Returns
+    -------
+    bool
+        Whether what was handed in last was refused, and nothing else was chosen or asked for since.
+    """
+    state = st.session_state.setdefault(f"{page}-handed-in", {"turn": 0, "refused": [], "told": [], "again": None})
+    kinds = sorted({suffix.removeprefix(".") for suffix in (*BEGINNINGS, *(PurePosixPath(t).suffix for t in TABLES))})
+    place = st.container()
+    whole = st.toggle("A whole folder", key=f"{page}-upload-folder", help="Choose a folder instead of files.")
+    given = place.file_uploader(
+        "Upload images",
+        type=kinds,
+        accept_multiple_files="directory" if whole else True,
+        key=f"{page}-upload-{state['turn']}",
+        help=HELP,
+    )
+    place.caption(ABOUT)
+    if given:
+        _take(page, [Given(one.name, one.getvalue()) for one in given], state, skip_missing=False)
+    elif (again := state.pop("again", None)) is not None:
+        _take(page, [again], state, skip_missing=True)
+    for sentence in state["told"]:
+        markdown.info(sentence)
+    for number, (error, file) in enumerate(state["refused"]):
+        markdown.error(str(error))
+        if isinstance(error, MissingPictures) and not error.all_missing:
+            st.button(
+                "Go on without them",
+                key=f"{page}-skip-missing" + (f"-{number}" if number else ""),
+                icon=":material/skip_next:",
+                on_click=lambda file=file: state.update(again=file),
+            )
+    return bool(state["refused"]) and state.get("at") == st.session_state.get(key(page, "data"))
 
 
-def _take(page: str, given: Any, state: dict[str, Any], skip_missing: bool) -> None:
-    """Check a file and choose it, or keep in mind why it was refused."""
-    try:
-        with st.spinner("Checking the file"):
-            kept = keep(given.name, given.getvalue(), store(), skip_missing)
-    except UserError as error:
-        state["refused"] = error
-        return
-    state.update(refused=None, told=known_as(kept, given.name))
-    st.session_state[key(page, "data")] = kept.id
+def dismiss(page: str) -> None:
+    """Forget what was refused."""
+    st.session_state[f"{page}-handed-in"].update(refused=[], told=[])
+
+
+def _take(page: str, files: list[Given], state: dict[str, Any], skip_missing: bool) -> None:
+    """Check files and choose the first that is taken; keep in mind why others were refused."""
+    state.update(refused=[], told=[], turn=state["turn"] + 1, at=st.session_state.get(key(page, "data")))
+    first = None
+    with st.spinner("Checking the files"):
+        for one in gathered(files):
+            try:
+                kept = keep(one.name, one.content, store(), skip_missing)
+            except UserError as error:
+                state["refused"].append((error, one))
+                continue
+            first = first or kept
+            if sentence := known_as(kept, one.name):
+                state["told"].append(sentence)
+    if first is not None:
+        st.session_state[key(page, "data")] = first.id
     st.rerun()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ssrvae_core.config import MissingPictures, UserError
 from ssrvae_core.data.folders.archives import checked_members
+from ssrvae_core.data.folders.reader import FOLDER_SUFFIXES
+from ssrvae_core.data.folders.tables import TABLES
 from ssrvae_core.data.hdf5.reader import HDF5_BEGINNINGS, HDF5_SUFFIXES
 from ssrvae_core.data.microscopes import reader as microscopes
 from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, STARTS, TIFF_SUFFIXES
@@ -98,6 +105,64 @@ def keep(name: str, content: bytes, store: RunStore, skip_missing: bool = False)
     atomic_write(stored, content)
     label_upload(stored, name, sha256=found.sha256, read=told(opened, found))
     return upload_at(stored)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A file that a visitor hands in, under the path it has in the folder that was chosen, if one was."""
+
+    name: str
+    content: bytes
+
+
+def gathered(files: Sequence[Given]) -> list[Given]:
+    """Return the data sets among files that are handed in together: all pictures are one, with a table of labels.
+
+    Parameters
+    ----------
+    files : sequence of Given
+        Each by its name, or its path within a folder, where subfolders say classes and the like as in a zip.
+
+    Returns
+    -------
+    list of Given
+        Files that hold a data set by themselves as they are, then a zip of all pictures where there are several.
+    """
+    pictures = [file for file in files if _is_part(file.name)]
+    if len(pictures) == 1 and len(files) == 1:
+        return list(files)
+    others = [file for file in files if file not in pictures]
+    return others + ([Given(_name_of(pictures), _zipped(pictures))] if pictures else [])
+
+
+def _is_part(name: str) -> bool:
+    """Whether a file is one of many that make a data set together: a picture, or a table that labels them."""
+    path = PurePosixPath(name.lower())
+    return path.suffix in FOLDER_SUFFIXES or path.name in TABLES
+
+
+def _name_of(pictures: Sequence[Given]) -> str:
+    paths = [_inside(file.name) for file in pictures]
+    tops = {path.parts[0] for path in paths if len(path.parts) > 1}
+    n = sum(PurePosixPath(file.name.lower()).name not in TABLES for file in pictures)
+    return f"{next(iter(tops))}.zip" if len(tops) == 1 else f"{n} {'picture' if n == 1 else 'pictures'}.zip"
+
+
+def _inside(name: str) -> PurePosixPath:
+    """Return the path of a file within its folder, whatever it says."""
+    return PurePosixPath(*(part for part in PurePosixPath(name).parts if part not in ("/", "//", "..")))
+
+
+def _zipped(files: Sequence[Given]) -> bytes:
+    packed = io.BytesIO()
+    seen: Counter[str] = Counter()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for file in files:
+            path = _inside(file.name)
+            seen[str(path)] += 1
+            again = seen[str(path)] - 1  # two folders may have been chosen one after the other
+            archive.writestr(str(path.with_stem(f"{path.stem}-{again}") if again else path), file.content)
+    return packed.getvalue()
 
 
 # Checks before anything is read.

@@ -26,10 +26,23 @@ from ui.training import PAGE
 
 LOG_LINES = 5
 HEIGHT = 330
+FEW_EPOCHS = 6
 
 
-def panel(store: RunStore, work: Work, ahead: int) -> None:
-    """Show a training: how far it is, its curves and latents, the end of its log, and what can be done about it."""
+def panel(store: RunStore, work: Work, ahead: int, *, alone: bool = False) -> None:
+    """Show a training: how far it is, what can be done about it, its curves and latents, and the end of its log.
+
+    Parameters
+    ----------
+    store : RunStore
+        Where it is.
+    work : Work
+        The training.
+    ahead : int
+        How many wait before it.
+    alone : bool
+        Whether it has the page's width, so that curves and latents stand side by side.
+    """
     if work.state == "finished":
         markdown.success(with_owners_names(f"{work.title}: {ending(work)}", store.root))
     else:
@@ -54,12 +67,16 @@ def panel(store: RunStore, work: Work, ahead: int) -> None:
     if work.run is not None:
         if work.state == "finished":
             classes.downloads(work.run, PAGE)
-        _curves(work.run)
-        _latents(work.run)
+        of_curves, of_latents = st.columns(2, gap="medium") if alone else (st.container(), st.container())
+        with of_curves:
+            _curves(work.run)
+        with of_latents:
+            _latents(work.run)
     if lines := work.log(LOG_LINES):
-        note(f"The end of the log; times are {zone()}")
-        log = with_local_times(with_owners_names("\n".join(lines), store.root))
-        st.code(public(log), language=None, wrap_lines=True)
+        with st.expander("Log", icon=":material/terminal:"):
+            note(f"Its last lines; times are {zone()}")
+            log = with_local_times(with_owners_names("\n".join(lines), store.root))
+            st.code(public(log), language=None, wrap_lines=True)
 
 
 def curves_of(runs: Sequence[Run]) -> go.Figure:
@@ -91,7 +108,9 @@ def _curves(run: Run) -> None:
     if not lines:
         return
     figure = training_curves({model_title(run): lines})
-    figure.update_xaxes(range=[0.5, run.config.training.epochs + 0.5], tickformat="d")
+    epochs = run.config.training.epochs
+    few = {"tick0": 1, "dtick": 1} if epochs <= FEW_EPOCHS else {}  # or whole epochs would have halves between them
+    figure.update_xaxes(range=[0.5, epochs + 0.5], tickformat="d", **few)
     figure.update_layout(showlegend=False, dragmode="pan", uirevision=run.id)
     # In half a page: room between the two, and a title no longer than its axis.
     figure.update_layout(

@@ -22,8 +22,8 @@ SIDE_BY_SIDE = 2
 _CLOSED = f"{PAGE}-closed"
 
 
-def section(runs: Sequence[Run]) -> None:
-    """Show what is watched, with the export menu and a way to close it; nothing where nothing is watched.
+def section(runs: Sequence[Run]) -> bool:
+    """Show what is watched, with the export menu and a way to close it; return whether anything is.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def section(runs: Sequence[Run]) -> None:
         closed = st.session_state.get(_CLOSED, set())
         ids = [one.id for one in all_work(store(), runs) if one.live and one.id not in closed][:SIDE_BY_SIDE]
         if not ids:
-            return
+            return False
         watch_only(ids)
     watch(ids)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -50,7 +50,7 @@ def section(runs: Sequence[Run]) -> None:
             )
         st.button("Close this view", icon=":material/close:", on_click=close, type="tertiary")
     squares.keep(PAGE)
-    st.divider()
+    return True
 
 
 def asked_for() -> list[str]:
@@ -99,7 +99,7 @@ def watch(ids: Sequence[str]) -> None:
         columns = st.columns(SIDE_BY_SIDE, gap="large") if len(now) > 1 else [st.container()]
         for index, one in enumerate(now):
             with columns[index % len(columns)]:
-                panel(store(), one, waiting.index(one.id) if one.id in waiting else 0)
+                panel(store(), one, waiting.index(one.id) if one.id in waiting else 0, alone=len(now) == 1)
 
     live()
 

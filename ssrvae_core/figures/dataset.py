@@ -18,9 +18,10 @@ _PATTERN = {"fgcolor": "rgba(0, 0, 0, 0.4)", "fillmode": "overlay"}
 _LEGEND = {
     "orientation": "h",
     "x": 0,
-    "y": 1.03,
+    "y": 0,
+    "yref": "container",  # below the axes, where no tool bar lies over it
     "yanchor": "bottom",
-    "bgcolor": "rgba(0, 0, 0, 0)",  # it hangs into the frame of a low chart
+    "bgcolor": "rgba(0, 0, 0, 0)",
     "traceorder": "normal",
 }
 
@@ -56,17 +57,10 @@ def class_counts_figure(counts: Mapping[str, Sequence[int]], class_names: Sequen
         template=theme.template(),
         barmode="stack",
         bargap=0.35,
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "y": 1.03,
-            "yanchor": "bottom",
-            "bgcolor": "rgba(0, 0, 0, 0)",
-            "traceorder": "normal",
-        },
+        legend=_LEGEND,
         xaxis={"title": {"text": "Images"}, "rangemode": "tozero"},
         yaxis={"autorange": "reversed", "type": "category", "automargin": True},
-        margin={"l": 90, "r": 24, "t": 50, "b": 50},
+        margin={"l": 90, "r": 24, "t": 40, "b": 100},
     )
     return figure
 
@@ -108,6 +102,6 @@ def factor_histogram(title: str, values: Mapping[str, np.ndarray]) -> go.Figure:
         legend=_LEGEND,
         xaxis={"title": {"text": plain(title)}},
         yaxis={"rangemode": "tozero", "tickformat": ".0%"},
-        margin={"l": 50, "r": 16, "t": 44, "b": 50},
+        margin={"l": 50, "r": 16, "t": 40, "b": 80},
     )
     return figure

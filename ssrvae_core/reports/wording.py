@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ssrvae_core.config import DatasetConfig
+from ssrvae_core.config import DatasetConfig, RunConfig
 from ssrvae_core.figures.looks import MODEL_TITLES as MODEL_TITLES
 from ssrvae_core.figures.names import plain as plain
 from ssrvae_core.records import Judgement
@@ -28,6 +28,20 @@ def model_title(run: Run) -> str:
     return MODEL_TITLES[run.config.model.name]
 
 
+VIEWS = {"image": "", "mask": "silhouettes", "masked": "inside of the mask"}
+"""What a model sees of the images, where that is not the images as they are."""
+
+
+def model_words(config: RunConfig) -> str:
+    """Return the model's name with what tells it from others of that name: what it sees, and a second opinion."""
+    words = (
+        MODEL_TITLES[config.model.name],
+        VIEWS[config.dataset.view],
+        "second opinion" if config.model.asks else "",
+    )
+    return ", ".join(filter(None, words))
+
+
 def in_order(runs: Iterable[Run]) -> list[Run]:
     """Return runs as they stand beside each other everywhere: the ss-VAE first, then the ss-rVAE, else as given."""
     return sorted(runs, key=lambda run: list(MODEL_TITLES).index(run.config.model.name))
@@ -39,6 +53,8 @@ def titles(runs: Sequence[Run]) -> list[str]:
         [model_title(run) for run in runs],
         [f"{model_title(run)}, {run.config.split.in_words}" for run in runs],
         [f"{model_title(run)}, {run.config.split.in_words}, seed {run.config.seed}" for run in runs],
+        [model_words(run.config) for run in runs],
+        [f"{model_words(run.config)}, {run.config.split.in_words}, seed {run.config.seed}" for run in runs],
     ):
         if len(set(words)) == len(runs):
             return words

@@ -13,6 +13,7 @@
 - ``particles.npz``, what the run says of every image of its data (see :mod:`ssrvae_core.runs.particle_file`); a run of
   an earlier version lacks it until somebody asks;
 - ``thumbnails.npz``, small pictures of the validation images, where the run came in a bundle that has them;
+- ``about.json``, what people call the run and note of it, see :mod:`ssrvae_core.runs.about`;
 - ``lock``, held by the process that trains it, and ``cancel``, which asks that process to stop.
 
 Every file is replaced whole, except the two that only grow.

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from ssrvae_core.config import DatasetConfig, Frozen, RunConfig, UserError, describe
 from ssrvae_core.records import Particles, Predictions, Snapshot
 from ssrvae_core.runs import directory, particle_file
+from ssrvae_core.runs.about import About, read_about
 from ssrvae_core.runs.data_files import EMBEDDINGS, dataset_name, readable
 from ssrvae_core.runs.directory import Status
 from ssrvae_core.runs.files import atomic_write, held, writing
@@ -74,6 +75,11 @@ class Run:
     def dataset(self) -> DatasetConfig:
         """The data set with a path that can be read here, see :func:`ssrvae_core.runs.data_files.readable`."""
         return readable(self.config.dataset, self.path.parent)
+
+    @property
+    def about(self) -> About:
+        """What people call the run and note of it, see :mod:`ssrvae_core.runs.about`."""
+        return read_about(self.path)
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the lines of ``metrics.jsonl``: the fields of :class:`ssrvae_core.records.Epoch`, an epoch each."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ssrvae_core.runs.files import write_json
+from ssrvae_core.runs.files import write_json, writing
+from ssrvae_core.runs.mode import require_editor
 
 FOLDER = "uploads"
 """The store's folder of them."""
@@ -67,6 +68,20 @@ def uploads(root: Path) -> list[Upload]:
     paths = [path for path in (root / FOLDER).glob("*.*") if is_upload_name(path.name) and path.suffix != LABEL]
     found = [upload_at(path) for path in paths if path.is_file()]
     return sorted(found, key=lambda upload: (-upload.uploaded, upload.id))
+
+
+def delete_upload(upload: Upload) -> None:
+    """Delete a file that was handed in, and what is said of it.
+
+    Raises
+    ------
+    UserError
+        If the store cannot be written, or this is a viewer.
+    """
+    require_editor()
+    with writing(f"The store {upload.path.parent.parent}"):
+        upload.path.unlink(missing_ok=True)
+        label_path(upload.path).unlink(missing_ok=True)
 
 
 def label_upload(path: Path, name: str, **told: Any) -> str:

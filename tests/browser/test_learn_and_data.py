@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ssrvae_core.data import read_images
+from ssrvae_core.runs.uploads import uploads
 from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling
 
 pytestmark = pytest.mark.slow
@@ -74,6 +75,21 @@ def test_a_hostile_upload_is_refused_in_a_sentence_and_another_is_shown_and_read
     back = read_images(target)
     np.testing.assert_array_equal(back.images[:, 0], images)
     assert back.ids.tolist() == list(range(24))
+
+
+def test_an_upload_is_browsed_and_deleted(open_page, store):
+    rng = np.random.default_rng(3)
+    images, labels = rng.random((110, 12, 12), dtype=np.float32), np.arange(110) % 3
+    page = open_page("data")
+    page.locator("input[type=file]").set_input_files(uploaded("many.npz", npz(images=images, labels=labels)))
+    page.get_by_text("All 110 images").click()
+    expect(page.get_by_text("Images 1 to 96 of 110")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Delete many.npz").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("No run was trained on it")).to_be_visible(timeout=PATIENCE)
+    dialog.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("button", name="Delete many.npz")).to_have_count(0, timeout=PATIENCE)
+    assert not [kept for kept in uploads(store.root) if kept.name == "many.npz"]
 
 
 def test_data_fits_on_a_phone_and_a_slider_of_the_disorder_changes_the_examples(open_page):

@@ -57,9 +57,13 @@ def test_a_training_is_started_watched_left_found_again_cancelled_and_resumed(op
     expect(page.get_by_text(re.compile("16 labelled and 32 unlabelled images, 20,?000 epochs"))).to_be_visible()
     page.get_by_role("button", name="Start training").click()
 
+    expect(page.get_by_role("progressbar").first).to_be_in_viewport(timeout=LONG)  # without scrolling back to it
+    expect(page.get_by_role("button", name="Start training")).to_be_hidden()
+
     first = epoch_of(page)
     expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=LONG)
     expect(page.get_by_text(re.compile("Latents of 32 validation images after epoch"))).to_be_visible()
+    page.get_by_text("Log", exact=True).click()
     expect(page.get_by_text(re.compile(rf"epoch \d+/{EPOCHS}: loss")).first).to_be_visible()
     expect(page.get_by_text(f"epoch {first} of {EPOCHS}")).to_have_count(0, timeout=LONG)  # it goes on by itself
     page.close()

@@ -21,6 +21,12 @@ APP = Path(__file__).parents[2] / "app.py"
 PAGES = {"overview": "pages/overview.py", "latent": "pages/latent_space.py", "confusion": "pages/confusion.py"}
 
 
+@pytest.fixture(autouse=True)
+def _component_of_every_page_left_out(monkeypatch):
+    """Leave out the component that is on every page: the tests of a page look for its own."""
+    monkeypatch.setattr("ui.look._keyboard", lambda **_: {})
+
+
 def copy_run(store, run, config, **status):
     """Put a run under another configuration, as if it had been trained so."""
     path = store.path(config.run_id)

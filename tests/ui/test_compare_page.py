@@ -6,7 +6,7 @@ import pytest
 
 from ssrvae_core.reports.settings import UNUSED
 from tests.ui.test_ratios import made
-from ui import compare
+from ui import compare, forms
 
 IDS = [f"{i:012x}" for i in range(9)]
 
@@ -58,6 +58,29 @@ def test_runs_on_other_images_are_told():
     assert compare.judged_apart(runs) == [runs[2]]
 
 
+def test_no_star_stands_where_the_images_are_not_the_same():
+    rows = [compare.Score("Accuracy", (0.5, 0.9), True, "share")]
+    assert 'class="number best"' in compare.scores_html(rows, ["a", "b"])
+    assert 'class="number best"' not in compare.scores_html(rows, ["a", "b"], comparable=False)
+    table = compare.settings_table([made("ss-rvae", 0.05), made("ss-rvae", 0.1)], ["a", "b"], everything=False)
+    assert "0.900 *" in compare.page("", rows, ["a", "b"], table, {})
+    assert "0.900 *" not in compare.page("", rows, ["a", "b"], table, {}, comparable=False)
+
+
+def test_every_setting_reads_in_words():
+    table = compare.settings_table([made("ss-vae", 0.05)], ["one"], everything=True)
+    labels = [forms.label_of(name) for name in table["setting"]]
+    assert not [label for label in labels if "." in label or "_" in label]
+    assert len(set(labels)) == len(labels)
+    assert ">File<" in compare.settings_html(table) and ">dataset.path<" not in compare.settings_html(table)
+
+
 def test_names_of_runs_and_settings_are_escaped():
     table = compare.settings_table([made("ss-rvae", 0.05), made("ss-rvae", 0.1)], ["<b>", "x"], everything=False)
     assert "<b>" not in compare.settings_html(table)
+
+
+def test_accuracies_are_drawn_from_nothing_to_all():
+    lines = [{"epoch": 1, "validation_accuracy": 0.98, "elbo_unlabelled": -5.0, "elbo_labelled": -5.0}]
+    assert tuple(compare.curves_figure({"ss-rVAE": lines}, "accuracy").layout.yaxis.range) == (0, 1.03)
+    assert compare.curves_figure({"ss-rVAE": lines}, "loss").layout.yaxis.range is None

@@ -13,10 +13,12 @@ from streamlit.testing.v1 import AppTest
 
 from ssrvae_core.config import DATASETS, DatasetConfig, Disorder, RunConfig, SplitConfig, UserError
 from ssrvae_core.data import READERS, ImageSet, load, read_images, readers, split
-from ssrvae_core.runs import RunStore
+from ssrvae_core.runs import Run, RunStore, Status
+from ssrvae_core.runs.jobs import JobQueue
+from ssrvae_core.runs.uploads import uploads
 from tests.ui.conftest import APP
 from tests.ui.test_pages import HOSTILE, said
-from ui import datasets
+from ui import browsing, datasets, deleting
 from ui.sliders import resolve_numbers
 from ui.uploads import keep
 
@@ -203,6 +205,106 @@ def test_more_labels_than_there_are_is_one_sentence(open_data):
     assert "500 labels per class are asked for" in app.error[0].value
     app.number_input(key="data-cards-teaching-labels").set_value(50).run()
     assert not app.error and "200 labelled" in said(app)
+
+
+def test_after_a_refused_file_nothing_else_is_shown_as_if_it_were_the_result(open_data, store):
+    app = open_data()
+    app.file_uploader[0].upload("evil.png", b"<svg>", "image/png").run()
+    assert not app.exception and "is not a .png file" in app.error[0].value
+    assert "Nothing was added" in said(app) and not app.get("html")[1:]  # but for the styles of every page
+    assert "Train on this" not in [button.label for button in app.button]
+    app.button[-1].click().run()  # which shows the set that was chosen before
+    assert not app.error and "160 labelled" in said(app)
+
+
+def test_many_pictures_at_once_are_one_data_set_with_its_table(open_data, store):
+    table = b"file,label\n" + b"".join(b"p%d.png,%s\n" % (i, b"ab"[i % 2 : i % 2 + 1]) for i in range(10))
+    files = [(f"p{i}.png", png(i), "image/png") for i in range(12)] + [("labels.csv", table, "text/csv")]
+    app = open_data()
+    app.file_uploader[0].set_value(files).run()
+    assert not app.exception and not app.error
+    (kept,) = uploads(store.root)
+    assert kept.name == "12 pictures.zip" and app.selectbox(key="data-data").value == kept.id
+    assert "8 labelled, 2 unlabelled, 2 validation" in said(app)
+
+
+def test_several_files_of_a_data_set_each_are_all_taken_and_each_refused_one_is_named(open_data, store):
+    other = some_images(images=np.random.default_rng(5).random((24, 10, 10), dtype=np.float32))
+    files = [("one.npz", some_images(), ""), ("torn.npz", b"PK\x03\x04 junk", ""), ("two.npz", other, "")]
+    app = open_data()
+    app.file_uploader[0].set_value(files).run()
+    assert not app.exception and {kept.name for kept in uploads(store.root)} == {"one.npz", "two.npz"}
+    (error,) = app.error
+    assert "torn.npz" in error.value and "Labelled images" in said(app)
+
+
+def test_a_single_picture_is_shown_with_what_to_do_about_it(open_data, store):
+    app = open_data(data=keep("lone.png", png(0), store).id)
+    assert not app.exception and not app.error
+    assert "one picture of 12 x 12 pixels" in said(app)
+    assert "Delete lone.png" in [button.label for button in app.button]
+
+
+def test_an_upload_is_deleted_unless_something_is_trained_on_it(store, monkeypatch):
+    kept = keep("mine.npz", some_images(), store)
+    monkeypatch.setattr("ssrvae_core.runs.jobs.ensure_dispatcher", lambda store: None)
+    job = JobQueue(store).submit(config=datasets.draft(datasets.read(kept).config, SplitConfig()))
+    with pytest.raises(UserError, match=f"mine.npz is used by job {job.id}, which is queued"):
+        deleting.delete(kept)
+    JobQueue(store).cancel(job.id)
+    deleting.delete(kept)
+    assert not uploads(store.root) and not list((store.root / "uploads").glob("*.npz"))
+
+
+def test_the_runs_on_an_upload_are_found_by_its_content(store):
+    kept, other = keep("mine.npz", some_images(), store), keep("other.npz", some_images(n=30), store)
+    config = datasets.draft(datasets.read(kept).config, SplitConfig())
+    moved = config.model_copy(update={"dataset": config.dataset.model_copy(update={"path": "/elsewhere/a.npz"})})
+    run = Run(moved.run_id, store.path(moved.run_id), moved, Status())
+    assert deleting.runs_on(kept, [run]) == [run] and deleting.runs_on(other, [run]) == []
+
+
+def test_a_viewer_deletes_nothing(open_data, store, monkeypatch):
+    kept = keep("mine.npz", some_images(), store)
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    app = open_data(data=kept.id)
+    assert not app.exception and not any(button.label.startswith("Delete") for button in app.button)
+    with pytest.raises(UserError, match="read-only"):
+        deleting.delete(kept)
+
+
+def test_every_image_is_found_by_part_and_class_and_only_a_label_that_is_there_is_hidden():
+    labels = np.array([0, 0, 0, 1, 1, 1, -1])
+    images = ImageSet(np.zeros((7, 1, 8, 8), np.float32), labels, np.arange(7)[::-1].copy(), ("a", "b"))
+    parts = split(images, SplitConfig(labels_per_class=1))
+    everything = browsing.rows_of(parts, "all", "all")
+    assert [int(getattr(parts, part).ids[row]) for part, row in everything] == list(range(7))
+    assert {part for part, _ in browsing.rows_of(parts, "unlabelled", "all")} == {"unlabelled"}
+    captions = [browsing.caption(parts, *row)[0] for row in browsing.rows_of(parts, "unlabelled", "all")]
+    assert sorted(captions) == ["a, label hidden", "b, label hidden", "no label"]
+    assert len(browsing.rows_of(parts, "all", "0")) == 3 and len(browsing.rows_of(parts, "all", "-1")) == 1
+
+
+@pytest.mark.parametrize("part", ["labelled", "unlabelled", "validation"])
+def test_generated_images_are_browsed_as_they_are_trained_on(part):
+    config = TEACHING.model_copy(update={"train_per_class": 6, "validation_per_class": 2})
+    rule = SplitConfig(labels_per_class=2)
+    parts, true = datasets.parts_of(config, rule), split(load(config), rule)
+    rows = [(part, 1), (part, 0)]
+    for (_, row), picture in zip(rows, datasets.pictures_of(config, parts, rows), strict=True):
+        np.testing.assert_array_equal(picture, getattr(true, part).images[row])
+
+
+def test_whole_micrographs_are_held_out_where_there_are_any(open_data, store):
+    content = some_images(groups=np.arange(24) // 4, labels=np.arange(24) % 3)
+    app = open_data(data=keep("mine.npz", content, store).id)
+    assert not app.error and app.session_state["data-group"] == "groups"
+    assert "Every training image has a label" in said(app)
+
+
+def test_a_section_with_nothing_in_it_is_not_there(open_data, store):
+    app = open_data(data=keep("mine.npz", some_images(), store).id)
+    assert "Factors of variation" not in [header.value for header in app.subheader]
 
 
 def test_an_upload_is_taken_shown_and_split_by_group(open_data, store):

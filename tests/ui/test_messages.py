@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FILES = [
-    f for f in sorted([*ROOT.glob("ui/*.py"), *ROOT.glob("pages/*.py"), ROOT / "app.py"]) if f.name != "markdown.py"
+    f for f in sorted([*ROOT.glob("ui/**/*.py"), *ROOT.glob("pages/*.py"), ROOT / "app.py"]) if f.name != "markdown.py"
 ]
 HELPERS = {"verbatim", "filled", "public", "len"}
 """Calls whose result may be shown."""

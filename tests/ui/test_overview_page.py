@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,13 +10,13 @@ import socket
 import subprocess
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ssrvae_core.config import DEMO_MODELS, DEMO_RATIOS, UserError
 from ssrvae_core.runs import EmbeddingStore, RunStore, directory, embedding_config, train_embedding
 from ssrvae_core.runs import job as job_record
 from ssrvae_core.runs import jobs as job_files
+from ssrvae_core.runs.about import write_about
 from ssrvae_core.runs.embeddings.progress import EmbeddingProgress
 from ssrvae_core.runs.files import locked
 from ssrvae_core.runs.jobs import JobQueue
@@ -23,7 +24,10 @@ from ssrvae_core.runs.progress import write_progress
 from tests.ui.conftest import APP, copy_run, tiny_config
 from tests.ui.test_pages import said
 from ui import manage, serve
+from ui.demo import start_demo
 from ui.jobs import all_work, last_change, progress_text
+from ui.run_list import Told
+from ui.runs import caption, run_label
 from ui.uploads import keep
 
 
@@ -39,6 +43,21 @@ def labels(app):
     return [button.label for button in app.button]
 
 
+def listed(app):
+    """The rows of the list of runs, in its order."""
+    (data,) = [json.loads(one.proto.json) for one in app.get("bidi_component") if '"rows"' in one.proto.json]
+    return data["rows"]
+
+
+def tick(monkeypatch, *positions, opened=None):
+    """Have the browser, which AppTest has none of, tell that these rows are ticked or one is opened."""
+
+    def told(key, runs, **_):
+        return Told([runs[at] for at in positions], None if opened is None else runs[opened].id, None)
+
+    monkeypatch.setattr("ui.run_list.run_list", told)
+
+
 def press(app, label):
     next(button for button in app.button if button.label == label).click()
     return app.run()
@@ -51,13 +70,17 @@ def test_an_empty_store_offers_the_demo_which_is_queued_as_one_job(make_store, o
     assert (job.kind, job.state) == ("sweep", "queued")
     assert job.title.startswith(f"{len(DEMO_MODELS) * len(DEMO_RATIOS)} runs of")
     assert not app.exception and "Cancel" in labels(app)
-    assert any("queued, it is next" in element.proto.text for element in app.get("progress"))
+    (shown,) = [element.proto.text for element in app.get("progress")]
+    assert "queued, it is next" in shown and "ss-rVAE" in shown and "ss-rvae" not in shown
 
 
 def test_what_waits_is_cancelled_and_what_was_cancelled_resumed(make_store, open_overview):
     store = make_store("two")
     job = JobQueue(store).submit(config=tiny_config("ss-rvae", 9))
-    app = press(open_overview(), "Cancel")
+    app = open_overview()
+    (shown,) = [element.proto.text for element in app.get("progress")]
+    assert "ss-rVAE" in shown and job.id in shown  # as it will read when it runs
+    app = press(app, "Cancel")
     assert JobQueue(store).get(job.id).state == "cancelled"
     assert "1 training did not finish, and why" in [expander.label for expander in app.expander]
     press(app, "Resume")
@@ -159,7 +182,7 @@ def test_two_hundred_runs_and_their_jobs_are_shown(make_store, open_overview):
     for seed in range(300, 310):
         JobQueue(store).submit(config=tiny_config("ss-rvae", seed))
     app = open_overview()
-    assert not app.exception and len(app.dataframe[0].value) == 202
+    assert not app.exception and len(listed(app)) == 202
     assert "5 more wait for their turn" in said(app) and "10 more are in the table" in said(app)
 
 
@@ -172,7 +195,7 @@ def test_the_table_stands_still_while_runs_are_trained(make_store, open_overview
     seen = []
     for one in live:  # each in turn ends an epoch
         directory.write_status(one.path, one.status)
-        seen.append(open_overview().dataframe[0].value["Run"].tolist())
+        seen.append([row["id"] for row in listed(open_overview())])
     assert seen[0] == seen[1]
 
 
@@ -216,11 +239,63 @@ def test_deleting_takes_the_run_and_its_job_and_spares_what_is_under_way(make_st
 
 def test_a_selected_run_can_be_taken_away_or_deleted(make_store, open_overview, monkeypatch):
     store = make_store("two")
-    monkeypatch.setattr(st, "dataframe", lambda *_, **__: {"selection": {"rows": [0]}})  # AppTest selects no row
+    tick(monkeypatch, 0)
     app = open_overview()
     assert not app.exception and "Delete" in labels(app)
     press(app, "Delete")
     assert not app.exception and store.runs()[0].id in said(app)
+
+
+def test_what_can_be_done_with_runs_is_in_sight_before_one_is_selected(make_store, open_overview):
+    make_store("two")
+    app = open_overview()
+    assert "0 of 2 selected" in said(app)
+    assert next(button for button in app.button if button.label == "Delete").disabled
+    assert next(button for button in app.button if button.label == "Name, note").disabled
+
+
+def test_ticked_runs_are_compared_and_opened(make_store, open_overview, monkeypatch):
+    make_store("two")
+    tick(monkeypatch, 0, 1)
+    assert press(open_overview(), "Compare").title[0].value == "Compare"
+    assert press(open_overview(), "Confusion").title[0].value == "Confusion"
+    tick(monkeypatch, 0)
+    assert next(button for button in open_overview().button if button.label == "Compare").disabled
+
+
+def test_a_row_opens_its_run(make_store, open_overview, monkeypatch):
+    store = make_store("two")
+    copy_run(store, store.runs()[0], tiny_config("ss-rvae", 9), state="interrupted", validation=None)
+    shown = [row["id"] for row in listed(open_overview())]
+    states = [store.get(one).status.state for one in shown]
+    for at, (run_id, state) in enumerate(zip(shown, states, strict=True)):
+        tick(monkeypatch, opened=at)
+        app = open_overview()
+        finished = state == "finished"
+        assert app.title[0].value == ("Latent space" if finished else "Train")
+        assert app.query_params["left" if finished else "job"] in (run_id, [run_id])
+
+
+def test_a_name_stands_where_the_run_is_listed_and_chosen(make_store, open_overview):
+    store = make_store("two")
+    run = store.runs()[0]
+    write_about(run, "gold, *first* try", "dose 30 e/A2")
+    (row,) = [row for row in listed(open_overview()) if row["name"]]
+    assert (row["id"], row["name"], row["note"]) == (run.id, "gold, *first* try", "dose 30 e/A2")
+    assert run_label(store.get(run.id)).startswith("gold, *first* try")
+    assert f"run {run.id} (gold, *first* try)" in caption([store.get(run.id)], 3)
+
+
+def test_one_data_set_can_be_shown_alone_and_the_address_says_so(make_store, open_overview, monkeypatch):
+    store = make_store("two")
+    run = store.runs()[0]
+    config = run.config.model_copy(update={"dataset": run.config.dataset.model_copy(update={"source": "particles"})})
+    other = copy_run(store, run, config)
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.query_params["of"] = other.data_name
+    app.run()
+    assert [row["id"] for row in listed(app)] == [other.id]
+    assert len(listed(open_overview())) == 3
 
 
 def test_a_viewer_has_no_buttons_and_is_refused_without_them(make_store, open_overview, monkeypatch):
@@ -233,7 +308,7 @@ def test_a_viewer_has_no_buttons_and_is_refused_without_them(make_store, open_ov
     assert not {"Cancel", "Resume", "Delete", "Start the demo"} & set(labels(app))
     assert not app.get("file_uploader")
     refused = (
-        lambda: manage.start_demo(store),
+        lambda: start_demo(store),
         lambda: manage.take_in(content, store),
         lambda: manage.delete(store.runs(), store),
         lambda: keep("a.npz", b"", store),

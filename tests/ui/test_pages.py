@@ -6,7 +6,9 @@ import re
 
 import pytest
 
+from ssrvae_core.runs import jobs as job_files
 from tests.ui.conftest import PAGES, copy_run, tiny_config
+from ui.demo import start_demo
 
 HOSTILE = ["<script>alert(1)</script>", "../../../etc/passwd", "0" * 5000, "", "__proto__", "**[x](javascript:1)**"]
 
@@ -34,6 +36,15 @@ def test_an_empty_store_says_what_to_do(page, make_store, open_page):
     assert "no runs in this store yet" in app.info[0].value
     assert "make demo" in [block.value for block in app.code]
     assert any("ssrvae_core train" in block.value for block in app.code)
+    assert "Start the demo" in [button.label for button in app.button]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_while_the_demo_is_trained_an_empty_store_does_not_offer_it_again(page, make_store, open_page, monkeypatch):
+    monkeypatch.setattr(job_files, "ensure_dispatcher", lambda store: None)
+    start_demo(make_store("empty"))
+    app = open_page(page)
+    assert not app.exception and "Start the demo" not in [button.label for button in app.button]
 
 
 @pytest.mark.parametrize("page", ["latent", "confusion"])
@@ -128,7 +139,7 @@ def test_a_broken_run_directory_is_a_sentence_on_the_overview(make_store, open_p
     make_store("broken")
     app = open_page("overview")
     assert "Run 0123456789ab cannot be read: config.json" in said(app)
-    assert "broken" in list(app.dataframe[0].value["State"])
+    assert any('"state": "broken"' in one.proto.json for one in app.get("bidi_component"))
 
 
 @pytest.mark.parametrize("page", ["latent", "confusion"])

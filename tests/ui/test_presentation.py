@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from ssrvae_core.figures import confusion_figure
+from ui import presentation
 from ui.presentation import SCALE, enlarged
 
 LEAVE = "Leave the presentation"
@@ -77,3 +78,11 @@ def test_a_confusion_matrix_keeps_its_cells():
     large = enlarged(figure)
     assert [trace.type for trace in large.data] == [trace.type for trace in figure.data]
     assert large.to_plotly_json()["data"][0]["z"] == figure.to_plotly_json()["data"][0]["z"]
+
+
+def test_heights_are_enlarged_once_by_presentation_or_by_a_wide_window(monkeypatch):
+    monkeypatch.setattr("ui.look.stretch", lambda: 1.4)
+    monkeypatch.setattr(presentation, "presenting", lambda: False)
+    assert presentation.pixels(100) == 140
+    monkeypatch.setattr(presentation, "presenting", lambda: True)
+    assert presentation.pixels(100) == round(100 * presentation.SCALE)

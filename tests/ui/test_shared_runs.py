@@ -5,7 +5,6 @@ import io
 
 import numpy as np
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ssrvae_core.config import RunConfig
@@ -15,6 +14,7 @@ from ssrvae_core.runs.bundle import export_bundle, import_bundle
 from ssrvae_core.runs.execute import train_run
 from ssrvae_core.runs.uploads import FOLDER, label_upload
 from tests.ui.conftest import APP, PAGES, tiny_config
+from tests.ui.test_overview_page import tick
 from tests.ui.test_pages import said
 from ui import manage
 from ui.images import validation_pictures
@@ -109,7 +109,7 @@ def test_a_page_uses_the_file_as_soon_as_it_is_uploaded(own, brought, open_any):
 def test_the_overview_offers_pictures_of_runs_on_files_only(own, brought, make_store, open_any, monkeypatch):
     store = RunStore(own[0].path.parent)
     assert manage.bundle_bytes(store.runs()) != manage.bundle_bytes(store.runs(), thumbnails=True)
-    monkeypatch.setattr(st, "dataframe", lambda *_, **__: {"selection": {"rows": [0]}})  # AppTest selects no row
+    tick(monkeypatch, 0)
     monkeypatch.setenv("SSRVAE_STORE", str(store.root))
     boxes = [box for box in open_any("overview").checkbox if "small pictures" in box.label]
     assert [(box.value, "keep these pictures" in box.help) for box in boxes] == [(False, True)]

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ssrvae_core.config import DATASETS, PRESETS, RunConfig, UserError, run_config
+from ssrvae_core.config import (
+    DATASETS,
+    PRESETS,
+    DatasetConfig,
+    Disorder,
+    RunConfig,
+    SplitConfig,
+    UserError,
+    run_config,
+)
 from ssrvae_core.records import Snapshot
 from ssrvae_core.reports.wording import model_title
 from ssrvae_core.runs import EmbeddingStore, Run, Status, directory, embedding_config
@@ -17,10 +28,11 @@ from ssrvae_core.runs.job import read_record, write_record
 from ssrvae_core.runs.jobs import JobQueue
 from tests.ui.conftest import APP, copy_run, tiny_config
 from tests.ui.test_pages import HOSTILE, said
-from ui import datasets, forms, training
+from ui import advice, choosing, datasets, forms, training
 from ui.forecast import forecast, images_an_epoch
 from ui.jobs import work_of
 from ui.training import Choice
+from ui.uploads import keep
 from ui.watch import curves_of, epochs_of, latents_of
 
 TEACHING = DATASETS["cards-teaching"]
@@ -112,9 +124,16 @@ def test_what_is_watched_can_be_taken_away(make_store, open_train):
 
 def test_a_setting_the_images_have_no_use_for_is_put_back_with_a_sentence(make_store, open_train):
     make_store("empty")
-    app = open_train(data="cards-teaching", set=["split.by_group=true", "training.epochs=3"])
+    app = open_train(data="cards-teaching", set=["dataset.view=mask", "training.epochs=3"])
     assert not app.error and any("no use for another value of" in warning.value for warning in app.warning)
     assert np.atleast_1d(app.query_params["set"]).tolist() == ["training.epochs=3"]
+
+
+def test_every_setting_stands_in_one_group_and_is_told_in_sentences():
+    told = [name for group in advice.GROUPS for name in group.settings]
+    assert sorted(told) == sorted(forms.SETTINGS)
+    for text in (*advice.ADVICE.values(), *(group.about for group in advice.GROUPS)):
+        assert text[:1].isupper() and text.endswith(".") and "`" not in text
 
 
 def test_every_setting_of_a_run_is_in_the_form_or_asked_for_otherwise():
@@ -183,6 +202,104 @@ def test_a_draft_of_the_data_page_is_taken_over_whole():
     assert (preset, taken.configs()) == ("teaching", [draft])
 
 
+def handed_over(app, config):
+    """Open the page with a draft of the Data page."""
+    app.session_state[datasets.TRAIN_DRAFT] = config.model_dump_json()
+    return app.run()
+
+
+def run_shown(app):
+    """The id of the run that would be started."""
+    return re.search(r"run ([0-9a-f]{12})", said(app))[1]
+
+
+def test_a_draft_is_in_the_address_whole(make_store, open_train):
+    make_store("empty")
+    changed = TEACHING.model_copy(update={"unlabelled": Disorder(rotation=45, shear=20), "train_per_class": 50})
+    draft = datasets.draft(changed, SplitConfig(labels_per_class=7, seed=3))
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.switch_page("pages/train.py")
+    app = handed_over(app, draft)
+    assert not app.exception and not app.error and run_shown(app) == draft.run_id
+    link = {name: values if len(values) > 1 else values[0] for name, values in dict(app.query_params).items()}
+    again = open_train(**link)
+    assert not again.warning and run_shown(again) == draft.run_id
+
+
+def test_a_draft_is_a_variant_of_the_named_set_that_fewest_settings_tell_it_from():
+    for name in ("cards-teaching", "cards-b2", "particles", "digits"):
+        turned = DATASETS[name].unlabelled.model_copy(update={"rotation": 33})
+        changed = DATASETS[name].model_copy(update={"unlabelled": turned})
+        assert choosing.base_of(changed, {}) == (name, DATASETS[name])
+    gone = DatasetConfig(source="file", path="/nowhere.npz", sha256="0")
+    assert choosing.base_of(gone, {}) is None
+
+
+def own_file(store, *, micrographs=8, **fields):
+    rng = np.random.default_rng(1)
+    n = 48
+    buffer = io.BytesIO()
+    labels = np.where(np.arange(n) < 32, np.arange(n) % 2, -1)
+    content = {"images": rng.random((n, 10, 10), dtype=np.float32), "labels": labels}
+    content |= {"groups": np.arange(n) % micrographs // 2}
+    np.savez(buffer, **(content | fields))
+    return keep("own.npz", buffer.getvalue(), store)
+
+
+def test_of_own_images_whole_micrographs_are_held_out_by_the_standard_recipe(make_store, open_train):
+    store = make_store("empty")
+    app = open_train(data=own_file(store).id)
+    assert not app.exception and not app.error
+    assert app.session_state["train-preset"] == "fast"
+    assert app.query_params["group"] in ("groups", ["groups"])
+    assert "trained on as well" not in said(app)
+    assert "from 4 micrographs" in said(app)
+
+
+def test_single_images_are_held_out_with_a_warning_of_what_that_does(make_store, open_train):
+    store = make_store("empty")
+    app = open_train(data=own_file(store).id, group="images")
+    assert not app.error and "are trained on as well" in said(app)
+
+
+def test_where_micrographs_cannot_be_held_out_single_images_are_and_the_page_says_why(make_store, open_train):
+    store = make_store("empty")
+    app = open_train(data=own_file(store, groups=np.zeros(48, int)).id)
+    assert not app.error and "Whole micrographs cannot be held out" in said(app)
+    assert app.query_params["group"] in ("images", ["images"])
+
+
+def test_a_file_without_an_unlabelled_image_is_told_about(make_store, open_train):
+    store = make_store("empty")
+    app = open_train(data=own_file(store, labels=np.arange(48) % 2).id)
+    assert not app.error and "Every training image has a label" in said(app)
+
+
+def test_an_earlier_address_still_says_what_is_held_out(make_store, open_train):
+    store = make_store("empty")
+    app = open_train(data=own_file(store).id, set=["split.by_group=false"])
+    assert not app.warning and app.query_params["group"] in ("images", ["images"])
+
+
+def test_another_data_set_of_ones_own_leaves_the_recipe_for_lessons(make_store, open_train):
+    store = make_store("empty")
+    kept = own_file(store)
+    app = open_train()
+    assert app.session_state["train-preset"] == "teaching"
+    app.selectbox(key="train-data").set_value(kept.id).run()
+    assert not app.exception and app.session_state["train-preset"] == "fast"
+    assert app.selectbox(key="train-data").value == kept.id
+
+
+def test_what_was_started_is_in_view_and_the_form_gives_way_to_it(make_store, open_train, queue_only):
+    make_store("empty")
+    app = open_train()
+    assert "New training" not in [expander.label for expander in app.expander]
+    app = press(app, "Start training")
+    (form,) = [expander for expander in app.expander if expander.label == "New training"]
+    assert not form.proto.expanded and len(app.get("progress")) == 1
+
+
 # The expected time.
 
 
@@ -221,7 +338,7 @@ def test_the_form_says_how_long_it_will_take_and_on_what_ground(make_store, open
     app = open_train()
     assert not app.exception and not app.error
     assert "160 labelled and 1,440 unlabelled images, 6 epochs, about" in said(app)
-    assert "by a benchmark on two cores" in said(app)
+    assert "by a benchmark on two free cores" in said(app)
 
 
 @pytest.mark.parametrize("kind", ["one", "many", "broken"])

@@ -272,3 +272,40 @@ def test_content_that_is_here_keeps_its_first_name_and_the_second_visitor_is_tol
     told = known_as(second, "<b>second</b>.npy")
     assert "first.npy" in told
     assert "<" not in told
+
+
+def test_files_that_hold_a_data_set_each_stay_apart_and_pictures_become_one():
+    given = [uploads.Given(name, b"") for name in ("a.npz", "p1.png", "b.h5", "p2.TIF", "labels.csv")]
+    *own, packed = uploads.gathered(given)
+    assert [one.name for one in own] == ["a.npz", "b.h5"] and packed.name == "2 pictures.zip"
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        assert archive.namelist() == ["p1.png", "p2.TIF", "labels.csv"]
+
+
+def test_one_file_stays_what_it_is():
+    given = [uploads.Given("stack.tif", b"x")]
+    assert uploads.gathered(given) == given
+
+
+def test_a_folder_keeps_its_subfolders_and_its_name(store):
+    given = [
+        uploads.Given(f"set/{name}/{i}.png", picture("PNG", IMAGES[i])) for i, name in enumerate(("rod", "cube", "rod"))
+    ]
+    (packed,) = uploads.gathered(given)
+    assert packed.name == "set.zip"
+    images = read_images(keep(packed.name, packed.content, store).path)
+    assert images.class_names == ("cube", "rod") and len(images) == 3
+
+
+@pytest.mark.parametrize("name", ["../../a.png", "/etc/a.png", "set/../../a.png"])
+def test_a_path_that_leads_out_of_its_folder_is_packed_inside(name, store):
+    given = [uploads.Given(name, picture("PNG")), uploads.Given("b.png", picture("PNG", IMAGES[1]))]
+    (packed,) = uploads.gathered(given)
+    assert len(read_images(keep(packed.name, packed.content, store).path)) == 2
+
+
+def test_two_pictures_of_one_name_are_two():
+    given = [uploads.Given("a.png", b"1"), uploads.Given("a.png", b"2")]
+    (packed,) = uploads.gathered(given)
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        assert len(set(archive.namelist())) == 2

@@ -1,0 +1,81 @@
+"""The list of runs in a real browser: rows open, boxes tick, headings sort, and a run is named."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, until_idle
+
+pytestmark = pytest.mark.slow
+
+
+def opened(open_page, path="", **options):
+    page = open_page(path, **options)
+    table = page.get_by_role("table", name="Runs of the store")
+    expect(table).to_be_visible(timeout=PATIENCE)
+    until_idle(page)
+    return page, table
+
+
+def test_a_ticked_run_can_be_acted_on_in_a_bar_that_was_there_before_and_in_sight(open_page):
+    page, _ = opened(open_page)
+    bar = page.get_by_text("0 of 2 selected")
+    expect(bar).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Delete")).to_be_disabled()
+    boxes = page.get_by_role("checkbox", name=re.compile("^Select run"))
+    boxes.first.click()
+    expect(page.get_by_text("1 of 2 selected")).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Delete")).to_be_enabled()
+    boxes.last.click(modifiers=["Shift"])
+    expect(page.get_by_text("2 of 2 selected")).to_be_visible()
+    page.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Delete 2 runs")).to_be_visible()
+    dialog.get_by_role("button", name="Keep").click()
+    expect(dialog).to_have_count(0)
+    expect(boxes).to_have_count(2)
+
+
+def test_a_row_opens_its_run_wherever_it_is_clicked_and_by_the_keyboard(open_page, store):
+    page, table = opened(open_page)
+    row = table.get_by_role("row").nth(1)
+    run_id = row.get_attribute("data-id")
+    row.get_by_role("cell").nth(5).click()
+    page.wait_for_url(re.compile(f"latent_space.*left={run_id}"), timeout=PATIENCE)
+    page, table = opened(open_page)
+    table.get_by_role("row").nth(2).get_by_role("link").press("Enter")
+    page.wait_for_url(re.compile("latent_space.*left="), timeout=PATIENCE)
+
+
+def test_the_order_is_in_the_address_and_a_link_restores_it(open_page, store):
+    page, table = opened(open_page)
+    page.get_by_role("button", name="Accuracy").click()
+    page.wait_for_url(re.compile("sort=-accuracy"), timeout=PATIENCE)
+    best = max(store.runs(), key=lambda run: run.accuracy).id
+    expect(table.get_by_role("row").nth(1)).to_have_attribute("data-id", best)
+    again, table = opened(open_page, page.url.split("/", 3)[3])
+    expect(again.get_by_role("columnheader", name="Accuracy")).to_have_attribute("aria-sort", "descending")
+    expect(table.get_by_role("row").nth(1)).to_have_attribute("data-id", best)
+
+
+def test_a_run_is_named_and_found_by_its_name(open_page, store):
+    page, table = opened(open_page)
+    page.get_by_role("checkbox", name=re.compile("^Select run")).first.click()
+    expect(page.get_by_text("1 of 2 selected")).to_be_visible()
+    page.get_by_role("button", name="Name, note").click()
+    page.get_by_role("textbox", name="Name").fill("gold, <b>first</b> try")
+    page.get_by_role("textbox", name="Note").fill("dose 30")
+    page.get_by_role("button", name="Save").click()
+    expect(table.get_by_role("link", name="gold, <b>first</b> try")).to_be_visible(timeout=PATIENCE)
+    expect(table.get_by_text("dose 30")).to_be_visible()
+    assert [run.about.name for run in store.runs() if run.about.name] == ["gold, <b>first</b> try"]
+
+
+def test_on_a_phone_nothing_is_cut(open_page):
+    page, table = opened(open_page, width=390)
+    assert_no_sideways_scrolling(page)
+    box = table.bounding_box()
+    assert box["x"] + box["width"] <= 390
