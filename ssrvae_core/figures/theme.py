@@ -21,6 +21,9 @@ LINE_COLOURS = tuple(CLASS_COLOURS[index] for index in (4, 0, 2, 3, 1, 5, 7))
 
 RIGHT, WRONG = CLASS_COLOURS[0], CLASS_COLOURS[4]
 
+_STRONGEST = (0.45, 0.6)
+"""Opacity of the strongest tint of a cell that is right, and of one that is wrong."""
+
 OUTLINE = {"width": 0.5, "color": NEUTRAL}
 """Of every marker: it keeps yellow on white, and the dark end of viridis on black, in sight."""
 
@@ -61,6 +64,31 @@ def faint(colour: str) -> str:
     """Return a colour of six hexadecimal digits as one that lets the grid through, for bands."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, 0.18)"
+
+
+def cell_colour(share: float, *, right: bool) -> str:
+    """Tint of a cell of a confusion matrix with this share of its true class: text stands out on it on any page."""
+    red, green, blue, alpha = cell_rgba(share, right=right)
+    return f"rgba({red}, {green}, {blue}, {alpha / 255:.3f})"
+
+
+def cell_rgba(share: float, *, right: bool) -> tuple[int, int, int, int]:
+    """Return that tint as four bytes; nothing at all for a share that is 0 or not a number."""
+    colour = RIGHT if right else WRONG
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    strongest = _STRONGEST[0 if right else 1]
+    return red, green, blue, round(255 * strongest * share) if share > 0 else 0
+
+
+def percent(share: float) -> str:
+    """Write a share as whole percent, with a decimal where it would hide the last few errors or hits."""
+    if share in (0, 1):
+        return f"{100 * share:.0f} %"
+    if 0.01 <= share < 0.99:
+        return f"{100 * share:.0f} %"
+    if share < 0.01:
+        return "<1 %"
+    return ">99.9 %" if share >= 0.9995 else f"{100 * share:.1f} %"
 
 
 def viridis(height: float) -> tuple[int, int, int]:
