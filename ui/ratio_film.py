@@ -8,9 +8,9 @@ from contextlib import suppress
 import streamlit as st
 
 from ssrvae_core.config import RunConfig, UserError
-from ssrvae_core.figures.frames import steps_of
+from ssrvae_core.figures.frames import Step, steps_of
 from ssrvae_core.reports.gather import Film, ratio_film
-from ssrvae_core.reports.label_axis import amount_text
+from ssrvae_core.reports.label_axis import amount_text, amounts_in_words
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult
 from ssrvae_core.runs.jobs import JobQueue
@@ -19,7 +19,7 @@ from ui import films, markdown
 from ui.entry import in_a_sentence
 from ui.jobs import STOPPED, Work, bar, buttons, reason, work_of
 from ui.presentation import enlarged, presenting
-from ui.ratios import Family, accuracies
+from ui.ratios import Family, accuracies, amount_in
 
 REFRESH = 2.0
 """Seconds between two looks at what is being trained."""
@@ -71,9 +71,15 @@ def reel_of(family: Family, rivals: Sequence[RivalResult], seed: int, film: Film
 @st.cache_data(max_entries=8, show_spinner="Putting the film together")
 def _reel_of(stamps: tuple[object, ...], width: int, large: bool, _family: Family, _film: Film) -> films.Reel:
     missing = untrained(_family, _film)
-    figure = _film.figure(missing=missing, **films.look_of(width, len(_film.tracks) + 1, large=large))
+    figure = _film.figure(missing=missing, **films.look_of(width, len(_film.tracks), large=large))
     steps = steps_of(_film.tracks, missing)
-    return films.reel(enlarged(figure) if large else figure, steps, _film.tracks, width)
+    labels = {amount_in(run): run.status.n_labelled for run in _family.runs}
+
+    def about(step: Step) -> str:
+        n = labels.get(step.position)
+        return f"{n} {'label' if n == 1 else 'labels'}" if n else amounts_in_words(_family.axis, step.position)
+
+    return films.reel(enlarged(figure) if large else figure, steps, _film.tracks, width, about)
 
 
 # What is being trained.

@@ -101,12 +101,18 @@ def shares_of(matrix: np.ndarray) -> np.ndarray:
     return np.divide(matrix, support, out=np.full(matrix.shape, np.nan), where=support > 0)
 
 
-def _texts(matrix: np.ndarray, shares: np.ndarray, normalise: bool) -> list[str]:
+def texts_of(matrix: np.ndarray) -> list[str]:
+    """Write the shares of a confusion matrix, row by row: whole percent, without the sign where cells are small."""
+    texts = ["n/a" if np.isnan(share) else theme.percent(float(share)) for share in shares_of(matrix).flat]
+    return [text.removesuffix(" %") for text in texts] if len(matrix) > MANY else texts
+
+
+def _texts(matrix: np.ndarray, normalise: bool) -> list[str]:
     if not normalise:
         return [str(n) for n in matrix.flat]
-    texts = ["n/a" if np.isnan(share) else theme.percent(float(share)) for share in shares.flat]
+    texts = texts_of(matrix)
     if len(matrix) > MANY:
-        return [text.removesuffix(" %") for text in texts]
+        return texts
     pairs = zip(texts, matrix.flat, strict=True)
     return [f"{text}<br><span style='font-size:11px'>{n}</span>" if n else text for text, n in pairs]
 
@@ -127,7 +133,7 @@ def _numbers(
         x=predicted,
         y=true,
         mode="markers+text",
-        text=_texts(matrix, shares, normalise),
+        text=_texts(matrix, normalise),
         textfont=font,
         marker={"symbol": "square", "size": 24, "opacity": 0},
         customdata=np.stack([np.full_like(true, index), true, predicted], axis=1),

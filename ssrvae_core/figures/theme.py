@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 
 NEUTRAL = "#8A8A8A"
@@ -30,16 +29,6 @@ OUTLINE = {"width": 0.5, "color": NEUTRAL}
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud", "autoScale2d"]}
 """For whoever shows a figure: without plotly's button that uploads it to plotly's cloud."""
 
-DARK_CELL = 0.47
-"""Share of the colour scale below which viridis needs white numbers."""
-
-_VIRIDIS = np.array(
-    [
-        (68, 1, 84), (72, 40, 120), (62, 73, 137), (49, 104, 142), (38, 130, 142),
-        (31, 158, 137), (53, 183, 121), (110, 206, 88), (181, 222, 43), (253, 231, 37),
-    ]
-)  # fmt: skip
-
 SEQUENTIAL = "Viridis"
 CYCLIC = "Phase"
 """Of even lightness, so that no angle vanishes on a light or a dark page."""
@@ -48,6 +37,13 @@ CYCLIC = "Phase"
 def class_colour(index: int) -> str:
     """Colour of a class; they repeat after eight."""
     return CLASS_COLOURS[index % len(CLASS_COLOURS)]
+
+
+def class_rgb(index: int) -> tuple[int, int, int]:
+    """Return that colour as three bytes."""
+    colour = class_colour(index)
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return red, green, blue
 
 
 def class_symbol(index: int) -> str:
@@ -89,13 +85,6 @@ def percent(share: float) -> str:
     if share < 0.01:
         return "<1 %"
     return ">99.9 %" if share >= 0.9995 else f"{100 * share:.1f} %"
-
-
-def viridis(height: float) -> tuple[int, int, int]:
-    """Red, green and blue at a share of the sequential scale, between the two closest of ten even steps."""
-    at = np.arange(len(_VIRIDIS)) / (len(_VIRIDIS) - 1)
-    red, green, blue = (round(float(np.interp(height, at, channel))) for channel in _VIRIDIS.T)
-    return red, green, blue
 
 
 def template(*, dark: bool = False) -> go.layout.Template:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -72,12 +73,15 @@ def test_runs_without_a_ratio_are_not_taken_for_a_film(make_store):
 
 @pytest.mark.parametrize("points", [POINTS, POINTS[:1], [(m, r, s) for m, r, _ in POINTS for s in range(50)]])
 def test_the_film_shows_every_ratio_and_those_not_trained_yet(points, store_of):
-    store_of(points)
+    store = store_of(points)
     app = open_film_page("ratio")
     assert not app.exception and not app.error
     steps = film_data(app)["steps"]
     assert [step["position"] for step in steps] == [0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
     assert {step["position"] for step in steps if not step["missing"]} == {ratio for _, ratio, _ in points}
+    trained = [run for run in store.runs() if run.config.split.labelled_ratio == 0.05]
+    assert f"{trained[0].status.n_labelled} labels: " in steps[2]["told"] and "5 % labelled" not in steps[2]["told"]
+    assert steps[0]["told"] == "1 % labelled: not trained yet."
     models = "ss-VAE and ss-rVAE" if len(points) > 1 else "ss-VAE"
     assert film_data(app)["offers"]["0"] == f"Train {models} at 1 %"
     assert "N = 32 validation images" in said(app) and "seed 0" in said(app)
@@ -102,14 +106,15 @@ def test_ratios_and_labels_per_class_are_two_films_to_choose_from(store_of):
     store_of([*POINTS, *((model, number, 0) for model, _, _ in POINTS[::2] for number in (1, 5))])
     app = open_film_page("ratio")
     assert not app.exception
+    assert {step["position"] for step in film_data(app)["steps"] if not step["missing"]} == {1, 5}, "few labels first"
     (chooser,) = (box for box in app.selectbox if box.label == "Data set")
     assert sorted(option.rpartition(" ")[0].split(" \u00b7 ")[-1] for option in chooser.options) == [
         "labels per",
         "supervised",
     ]
-    other = next(option for option in chooser.options if option.endswith("labels per class"))
+    other = next(option for option in chooser.options if option.endswith("supervised ratio"))
     film = film_data(chooser.select(other).run())
-    assert {step["position"] for step in film["steps"] if not step["missing"]} == {1, 5}
+    assert {step["position"] for step in film["steps"] if not step["missing"]} == {0.05, 0.1}
 
 
 def test_a_model_missing_at_one_ratio_is_offered_alone(store_of):
@@ -257,7 +262,9 @@ def test_the_training_film_shows_a_pair_in_step_and_one_run_alone(trained, tmp_p
     store = copy_all(trained, tmp_path / "store")
     monkeypatch.setenv("SSRVAE_STORE", str(store.root))
     app = open_film_page("film")
-    assert not app.exception and "ss-VAE is right for" in film_data(app)["steps"][0]["told"]
+    told = film_data(app)["steps"][0]["told"]
+    assert not app.exception and re.fullmatch(r"Epoch 1: ss-VAE \d+ % right against ss-rVAE \d+ % right\.", told)
+    assert "what it says of images" in film_data(app)["figure"]
     alone = open_film_page("film", right="none")
     assert not alone.exception and "ss-rVAE" not in film_data(alone)["steps"][0]["told"]
 
