@@ -31,9 +31,10 @@ if not found and finished(runs) and not complaints:
         " command below trains both models at four ratios."
     )
     st.code(public(demo_command()), language="bash")
-    st.stop()
-if not found:
+if not found and not (finished(runs) and not complaints):
     nothing_yet(unfinished=len(runs) + len(broken))
+if not found:
+    ratio_film.offer_labels(store())
     st.stop()
 
 # Which runs.
@@ -157,3 +158,5 @@ def summary() -> str:
 
 
 show()
+if all(one.axis == RATIO for one in found):
+    ratio_film.offer_labels(store())

@@ -77,7 +77,7 @@ def wide(tracks: int, *, manifolds: bool, curves: int, side: int = SIDE) -> Stag
 def broad(tracks: int, *, manifolds: bool, curves: int, side: int = SIDE) -> Stage:
     """Place all in two rows, for a projector: the curves beside the latents, over manifolds and confusions."""
     half = max(tracks, 2)
-    columns = _columns(2 * half, _GAP / 2)
+    columns = _columns(2 * half, 0.7 * _GAP)
     lower = side + _FOOT + _HEAD + (LEGEND_LINE * -(-curves // ABREAST) if curves else 0)
     places, pictures = [], []
     for track in range(tracks):

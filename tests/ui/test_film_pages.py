@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import JobQueue
+from ssrvae_core.runs.sweep_file import read_spec
+from ssrvae_core.runs.sweep_spec import LABELS
 from tests.ui.conftest import copy_run, tiny_config
 from tests.ui.ratio_stores import (
     PAGES,
@@ -23,6 +26,7 @@ from tests.ui.ratio_stores import (
 )
 from ui import ratio_film, training_film
 
+ROOT = Path(__file__).parents[2]
 HOSTILE = ["<script>alert(1)</script>", "../../../etc/passwd", "0" * 5000 + "x", "", "__proto__", "nan", "-1e999"]
 POINTS = tuple((model, ratio, 0) for model in ("ss-vae", "ss-rvae") for ratio in (0.05, 0.1))
 
@@ -123,6 +127,20 @@ def test_a_model_missing_at_one_ratio_is_offered_alone(store_of):
     at = [step["position"] for step in data["steps"]].index(0.1)
     assert data["offers"][str(at)] == "Train ss-rVAE at 10 %"
     assert "ss-rVAE is not trained here" in data["steps"][at]["told"]
+
+
+def test_where_no_sweep_has_few_labels_the_one_of_the_examples_is_a_button(store_of, monkeypatch):
+    assert read_spec(ROOT / "examples" / "labels.yaml").sweep_id == LABELS.sweep_id
+    assert len(LABELS.seeds) >= 3 and min(LABELS.labels_per_class) == 1
+    store = store_of(POINTS)
+    monkeypatch.setattr("ssrvae_core.runs.jobs.ensure_dispatcher", lambda store: None)
+    app = open_film_page("ratio")
+    next(button for button in app.button if button.label == "Train the sweep over labels per class").click().run()
+    assert not app.exception and not app.error
+    assert [job.id for job in JobQueue(store).list()] == [LABELS.sweep_id]
+    assert len(app.get("progress")) == 1
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    assert "Train the sweep over labels per class" not in [button.label for button in open_film_page("ratio").button]
 
 
 def test_a_viewer_is_offered_no_training(store_of, monkeypatch):
