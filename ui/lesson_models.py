@@ -9,7 +9,7 @@ import streamlit as st
 from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.label_axis import amount_of, amount_text, axis_of
 from ssrvae_core.runs import Run
-from ui.markdown import verbatim
+from ui.markdown import verbatim, words
 from ui.runs import NO_RUN, finished, newest_pair, partner, run_label
 from ui.state import drop, key, pick
 
@@ -47,8 +47,8 @@ def pick_source(page: str, has_runs: bool) -> str:
     if not has_runs:
         drop("from", "Models from", READY)
         return READY
-    words = {STORE: "This store", READY: "Ready-made lesson"}
-    return pick(page, "from", "Models from", list(words), STORE, format_func=words.__getitem__, segmented=True)
+    names = {STORE: "This store", READY: "Ready-made lesson"}
+    return pick(page, "from", "Models from", list(names), STORE, format_func=names.__getitem__, segmented=True)
 
 
 def pick_labels(page: str, runs: Sequence[Run], found: Sequence[Pair]) -> None:
@@ -64,7 +64,7 @@ def pick_labels(page: str, runs: Sequence[Run], found: Sequence[Pair]) -> None:
     splits = {pair[0].id: pair[0].config.split for pair in found}
     axes = {axis_of(split) for split in splits.values()}
     axis = axes.pop() if len(axes) == 1 else None  # else some are a ratio and some a number
-    words = {
+    words_of = {
         run: split.in_words if axis is None else amount_text(axis, amount_of(split) or 0)
         for run, split in splits.items()
     }
@@ -76,12 +76,12 @@ def pick_labels(page: str, runs: Sequence[Run], found: Sequence[Pair]) -> None:
             st.session_state[left], st.session_state[right] = chosen, other[chosen]
 
     now = st.session_state.get(left, st.query_params.get("left"))
-    st.session_state[widget] = now if now in words else None
-    label, spoken = (axis or "labels").capitalize(), lambda run: verbatim(words.get(run, ""))
-    if len(words) <= MOST:
-        st.segmented_control(label, list(words), format_func=spoken, key=widget, on_change=choose)
+    st.session_state[widget] = now if now in words_of else None
+    label, spoken = (axis or "labels").capitalize(), words_of.__getitem__
+    if len(words_of) <= MOST:
+        st.segmented_control(verbatim(label), list(words_of), format_func=words(spoken), key=widget, on_change=choose)
     else:
-        st.selectbox(label, list(words), format_func=spoken, key=widget, on_change=choose)
+        st.selectbox(verbatim(label), list(words_of), format_func=spoken, key=widget, on_change=choose)
 
 
 def pick_pair(page: str, runs: Sequence[Run], found: Sequence[Pair]) -> list[Run]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 STEP_DEG = 5
 """Degrees between two angles."""
-_APART, _LEAST = 60, 0.2  # degrees between two peaks, and the share of the probability that one has
+_APART, _LEAST, _HEIGHT = 60, 0.2, 3  # degrees between two peaks, and of one the share and the height over the mean
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def peaks(posterior: np.ndarray) -> list[int]:
         apart = np.abs((np.arange(n) - at + n // 2) % n - n // 2) * (360 / n)
         if any(apart[other] < _APART for other in found):
             continue
-        if posterior[apart <= _APART / 2].sum() < _LEAST or smooth[at] < 2 * smooth.mean():
+        if posterior[apart <= _APART / 2].sum() < _LEAST or smooth[at] < _HEIGHT * smooth.mean():
             break
         found.append(int(at))
     return [round((at * 360 / n + 179) % 360 - 179) for at in found]

@@ -74,6 +74,8 @@ def test_the_text_under_the_circle_says_how_many_angles_fit():
     assert "-120°" in learn.peaks_text([60, -120]) and "60°" in learn.peaks_text([60, -120])
     assert sorted(peaks(posterior(0, 90, 180, 270))) == [-90, 0, 90, 180]
     assert peaks(np.full(48, 1 / 48)) == []
+    broad = np.exp(0.8 * np.cos(np.radians(grid - 128)))
+    assert peaks(broad / broad.sum()) == [], "of a sphere"
     assert peaks(posterior(45, 60)) in ([52], [53], [45], [60])  # two that melt into one are one
 
 

@@ -167,7 +167,7 @@ function guessing(root, data, tell) {
   const [keep, keeps] = truth < 0 ? ["keep its answer", "keeps its answer"] : [`say ${classes[truth]}`, "is right"];
   const options = second
     ? { first: first.title, second: second.title, both: "both", neither: "neither" }
-    : { first: "at every angle", neither: "not at every angle" };
+    : { first: "yes, at every angle", neither: "no, not at every angle" };
   const numbers = models.map((model) => kept(model, data));
   const [one, other] = numbers.map((n) => n === degrees.length);
   const answer = one && other ? "both" : one ? "first" : other ? "second" : "neither";
@@ -181,8 +181,8 @@ function guessing(root, data, tell) {
     root.fit();
   };
   find(".question").textContent = second
-    ? `Guess first: turned all the way round, which model will always ${keep}?`
-    : `Guess first: turned all the way round, will ${first.title} always ${keep}?`;
+    ? `Guess first: at every angle, which model will ${keep}?`
+    : `Guess first: at every angle, will ${first.title} ${keep}?`;
   const choose = (guess) => {
     root.guess = guess;
     show(guess);
