@@ -33,6 +33,7 @@ else:
 # Who looks, and at what.
 
 mine = finished(store().scan()[0])
+refused = st.container()
 choice = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
 with choice:
     of_class, of_labels = st.container(width="content"), st.container(width="content")
@@ -40,6 +41,8 @@ with choice:
         ready = lesson_models.pick_source(PAGE, bool(mine)) == lesson_models.READY
         offered = finished(lesson_store().runs()) if ready else mine
         pairs = lesson_models.pairs(offered)
+        with refused:
+            lesson_models.tell_refused(PAGE, offered)
         with of_labels:
             lesson_models.pick_labels(PAGE, offered, pairs)
         runs = lesson_models.pick_pair(PAGE, offered, pairs)

@@ -9,9 +9,10 @@ import streamlit as st
 from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.label_axis import amount_of, amount_text, axis_of
 from ssrvae_core.runs import Run
+from ui import markdown
 from ui.markdown import verbatim, words
 from ui.runs import NO_RUN, finished, newest_pair, partner, run_label
-from ui.state import drop, key, pick
+from ui.state import drop, harmless, key, pick
 
 READY, STORE = "lesson", "store"
 """Where the models are from, as the address has it."""
@@ -49,6 +50,19 @@ def pick_source(page: str, has_runs: bool) -> str:
         return READY
     names = {STORE: "This store", READY: "Ready-made lesson"}
     return pick(page, "from", "Models from", list(names), STORE, format_func=names.__getitem__, segmented=True)
+
+
+def tell_refused(page: str, runs: Sequence[Run]) -> None:
+    """Say so where the address asks for a run that is not there, outside of whatever the pickers are folded into."""
+    known = {run.id for run in runs}
+    for name, options in (("left", known), ("right", {*known, NO_RUN})):
+        asked = st.query_params.get(name)
+        if asked is not None and asked not in options and key(page, name) not in st.session_state:
+            del st.query_params[name]
+            markdown.warning(
+                f"The address asks for '{harmless(asked)}' as {name} run, which is not available; showing models with "
+                "few labels instead."
+            )
 
 
 def pick_labels(page: str, runs: Sequence[Run], found: Sequence[Pair]) -> None:
