@@ -47,6 +47,7 @@ PAGES = {
     "learn": "Learn",
 }
 FILMS = ("supervised_ratio", "training_film")
+MANY_FRAMES = 20
 SIZE: ViewportSize = {"width": 1280, "height": 900}
 SETTLE_SECONDS = 20
 
@@ -265,7 +266,8 @@ def films(page: Page, address: str, repeats: int) -> None:
             at = (at + 1 + index % (steps - 1)) % steps
             seconds.append(film.evaluate(STEP, at) / 1000)
         tell(f"film step: {name}", seconds[3:], frames=steps)
-        report(what=f"play: {name}", frames_per_second=round(film.evaluate(PLAY), 2), target=10)
+        target = {"target": 10} if steps >= MANY_FRAMES else {}  # fewer play slower, on purpose
+        report(what=f"play: {name}", frames_per_second=round(film.evaluate(PLAY), 2), **target)
 
 
 # Under load.

@@ -185,7 +185,7 @@ def main() -> None:
     options = {"axis": "supervised ratio", "curves": curves, "curve_title": "Accuracy"}
     began = time.perf_counter()
     figure = film(tracks, NAMES, controls=False, **options)
-    sent = reel(figure, steps_of(tracks), tracks, WIDTH).figure
+    sent = reel(figure, steps_of(tracks), tracks, WIDTH, lambda step: step.label).figure
     report(what="payload", megabytes=len(sent) / 1e6, built_in_seconds=time.perf_counter() - began)
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         animated = page_of(film(tracks, NAMES, **options)).replace("</body>", ANIMATED)

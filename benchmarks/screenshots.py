@@ -32,9 +32,9 @@ def settle(page: Page) -> None:
     patience = 1000 * PATIENCE
     expect(page.locator("h1").first).to_be_visible(timeout=patience)
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=patience)
-    expect(page.locator('[data-testid="stSkeleton"], .stPlotlyChart:not(:has(.main-svg))')).to_have_count(
-        0, timeout=patience
-    )
+    expect(
+        page.locator('[data-testid="stSkeleton"], .stPlotlyChart:not(:has(.main-svg)), .film.loading')
+    ).to_have_count(0, timeout=patience)
     page.wait_for_timeout(2000)  # fonts, tables and WebGL have no end to wait for
 
 

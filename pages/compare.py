@@ -152,8 +152,7 @@ if judged:
     for first in range(0, len(judged), wide):
         for column, (title, names_, matrix) in zip(st.columns(wide), judged[first : first + wide], strict=False):
             seen = list(map(wording.plain, names_))
-            highest = matrix.max() if apart else max(one.max() for _, _, one in judged)
-            figure = confusion_figure(matrix, seen, title=wording.plain(title), highest=highest)
+            figure = confusion_figure(matrix, seen, title=wording.plain(title))
             charts.make_panel(figure, coloraxis_showscale=False)
             confusions[title] = figure
             with column:

@@ -3,23 +3,29 @@
 import numpy as np
 import streamlit as st
 
-from ssrvae_core.figures import accuracy_by_angle_figure, confusion_figure, confusion_figures
+from ssrvae_core.config import UserError
+from ssrvae_core.figures import Panel, accuracy_by_angle_figure, confusion_figure, confusion_figures
+from ssrvae_core.figures.confusion import judged_in_words
 from ssrvae_core.registry import RIVALS, rival_title
 from ssrvae_core.reports.reliability import reliability, reliability_figure
 from ssrvae_core.reports.wording import judgement_text, plain, settings_text
-from ui import charts, export, markdown, rivals, squares, tables
+from ui import cells, charts, export, markdown, rivals, squares, tables
 from ui.choices import pick_several
-from ui.entry import through_app
+from ui.entry import in_a_sentence, through_app
 from ui.gallery import show_gallery
-from ui.markdown import note
+from ui.images import validation_pictures
+from ui.ink import ink, legible
+from ui.markdown import note, verbatim
 from ui.rivals import Method
 from ui.runs import caption, panels_of, pick_runs, store
-from ui.selection import cell_ids, selected_cell, table
+from ui.selection import cell_ids, least_certain_first, selected_cell, table
 from ui.state import key, pick
 
 PAGE = "confusion"
 ANY = "any"
 ABREAST = 3  # rivals, or small tables, side by side
+HEIGHT = 340  # of a matrix, pixels
+FIRST = 3  # mistakes to begin with, per model
 
 through_app()
 st.title("Confusion")
@@ -65,11 +71,11 @@ with right, st.container(horizontal=True, vertical_alignment="bottom", horizonta
         PAGE,
         "cells",
         "Cells show",
-        ["counts", "shares"],
-        "counts",
+        ["shares", "counts"],
+        "shares",
         segmented=True,
         format_func={"counts": "Counts", "shares": "Shares"}.__getitem__,
-        help="Images, or shares of the images of the true class",
+        help="Shares of the images of the true class with their number below, or numbers alone",
     )
     if counts:
         export.menu(
@@ -80,76 +86,139 @@ with right, st.container(horizontal=True, vertical_alignment="bottom", horizonta
             table=lambda: table(everything, list(told.values()), [ids_of[name] for name in told], class_names),
         )
 
-# The matrices. A click on a cell sets the three pickers below them.
+# The matrices, and beside them the images of the cell that was clicked. A click sets the three pickers below.
+
+classes = {ANY: "any class"} | {str(index): name for index, name in enumerate(class_names)}
+titles = {name: panel.title for name, panel in told.items()}
 
 
-def choose_cell(name: str) -> None:
+def choose(name: str, true: str, predicted: str) -> None:
+    """Put a cell into the pickers."""
+    st.session_state[key(PAGE, "of")] = name
+    st.session_state[key(PAGE, "true")], st.session_state[key(PAGE, "predicted")] = true, predicted
+
+
+def choose_clicked(name: str) -> None:
     """Take the clicked cell over into the pickers."""
-    cell = selected_cell(st.session_state[f"{PAGE}-matrix-{name}"])
-    if cell is not None:
-        st.session_state[key(PAGE, "of")] = name
-        st.session_state[key(PAGE, "true")], st.session_state[key(PAGE, "predicted")] = map(str, cell)
+    clicked = selected_cell(st.session_state[f"{PAGE}-matrix-{name}"])
+    if clicked is not None:
+        choose(name, *map(str, clicked))
 
 
-def show_matrix(method: Method, framed: tuple[int, int] | None, height: int = charts.PANEL_HEIGHT) -> None:
+def show_matrix(method: Method, framed: tuple[int, int] | None, height: int = HEIGHT) -> None:
     """Show the confusion matrix of one method, with a frame around the cell whose images are shown."""
     if method.title not in counts:
         markdown.info(f"No validation image of {method.title} has a label, so there is nothing to confuse.")
         return
+    matrix = counts[method.title]
     figure = confusion_figure(
-        counts[method.title],
-        shown_names,
-        normalise=shown == "shares",
-        title=method.title,
-        highest=highest,
-        framed=framed,
+        matrix, shown_names, normalise=shown == "shares", title=method.title, framed=framed, ink=ink()
     )
-    charts.make_panel(figure, coloraxis_showscale=False)
+    figure.update_layout(margin={"l": figure.layout.margin.l, "r": 4, "t": 64, "b": 44})
     charts.show(
-        figure,
+        legible(figure),
         key=f"{PAGE}-matrix-{method.name}",
-        alt=f"Confusion matrix of {method.title}; the tables below have precision and recall of each class.",
+        alt=f"Confusion matrix of {method.title}: {judged_in_words(matrix)}; the tables below have precision and "
+        "recall of each class.",
         file_name=f"confusion-{method.id}",
         height=height,
-        on_select=lambda: choose_cell(method.name),
+        on_select=lambda: choose_clicked(method.name),
         selection_mode=("points",),
     )
 
 
-highest = max((matrix.max() for matrix in counts.values()), default=1)
-matrices = st.container()  # filled once it is known which cell has the frame
-note(about + of_rivals)
-for run, panel in zip(runs, panels, strict=True):
-    if run.status.judgement is not None:
-        note(f"{panel.title}: {judgement_text(run.status.judgement)}")
+def show_mistakes() -> None:
+    """Offer the most frequent mistakes of each of our models, as there is no cell yet."""
+    st.markdown("**Click a cell to see its images.** The most frequent mistakes:")
+    for method in ours:
+        if method.title not in counts:
+            continue
+        found = cells.mistakes(counts[method.title], FIRST)
+        markdown.show("{title} {none}", title=method.title, none="" if found else "made no mistake.")
+        for at, mistake in enumerate(found):
+            words = cells.in_words(class_names, mistake.true, mistake.predicted)
+            st.button(
+                verbatim(f"{words} ({mistake.n})"),
+                key=f"{PAGE}-mistake-{method.name}-{at}",
+                type="tertiary",
+                on_click=choose,
+                args=(method.name, str(mistake.true), str(mistake.predicted)),
+            )
 
-# The images of a cell.
 
-st.subheader("Images of a cell")
-classes = {ANY: "any class"} | {str(index): name for index, name in enumerate(class_names)}
-titles = {name: panel.title for name, panel in told.items()}
-columns = st.columns(3)
-with columns[0]:
-    asked = pick(PAGE, "of", "Method", list(titles), "left", format_func=titles.__getitem__)
-with columns[1]:
-    true = pick(PAGE, "true", "True class", list(classes), ANY, format_func=classes.__getitem__)
-with columns[2]:
-    predicted = pick(PAGE, "predicted", "Predicted class", list(classes), ANY, format_func=classes.__getitem__)
-cell = None if ANY in (true, predicted) else (int(true), int(predicted))
-with matrices:
-    for column, method in zip(st.columns(len(ours)), ours, strict=True):
+def show_cell(by: Panel, words: str, ids: np.ndarray) -> None:
+    """Show small pictures of a cell, those the model is least certain of first."""
+    few = least_certain_first(ids, by.predictions)
+    more = f", the {cells.MOST} least certain" if len(few) > cells.MOST else ""
+    with st.container(horizontal=True, vertical_alignment="top", horizontal_alignment="distribute"):
+        markdown.show("**{words}**  \n{title}, {n} images{more}", words=words, title=by.title, n=len(ids), more=more)
+        st.button(
+            "Clear",
+            key=f"{PAGE}-clear",
+            type="tertiary",
+            icon=":material/close:",
+            on_click=choose,
+            args=("left", ANY, ANY),
+        )
+    try:
+        pictures = validation_pictures(runs[0], everything)
+    except UserError as error:
+        markdown.warning(f"The images cannot be shown: {error}")
+    else:
+        st.html(cells.html(few, pictures, by.predictions, class_names))
+
+
+@st.fragment
+@in_a_sentence
+def matrices_and_images() -> None:
+    """Show all matrices and the images of a cell; another cell runs nothing else of the page again."""
+    beside = [*st.columns(len(ours) + 1)]
+    below = st.container()
+    note(about + of_rivals)
+    for run, panel in zip(runs, panels, strict=True):
+        if run.status.judgement is not None:
+            note(f"{panel.title}: {judgement_text(run.status.judgement)}")
+    columns = st.columns(3)
+    with columns[0]:
+        asked = pick(PAGE, "of", "Method", list(titles), "left", format_func=titles.__getitem__)
+    with columns[1]:
+        true = pick(PAGE, "true", "True class", list(classes), ANY, format_func=classes.__getitem__)
+    with columns[2]:
+        predicted = pick(PAGE, "predicted", "Predicted class", list(classes), ANY, format_func=classes.__getitem__)
+    asked_classes = [None if chosen == ANY else int(chosen) for chosen in (true, predicted)]
+    cell = None if None in asked_classes else (asked_classes[0] or 0, asked_classes[1] or 0)
+    by = told[asked]
+    nothing = asked_classes == [None, None]
+    ids = cell_ids(by.predictions, *asked_classes)[: 0 if nothing else None]
+    for column, method in zip(beside, ours, strict=False):
         with column:
             show_matrix(method, cell if method.name == asked else None)
-    for start in range(0, len(others), ABREAST):
-        for column, method in zip(st.columns(ABREAST), others[start : start + ABREAST], strict=False):
-            with column:
-                show_matrix(method, cell if method.name == asked else None, height=340)
-by = told[asked]
-behind = {method.name: told[method.name] for method in ours} | {asked: by}
-ids = cell_ids(by.predictions, *(None if chosen == ANY else int(chosen) for chosen in (true, predicted)))
-export.selection(ids, runs[0], list(behind.values()), [ids_of[name] for name in behind], of=len(everything))
-st.caption("Click a cell of a matrix, or choose the classes here.")
-gallery = st.container()  # filled last: the first model takes a while to load
+    with below:
+        for start in range(0, len(others), ABREAST):
+            for column, method in zip(st.columns(ABREAST), others[start : start + ABREAST], strict=False):
+                with column:
+                    show_matrix(method, cell if method.name == asked else None)
+    with beside[-1]:
+        if nothing:
+            show_mistakes()
+        else:
+            show_cell(by, cells.in_words(class_names, *asked_classes), ids)
+    behind = {method.name: told[method.name] for method in ours if method.name in told} | {asked: by}
+    export.selection(ids, runs[0], list(behind.values()), [ids_of[name] for name in behind], of=len(everything))
+    if not nothing:
+        gallery = st.expander(
+            "What the models say of each, and how they draw it",
+            expanded=st.session_state.setdefault(f"{PAGE}-details-asked", "page" in st.query_params),
+            key=f"{PAGE}-details",
+            on_change="rerun",  # the models take a while to load
+        )
+        if gallery.open:
+            with gallery:
+                show_gallery(PAGE, ids, runs, list(behind.values()), by=by)
+    squares.keep(PAGE)
+
+
+matrices_and_images()
 
 # Who is best.
 
@@ -195,7 +264,7 @@ with left:
     if curves:
         figure = accuracy_by_angle_figure(curves, chance=1 / len(class_names))
         charts.show(
-            charts.with_legend_below(figure),
+            legible(charts.with_legend_below(figure)),
             key=f"{PAGE}-angle",
             alt="Accuracy against the absolute rotation angle of the image, one line per method.",
             file_name="accuracy-by-angle",
@@ -206,7 +275,7 @@ with right:
     st.subheader("Calibration")
     if bins:
         charts.show(
-            charts.with_legend_below(reliability_figure(bins)),
+            legible(charts.with_legend_below(reliability_figure(bins))),
             key=f"{PAGE}-calibration",
             alt="Reliability diagram: accuracy against confidence in 15 bins, one line per method; the table "
             "above has the calibration errors.",
@@ -230,7 +299,3 @@ for start in range(0, len(methods), ABREAST):
         ]
         with column:
             st.html(tables.html(("Class (images)", "Precision", "Recall", "F1"), rows, caption=method.title))
-
-with gallery:
-    show_gallery(PAGE, ids, runs, list(behind.values()), by=by)
-squares.keep(PAGE)

@@ -10,31 +10,43 @@ from ssrvae_core.figures import accuracy_by_angle_figure
 from ssrvae_core.figures.turning import probability_by_angle_figure
 from ssrvae_core.registry import source_of
 from ssrvae_core.reports import wording
-from ui import charts, export, lesson, markdown
+from ui import charts, export, lesson, lesson_models, markdown
 from ui.entry import in_a_sentence, through_app
+from ui.ink import legible
 from ui.learn import pixel_distance, scene, subjects, turnings, turntable
 from ui.markdown import note
-from ui.runs import caption, finished, n_images, nothing_yet, pick_runs, store
+from ui.presentation import presenting
+from ui.ready_made import lesson_store
+from ui.runs import caption, finished, n_images, store
 from ui.state import pick
 
 PAGE = "learn"
 UNKNOWN = "class unknown"
 
 through_app()
-st.title("Learn")
-st.markdown(lesson.OPENING)
+if presenting():  # the room is the turntable's
+    st.html("<h1 class='unseen'>Learn</h1><style>h1.unseen {position: absolute; clip-path: inset(50%)}</style>")
+else:
+    st.title("Learn")
+    st.markdown(lesson.OPENING)
 
-found, broken = store().scan()
-if not finished(found):
-    nothing_yet(unfinished=len(found) + len(broken))
-    st.subheader("The words")
-    st.markdown(lesson.WORDS)
-    st.stop()
+# Who looks, and at what.
 
-# What to turn, and who looks at it.
-
-with st.expander("Models", icon=":material/tune:"):
-    runs = pick_runs(PAGE)
+mine = finished(store().scan()[0])
+refused = st.container()
+choice = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+with choice:
+    of_class, of_labels = st.container(width="content"), st.container(width="content")
+    with st.popover("Models", icon=":material/tune:"):
+        ready = lesson_models.pick_source(PAGE, bool(mine)) == lesson_models.READY
+        offered = finished(lesson_store().runs()) if ready else mine
+        pairs = lesson_models.pairs(offered)
+        with refused:
+            lesson_models.tell_refused(PAGE, offered)
+        with of_labels:
+            lesson_models.pick_labels(PAGE, offered, pairs)
+        runs = lesson_models.pick_pair(PAGE, offered, pairs)
+        of_image = st.container()
 class_names = runs[0].class_names
 try:
     images = subjects(runs[0])
@@ -42,13 +54,12 @@ except UserError as error:
     markdown.error(f"The images cannot be shown: {error}")
     st.stop()
 names = {str(label): class_names[label] if label >= 0 else UNKNOWN for label in images.classes()}
-left, right = st.columns([3, 1], vertical_alignment="bottom")
-with left:
+with of_class:
     truth = int(
         pick(PAGE, "class", "Class", list(names), next(iter(names)), format_func=names.__getitem__, segmented=True)
     )
 samples = [str(sample) for sample in images.of_class(truth)]
-with right:
+with of_image:
     sample = int(pick(PAGE, "sample", "Image", samples, samples[0], format_func="number {}".format))
 upright = images.upright(sample)
 name = names[str(truth)]
@@ -86,11 +97,14 @@ def on_the_turntable() -> None:
     """Show the image and what the models say of it; where the turntable stops, its numbers are explained."""
     angle = turntable(content, key=f"{PAGE}-turntable")
     note(about)
-    with st.expander("The three numbers under each model"):
+    with st.expander("What each model finds surprising at this angle: the terms of the loss"):
         markdown.made(lesson.terms(titles, seen, truth, angle))
 
 
 on_the_turntable()
+if not mine:
+    st.caption("These models come with the program; once there are runs of your own, they can be chosen under Models.")
+st.markdown(lesson.HOW)
 
 # Guess first, then look.
 
@@ -126,7 +140,7 @@ if curves:
     with left:
         st.markdown("**This image**: probability of its true class")
         charts.show(
-            single,
+            legible(single),
             key=f"{PAGE}-probability",
             alt=f"Probability of the true class of image {sample} against the angle it is turned by, a line per model.",
             file_name=f"probability-by-angle-{sample}",
@@ -143,7 +157,7 @@ if bins:
     with right:
         st.markdown("**All validation images**: share whose class is predicted right")
         charts.show(
-            everything,
+            legible(everything),
             key=f"{PAGE}-accuracy",
             alt="Accuracy against the absolute rotation angle of the validation images, a line per model.",
             file_name="accuracy-by-angle",

@@ -19,21 +19,22 @@ PAGE = "ratio"
 
 through_app()
 st.title("Supervised ratio")
-st.markdown("How many labels does a model need? Move the slider; a hollow circle is a number that is not trained yet.")
+st.markdown("How many labels does a model need? Move the slider, or let it play.")
 runs, broken = store().scan()
 trained, complaints = ratio_film.readable_runs(ratios.swept(finished(runs)))
 for sentence in complaints:
     markdown.error(sentence)
-found = ratios.families(trained)
+found = sorted(ratios.families(trained), key=lambda one: one.axis == RATIO)  # few labels tell more than shares of many
 if not found and finished(runs) and not complaints:
     st.info(
         "No run of this store was trained at a supervised ratio, and none with several numbers of labels per class. The"
         " command below trains both models at four ratios."
     )
     st.code(public(demo_command()), language="bash")
-    st.stop()
-if not found:
+if not found and not (finished(runs) and not complaints):
     nothing_yet(unfinished=len(runs) + len(broken))
+if not found:
+    ratio_film.offer_labels(store())
     st.stop()
 
 # Which runs.
@@ -157,3 +158,5 @@ def summary() -> str:
 
 
 show()
+if all(one.axis == RATIO for one in found):
+    ratio_film.offer_labels(store())

@@ -36,6 +36,9 @@ DIGITS = 1e-5
 USUAL_WIDTH = 800
 """Pixels for a film in a window 1280 pixels wide, which is taken for granted until the browser says otherwise."""
 
+PROJECTOR = 1120
+"""Pixels from which on everything of a film is laid out in two rows."""
+
 _WIDTH = "film width"
 _HERE = Path(__file__).parent / "film"
 _film = st.components.v2.component(
@@ -88,7 +91,9 @@ class Reel:
         return max(i for i, step in enumerate(self.steps) if not step["missing"])
 
 
-def reel(figure: go.Figure, steps: Sequence[Step], tracks: Sequence[Track], width: int) -> Reel:
+def reel(
+    figure: go.Figure, steps: Sequence[Step], tracks: Sequence[Track], width: int, about: Callable[[Step], str]
+) -> Reel:
     """Make a film ready to be shown.
 
     Parameters
@@ -101,13 +106,15 @@ def reel(figure: go.Figure, steps: Sequence[Step], tracks: Sequence[Track], widt
         Its models.
     width : int
         Pixels the figure is laid out for, 0 for a phone.
+    about : callable
+        Says in a few words at what a step shows the models, such as "32 labels".
     """
     content = figure.to_json().replace("\\u002f", "/")  # plotly.py makes it fit for a script in a page, a tenth longer
     told = [
         {
             "position": step.position,
             "label": step.label,
-            "told": told_of(step, [track.name for track in tracks]),
+            "told": told_of(step, [track.name for track in tracks], about(step)),
             "missing": not any(step.frames),
         }
         for step in steps
@@ -116,10 +123,10 @@ def reel(figure: go.Figure, steps: Sequence[Step], tracks: Sequence[Track], widt
     return Reel(content, tuple(told), width, figure.layout.meta["alt"], token)
 
 
-def told_of(step: Step, names: Sequence[str]) -> str:
+def told_of(step: Step, names: Sequence[str], about: str) -> str:
     """Say in a sentence what a frame shows."""
     if not any(step.frames):
-        return "Not trained yet."
+        return f"{about}: not trained yet."
     parts = []
     for name, frame in zip(names, step.frames, strict=True):
         if frame is None:
@@ -127,8 +134,8 @@ def told_of(step: Step, names: Sequence[str]) -> str:
         elif frame.accuracy is None:
             parts.append(f"{name} cannot be judged, as no image has a label")
         else:
-            parts.append(f"{name} is right for {theme.share(frame.accuracy)} of the images")
-    return f"{'; '.join(parts)}."
+            parts.append(f"{name} {theme.percent(frame.accuracy)} right")
+    return f"{about}: {(' against ' if len(parts) == 2 and all(step.frames) else ', ').join(parts)}."
 
 
 def asked_position(asked: str | None) -> float | None:
@@ -152,19 +159,21 @@ def width_of(key: str) -> int:
 class Look(TypedDict):
     """How a film is laid out."""
 
-    columns: Literal[1, 2]
+    columns: Literal[1, 2, 4]
     side: int
     controls: bool
 
 
-def look_of(width: int, panels: int, *, large: bool = False) -> Look:
-    """Return how a film of this many panels side by side is laid out on a width in pixels, 0 for a phone.
+def look_of(width: int, tracks: int, *, large: bool = False) -> Look:
+    """Return how a film of this many models is laid out on a width in pixels, 0 for a phone.
 
     One that is enlarged afterwards is laid out for as much less.
     """
     width = round(width / SCALE) if large else width
-    side = round(0.85 * (width - 80) / panels)
-    return {"columns": 2 if width else 1, "side": min(max(side, 160), SIDE), "controls": False}
+    columns: Literal[1, 2, 4] = 4 if width >= PROJECTOR else 2 if width else 1
+    abreast = max(tracks, 2) * (2 if columns == 4 else 1)
+    side = round((0.9 if columns == 4 else 0.85) * (width - 80) / abreast)
+    return {"columns": columns, "side": min(max(side, 160), SIDE), "controls": False}
 
 
 def show(

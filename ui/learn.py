@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import streamlit as st
 from PIL import Image
 
 from ssrvae_core.data import UNLABELLED
-from ssrvae_core.evaluation.turning import Turning, all_angles, turned, turning
+from ssrvae_core.evaluation.turning import Turning, all_angles, peaks, turned, turning
 from ssrvae_core.figures import theme
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.data_files import load_images
@@ -24,6 +24,8 @@ MOST_PER_CLASS = 100
 """Images of a class that can be chosen."""
 TILE = 64
 """Longest side of a picture on the turntable, pixels."""
+GUESSES = ("first", "second", "both", "neither")
+"""Which of the models a reader guesses to be right at every angle, as the address has it."""
 
 _HERE = Path(__file__).parent / "turntable"
 _turntable = st.components.v2.component(
@@ -200,9 +202,6 @@ def scene(
 
 
 def _model_scene(title: str, seen: Turning, truth: int) -> dict[str, Any]:
-    losses: Mapping[str, np.ndarray] = {"Reconstruction": seen.reconstruction, "KL of z": seen.kl}
-    if truth >= 0:
-        losses = {**losses, "Classification": seen.classification(truth)}
     wrong = angles_text(wrong_at(seen, truth), len(seen.degrees))
     return {
         "title": title,
@@ -210,10 +209,18 @@ def _model_scene(title: str, seen: Turning, truth: int) -> dict[str, Any]:
         "shares": seen.class_prob.round(4).tolist(),
         "sheet": contact_sheet(seen.drawn)[0],
         "posterior": None if seen.posterior is None else seen.posterior.round(4).tolist(),
-        "angle": np.degrees(np.nan_to_num(seen.angle)).round(1).tolist(),
-        "losses": {name: values.round(3).tolist() for name, values in losses.items()},
+        "peaks": None if seen.posterior is None else [peaks_text(peaks(row)) for row in seen.posterior],
         "told": f"wrong {wrong}" if truth >= 0 else "its true class is not known",
     }
+
+
+def peaks_text(degrees: Sequence[int]) -> str:
+    """Say what the peaks of an angle's posterior mean."""
+    if not degrees:
+        return "No angle stands out"
+    if len(degrees) == 1:
+        return f"It infers {degrees[0]}°"
+    return f"Looks the same at {' and '.join(f'{angle}°' for angle in sorted(degrees))}"
 
 
 def contact_sheet(images: np.ndarray) -> tuple[str, tuple[int, int]]:
@@ -239,16 +246,27 @@ def start_angle(asked: str | None) -> int:
 
 
 def turntable(content: dict[str, Any], key: str) -> int:
-    """Show the turntable, and return the angle it stands at; the address follows it.
+    """Show the turntable, and return the angle it stands at; the address follows it, and whether a guess was made.
 
     The angle it starts from stays the same while one image is shown, so that a step sends nothing to the browser.
     """
     name = f"{key}-start"
-    moved = (st.session_state.get(key) or {}).get("angle")
+    state = st.session_state.get(key) or {}
+    moved = state.get("angle")
     now = start_angle(st.query_params.get("angle")) if moved is None else int(moved)
+    guess = state.get("guess") or st.query_params.get("guess")
     if st.session_state.get(name, (None, 0))[0] != content["token"]:
         st.session_state[name] = (content["token"], now)
-    _turntable(key=key, data=content | {"start": st.session_state[name][1]}, on_angle_change=lambda: None)
+    data = content | {"start": st.session_state[name][1], "guess": guess if guess in GUESSES else None}
+    _turntable(key=key, data=data, on_angle_change=_nothing, on_guess_change=_nothing)
     if st.query_params.get("angle") != str(now):
         st.query_params["angle"] = str(now)
+    if guess not in GUESSES:
+        st.query_params.pop("guess", None)
+    elif st.query_params.get("guess") != guess:
+        st.query_params["guess"] = guess
     return now
+
+
+def _nothing() -> None:
+    """Have a value of the turntable rerun what reads it."""

@@ -16,6 +16,14 @@ OPENING = (
     "**Turn the image with the slider, and watch which model still knows what it is.**"
 )
 
+HOW = (
+    "**How the answer comes about.** The ss-rVAE reads the image on rings around its centre and pools over the angle,"
+    " so that a turn changes nothing in what its network says of the class, and in training it had to draw every image"
+    " again, labelled or not, at whatever angle fits. If it was trained with a second opinion, a simple rule on"
+    " measurements of the shape answers as well, and labels left out of training say whether the network, the rule or"
+    " both are believed."
+)
+
 WORDS = """
 **Semi-supervised.** Labels are expensive: a person has to look at each image. So the models here get many images but
 only a few labels. From the labels they learn the names of the classes; from all images they learn what there is to see.
@@ -63,10 +71,12 @@ def steps(
     labelled_range : float, optional
         Half-range of the angles labelled images have, degrees; None where that is not known.
     """
-    first = Step("Put the slider at 0°.", "Do you expect the models to know the class?", _at(titles, seen, truth, 0))
+    first = Step(
+        "Put the slider at 0°.", "How sure do you expect each model to be of the class?", _at(titles, seen, truth, 0)
+    )
     second = Step(
         "Turn slowly to 90°, then all the way round.",
-        "Which model do you expect to change its mind, and where?",
+        "At which angles does each model change its mind?",
         _round(titles, seen, truth, name, labelled_range),
     )
     third = Step(
@@ -81,9 +91,10 @@ def steps(
         "Look at the shape on the circle, and choose another class.",
         "For which class do you expect two peaks?",
         filled(
-            "A peak moves by as much as you turn: the angle was never labelled, the model finds it by itself. Its zero"
-            " need not be yours; it chooses one for each class. A shape that looks the same after half a turn, such as"
-            " diamonds, gives two peaks: nothing in the image can tell which one is right."
+            "A peak moves by as much as you turn: the angle was never labelled, the model finds it by itself. Its"
+            " zero is that of the labelled images, where they come nearly upright; else it chooses one for each class."
+            " A shape that looks the same after half a turn, such as diamonds, gives two peaks: nothing in the image"
+            " can tell which one is right."
         ),
     )
     return [first, second, third, fourth]

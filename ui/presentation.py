@@ -21,7 +21,8 @@ _INLINE_SIZE = re.compile(r"(font-size:\s*)(\d+(?:\.\d+)?)px")
 # Streamlit measures in rem, so that the root's size carries everything with it. The way back lies over its header.
 _STYLE = f"""<style>
 html:root {{font-size: {100 * SCALE:g}%}}
-[data-testid="stMainBlockContainer"] {{padding-top: 3rem}}
+[data-testid="stMainBlockContainer"] {{padding: 2.9rem 2rem 1rem}}
+[data-testid="stMainBlockContainer"] h1 {{font-size: 1.5rem; padding: 0.2rem 0}}
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] {{display: none}}
 .st-key-presentation-leave {{position: fixed; top: 0.6rem; right: 4rem; width: auto; z-index: 1000000}}
 </style>"""

@@ -8,18 +8,22 @@ from contextlib import suppress
 import streamlit as st
 
 from ssrvae_core.config import RunConfig, UserError
-from ssrvae_core.figures.frames import steps_of
+from ssrvae_core.figures.frames import Step, steps_of
 from ssrvae_core.reports.gather import Film, ratio_film
-from ssrvae_core.reports.label_axis import amount_text
+from ssrvae_core.reports.label_axis import amount_text, amounts_in_words
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult
 from ssrvae_core.runs.jobs import JobQueue
+from ssrvae_core.runs.mode import is_viewer
+from ssrvae_core.runs.sweep_spec import LABELS
 from ssrvae_core.runs.uploads import with_owners_names
 from ui import films, markdown
 from ui.entry import in_a_sentence
-from ui.jobs import STOPPED, Work, bar, buttons, reason, work_of
+from ui.jobs import STOPPED, Work, act, bar, buttons, reason, work_of
+from ui.overview import LIVE
 from ui.presentation import enlarged, presenting
-from ui.ratios import Family, accuracies
+from ui.ratios import Family, accuracies, amount_in
+from ui.rivals import job_of
 
 REFRESH = 2.0
 """Seconds between two looks at what is being trained."""
@@ -71,9 +75,55 @@ def reel_of(family: Family, rivals: Sequence[RivalResult], seed: int, film: Film
 @st.cache_data(max_entries=8, show_spinner="Putting the film together")
 def _reel_of(stamps: tuple[object, ...], width: int, large: bool, _family: Family, _film: Film) -> films.Reel:
     missing = untrained(_family, _film)
-    figure = _film.figure(missing=missing, **films.look_of(width, len(_film.tracks) + 1, large=large))
+    figure = _film.figure(missing=missing, **films.look_of(width, len(_film.tracks), large=large))
     steps = steps_of(_film.tracks, missing)
-    return films.reel(enlarged(figure) if large else figure, steps, _film.tracks, width)
+    labels = {amount_in(run): run.status.n_labelled for run in _family.runs}
+
+    def about(step: Step) -> str:
+        n = labels.get(step.position)
+        return f"{n} {'label' if n == 1 else 'labels'}" if n else amounts_in_words(_family.axis, step.position)
+
+    return films.reel(enlarged(figure) if large else figure, steps, _film.tracks, width, about)
+
+
+# A sweep over few labels.
+
+
+def offer_labels(store: RunStore) -> None:
+    """Offer the sweep on which every label helps, or say how far it is; a viewer is offered nothing."""
+    if is_viewer():
+        return
+    job = job_of(LABELS, store)
+    if job is not None and job.state in LIVE:
+        follow_labels(store, job.id)
+        return
+    if job is not None and job.state in STOPPED:
+        markdown.warning(f"The sweep over labels per class was {job.state}. {job.error or ''}".strip())
+    runs = len(LABELS.configs())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Train the sweep over labels per class",
+            icon=":material/play_arrow:",
+            on_click=act,
+            args=("ratio-labels-refused", lambda: JobQueue(store).submit("sweep", spec=LABELS.model_dump(mode="json"))),
+        )
+        markdown.note(
+            f"{runs} small runs on images on which every label helps, from {min(LABELS.labels_per_class)} to "
+            f"{max(LABELS.labels_per_class)} labels per class, {len(LABELS.seeds)} seeds each."
+        )
+    if refused := st.session_state.pop("ratio-labels-refused", None):
+        markdown.error(refused)
+
+
+@st.fragment(run_every=REFRESH)
+@in_a_sentence
+def follow_labels(store: RunStore, job_id: str) -> None:
+    """Show how far the sweep is; its end brings its film to life."""
+    job = JobQueue(store).get(job_id)
+    if job.state not in LIVE:
+        st.rerun()
+    markdown.progress(min(job.share, 1.0), f"{job.title}: {job.state}, {job.done} of {job.total} done")
+    buttons(store, Work(job.id, job, None), "labels")
 
 
 # What is being trained.

@@ -120,6 +120,8 @@ def fit_spec(config: RunConfig, rivals: Sequence[str]) -> SweepSpec | None:
             seeds=(config.seed,),
             settings=settings,
             rivals=tuple(rivals),
+            view=None if named else config.dataset.view,
+            skip_missing=config.dataset.skip_missing,
         )
         tasks = spec.tasks()
     except (UserError, ValidationError):
@@ -180,7 +182,7 @@ def offer(page: str, run: Run, store: RunStore, missing: Sequence[str]) -> None:
             key=f"{page}-fit-{run.id}-{len(missing)}",
         )
         config = run.config.model_copy(update={"dataset": run.dataset})  # wherever its file is now
-        spec = fit_spec(config, chosen) if chosen else None
+        spec = _fit_spec(config.model_dump_json(), tuple(chosen), config) if chosen else None
         if chosen and spec is None:
             _say_command(config, chosen)
             return
@@ -196,6 +198,11 @@ def offer(page: str, run: Run, store: RunStore, missing: Sequence[str]) -> None:
             markdown.error(refused)
     if spec is not None and (job := job_of(spec, store)) is not None:
         _watch(store, job)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _fit_spec(values: str, chosen: tuple[str, ...], _config: RunConfig) -> SweepSpec | None:
+    return fit_spec(_config, chosen)  # which reads an image file to the end
 
 
 def _say_command(config: RunConfig, chosen: Sequence[str]) -> None:

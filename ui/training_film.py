@@ -14,6 +14,7 @@ from ssrvae_core.figures.frames import steps_of
 from ssrvae_core.reports.gather import Film, judged_truth, same_images, training_film
 from ssrvae_core.runs import Run, directory
 from ui import datasets, films
+from ui.images import validation_pictures
 from ui.overview import LIVE
 from ui.presentation import enlarged, presenting
 from ui.runs import finished, newest_pair, partner, run_label
@@ -89,7 +90,18 @@ def film_of(stamps: Stamps, curve: Curve, _runs: Sequence[Run]) -> Film:
     UserError
         If a file of a run, or the data set of an unfinished one, cannot be read.
     """
-    return training_film(_runs, curve=curve, truth=truth)
+    return training_film(_runs, curve=curve, truth=truth, pictures=pictures_of)
+
+
+def pictures_of(run: Run, ids: np.ndarray) -> np.ndarray | None:
+    """Return the images of these samples as bytes, None where they are not here; a film can do without."""
+    try:
+        pictures = validation_pictures(run, np.sort(run.snapshots()[0][1].ids))
+    except UserError:
+        return None
+    found = [pictures.of(int(sample)) for sample in ids]
+    shown = [one for one in found if one is not None]
+    return np.stack(shown) if shown and len(shown) == len(found) else None
 
 
 def reel_of(stamps: Stamps, curve: Curve, film: Film, width: int) -> films.Reel:
@@ -99,8 +111,9 @@ def reel_of(stamps: Stamps, curve: Curve, film: Film, width: int) -> films.Reel:
 
 @st.cache_data(max_entries=8, show_spinner="Putting the film together")
 def _reel_of(stamps: Stamps, curve: Curve, width: int, large: bool, _film: Film) -> films.Reel:
-    figure = _film.figure(**films.look_of(width, len(_film.tracks) + 1, large=large))
-    return films.reel(enlarged(figure) if large else figure, steps_of(_film.tracks), _film.tracks, width)
+    figure = _film.figure(**films.look_of(width, len(_film.tracks), large=large))
+    shown = enlarged(figure) if large else figure
+    return films.reel(shown, steps_of(_film.tracks), _film.tracks, width, lambda step: f"Epoch {step.label}")
 
 
 def epochs_table(runs: Sequence[Run]) -> pd.DataFrame:

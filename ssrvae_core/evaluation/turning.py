@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 STEP_DEG = 5
 """Degrees between two angles."""
+_APART, _LEAST, _HEIGHT = 60, 0.2, 3  # degrees between two peaks, and of one the share and the height over the mean
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,33 @@ def turning(model: SSVAE, images: np.ndarray, degrees: np.ndarray, masks: np.nda
         reconstruction=-_array(said.log_likelihood),
         kl=_array(kl),
     )
+
+
+def peaks(posterior: np.ndarray) -> list[int]:
+    """Return the angles at which a posterior of the angle has a peak of its own, the highest first.
+
+    Parameters
+    ----------
+    posterior : array (A,)
+        Probability of A evenly spaced angles ``2 pi a / A``.
+
+    Returns
+    -------
+    list of int
+        Whole degrees in (-180, 180]. A peak has at least a fifth of the probability within 30 degrees of it, and is 60
+        degrees from any other; there is none where every angle is nearly as good.
+    """
+    n = len(posterior)
+    smooth = posterior / 2 + (np.roll(posterior, 1) + np.roll(posterior, -1)) / 4
+    found: list[int] = []
+    for at in np.argsort(-smooth, kind="stable"):
+        apart = np.abs((np.arange(n) - at + n // 2) % n - n // 2) * (360 / n)
+        if any(apart[other] < _APART for other in found):
+            continue
+        if posterior[apart <= _APART / 2].sum() < _LEAST or smooth[at] < _HEIGHT * smooth.mean():
+            break
+        found.append(int(at))
+    return [round((at * 360 / n + 179) % 360 - 179) for at in found]
 
 
 def _posterior(model: SSVAE, images: Tensor, said: Encoding) -> np.ndarray | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,12 +13,12 @@ from ssrvae_core.figures import theme
 from ssrvae_core.figures.names import BESIDE_CELLS, short_names, width
 
 MANY = 6
-"""Classes above which the numbers are small."""
+"""Classes above which a cell has one number, in small type."""
 
 NARROW = 260
 """Pixels of a matrix that is drawn small; names that have no room below it are turned."""
 
-BESIDE = 42
+BESIDE = 32
 """Pixels left of a matrix for its title and ticks."""
 
 
@@ -27,11 +28,11 @@ def confusion_figure(
     *,
     normalise: bool = False,
     title: str = "",
-    highest: float | None = None,
     framed: tuple[int, int] | None = None,
+    ink: str | None = None,
 ) -> go.Figure:
     """Draw one confusion matrix, see :func:`confusion_figures`; the cell ``framed`` (true, predicted) has a frame."""
-    figure = confusion_figures({title: counts}, class_names, normalise=normalise, highest=highest)
+    figure = confusion_figures({title: counts}, class_names, normalise=normalise, ink=ink)
     if framed is not None:
         figure.add_traces(_frame(framed))
     return figure
@@ -42,9 +43,12 @@ def confusion_figures(
     class_names: Sequence[str],
     *,
     normalise: bool = False,
-    highest: float | None = None,
+    ink: str | None = None,
 ) -> go.Figure:
-    """Draw confusion matrices side by side, on one colour scale, with the number in every cell.
+    """Draw confusion matrices side by side, with the number in every cell.
+
+    A cell has a tint as strong as its share of the true class, blue on the diagonal and orange off it: a class with
+    many images is no darker than one with few, an empty cell is as the page, and mistakes stand out.
 
     Parameters
     ----------
@@ -53,9 +57,9 @@ def confusion_figures(
     class_names : sequence of str, length K
         Name of class ``k`` at position ``k``; a long one is shortened on the axes, and whole on hovering.
     normalise : bool
-        Show shares of the true class instead of counts.
-    highest : float, optional
-        Images at the top of the colour scale, where several figures share it; by default those of the fullest cell.
+        Print shares of the true class, and counts below them in small type, instead of counts alone.
+    ink : str, optional
+        Colour of the numbers; by default that of all text, which tints let stand out on a light and a dark page.
 
     Returns
     -------
@@ -64,87 +68,81 @@ def confusion_figures(
         ``customdata`` is (matrix, true class, predicted class), each counted from 0.
     """
     figure = make_subplots(rows=1, cols=max(1, len(counts)), horizontal_spacing=0.08)
-    matrices = [np.asarray(matrix) for matrix in counts.values()]
-    highest = (
-        1.0 if normalise else highest or float(max((matrix.max(initial=0) for matrix in matrices), default=0) or 1)
-    )
-    for index, (title, matrix) in enumerate(zip(counts, matrices, strict=True)):
-        shares = _shares(matrix)
-        shown = shares if normalise else matrix
-        cells = go.Heatmap(z=shown, coloraxis="coloraxis", xgap=1, ygap=1, hoverinfo="skip")
+    for index, (title, values) in enumerate(counts.items()):
+        matrix = np.asarray(values)
+        shares = shares_of(matrix)
+        tint = np.where(np.eye(len(matrix), dtype=bool), shares, -shares)
+        cells = go.Heatmap(z=tint, coloraxis="coloraxis", xgap=1, ygap=1, hoverinfo="skip")
         figure.add_trace(cells, row=1, col=index + 1)
-        text = [_share(value) for value in shares.flat] if normalise else [str(value) for value in matrix.flat]
-        colours = _text_colours(shown / highest)
-        for numbers in _numbers(index, matrix, np.array(text), colours, class_names):
-            figure.add_trace(numbers, row=1, col=index + 1)
+        figure.add_trace(_numbers(index, matrix, shares, normalise, class_names, ink), row=1, col=index + 1)
         _lay_out_matrix(figure, index, title, matrix, class_names)
     figure.update_layout(
         template=theme.template(),
         showlegend=False,
         hoverdistance=-1,
         coloraxis={
-            "colorscale": theme.SEQUENTIAL,
-            "cmin": 0,
-            "cmax": highest,
-            "colorbar": {
-                "thickness": 12,
-                "title": {"text": "Share of the true class" if normalise else "Images", "side": "right"},
-            },
+            "colorscale": [
+                [0, theme.cell_colour(1, right=False)],
+                [0.5, theme.cell_colour(0, right=False)],  # nothing of the same hue: towards black it would be grey
+                [0.5, theme.cell_colour(0, right=True)],
+                [1, theme.cell_colour(1, right=True)],
+            ],
+            "cmin": -1,
+            "cmax": 1,
+            "showscale": False,
         },
     )
     return figure
 
 
-def _shares(matrix: np.ndarray) -> np.ndarray:
+def shares_of(matrix: np.ndarray) -> np.ndarray:
     """Rows divided by their sums; NaN for a class that never occurs."""
     support = matrix.sum(axis=1, keepdims=True)
     return np.divide(matrix, support, out=np.full(matrix.shape, np.nan), where=support > 0)
 
 
-def _share(value: float) -> str:
-    """Two decimals that never round a few errors away."""
-    if np.isnan(value):
-        return "n/a"
-    if value in (0, 1):
-        return str(int(value))
-    return "<0.01" if value < 0.005 else ">0.99" if value >= 0.995 else f"{value:.2f}"
+def texts_of(matrix: np.ndarray) -> list[str]:
+    """Write the shares of a confusion matrix, row by row: whole percent, without the sign where cells are small."""
+    texts = ["n/a" if np.isnan(share) else theme.percent(float(share)) for share in shares_of(matrix).flat]
+    return [text.removesuffix(" %") for text in texts] if len(matrix) > MANY else texts
 
 
-def _text_colours(height: np.ndarray) -> np.ndarray:
-    """Colour of each number on a cell at this share of the colour scale; an empty cell shows the page."""
-    on_cell = np.where(height < theme.DARK_CELL, "#FFFFFF", "#1A1A1A")
-    return np.where(np.isnan(height), theme.NEUTRAL, on_cell).ravel()
+def _texts(matrix: np.ndarray, normalise: bool) -> list[str]:
+    if not normalise:
+        return [str(n) for n in matrix.flat]
+    texts = texts_of(matrix)
+    if len(matrix) > MANY:
+        return texts
+    pairs = zip(texts, matrix.flat, strict=True)
+    return [f"{text}<br><span style='font-size:11px'>{n}</span>" if n else text for text, n in pairs]
 
 
 def _numbers(
-    index: int, matrix: np.ndarray, text: np.ndarray, colours: np.ndarray, class_names: Sequence[str]
-) -> Iterator[go.Scatter]:
-    """Print the numbers over invisible markers: a heatmap cannot be selected, points can.
-
-    A trace a colour: a selection would fade the others, unless their trace has one colour for what is selected.
-    """
+    index: int, matrix: np.ndarray, shares: np.ndarray, normalise: bool, class_names: Sequence[str], ink: str | None
+) -> go.Scatter:
+    """Print the numbers over invisible markers: a heatmap cannot be selected, points can."""
     true, predicted = (axis.ravel() for axis in np.indices(matrix.shape))
     names = np.array(class_names, dtype=object)
     hover = [
-        f"True {t}<br>Predicted {p}<br>{n} images"
-        for t, p, n in zip(names[true], names[predicted], matrix.flat, strict=True)
+        f"True {t}<br>Predicted {p}<br>{n} image{'' if n == 1 else 's'}"
+        + ("" if np.isnan(share) else f", {theme.percent(float(share))}")
+        for t, p, n, share in zip(names[true], names[predicted], matrix.flat, shares.flat, strict=True)
     ]
-    customdata = np.stack([np.full_like(true, index), true, predicted], axis=1)
-    for colour in np.unique(colours):
-        rows = np.flatnonzero(colours == colour)
-        yield go.Scatter(
-            x=predicted[rows],
-            y=true[rows],
-            mode="markers+text",
-            text=text[rows],
-            textfont={"color": colour, "size": 11 if len(matrix) > MANY else 14},
-            marker={"symbol": "square", "size": 24, "opacity": 0},
-            customdata=customdata[rows],
-            hovertext=np.array(hover, dtype=object)[rows],
-            hovertemplate="%{hovertext}<extra></extra>",
-            selected={"marker": {"opacity": 0}, "textfont": {"color": colour}},
-            unselected={"marker": {"opacity": 0}},
-        )
+    font: dict[str, Any] = {"size": 11 if len(matrix) > MANY else 14} | ({} if ink is None else {"color": ink})
+    return go.Scatter(
+        x=predicted,
+        y=true,
+        mode="markers+text",
+        text=_texts(matrix, normalise),
+        textfont=font,
+        marker={"symbol": "square", "size": 24, "opacity": 0},
+        customdata=np.stack([np.full_like(true, index), true, predicted], axis=1),
+        hovertext=np.array(hover, dtype=object),
+        hovertemplate="%{hovertext}<extra></extra>",
+        # Without a colour for what is selected a selection would fade the numbers that are not.
+        selected={"marker": {"opacity": 0}, "textfont": {"color": ink or theme.NEUTRAL}},
+        unselected={"marker": {"opacity": 0}},
+    )
 
 
 def _frame(cell: tuple[int, int]) -> list[go.Scatter]:
@@ -157,11 +155,23 @@ def _frame(cell: tuple[int, int]) -> list[go.Scatter]:
     return [go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip") for line in lines]
 
 
+def judged_in_words(matrix: np.ndarray) -> str:
+    """Say how often a matrix's predictions are right: the accuracy, and the balanced one where it is another."""
+    n = int(matrix.sum())
+    if not n:
+        return "N = 0"
+    recalls = np.diag(shares_of(matrix))
+    support = matrix.sum(axis=1)
+    accuracy = f"accuracy {theme.percent(float(matrix.trace()) / n)}"
+    if len(set(support[support > 0].tolist())) > 1:
+        accuracy = f"balanced accuracy {theme.percent(float(np.nanmean(recalls)))}, {accuracy}"
+    return f"{accuracy}, N = {n}"
+
+
 def _lay_out_matrix(figure: go.Figure, index: int, title: str, matrix: np.ndarray, class_names: Sequence[str]) -> None:
     number = "" if index == 0 else str(index + 1)
-    n = int(matrix.sum())
-    accuracy = float(matrix.trace() / n) if n else None
-    figure.add_annotation(theme.title_annotation(theme.panel_title(title, accuracy, n), number))
+    judged = f"<b>{title}</b><br><span style='font-size:12px'>{judged_in_words(matrix)}</span>"
+    figure.add_annotation(theme.title_annotation(judged, number))
     k = len(class_names)
     names = short_names(class_names, BESIDE_CELLS)
     longest = max(map(width, names), default=0.0)
@@ -171,6 +181,8 @@ def _lay_out_matrix(figure: go.Figure, index: int, title: str, matrix: np.ndarra
         "ticklabeloverflow": "allow",  # plotly leaves the last name out where it is wider than its cell
         "constrain": "domain",
         "showgrid": False,
+        "showline": False,
+        "ticks": "",
     }
     figure.update_layout(
         {

@@ -105,6 +105,11 @@ def extent_of(curves: Sequence[Curve]) -> list[float]:
     return [low - pad, high + pad]
 
 
+def limits_of(curves: Sequence[Curve], title: str) -> list[float]:
+    """Range of the axis: an accuracy's is the same in every film, from 0 to 1; any other holds its curves."""
+    return [0.0, 1.03] if title.startswith("Accuracy") else extent_of(curves)
+
+
 def curve_at(curve: Curve, position: float, axis: str) -> float | None:
     """Height of a curve at a position between its ends; over numbers of labels only where there is a run."""
     x, y = np.asarray(curve.x, float), np.asarray(curve.y, float)
@@ -145,8 +150,8 @@ def position_axis(positions: Sequence[float], axis: str) -> dict[str, Any]:
     ticks = {
         "tickmode": "array",
         "tickvals": marks,
-        "ticktext": [f"{p:g}" for p in marks],
+        "ticktext": [f"{100 * p:g} %" if axis == "supervised ratio" else f"{p:g}" for p in marks],
         "tickangle": 0,
-        "tickfont": {"size": 10},
+        "tickfont": {"size": 12},
     }
     return {"type": "log", "range": [low - pad, high + pad], **ticks}

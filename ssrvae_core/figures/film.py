@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from ssrvae_core.figures import film_panels, theme
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track, nearest, steps_of
 from ssrvae_core.figures.names import short_names
-from ssrvae_core.figures.stage import SIDE, Stage, narrow, wide
+from ssrvae_core.figures.stage import SIDE, Stage, broad, narrow, wide
 
 __all__ = ["Curve", "Frame", "Track", "film"]
 
@@ -31,7 +31,7 @@ def film(
     curve_title: str = "",
     start: float | None = None,
     missing: Mapping[float, str] | None = None,
-    columns: Literal[1, 2] = 2,
+    columns: Literal[1, 2, 4] = 2,
     side: int = SIDE,
     controls: bool = True,
     dark: bool = False,
@@ -56,10 +56,11 @@ def film(
     missing : mapping of float to str, optional
         Positions at which no model is trained yet, and their labels: frames of their own, and hollow circles below the
         curves.
-    columns : {1, 2}
-        2 for a desk: the models side by side; 1 for a phone, with the confusion matrices below each other.
+    columns : {1, 2, 4}
+        2 for a desk: the models side by side; 1 for a phone, with the confusion matrices below each other; 4 for a
+        projector, with everything in two rows.
     side : int
-        Pixels along a panel of two columns, for the width there is.
+        Pixels along a panel of two or more columns, for the width there is.
     controls : bool
         Slider and buttons above the panels. Without them a page brings its own, and puts the frames into place itself:
         the traces then hold only what no step changes.
@@ -81,10 +82,11 @@ def film(
     steps = steps_of(tracks, missing)
     opening = nearest(steps, start if start is not None else max(f.position for t in tracks for f in t.frames))
     manifolds = any(frame is not None and frame.manifold is not None for step in steps for frame in step.frames)
-    if columns == 2:
-        stage = wide(len(tracks), manifolds=manifolds, curves=len(curves), side=side)
-    else:
+    if columns == 1:
         stage = narrow(len(tracks), manifolds=manifolds, curves=len(curves))
+    else:
+        lay_out = wide if columns == 2 else broad
+        stage = lay_out(len(tracks), manifolds=manifolds, curves=len(curves), side=side)
     panels = film_panels.build(stage, tracks, steps, class_names, axis, curves, curve_title)
     moving = [(index, trace.fixed["type"], trace.at) for index, trace in enumerate(panels.traces) if trace.at]
     figure = go.Figure(
@@ -100,7 +102,7 @@ def film(
             for index, step in enumerate(steps)
         ],
     )
-    room = _CONTROLS if columns == 2 else _CONTROLS_NARROW
+    room = _CONTROLS_NARROW if columns == 1 else _CONTROLS
     _lay_out(figure, stage, class_names, columns, dark, room if controls else 0)
     if controls:
         above = figure.layout.margin.t / stage.height
@@ -132,7 +134,7 @@ def _lay_out(
     figure: go.Figure, stage: Stage, class_names: Sequence[str], columns: int, dark: bool, controls: int
 ) -> None:
     """Place the legend above the panels, leave room for the controls over it, and fit the height."""
-    legend_height = _LEGEND_LINE * _legend_rows(class_names, 1000 if columns == 2 else 310)
+    legend_height = _LEGEND_LINE * _legend_rows(class_names, 310 if columns == 1 else 1000)
     margin = {"l": 64, "r": 16, "t": controls + legend_height, "b": 64, "pad": 0}
     figure.update_layout(
         template=theme.template(dark=dark),
@@ -171,7 +173,7 @@ def _switch(duration: float) -> dict[str, Any]:
 
 
 def _slider(steps: Sequence[Step], opening: int, axis: str, columns: int, top: float) -> dict[str, Any]:
-    beside = columns == 2
+    beside = columns != 1
     return {
         "active": opening,
         "steps": [{"label": s.label, "method": "animate", "args": [[s.label], _switch(0)]} for s in steps],

@@ -10,14 +10,15 @@ import numpy as np
 from PIL import Image
 
 from ssrvae_core.figures import theme
-from ssrvae_core.figures.curves import curve_at, curve_traces, extent_of, position_axis, untrained_points
+from ssrvae_core.figures.confusion import MANY, shares_of, texts_of
+from ssrvae_core.figures.curves import curve_at, curve_traces, limits_of, position_axis, untrained_points
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track
 from ssrvae_core.figures.looks import Look, looks
 from ssrvae_core.figures.manifold import data_uri
 from ssrvae_core.figures.names import BESIDE_CELLS, short_names
 from ssrvae_core.figures.stage import Place, Stage
 
-MANIFOLD_PIXELS = 208
+MANIFOLD_PIXELS = 320
 """Longest side of a manifold in a film; larger ones are reduced."""
 _NOTHING = {"x": [None], "y": [None]}
 
@@ -58,24 +59,24 @@ def build(
 ) -> Panels:
     """Fill every place of the stage."""
     panels = Panels()
-    fullest = max((int(f.confusion.max()) for s in steps for f in s.frames if f is not None), default=0) or 1
     confusions_below = len({place.top for place in stage.places if place.kind == "confusion"}) > 1
     number = ""
     for place in stage.places:
         frames = [step.frames[place.track] for step in steps]
+        first = place.left == 0 or place.track == 0
         name = tracks[place.track].name
         if place.kind == "manifold":
-            _manifold(panels, stage, place, frames, name)
+            _manifold(panels, stage, place, frames, f"{name}, {tracks[place.track].picture}")
             continue
         panels.axes[f"xaxis{number}"], panels.axes[f"yaxis{number}"] = (
             {"domain": domain, "anchor": f"{letter}{number}", "fixedrange": place.kind != "latent"}
             for domain, letter in zip(stage.domain(place), "yx", strict=True)
         )
         if place.kind == "latent":
-            _latent(panels, number, frames, name, class_names, with_label=place.left == 0, brief=confusions_below)
+            _latent(panels, number, frames, name, class_names, with_label=first, brief=confusions_below)
         elif place.kind == "confusion":
             title = name if confusions_below else ""
-            _confusion(panels, number, frames, title, class_names, fullest, with_label=place.left == 0)
+            _confusion(panels, number, frames, title, class_names, with_label=first)
         else:
             _curves(panels, number, place, stage, steps, curves, curve_title, axis)
         number = str(int(number or 1) + 1)
@@ -167,9 +168,9 @@ def _title(name: str, frame: Frame | None, *, brief: bool) -> str:
     """Name and accuracy, and the number of images where there is room."""
     if frame is None:
         return f"<b>{name}</b><br><span style='font-size:12px'>not trained here</span>"
-    if brief and frame.accuracy is not None:
-        return f"<b>{name}</b><br><span style='font-size:12px'>accuracy {theme.share(frame.accuracy)}</span>"
-    return theme.panel_title(name, frame.accuracy, len(frame.ids))
+    accuracy = "" if frame.accuracy is None else f"accuracy {theme.percent(frame.accuracy)}"
+    about = accuracy if brief and accuracy else f"{accuracy}{', ' if accuracy else ''}N = {len(frame.ids)}"
+    return f"<b>{name}</b><br><span style='font-size:12px'>{about}</span>"
 
 
 def square_of(frames: Sequence[Frame | None]) -> tuple[list[float], list[float]]:
@@ -197,11 +198,10 @@ def _confusion(
     frames: Sequence[Frame | None],
     title: str,
     class_names: Sequence[str],
-    fullest: int,
     *,
     with_label: bool,
 ) -> None:
-    """Print one model's confusion matrix, on a colour scale that holds the counts of all frames."""
+    """Print one model's confusion matrix: shares of the true class, and how many images these are on hovering."""
     k = len(class_names)
     here = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
     true, predicted = (axis.ravel() for axis in np.indices((k, k)))
@@ -211,21 +211,22 @@ def _confusion(
         "mode": "text",
         "x": predicted,
         "y": true,
-        "customdata": pairs,
+        "textfont": {"size": 13 if k <= MANY else 10},
         "showlegend": False,
-        "hovertemplate": "True %{customdata[0]}<br>Predicted %{customdata[1]}<br>%{text} images<extra></extra>",
+        "hovertemplate": "True %{customdata[0]}<br>Predicted %{customdata[1]}<br>%{customdata[2]} images"
+        "<extra></extra>",
     }
-    size = 13 if k <= 6 else 10
 
     def cells(step: int) -> dict[str, Any]:
-        return {"source": data_uri(_coloured(frames[step], k, fullest))}
+        return {"source": data_uri(_coloured(frames[step], k))}
 
     def printed(step: int) -> dict[str, Any]:
         frame = frames[step]
-        counts = np.zeros((k, k), int) if frame is None else frame.confusion
-        ink = np.where(counts.ravel() < theme.DARK_CELL * fullest, "#FFFFFF", "#1A1A1A")
-        text = [""] * (k * k) if frame is None else [str(n) for n in counts.flat]
-        return {"text": text, "textfont": {"size": size, "color": ink.tolist()}}
+        if frame is None:
+            return {"text": [""] * (k * k), "customdata": [[*pair, 0] for pair in pairs]}
+        counts = frame.confusion.ravel().tolist()
+        text = texts_of(frame.confusion)
+        return {"text": text, "customdata": [[*pair, n] for pair, n in zip(pairs, counts, strict=True)]}
 
     panels.traces.append(Trace({"type": "image", "hoverinfo": "skip", **here}, cells))
     panels.traces.append(Trace({**numbers, **here}, printed))
@@ -240,21 +241,22 @@ def _confusion(
         panels.titles.append(lambda step: theme.title_annotation(f"<b>{title}</b>", number))
 
 
-def _coloured(frame: Frame | None, k: int, fullest: int) -> np.ndarray:
+def _coloured(frame: Frame | None, k: int) -> np.ndarray:
     """One pixel a cell: a browser enlarges that far faster than it draws and encodes a heat map."""
     if frame is None:
         return np.zeros((k, k, 4), np.uint8)
-    colours = [theme.viridis(float(n) / fullest) for n in frame.confusion.flat]
-    return np.array([(*colour, 255) for colour in colours], np.uint8).reshape(k, k, 4)
+    shares = shares_of(frame.confusion)
+    cells = [theme.cell_rgba(float(shares[row, column]), right=row == column) for row, column in np.ndindex(k, k)]
+    return np.array(cells, np.uint8).reshape(k, k, 4)
 
 
-def _manifold(panels: Panels, stage: Stage, place: Place, frames: Sequence[Frame | None], name: str) -> None:
-    """Show what the model imagines, as one picture a step."""
+def _manifold(panels: Panels, stage: Stage, place: Place, frames: Sequence[Frame | None], text: str) -> None:
+    """Show what the model imagines, or does, as one picture a step."""
     sources = [None if f is None or f.manifold is None else data_uri(_reduced(f.manifold), quality=60) for f in frames]
     x, y = stage.domain(place)
     middle = {"xref": "paper", "yref": "paper", "x": (x[0] + x[1]) / 2, "xanchor": "center"}
     size = {"sizex": x[1] - x[0], "sizey": y[1] - y[0], "sizing": "contain"}
-    title = {"text": f"{name}, manifold", "showarrow": False, "y": y[1], "yanchor": "bottom", "yshift": 2}
+    title = {"text": text, "showarrow": False, "y": y[1], "yanchor": "bottom", "yshift": 2}
 
     def picture(step: int) -> dict[str, Any]:
         source = sources[step]
@@ -288,7 +290,7 @@ def _curves(
     drawn = looks([curve.name for curve in curves])
     for look, curve in zip(drawn, curves, strict=True):
         panels.traces += [Trace(trace | here) for trace in curve_traces(look, curve, legend="legend2")]
-    limits = extent_of(curves)
+    limits = limits_of(curves, title)
     marked = _marker_look(drawn)
     at = [step.position for step in steps]
     heights = [[curve_at(curve, position, axis) for curve in curves] for position in at]
@@ -304,6 +306,7 @@ def _curves(
     x |= position_axis([*at, *(float(v) for c in curves for v in c.x)], axis)
     _finish(panels, number, x, {"range": limits, "title": {"text": title}, "nticks": 6})
     panels.axes["legend2"] = {
+        "orientation": "h" if stage.across else "v",
         "x": place.left,
         "y": 1 - (place.bottom + 48) / stage.height,
         "yanchor": "top",

@@ -28,8 +28,9 @@ class Frame:
         True classes, -1 where unknown, and predicted ones.
     confusion : int array (K, K)
         Images by true (row) and predicted class.
-    manifold : uint8 array (H, W) or (H, W, 3), optional
-        Decoded images laid out as one, as :func:`ssrvae_core.figures.manifold.manifold_picture` does.
+    manifold : uint8 array (H, W), (H, W, 3) or (H, W, 4), optional
+        Decoded images laid out as one, or images as seen, see
+        :mod:`ssrvae_core.figures.manifold`.
     run_id : str, optional
         The run behind the frame.
     """
@@ -53,10 +54,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Track:
-    """One model's frames, under its name."""
+    """One model's frames, under its name; ``picture`` says what their pictures show."""
 
     name: str
     frames: tuple[Frame, ...]
+    picture: str = "manifold"
 
     def at(self, position: float) -> Frame | None:
         """Return the frame at a position, None where the model has none."""

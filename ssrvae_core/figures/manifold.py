@@ -8,6 +8,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from ssrvae_core.figures import theme
+
 SEPARATOR = 96
 """Grey of the thin lines between images: seen against black and white alike."""
 
@@ -31,6 +33,37 @@ def manifold_picture(images: np.ndarray) -> np.ndarray:
     picture = np.full((rows, height + 1, columns, width + 1, *seen.shape[4:]), SEPARATOR, np.uint8)
     picture[:, :height, :, :width] = np.moveaxis(np.round(seen), 2, 1).astype(np.uint8)
     return picture.reshape(rows * (height + 1), columns * (width + 1), *seen.shape[4:])[:-1, :-1]
+
+
+def examples_picture(pictures: np.ndarray, predicted: np.ndarray, columns: int) -> np.ndarray:
+    """Lay images out as one picture, each in a frame of the colour of the class it is taken for.
+
+    Parameters
+    ----------
+    pictures : uint8 array (n, H, W) or (n, H, W, 3)
+        The images, row by row.
+    predicted : int array (n,)
+        The classes they are taken for.
+    columns : int
+        Images in a row.
+
+    Returns
+    -------
+    uint8 array (rows * H', columns * W', 4)
+        See-through between the frames, and where the last row has no image.
+    """
+    height, width = pictures.shape[1:3]
+    frame, gap = max(2, height // 12), max(1, height // 16)
+    edge = frame + gap
+    rows = -(-len(pictures) // columns)
+    sheet = np.zeros((rows * (height + 2 * edge), columns * (width + 2 * edge), 4), np.uint8)
+    for at, (picture, label) in enumerate(zip(pictures, predicted.tolist(), strict=True)):
+        row, column = divmod(at, columns)
+        top, left = row * (height + 2 * edge) + gap, column * (width + 2 * edge) + gap
+        sheet[top : top + height + 2 * frame, left : left + width + 2 * frame] = (*theme.class_rgb(label), 255)
+        inside = sheet[top + frame : top + frame + height, left + frame : left + frame + width]
+        inside[..., :3] = picture if picture.ndim == 3 else picture[..., None]
+    return sheet
 
 
 def data_uri(picture: np.ndarray, *, quality: int | None = None) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ssrvae_core.figures import theme
-from ssrvae_core.figures.curves import LOGARITHMIC, curve_at, extent_of, position_axis
+from ssrvae_core.figures.confusion import shares_of, texts_of
+from ssrvae_core.figures.curves import LOGARITHMIC, curve_at, limits_of, position_axis
 from ssrvae_core.figures.film_panels import square_of
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track
 from ssrvae_core.figures.looks import Look, looks
@@ -111,13 +112,12 @@ def draw(
     has_side = bool(curves) or any(f.manifold is not None for t in tracks for f in t.frames)
     pitch = (WIDTH - 20) / (len(tracks) + has_side)
     side = min(_SIDE, pitch - 90)
-    fullest = max((int(frame.confusion.max()) for track in tracks for frame in track.frames), default=0) or 1
     for index, (track, frame) in enumerate(zip(tracks, step.frames, strict=True)):
         left = 20 + index * pitch + (pitch - side) / 2 + 14
         pen.fitted(left + side / 2, _TOP - 26, track.name, side + 60, 14)
         pen.text(left + side / 2, _TOP - 10, _about(frame), 11)
         _scatter(pen, _Box(left, _TOP, side, side), track, frame)
-        _matrix(pen, _Box(left, _TOP + side + 26, side, side), frame, class_names, fullest, with_names=index == 0)
+        _matrix(pen, _Box(left, _TOP + side + 26, side, side), frame, class_names, with_names=index == 0)
     if has_side:
         left = 20 + len(tracks) * pitch
         bottom = _side_curves(pen, left, pitch - 30, step, tracks, axis, curves, curve_title) if curves else _TOP
@@ -129,7 +129,7 @@ def draw(
 def _about(frame: Frame | None) -> str:
     if frame is None:
         return "not trained here"
-    share = "" if frame.accuracy is None else f"accuracy {theme.share(frame.accuracy)}, "
+    share = "" if frame.accuracy is None else f"accuracy {theme.percent(frame.accuracy)}, "
     return f"{share}N = {len(frame.ids)}"
 
 
@@ -161,25 +161,23 @@ def _scatter(pen: _Pen, box: _Box, track: Track, frame: Frame | None) -> None:
         pen.marker(px, py, symbol, colour, radius)
 
 
-def _matrix(
-    pen: _Pen, box: _Box, frame: Frame | None, class_names: Sequence[str], fullest: int, *, with_names: bool
-) -> None:
+def _matrix(pen: _Pen, box: _Box, frame: Frame | None, class_names: Sequence[str], *, with_names: bool) -> None:
     """Print the confusion matrix; rows are true classes."""
     k = len(class_names)
     cell = box.width / k
-    counts = np.zeros((k, k), int) if frame is None else frame.confusion
+    shares = shares_of(np.zeros((k, k), int) if frame is None else frame.confusion)
+    texts = np.array(texts_of(np.zeros((k, k), int) if frame is None else frame.confusion)).reshape(k, k)
     pen.rectangle(box, outline=_LINE)
-    size = max(7, min(13, int(cell / 3)))
+    size = max(7, min(12, int(cell / 3.6)))
     for row in range(k):
         if with_names:
             pen.fitted(box.x - 5, box.y + (row + 0.5) * cell, class_names[row], 62, min(11, max(7, int(cell))), "rm")
         pen.fitted(box.x + (row + 0.5) * cell, box.y + box.height + 9, class_names[row], cell - 3, 10)
         for column in range(k if frame is not None else 0):
-            n = int(counts[row, column])
             place = _Box(box.x + column * cell, box.y + row * cell, cell - 1, cell - 1)
-            pen.rectangle(place, fill="#{:02X}{:02X}{:02X}".format(*theme.viridis(n / fullest)))
-            ink = "#FFFFFF" if n / fullest < theme.DARK_CELL else "#1A1A1A"
-            pen.text(place.x + cell / 2, place.y + cell / 2, str(n), size, ink)
+            *colour, alpha = theme.cell_rgba(float(shares[row, column]), right=row == column)
+            pen.rectangle(place, fill="#" + "".join(f"{round(255 + (c - 255) * alpha / 255):02X}" for c in colour))
+            pen.text(place.x + cell / 2, place.y + cell / 2, str(texts[row, column]), size)
 
 
 def _side_curves(
@@ -195,7 +193,7 @@ def _side_curves(
     """Draw the curves, the marker and their names; return where they end."""
     manifolds = any(f.manifold is not None for t in tracks for f in t.frames)
     box = _Box(left + 40, _TOP, width - 40, 130 if manifolds else 300)
-    low, high = extent_of(curves)
+    low, high = limits_of(curves, title)
     positions = [f.position for t in tracks for f in t.frames] + [float(v) for c in curves for v in c.x]
     layout = position_axis(positions, axis)
     start, end = layout["range"]
@@ -212,8 +210,9 @@ def _side_curves(
         y = at(positions[0], value)[1]
         pen.line([(box.x, y), (box.x + box.width, y)], _PALE)
         pen.text(box.x - 5, y, f"{value:.3g}", 9, anchor="rm")
-    for mark in layout.get("tickvals") or _round_numbers(start, end):
-        pen.text(at(mark, low)[0], box.y + box.height + 8, f"{mark:g}", 8 if axis in LOGARITHMIC else 10)
+    marks = layout.get("tickvals") or _round_numbers(start, end)
+    for mark, text in zip(marks, layout.get("ticktext") or [f"{mark:g}" for mark in marks], strict=True):
+        pen.text(at(mark, low)[0], box.y + box.height + 8, text, 8 if axis in LOGARITHMIC else 10)
     pen.rectangle(box, outline=_LINE)
     pen.line([at(step.position, low), at(step.position, high)], theme.NEUTRAL, 1.5)
     for index, (look, curve) in enumerate(zip(looks([curve.name for curve in curves]), curves, strict=True)):
@@ -260,7 +259,9 @@ def _curve(
 def _manifolds(pen: _Pen, left: float, width: float, top: float, step: Step, tracks: Sequence[Track]) -> None:
     """Show the manifolds side by side, or below each other, whichever leaves them larger."""
     pairs = zip(tracks, step.frames, strict=True)
-    shown = [(track.name, f.manifold) for track, f in pairs if f is not None and f.manifold is not None]
+    shown = [
+        (f"{track.name}, {track.picture}", f.manifold) for track, f in pairs if f is not None and f.manifold is not None
+    ]
     count = max(1, len(tracks))
     room = HEIGHT - 30 - top
     beside = min((width - 8 * (count - 1)) / count, room - 20)
@@ -269,9 +270,9 @@ def _manifolds(pen: _Pen, left: float, width: float, top: float, step: Step, tra
     for index, (name, manifold) in enumerate(shown):
         x = left + index * (side + 8) if beside >= below else left + (width - side) / 2
         y = top + 20 if beside >= below else top + 20 + index * (side + 20)
-        pen.fitted(x + side / 2, y - 9, f"{name}, manifold", side, 11)
-        picture = Image.fromarray(manifold).convert("RGB")
+        pen.fitted(x + side / 2, y - 9, name, side, 11)
+        picture = Image.fromarray(manifold).convert("RGBA")
         factor = side * SCALE / max(picture.size)
         size = (round(picture.width * factor), round(picture.height * factor))
         resized = picture.resize(size, Image.Resampling.LANCZOS)
-        pen.image.paste(resized, (round(x * SCALE), round(y * SCALE)))
+        pen.image.paste(resized, (round(x * SCALE), round(y * SCALE)), resized)

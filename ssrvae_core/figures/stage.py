@@ -10,6 +10,10 @@ Kind = Literal["latent", "confusion", "manifold", "curve"]
 LEGEND_LINE = 20
 SIDE = 320
 """Pixels along a panel on a desk."""
+CURVE = 230
+"""Pixels of the curves in height on a desk."""
+ABREAST = 4
+"""Names of curves in a row there."""
 KINDS: tuple[Kind, ...] = ("latent", "confusion", "manifold")
 _GAP, _NARROW_GAP = 0.09, 0.16
 _FOOT, _HEAD, _TITLE = 52, 44, 24
@@ -29,10 +33,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Stage:
-    """All panels, and the pixels they need in height, without the controls."""
+    """All panels, and the pixels they need in height without controls; ``across`` where curves are named in rows."""
 
     places: tuple[Place, ...]
     height: int
+    across: bool = False
 
     def domain(self, place: Place) -> tuple[list[float], list[float]]:
         """Return the x and the y domain of a panel, in shares of the drawn area."""
@@ -40,64 +45,67 @@ class Stage:
 
 
 def wide(tracks: int, *, manifolds: bool, curves: int, side: int = SIDE) -> Stage:
-    """One column a track, latents over confusions; in a last column the curves, over the manifolds.
+    """Place the curves over the whole width; below them a column per track: latents, manifold and confusion.
 
-    Where that column is too short for the manifolds they are a third row.
+    A single track has its latents beside its manifold.
     """
-    total = 2 * side + _FOOT + _HEAD
-    room = total - (150 + _FOOT + LEGEND_LINE * curves + 30) - 30 * (tracks - 1)
-    if manifolds and curves and room / tracks < 0.5 * side:
-        return _three_rows(tracks, curves, side)
-    has_side = manifolds or curves > 0
-    columns = _columns(tracks + has_side, _GAP)
-    places = []
-    for track, (left, right) in enumerate(columns[:tracks]):
-        places.append(Place("latent", track, left, right, _HEAD, _HEAD + side))
-        places.append(Place("confusion", track, left, right, _HEAD + total - side, _HEAD + total))
-    top = float(_HEAD)
-    if curves:
-        bottom = top + (150 if manifolds else 2 * side - LEGEND_LINE * curves)
-        places.append(Place("curve", 0, *columns[-1], top, bottom))
-        top = bottom + _FOOT + LEGEND_LINE * curves + 30
-    if manifolds:
-        each = (_HEAD + total - top - 30 * (tracks - 1)) / tracks
-        places += [
-            Place("manifold", t, *columns[-1], top + t * (each + 30), top + t * (each + 30) + each)
-            for t in range(tracks)
-        ]
-    return Stage(tuple(places), _HEAD + total)
-
-
-def _three_rows(tracks: int, curves: int, side: int) -> Stage:
-    """One column a track: latents, confusions and manifolds below each other; in a last column the curves."""
-    columns = _columns(tracks + 1, _GAP)
+    columns = _columns(max(tracks, 2), _GAP)
     row = side + _FOOT + _HEAD
-    places = []
-    for track, (left, right) in enumerate(columns[:tracks]):
-        for number, kind in enumerate(KINDS):
-            top = _HEAD + number * row
-            places.append(Place(kind, track, left, right, top, top + side))
-    places.append(Place("curve", 0, *columns[-1], _HEAD, _HEAD + side))
-    lowest = max(2 * row + side, side + _FOOT + LEGEND_LINE * curves)
-    return Stage(tuple(places), _HEAD + lowest)
+    top = float(_HEAD)
+    places: list[Place] = []
+    curve = Place("curve", 0, 0.0, 1.0, top, top + CURVE)
+    if curves:
+        top += CURVE + _FOOT + LEGEND_LINE * -(-curves // ABREAST) + _HEAD
+    beside = manifolds and tracks == 1
+    below = {"latent": 0, "manifold": 0 if beside else 1, "confusion": 2 if manifolds and not beside else 1}
+    pictures = []
+    for track in range(tracks):
+        for kind in KINDS:
+            left, right = columns[1 if beside and kind == "manifold" else track]
+            start = top + below[kind] * row
+            place = Place(kind, track, left, right, start, start + side)
+            if kind != "manifold":
+                places.append(place)
+            elif manifolds:
+                pictures.append(place)
+    if curves:
+        places.append(curve)
+    lowest = max(place.bottom for place in places)
+    return Stage((*places, *pictures), round(lowest), across=True)
+
+
+def broad(tracks: int, *, manifolds: bool, curves: int, side: int = SIDE) -> Stage:
+    """Place all in two rows, for a projector: the curves beside the latents, over manifolds and confusions."""
+    half = max(tracks, 2)
+    columns = _columns(2 * half, 0.7 * _GAP)
+    lower = side + _FOOT + _HEAD + (LEGEND_LINE * -(-curves // ABREAST) if curves else 0)
+    places, pictures = [], []
+    for track in range(tracks):
+        places.append(Place("latent", track, *columns[half + track], _HEAD, _HEAD + side))
+        places.append(Place("confusion", track, *columns[half + track], _HEAD + lower, _HEAD + lower + side))
+        pictures.append(Place("manifold", track, *columns[track], _HEAD + lower, _HEAD + lower + side))
+    if curves:
+        places.append(Place("curve", 0, 0.0, columns[half - 1][1], _HEAD, _HEAD + side))
+    return Stage((*places, *(pictures if manifolds else ())), _HEAD + lower + side, across=True)
 
 
 def narrow(tracks: int, *, manifolds: bool, curves: int) -> Stage:
-    """For a phone: the curve, then latents side by side, confusions below each other, manifolds side by side."""
+    """For a phone: the curve, then latents side by side, confusions and manifolds below each other."""
     places = []
     columns = _columns(tracks, _NARROW_GAP)
     top = float(_HEAD)
     if curves:
-        places.append(Place("curve", 0, 0.0, 1.0, top, top + 150))
-        top += 150 + _FOOT + LEGEND_LINE * curves + _HEAD
+        places.append(Place("curve", 0, 0.0, 1.0, top, top + 180))
+        top += 180 + _FOOT + LEGEND_LINE * curves + _HEAD
     places += [Place("latent", t, *columns[t], top, top + 160) for t in range(tracks)]
     top += 160 + _FOOT
     for track in range(tracks):
         places.append(Place("confusion", track, 0.0, 1.0, top + _TITLE, top + _TITLE + 230))
         top += _TITLE + 230 + _FOOT + 20
     if manifolds:
-        places += [Place("manifold", t, *columns[t], top + 30, top + 190) for t in range(tracks)]
-        top += 190
+        for track in range(tracks):
+            places.append(Place("manifold", track, 0.0, 1.0, top + _TITLE, top + _TITLE + 230))
+            top += _TITLE + 230 + 10
     else:
         top -= _FOOT + 20
     return Stage(tuple(places), round(top))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 
 NEUTRAL = "#8A8A8A"
@@ -21,21 +20,14 @@ LINE_COLOURS = tuple(CLASS_COLOURS[index] for index in (4, 0, 2, 3, 1, 5, 7))
 
 RIGHT, WRONG = CLASS_COLOURS[0], CLASS_COLOURS[4]
 
+_STRONGEST = (0.45, 0.6)
+"""Opacity of the strongest tint of a cell that is right, and of one that is wrong."""
+
 OUTLINE = {"width": 0.5, "color": NEUTRAL}
 """Of every marker: it keeps yellow on white, and the dark end of viridis on black, in sight."""
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud", "autoScale2d"]}
 """For whoever shows a figure: without plotly's button that uploads it to plotly's cloud."""
-
-DARK_CELL = 0.47
-"""Share of the colour scale below which viridis needs white numbers."""
-
-_VIRIDIS = np.array(
-    [
-        (68, 1, 84), (72, 40, 120), (62, 73, 137), (49, 104, 142), (38, 130, 142),
-        (31, 158, 137), (53, 183, 121), (110, 206, 88), (181, 222, 43), (253, 231, 37),
-    ]
-)  # fmt: skip
 
 SEQUENTIAL = "Viridis"
 CYCLIC = "Phase"
@@ -45,6 +37,13 @@ CYCLIC = "Phase"
 def class_colour(index: int) -> str:
     """Colour of a class; they repeat after eight."""
     return CLASS_COLOURS[index % len(CLASS_COLOURS)]
+
+
+def class_rgb(index: int) -> tuple[int, int, int]:
+    """Return that colour as three bytes."""
+    colour = class_colour(index)
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return red, green, blue
 
 
 def class_symbol(index: int) -> str:
@@ -63,11 +62,29 @@ def faint(colour: str) -> str:
     return f"rgba({red}, {green}, {blue}, 0.18)"
 
 
-def viridis(height: float) -> tuple[int, int, int]:
-    """Red, green and blue at a share of the sequential scale, between the two closest of ten even steps."""
-    at = np.arange(len(_VIRIDIS)) / (len(_VIRIDIS) - 1)
-    red, green, blue = (round(float(np.interp(height, at, channel))) for channel in _VIRIDIS.T)
-    return red, green, blue
+def cell_colour(share: float, *, right: bool) -> str:
+    """Tint of a cell of a confusion matrix with this share of its true class: text stands out on it on any page."""
+    red, green, blue, alpha = cell_rgba(share, right=right)
+    return f"rgba({red}, {green}, {blue}, {alpha / 255:.3f})"
+
+
+def cell_rgba(share: float, *, right: bool) -> tuple[int, int, int, int]:
+    """Return that tint as four bytes; nothing at all for a share that is 0 or not a number."""
+    colour = RIGHT if right else WRONG
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    strongest = _STRONGEST[0 if right else 1]
+    return red, green, blue, round(255 * strongest * share) if share > 0 else 0
+
+
+def percent(share: float) -> str:
+    """Write a share as whole percent, with a decimal where it would hide the last few errors or hits."""
+    if share in (0, 1):
+        return f"{100 * share:.0f} %"
+    if 0.01 <= share < 0.99:
+        return f"{100 * share:.0f} %"
+    if share < 0.01:
+        return "<1 %"
+    return ">99.9 %" if share >= 0.9995 else f"{100 * share:.1f} %"
 
 
 def template(*, dark: bool = False) -> go.layout.Template:

@@ -15,7 +15,7 @@ from ssrvae_core.figures.align import align_frames
 from ssrvae_core.figures.curves import loss
 from ssrvae_core.figures.film import describe_film, film
 from ssrvae_core.figures.frames import Curve, Frame, Track
-from ssrvae_core.figures.manifold import manifold_picture
+from ssrvae_core.figures.manifold import examples_picture, manifold_picture
 from ssrvae_core.figures.stage import SIDE
 from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.reports.label_axis import PER_CLASS, RATIO, LabelAxis, amount_of, amount_text, axis_of
@@ -50,7 +50,7 @@ class Film:
         start: float | None = None,
         *,
         missing: Mapping[float, str] | None = None,
-        columns: Literal[1, 2] = 2,
+        columns: Literal[1, 2, 4] = 2,
         side: int = SIDE,
         controls: bool = True,
     ) -> go.Figure:
@@ -99,6 +99,12 @@ Truth = Callable[[Run], tuple[np.ndarray, np.ndarray]]
 """Gives the ids of a run's validation images and their classes, -1 where unknown."""
 
 
+Pictures = Callable[[Run, np.ndarray], np.ndarray | None]
+"""Gives the images of a run's samples as bytes (n, H, W) or (n, H, W, 3), None where there are none."""
+EXAMPLES, MOST_EXAMPLES = 6, 36
+"""Images per class, and in all, in the picture of a training film."""
+
+
 def judged_truth(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """Return ids and classes of the validation images of a finished run, as its predictions have them."""
     predictions = run.predictions()
@@ -106,7 +112,11 @@ def judged_truth(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 
 def training_film(
-    runs: Sequence[Run], *, curve: Literal["loss", "accuracy"] = "loss", truth: Truth = judged_truth
+    runs: Sequence[Run],
+    *,
+    curve: Literal["loss", "accuracy"] = "loss",
+    truth: Truth = judged_truth,
+    pictures: Pictures | None = None,
 ) -> Film:
     """Gather the training of one run, or of two in step.
 
@@ -119,6 +129,8 @@ def training_film(
         the accuracy on the tracked validation images.
     truth : callable
         Gives the true classes; by default those that were kept when a run was judged.
+    pictures : callable, optional
+        Gives the images of samples, of which some are shown in the colour of the class they are taken for.
 
     Returns
     -------
@@ -137,7 +149,7 @@ def training_film(
             raise UserError(f"Run {run.id} has no snapshots, so there is no film of it; delete it and train it again.")
     positions = _chosen_epochs([[epoch for epoch, _ in frames] for frames in kept.values()])
     tracks = [
-        _training_track(title, run, _held(kept[run.id], positions), positions, truth)
+        _training_track(title, run, _held(kept[run.id], positions), positions, truth, pictures)
         for title, run in zip(titles(runs), runs, strict=True)
     ]
     curves = [_training_curve(title, run, curve) for title, run in zip(titles(runs), runs, strict=True)]
@@ -230,17 +242,32 @@ def by_images(runs: Iterable[Run]) -> list[list[Run]]:
 
 
 def _training_track(
-    title: str, run: Run, snapshots: Sequence[Snapshot], positions: Sequence[int], truth: Truth
+    title: str,
+    run: Run,
+    snapshots: Sequence[Snapshot],
+    positions: Sequence[int],
+    truth: Truth,
+    pictures: Pictures | None,
 ) -> Track:
     ids, known = truth(run)
     rows = {int(sample): row for row, sample in enumerate(ids)}
     labels = known[[rows[int(sample)] for sample in snapshots[0].ids]]
     aligned = align_frames([(snapshot.ids, snapshot.z_mean) for snapshot in snapshots])
-    frames = [
-        _frame(epoch, f"{epoch}", snapshot.ids, z, labels, snapshot.class_prob, None, run.id)
-        for epoch, snapshot, z in zip(positions, snapshots, aligned, strict=True)
-    ]
-    return Track(title, tuple(frames))
+    chosen = _examples(labels)
+    images = None if pictures is None else pictures(run, snapshots[0].ids[chosen])
+    frames = []
+    for epoch, snapshot, z in zip(positions, snapshots, aligned, strict=True):
+        taken_for = snapshot.class_prob[chosen].argmax(axis=1)
+        picture = None if images is None else examples_picture(images, taken_for, EXAMPLES)
+        frames.append(_frame(epoch, f"{epoch}", snapshot.ids, z, labels, snapshot.class_prob, picture, run.id))
+    return Track(title, tuple(frames), "what it says of images")
+
+
+def _examples(labels: np.ndarray) -> np.ndarray:
+    """Return the rows of the first images of every class, or of any where none is known."""
+    known = sorted(set(labels[labels >= 0].tolist()))
+    rows = [np.flatnonzero(labels == label)[:EXAMPLES] for label in known] or [np.arange(len(labels))]
+    return np.concatenate(rows)[:MOST_EXAMPLES]
 
 
 def _shown(runs: Mapping[float, Sequence[Run]], seed: int | None) -> dict[float, Run]:
@@ -308,7 +335,14 @@ def _picture(images: np.ndarray, predictions: Predictions, shown: np.ndarray) ->
     for label, plane in enumerate(images):
         row, column = divmod(label, columns)
         sheet[row * d : (row + 1) * d, column * d : (column + 1) * d] = plane
-    return manifold_picture(sheet)
+    picture = manifold_picture(sheet)
+    if k == rows * columns:
+        return picture
+    seen = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1)
+    whole = np.concatenate([seen, np.full((*seen.shape[:2], 1), 255, np.uint8)], axis=-1)
+    height, width = ((side + 1) // count for side, count in zip(whole.shape[:2], (rows, columns), strict=True))
+    whole[(rows - 1) * height :, (k - (rows - 1) * columns) * width :] = 0  # no class has the last places
+    return whole
 
 
 def _turn(before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -50,11 +50,10 @@ def confusions(counts: Mapping[str, np.ndarray], class_names: Sequence[str], cap
     """
     if not counts:
         return html.paragraph(f"No validation image has a label, so there is no confusion to show. {caption}")
-    highest = float(max((matrix.max() for matrix in counts.values()), default=1) or 1)
     charts = []
     for title, matrix in counts.items():
         shown = [plain(name) for name in class_names]
-        figure = confusion_figure(matrix, shown, title=plain(title), highest=highest)
+        figure = confusion_figure(matrix, shown, title=plain(title))
         figure.update_layout(coloraxis={"showscale": False})
         n, right = int(matrix.sum()), int(np.trace(matrix))
         alt = f"Confusion matrix of {title}: {right} of {n} images on the diagonal."

@@ -15,6 +15,7 @@ from ssrvae_core.config import (
     DEMO_RATIOS,
     MODELS,
     PRESETS,
+    SWEEP_LABELS,
     DatasetConfig,
     Frozen,
     RunConfig,
@@ -249,6 +250,11 @@ class SweepSpec(Frozen):
 
 DEMO = SweepSpec(preset=DEMO_PRESET, models=DEMO_MODELS, labelled_ratios=DEMO_RATIOS)
 """What ``python -m ssrvae_core demo`` trains, and the dashboard where its store is empty."""
+
+LABELS = SweepSpec(
+    data=("particles-teaching",), models=DEMO_MODELS, labels_per_class=SWEEP_LABELS, seeds=(0, 1, 2), preset=DEMO_PRESET
+)
+"""What ``examples/labels.yaml`` says: images on which every label helps."""
 
 
 def spec_of(values: Mapping[str, Any]) -> SweepSpec:

@@ -92,6 +92,8 @@ def test_the_presentation_is_entered_left_and_kept_by_keyboard_and_nothing_in_it
     page.wait_for_url(re.compile("confusion.*present=1"), timeout=PATIENCE)
 
     again = opened(open_page, page.url.split("/", 3)[3] + "&true=0")
+    expect(again.locator(".cell-images img").first).to_be_visible(timeout=PATIENCE)
+    again.get_by_text("What the models say of each").click()
     expect(again.locator(".gallery figure").first).to_be_visible(timeout=PATIENCE)
     assert not severe_in_both_themes(again), "in the gallery or in a presentation"
     again.get_by_role("button", name="Leave the presentation").press("Enter")

@@ -317,7 +317,8 @@ def _assert_cell_is_shown(page, method, cell):
 def test_a_clicked_cell_of_a_model_and_of_a_rival_shows_its_images(open_page, store):
     runs = {run.config.model.name: run for run in store.runs()}
     page = open_page(f"confusion?left={runs['ss-vae'].id}&right={runs['ss-rvae'].id}")
-    expect(page.locator(".gallery figure")).to_have_count(12, timeout=PATIENCE)  # the page is whole, nothing moves
+    until_idle(page)  # the page is whole, nothing moves
+    until_still(page)
     cell = _largest_cell(runs["ss-rvae"].status.validation["confusion"])
     # Near the corner of the cell: all of it can be clicked, not only the number.
     _click_cell(page, 1, *cell, inside=0.2)
@@ -327,6 +328,8 @@ def test_a_clicked_cell_of_a_model_and_of_a_rival_shows_its_images(open_page, st
     cell = _largest_cell(find_rival(tiny_config("ss-vae"), RIVAL, store).validation["confusion"])
     _click_cell(page, 2, *cell)
     _assert_cell_is_shown(page, RIVAL, cell)
+    expect(page.locator(".cell-images img").first).to_be_in_viewport(timeout=PATIENCE)
+    page.get_by_text("What the models say of each").click()
     expect(page.locator(".gallery figcaption").first).to_contain_text("Decision tree: ", timeout=PATIENCE)
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from ssrvae_core.data import read_images
 from ssrvae_core.runs.uploads import uploads
-from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling
+from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, until_still
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +45,40 @@ def test_arrow_keys_turn_the_image_the_address_follows_and_play_turns_it_until_i
     expect(again.get_by_text(re.compile("^At (?!45°)"))).to_be_visible(timeout=PATIENCE)
     again.locator(".turntable").get_by_role("button", name="Stop").click()
     expect(again.get_by_role("button", name="Play")).to_be_visible(timeout=PATIENCE)
+
+
+def test_the_strips_are_hidden_until_a_guess_and_their_cursor_stands_under_the_slider(open_page):
+    page = open_page("learn?class=1&angle=90")
+    expect(page.locator(".turntable .guess")).to_contain_text("Guess first", timeout=PATIENCE)
+    expect(page.locator(".turntable .strips")).to_be_hidden()
+    page.locator('.turntable [data-guess="second"]').click()
+    cursor = page.locator(".turntable .cursor").first
+    expect(cursor).to_be_visible(timeout=PATIENCE)
+    page.wait_for_url(re.compile("guess=second"), timeout=PATIENCE)
+    slider, stands = (found.bounding_box() for found in (page.locator("#angle"), cursor))
+    thumb = page.evaluate("1.1 * parseFloat(getComputedStyle(document.documentElement).fontSize)")
+    middle = slider["x"] + thumb / 2 + 0.75 * (slider["width"] - thumb)
+    assert abs(stands["x"] + stands["width"] / 2 - middle) < 2
+    expect(page.locator(".turntable .verdict")).to_have_text([re.compile("^(right|wrong): ")] * 2)
+    again = open_page(page.url.split("/", 3)[3])
+    expect(again.locator(".turntable .strips")).to_be_visible(timeout=PATIENCE)
+    again.get_by_role("button", name="Guess again").click()
+    expect(again.locator(".turntable .strips")).to_be_hidden(timeout=PATIENCE)
+    again.wait_for_url(lambda url: "guess" not in url, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
+@pytest.mark.parametrize("guess", ["", "&guess=both"])
+def test_in_a_presentation_all_of_the_turntable_is_on_one_screen(width, height, guess, open_page):
+    page = open_page(f"learn?present=1&from=lesson{guess}", width=width)
+    page.set_viewport_size({"width": width, "height": height})
+    expect(page.locator(".turntable .model").first).to_be_visible(timeout=PATIENCE)
+    until_still(page, ".turntable, .turntable canvas, .turntable .model")
+    for part in page.locator(".turntable canvas, .turntable .model, .turntable .control").all():
+        box = part.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= height, part.get_attribute("class")
+    sides = [canvas.bounding_box()["width"] for canvas in page.locator(".turntable canvas").all()]
+    assert min(sides) >= (80 if height < 1000 else 200), "pictures grow with the window"
 
 
 def test_learn_fits_on_a_phone_and_another_class_puts_another_image_on_the_table(open_page):

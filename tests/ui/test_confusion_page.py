@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
 
 from ssrvae_core.config import DATASETS, run_config
+from ssrvae_core.data.readers import file_dataset
 from ssrvae_core.runs.comparison import RIVALS_DIRECTORY, find_rival, rival_id, rival_result
 from ssrvae_core.runs.jobs import JobQueue
 from tests.ui.conftest import tiny_config
 from tests.ui.test_pages import said
+from ui import cells
 from ui.rivals import command, fit_spec, fitted
 from ui.tables import html
 
@@ -41,7 +44,7 @@ def test_a_rival_on_the_same_split_stands_beside_the_models_with_its_numbers(riv
     app = open_page("confusion")
     assert not app.exception and not app.error and not app.warning
     assert f"Decision tree {result.id}" in said(app)
-    assert f"<td>{result.accuracy:.3f}</td>" in tables(app)
+    assert f'<td data-name="Accuracy">{result.accuracy:.3f}</td>' in tables(app)
     assert len(app.get("plotly_chart")) == 3 + 2
     assert tables(app).count("Decision tree") >= 2
 
@@ -66,7 +69,9 @@ def test_a_rivals_cell_is_restored_from_the_address_with_its_images(rivals_store
     app = open_page("confusion", of="decision-tree", true=str(true), predicted=str(predicted))
     assert not app.exception and not app.warning
     assert f"**{n} selected** of 32" in said(app)
-    assert f"Decision tree: {result.class_names[predicted]}" in tables(app).replace('<span class="wrong">', "")
+    assert tables(app).count("data-sample=") == n
+    assert f": {result.class_names[predicted]}, confidence" in tables(app)
+    assert f"Decision tree, {n} images" in said(app)
 
 
 def test_rivals_can_be_left_out_and_the_address_says_so(rivals_store, open_page):
@@ -163,3 +168,39 @@ def test_a_table_escapes_what_is_in_it():
     page = html(("<b>", "x"), [("<script>", "1")], caption="<i>", ours=[0])
     assert "<script>" not in page and "<i>" not in page and "<b>" not in page
     assert "class=ours" in page and 'scope="row"' in page
+
+
+@pytest.mark.parametrize("view", ["image", "mask", "masked"])
+@pytest.mark.parametrize("settings", [{}, {"training.epochs": 1}])
+def test_an_uploaded_file_has_a_job_that_fits_other_methods_however_it_is_looked_at(view, settings):
+    dataset = file_dataset("examples/tiny_particles.npz", view)
+    config = run_config(dataset=dataset, model="ss-rvae", seed=1, settings=settings)
+    run, rival = fit_spec(config, ["knn"]).tasks()
+    assert run.id == config.run_id and rival.id == rival_id(config, "knn")
+
+
+def test_the_first_thing_on_the_page_are_the_mistakes_and_one_click_shows_its_images(make_store, open_page):
+    store = make_store("two")
+    run = next(run for run in store.runs() if run.config.model.name == "ss-vae")
+    worst, *_ = cells.mistakes(np.array(run.status.validation["confusion"]), 3)
+    app = open_page("confusion", left=run.id, right="none")
+    assert "data-sample=" not in tables(app)
+    words = cells.in_words(run.class_names, worst.true, worst.predicted)
+    next(button for button in app.button if button.label == f"{words} ({worst.n})").click().run()
+    assert not app.exception
+    assert tables(app).count("data-sample=") == worst.n and f"**{worst.n} selected** of 32" in said(app)
+    assert app.query_params["true"] in (str(worst.true), [str(worst.true)])
+    next(button for button in app.button if button.label == "Clear").click().run()
+    assert "data-sample=" not in tables(app)
+
+
+def test_mistakes_are_told_by_how_often_they_are_made():
+    found = cells.mistakes(np.array([[5, 3, 0], [4, 0, 1], [0, 0, 9]]), 2)
+    assert [(one.true, one.predicted, one.n, one.of) for one in found] == [(1, 0, 4, 5), (0, 1, 3, 8)]
+    assert cells.mistakes(np.eye(3, dtype=int), 3) == []
+
+
+def test_a_row_of_a_wide_table_names_its_numbers_for_a_phone():
+    page = html(("m", "a", "b", "c", "d"), [("x", "1", "2", "3", "4")])
+    assert "numbers many" in page and '<td data-name="d">4</td>' in page
+    assert "numbers many" not in html(("m", "a"), [("x", "1")]).split("</style>")[1]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import JobQueue
+from ssrvae_core.runs.sweep_file import read_spec
+from ssrvae_core.runs.sweep_spec import LABELS
 from tests.ui.conftest import copy_run, tiny_config
 from tests.ui.ratio_stores import (
     PAGES,
@@ -22,6 +26,7 @@ from tests.ui.ratio_stores import (
 )
 from ui import ratio_film, training_film
 
+ROOT = Path(__file__).parents[2]
 HOSTILE = ["<script>alert(1)</script>", "../../../etc/passwd", "0" * 5000 + "x", "", "__proto__", "nan", "-1e999"]
 POINTS = tuple((model, ratio, 0) for model in ("ss-vae", "ss-rvae") for ratio in (0.05, 0.1))
 
@@ -72,12 +77,15 @@ def test_runs_without_a_ratio_are_not_taken_for_a_film(make_store):
 
 @pytest.mark.parametrize("points", [POINTS, POINTS[:1], [(m, r, s) for m, r, _ in POINTS for s in range(50)]])
 def test_the_film_shows_every_ratio_and_those_not_trained_yet(points, store_of):
-    store_of(points)
+    store = store_of(points)
     app = open_film_page("ratio")
     assert not app.exception and not app.error
     steps = film_data(app)["steps"]
     assert [step["position"] for step in steps] == [0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
     assert {step["position"] for step in steps if not step["missing"]} == {ratio for _, ratio, _ in points}
+    trained = [run for run in store.runs() if run.config.split.labelled_ratio == 0.05]
+    assert f"{trained[0].status.n_labelled} labels: " in steps[2]["told"] and "5 % labelled" not in steps[2]["told"]
+    assert steps[0]["told"] == "1 % labelled: not trained yet."
     models = "ss-VAE and ss-rVAE" if len(points) > 1 else "ss-VAE"
     assert film_data(app)["offers"]["0"] == f"Train {models} at 1 %"
     assert "N = 32 validation images" in said(app) and "seed 0" in said(app)
@@ -102,14 +110,15 @@ def test_ratios_and_labels_per_class_are_two_films_to_choose_from(store_of):
     store_of([*POINTS, *((model, number, 0) for model, _, _ in POINTS[::2] for number in (1, 5))])
     app = open_film_page("ratio")
     assert not app.exception
+    assert {step["position"] for step in film_data(app)["steps"] if not step["missing"]} == {1, 5}, "few labels first"
     (chooser,) = (box for box in app.selectbox if box.label == "Data set")
     assert sorted(option.rpartition(" ")[0].split(" \u00b7 ")[-1] for option in chooser.options) == [
         "labels per",
         "supervised",
     ]
-    other = next(option for option in chooser.options if option.endswith("labels per class"))
+    other = next(option for option in chooser.options if option.endswith("supervised ratio"))
     film = film_data(chooser.select(other).run())
-    assert {step["position"] for step in film["steps"] if not step["missing"]} == {1, 5}
+    assert {step["position"] for step in film["steps"] if not step["missing"]} == {0.05, 0.1}
 
 
 def test_a_model_missing_at_one_ratio_is_offered_alone(store_of):
@@ -118,6 +127,20 @@ def test_a_model_missing_at_one_ratio_is_offered_alone(store_of):
     at = [step["position"] for step in data["steps"]].index(0.1)
     assert data["offers"][str(at)] == "Train ss-rVAE at 10 %"
     assert "ss-rVAE is not trained here" in data["steps"][at]["told"]
+
+
+def test_where_no_sweep_has_few_labels_the_one_of_the_examples_is_a_button(store_of, monkeypatch):
+    assert read_spec(ROOT / "examples" / "labels.yaml").sweep_id == LABELS.sweep_id
+    assert len(LABELS.seeds) >= 3 and min(LABELS.labels_per_class) == 1
+    store = store_of(POINTS)
+    monkeypatch.setattr("ssrvae_core.runs.jobs.ensure_dispatcher", lambda store: None)
+    app = open_film_page("ratio")
+    next(button for button in app.button if button.label == "Train the sweep over labels per class").click().run()
+    assert not app.exception and not app.error
+    assert [job.id for job in JobQueue(store).list()] == [LABELS.sweep_id]
+    assert len(app.get("progress")) == 1
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    assert "Train the sweep over labels per class" not in [button.label for button in open_film_page("ratio").button]
 
 
 def test_a_viewer_is_offered_no_training(store_of, monkeypatch):
@@ -257,7 +280,9 @@ def test_the_training_film_shows_a_pair_in_step_and_one_run_alone(trained, tmp_p
     store = copy_all(trained, tmp_path / "store")
     monkeypatch.setenv("SSRVAE_STORE", str(store.root))
     app = open_film_page("film")
-    assert not app.exception and "ss-VAE is right for" in film_data(app)["steps"][0]["told"]
+    told = film_data(app)["steps"][0]["told"]
+    assert not app.exception and re.fullmatch(r"Epoch 1: ss-VAE \d+ % right against ss-rVAE \d+ % right\.", told)
+    assert "what it says of images" in film_data(app)["figure"]
     alone = open_film_page("film", right="none")
     assert not alone.exception and "ss-rVAE" not in film_data(alone)["steps"][0]["told"]
 

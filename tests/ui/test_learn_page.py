@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ssrvae_core.evaluation.turning import Turning, all_angles
-from tests.ui.conftest import APP
+from ssrvae_core.evaluation.turning import Turning, all_angles, peaks
+from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.bundle import unpack_bundle
+from tests.ui.conftest import APP, copy_run
 from tests.ui.test_pages import HOSTILE, said
 from ui import learn, lesson
+from ui.ready_made import BUNDLE
 
 
 @pytest.fixture
@@ -54,8 +57,26 @@ def test_the_turntable_has_all_it_shows_at_every_angle(seen):
     assert content["tile"] == [64, 32]
     model = content["models"][0]
     assert len(content["degrees"]) == len(model["said"]) == len(model["posterior"]) == len(model["shares"]) == 73
-    assert set(model["losses"]) == {"Reconstruction", "KL of z", "Classification"}
+    assert len(model["peaks"]) == 73 and set(model["peaks"]) == {"No angle stands out"}
     assert [content["degrees"][at] for at in content["labelled"]] == [-10, 10]
+
+
+def test_the_text_under_the_circle_says_how_many_angles_fit():
+    grid = np.arange(48) * 7.5
+
+    def posterior(*degrees):
+        apart = [np.abs((grid - angle + 180) % 360 - 180) for angle in degrees]
+        values = sum(np.exp(-((one / 8) ** 2)) for one in apart)
+        return values / values.sum()
+
+    assert learn.peaks_text(peaks(posterior(45))) == "It infers 45°"
+    assert sorted(peaks(posterior(-120, 60))) == [-120, 60]
+    assert "-120°" in learn.peaks_text([60, -120]) and "60°" in learn.peaks_text([60, -120])
+    assert sorted(peaks(posterior(0, 90, 180, 270))) == [-90, 0, 90, 180]
+    assert peaks(np.full(48, 1 / 48)) == []
+    broad = np.exp(0.8 * np.cos(np.radians(grid - 128)))
+    assert peaks(broad / broad.sum()) == [], "of a sphere"
+    assert peaks(posterior(45, 60)) in ([52], [53], [45], [60])  # two that melt into one are one
 
 
 def test_an_image_without_a_class_has_no_classification_term(seen):
@@ -68,7 +89,6 @@ def test_an_image_without_a_class_has_no_classification_term(seen):
         caption="",
         labelled_range=None,
     )
-    assert "Classification" not in content["models"][0]["losses"]
     assert content["labelled"] is None
     for step in lesson.steps(["m"], [seen], -1, "class unknown", None):
         assert step.answer
@@ -124,12 +144,74 @@ def test_the_page_opens_on_any_store_with_a_run(kind, make_store, open_learn):
     assert len(app.get("bidi_component")) == 1
 
 
-def test_an_empty_store_says_what_to_do_and_still_explains(make_store, open_learn):
-    make_store("empty")
+@pytest.mark.parametrize("mode", ["editor", "viewer"])
+def test_an_empty_store_has_the_lesson_that_comes_with_the_program(mode, make_store, open_learn, monkeypatch):
+    monkeypatch.setenv("SSRVAE_MODE", mode)
+    store = make_store("empty")
+    app = open_learn()
+    assert not app.exception and not app.error
+    assert len(app.get("bidi_component")) == 1
+    assert "come with the program" in said(app)
+    assert not store.runs()
+    labels = next(group for group in app.get("button_group") if group.key == "learn-labels")
+    fewest, *_, most = labels.options
+    assert f"{fewest} labels per class" in said(app)
+    labels.set_value(_run_of(app, labels, most)).run()
+    assert not app.exception and f"{most} labels per class" in said(app)
+
+
+def _run_of(app, labels, content):
+    """Return the run behind a button, which AppTest knows by what it says alone."""
+    from ui.ready_made import lesson_store
+
+    return next(
+        run.id
+        for run in lesson_store().runs()
+        if run.config.model.rotation == "none" and str(run.config.split.labels_per_class) == content
+    )
+
+
+def test_the_ready_made_lesson_can_be_chosen_beside_a_store_with_runs(make_store, open_learn):
+    store = make_store("two")
+    app = open_learn(**{"from": "lesson"})
+    assert not app.exception and not app.warning
+    assert not any(run.id in said(app) for run in store.runs())
+
+
+def test_the_lesson_is_small_whole_and_both_models_at_every_number_of_labels(tmp_path):
+    assert BUNDLE.stat().st_size < 3_000_000
+    store = RunStore(tmp_path / "store")
+    report = unpack_bundle(BUNDLE, store)
+    found = {(run.config.model.name, run.config.split.labels_per_class): run.accuracy for run in store.runs()}
+    assert len(found) == len(report.imported) == 6
+    amounts = {amount for _, amount in found}
+    assert all(found["ss-rvae", n] > 0.9 > 0.7 > found["ss-vae", n] for n in amounts)
+
+
+def test_the_page_opens_where_labels_are_few(make_store, open_learn):
+    store = make_store("two")
+    for run in store.runs():
+        copy_run(store, run, run.config.model_copy(update={"split": _split(run, 1)}), n_labelled=4)
     app = open_learn()
     assert not app.exception
-    assert "make demo" in [block.value for block in app.code]
-    assert "Latent space" in said(app)
+    assert "1 label per class" in said(app)
+
+
+def _split(run, labels_per_class):
+    return run.config.split.model_copy(update={"labels_per_class": labels_per_class, "labelled_ratio": None})
+
+
+@pytest.mark.parametrize(("asked", "kept"), [("second", "second"), ("<b>", None)])
+def test_a_guess_is_in_the_address(asked, kept, make_store, open_learn):
+    make_store("two")
+    app = open_learn(guess=asked)
+    assert not app.exception
+    assert app.query_params.get("guess") in ([None] if kept is None else [kept, [kept]])
+
+
+def test_the_page_says_how_the_answer_comes_about(make_store, open_learn):
+    make_store("two")
+    assert "How the answer comes about" in said(open_learn())
 
 
 @pytest.mark.parametrize("value", HOSTILE)

@@ -74,7 +74,7 @@ def test_frames_of_a_film_keep_their_values_while_they_grow():
 
 
 def test_a_confusion_matrix_keeps_its_cells():
-    figure = confusion_figure(np.array([[3, 1], [0, 4]]), ("a", "b"), normalise=False, title="m", highest=4)
+    figure = confusion_figure(np.array([[3, 1], [0, 4]]), ("a", "b"), normalise=False, title="m")
     large = enlarged(figure)
     assert [trace.type for trace in large.data] == [trace.type for trace in figure.data]
     assert large.to_plotly_json()["data"][0]["z"] == figure.to_plotly_json()["data"][0]["z"]

@@ -96,8 +96,9 @@ def test_a_reel_finds_a_position_and_opens_on_the_last_that_shows_a_model():
 
 
 def test_a_phone_has_one_column_and_a_narrow_desk_smaller_panels():
-    assert look_of(0, 3)["columns"] == 1
-    assert look_of(800, 3)["columns"] == 2 and look_of(800, 3)["side"] < look_of(1200, 3)["side"] <= 320
+    assert look_of(0, 2)["columns"] == 1
+    assert look_of(720, 2)["columns"] == 2 and look_of(720, 2)["side"] < look_of(960, 2)["side"] <= 320
+    assert look_of(1280, 2)["columns"] == 4 and look_of(1280, 2, large=True)["columns"] == 2
 
 
 def per_class(model, labels, seed=0, data=None, **settings):

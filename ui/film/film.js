@@ -3,6 +3,7 @@
 const TELL_MS = 400;
 const [NARROW, WIDEST, ROUNDED] = [640, 1280, 80];
 const MOST_TICKS = 10;
+const [LONG_MS, SLOWEST_MS, MANY] = [8000, 1500, 20]; // a film of few frames plays for about so long
 const LINE = "rgba(138, 138, 138, 0.7)";
 
 // Streamlit fetches plotly with its first chart; a page that begins with a film fetches the one beside plotly.py.
@@ -93,22 +94,25 @@ async function run(root, data, tell, ask) {
     clearTimeout(root.telling);
     root.telling = setTimeout(() => current() && tell("at", steps[index].position), TELL_MS);
   };
+  const trained = steps.flatMap(({ missing }, i) => (missing ? [] : [i]));
+  const long = Math.min(SLOWEST_MS, LONG_MS / trained.length);
+  const pause = trained.length < MANY ? Math.max(data.pause, long) : data.pause;
   const play = async () => {
     playing = true;
     button.textContent = "Pause";
     find(".told").setAttribute("aria-live", "off");
-    if (wanted === steps.length - 1) wanted = -1;
-    while (playing && wanted < steps.length - 1 && current()) {
+    if (wanted >= trained.at(-1)) wanted = -1;
+    while (playing && wanted < trained.at(-1) && current()) {
       const began = performance.now();
-      show(wanted + 1);
-      await new Promise((done) => setTimeout(done, Math.max(0, data.pause - (performance.now() - began))));
+      show(trained.find((i) => i > wanted));
+      await new Promise((done) => setTimeout(done, Math.max(0, pause - (performance.now() - began))));
     }
     if (playing && current()) moved(wanted);
   };
 
   find("label").textContent = `${data.label}:`;
   Object.assign(slider, { max: steps.length - 1, disabled: steps.length < 2 });
-  button.disabled = steps.length < 2;
+  button.disabled = trained.length < 2;
   drawTicks(find(".ticks"), steps, !data.width);
   graph.setAttribute("aria-label", data.alt);
   label();
@@ -143,6 +147,8 @@ async function run(root, data, tell, ask) {
   await Plotly.newPlot(graph, painter.standing, { ...still, template: themed(template, root) }, config);
   painter.attach(graph, root);
   show(wanted);
+  root.classList.remove("loading");
+  root.removeAttribute("aria-busy");
   if (wanted !== data.start) moved(wanted);
   for (const event of ["plotly_afterplot", "plotly_relayouting"]) graph.on(event, () => painter.paint());
   const tip = find(".tip");
@@ -175,6 +181,8 @@ function widthOf(root) {
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".film");
   Object.assign(root, { offers: data.offers, picture: data.picture });
+  const header = document.querySelector('[data-testid="stHeader"]'); // which lies over what scrolls
+  root.style.setProperty("--under", `${header?.offsetHeight ?? 0}px`);
   root.watch?.disconnect(); // this is called again whenever the data change, and what it returns only at the very end
   const watch = (root.watch = new ResizeObserver(() => {
     if (root.clientWidth && widthOf(root) !== data.width) setStateValue("width", widthOf(root));
@@ -184,7 +192,10 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   const fits = !root.clientWidth || widthOf(root) === data.width;
   if (fits && root.dataset.token !== data.token) {
     root.dataset.token = data.token;
-    const failed = (error) => (root.querySelector(".told").textContent = error.message);
+    const failed = (error) => {
+      root.classList.remove("loading");
+      root.querySelector(".told").textContent = error.message;
+    };
     run(root, data, setStateValue, setTriggerValue).catch(failed);
   } else {
     root.relabel?.();

@@ -151,7 +151,7 @@ class Painter {
     const [[fx, ox], [fy, oy]] = [along(xaxis), along(yaxis)];
     Object.assign(this.brush, { textAlign: "center", textBaseline: "middle", font: this.font(textfont.size) });
     for (let i = 0; i < text.length; i += 1) {
-      this.brush.fillStyle = textfont.color[i];
+      this.brush.fillStyle = textfont.color?.[i] ?? this.type.color;
       this.brush.fillText(text[i], (fx * x[i] + ox) * this.ratio, (fy * y[i] + oy) * this.ratio);
     }
   }

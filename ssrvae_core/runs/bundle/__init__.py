@@ -5,6 +5,6 @@ must say.
 """
 
 from ssrvae_core.runs.bundle.export import export_bundle
-from ssrvae_core.runs.bundle.install import ImportReport, import_bundle
+from ssrvae_core.runs.bundle.install import ImportReport, import_bundle, unpack_bundle
 
-__all__ = ["ImportReport", "export_bundle", "import_bundle"]
+__all__ = ["ImportReport", "export_bundle", "import_bundle", "unpack_bundle"]

@@ -65,6 +65,11 @@ def import_bundle(bundle: Path | bytes, store: RunStore) -> ImportReport:
         not finished; the store is then untouched. Or if this is read-only, or the store cannot be written.
     """
     require_editor()
+    return unpack_bundle(bundle, store)
+
+
+def unpack_bundle(bundle: Path | bytes, store: RunStore) -> ImportReport:
+    """Do as :func:`import_bundle` does for a store that is no visitor's, such as a temporary one; also if read-only."""
     with _opened(bundle) as (file, name):
         new: list[str] = []
         there: list[str] = []

@@ -14,8 +14,9 @@ from ssrvae_core.config import UserError
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.film import film
 from ssrvae_core.figures.frames import Curve, Frame, Track
+from ssrvae_core.figures.manifold import examples_picture
 from ssrvae_core.figures.pictures import film_gif, film_mp4
-from ssrvae_core.figures.stage import wide
+from ssrvae_core.figures.stage import KINDS, broad, wide
 
 NAMES = ("hearts", "spades", "diamonds")
 EPOCHS = (1, 5, 10)
@@ -125,15 +126,17 @@ def test_confusion_numbers_are_printed_at_every_step(tracks):
     for index in range(3):
         printed = [t for t in shown(film(tracks, NAMES, axis="epoch"), index) if t.get("mode") == "text"]
         for trace, track in zip(printed, tracks, strict=True):
-            assert [int(n) for n in trace["text"]] == track.frames[index].confusion.ravel().tolist()
-            assert list(trace["customdata"][1]) == ["hearts", "spades"]
+            counts = track.frames[index].confusion
+            assert [int(n) for *_, n in trace["customdata"]] == counts.ravel().tolist()
+            assert list(trace["customdata"][1])[:2] == ["hearts", "spades"]
+            assert trace["text"][0] == theme.percent(counts[0, 0] / counts[0].sum())
 
 
 def test_titles_tell_the_accuracy_of_the_step_shown(tracks):
     first = replace(tracks[0].frames[0], confusion=np.diag([1, 1, 2]))
     figure = film([Track("ss-VAE", (first, *tracks[0].frames[1:]))], NAMES, axis="epoch")
     texts = [" ".join(a.text for a in each.layout.annotations) for each in figure.frames]
-    assert "accuracy 1.000" in texts[0] and "accuracy 0.909" in texts[1]
+    assert "accuracy 100 %" in texts[0] and "accuracy 91 %" in texts[1]
 
 
 def test_the_marker_follows_the_curves(tracks, curves):
@@ -172,9 +175,14 @@ def test_without_controls_a_film_leaves_no_room_for_them(tracks, curves):
 
 
 @pytest.mark.parametrize("side", [160, 204, 320])
-def test_panels_fitted_to_the_width_do_not_overlap(side):
+@pytest.mark.parametrize("lay_out", [wide, broad])
+@pytest.mark.parametrize("tracks", [1, 2, 3])
+def test_panels_fitted_to_the_width_do_not_overlap(side, lay_out, tracks):
     for curves in (0, 2, 10):
-        places = wide(2, manifolds=True, curves=curves, side=side).places
+        places = lay_out(tracks, manifolds=True, curves=curves, side=side).places
+        area = {kind: max((p.right - p.left) * (p.bottom - p.top) for p in places if p.kind == kind) for kind in KINDS}
+        for curve in (place for place in places if place.kind == "curve"):
+            assert (curve.right - curve.left) * (curve.bottom - curve.top) >= max(area.values()), "the largest panel"
         assert {place.kind for place in places} >= {"latent", "confusion", "manifold"}
         for one in places:
             for other in places:
@@ -200,7 +208,7 @@ def test_eight_frames_of_two_models_with_4000_points_weigh_a_megabyte():
     assert len(sent) < 1_000_000
 
 
-@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("columns", [1, 2, 4])
 @pytest.mark.parametrize("n", [1, 2])
 def test_panels_do_not_overlap(tracks, curves, columns, n):
     layout = film(tracks[:n], NAMES, axis="epoch", curves=curves, columns=columns).layout
@@ -212,6 +220,21 @@ def test_panels_do_not_overlap(tracks, curves, columns, n):
         assert -1e-9 <= a < b <= 1 + 1e-9 and -1e-9 <= c < d <= 1 + 1e-9
         for e, f, g, h in boxes[:i]:
             assert a >= f or b <= e or c >= h or d <= g
+
+
+def test_accuracy_goes_from_nothing_to_all_and_a_loss_as_far_as_its_curves(tracks, curves):
+    axis = film(tracks, NAMES, axis="epoch", curves=curves, curve_title="Accuracy").layout.yaxis5
+    assert tuple(axis.range) == (0, 1.03)
+    axis = film(tracks, NAMES, axis="epoch", curves=curves, curve_title="Loss (nats an image)").layout.yaxis5
+    assert 0.2 < axis.range[0] < axis.range[1] < 1.1
+
+
+def test_images_stand_in_frames_of_the_colour_of_what_they_are_taken_for():
+    picture = examples_picture(np.full((3, 24, 24), 200, np.uint8), np.array([0, 2, 1]), 2)
+    assert picture.shape == (2 * 30, 2 * 30, 4)
+    assert tuple(picture[1, 15, :3]) == theme.class_rgb(0) and tuple(picture[1, 45, :3]) == theme.class_rgb(2)
+    assert picture[15, 15].tolist() == [200, 200, 200, 255]
+    assert picture[45, 45, 3] == 0, "no fourth image"
 
 
 def test_a_film_is_described_in_one_sentence(tracks):
