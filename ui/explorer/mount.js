@@ -52,6 +52,12 @@ class Mounted {
     Object.assign(this, { root, missing: new Set(), actions: [], sequence: 0, explorer: null });
   }
 
+  // As high as the window has room for, below what stands above it on the page.
+  fit() {
+    const scrolled = this.root.closest('[data-testid="stMain"]')?.scrollTop ?? window.scrollY;
+    this.root.style.setProperty("--above", `${Math.round(this.root.getBoundingClientRect().top + scrolled + 8)}px`);
+  }
+
   receive(data, tell) {
     Object.assign(this, { data, tell });
     this.actions = this.actions.filter(({ sequence }) => sequence > data.done);
@@ -65,6 +71,7 @@ class Mounted {
   }
 
   take(data) {
+    this.fit();
     if (data.kept) this.explorer.options.shelf.shared = data.kept;
     this.explorer.sprites.add(this.absolute(data.sheets.urls));
     this.explorer.answered(data.answer);

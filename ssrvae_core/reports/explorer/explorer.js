@@ -39,8 +39,12 @@ export class Explorer {
 
   // Of two models the one that knows angles sorts and turns; pictures are as large as a screen has room for.
   usualOf() {
-    const knowing = this.table.models.findIndex((model) => model.turns);
-    return { ...new State().values, by: Math.max(knowing, 0), ...this.options.usual };
+    const { table } = this;
+    const knowing = table.models.findIndex((model) => model.turns);
+    const unknown = table.columns.label.reduce((n, label) => n + (label < 0), 0);
+    // Where few classes are known, those that the model finds tell more.
+    const colour = unknown > table.n / 2 ? "predicted" : "class";
+    return { ...new State().values, colour, by: Math.max(knowing, 0), ...this.options.usual };
   }
 
   get values() {

@@ -62,7 +62,8 @@ export class PictureGrid {
     const width = this.element.clientWidth - 2 * GAP;
     if (width <= 0) return;
     this.across = Math.max(1, Math.floor((width + GAP) / (this.size + GAP)));
-    this.pitch = this.size + CAPTION + GAP;
+    this.side = Math.floor((width + GAP) / this.across) - GAP; // no strip is left empty at the right
+    this.pitch = this.side + CAPTION + GAP;
     let top = GAP;
     this.blocks = this.groups.map(({ label, start, count }) => {
       const head = label === null ? 0 : HEADING;
@@ -87,7 +88,7 @@ export class PictureGrid {
       const high = Math.min(block.lines - 1, Math.floor((to - first) / this.pitch));
       for (let i = low * this.across; i < Math.min(block.count, (high + 1) * this.across); i += 1) {
         wanted.set(this.rows[block.start + i], [
-          GAP + (i % this.across) * (this.size + GAP),
+          GAP + (i % this.across) * (this.side + GAP),
           first + Math.floor(i / this.across) * this.pitch,
           block.start + i,
         ]);
@@ -111,7 +112,7 @@ export class PictureGrid {
       }
       if (fresh || moved) {
         cell.style.transform = `translate(${left}px, ${top}px)`;
-        cell.style.width = cell.tile.style.height = `${this.size}px`;
+        cell.style.width = `${this.side}px`;
         cell.setAttribute("aria-posinset", at + 1);
         cell.setAttribute("aria-setsize", this.rows.length);
         if (fresh && !cell.parentNode) this.sheet.append(cell);
