@@ -5,7 +5,7 @@ import { ParticleCard } from "./card.js";
 import { looksOf } from "./colours.js";
 import { csvOf, save } from "./csv.js";
 import { choice, figure, make, share } from "./elements.js";
-import { LIKENESS, both, found, groupedRows, inSight, rowsOf, sortedRows, sortsOf } from "./filters.js";
+import { LIKENESS, both, found, groupedRows, inSight, marked, rowsOf, sortedRows, sortsOf } from "./filters.js";
 import { PictureGrid } from "./grid.js";
 import { PointMap } from "./map.js";
 import { Stamps } from "./points.js";
@@ -213,7 +213,7 @@ export class Explorer {
   get pictured() {
     const { cache, values } = this;
     const marks = this.chosenRows.length && !values.all ? cache.chosen : cache.seen;
-    return groupedRows(this.table, cache.order.filter((row) => marks[row]), values);
+    return groupedRows(this.table, marked(cache.order, marks), values);
   }
 
   hear(changed) {

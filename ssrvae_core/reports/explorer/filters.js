@@ -50,7 +50,17 @@ export function inSight(table, { hidden, find, by }) {
 }
 
 export function both(a, b) {
-  return a.map((value, i) => value & b[i]);
+  const marks = new Uint8Array(a.length);
+  for (let i = 0; i < a.length; i += 1) marks[i] = a[i] & b[i];
+  return marks;
+}
+
+// Those rows that are marked, in their order.
+export function marked(rows, marks) {
+  const some = new Int32Array(rows.length);
+  let n = 0;
+  for (let i = 0; i < rows.length; i += 1) if (marks[rows[i]]) some[(n += 1) - 1] = rows[i];
+  return some.subarray(0, n);
 }
 
 export function rowsOf(marks) {

@@ -5,12 +5,13 @@ import { fromSteps, howOf, rangeOf, simplified, toSteps } from "./selection.js";
 
 const [NEAR, CLICK, STRIDE] = [12, 5, 3]; // pixels: to a point that is meant, of a click, between corners of a lasso
 const WHOLE = 0.06; // room around all points, as a share of their range
+const MARGIN_OF_AXES = { l: 52, r: 8, t: 34, b: 40 };
 const TOOLS = { l: "lasso", b: "select", p: "pan" };
 
 export class PointMap {
   // `on`: {step(step), open(row), hover(row), zoom(zoom), tool(name)}; `say(row)` are the lines of a point.
   constructor(place, table, model, look, on) {
-    Object.assign(this, { table, model, look, on, zoom: null });
+    Object.assign(this, { table, model, look, on, zoom: null, tool: "lasso", ready: false });
     this.order = mixedOrder(table.n);
     this.graph = make("div", { class: "graph" });
     this.outline = make("canvas", { class: "outline", "aria-hidden": "true" });
@@ -23,6 +24,11 @@ export class PointMap {
         + "zoom, arrows move, 0 shows all, Escape clears the selection.",
     }, this.graph, this.outline, this.tip);
     place.append(this.element);
+    this.canvas = make("canvas", { class: "painted", "aria-hidden": "true" });
+    this.rings = make("canvas", { class: "painted", "aria-hidden": "true" });
+    this.element.append(this.canvas, this.rings); // until there are Plotly's layers to lie among
+    this.size = [0, 0];
+    new ResizeObserver(() => this.fit()).observe(this.element);
     for (const type of ["pointerdown", "mousedown", "touchstart"]) {
       this.element.addEventListener(type, (event) => this.pressed(event), { capture: true, passive: false });
     }
@@ -53,13 +59,10 @@ export class PointMap {
         ...this.look.config, responsive: false, scrollZoom: true, doubleClick: "reset", displayModeBar: true,
         modeBarButtons: [tools, ["zoomIn2d", "zoomOut2d", "resetScale2d"], [camera]],
       });
-    this.canvas = make("canvas", { class: "painted", "aria-hidden": "true" });
-    this.rings = make("canvas", { class: "painted", "aria-hidden": "true" });
     graph.querySelector(".gl-container").append(this.canvas, this.rings);
+    this.ready = true;
     for (const event of ["plotly_afterplot", "plotly_relayouting"]) graph.on(event, () => this.paint());
     graph.on("plotly_relayout", (changes) => this.told(changes));
-    this.size = [this.element.clientWidth, this.element.clientHeight];
-    new ResizeObserver(() => this.fit()).observe(this.element);
     this.paint();
   }
 
@@ -67,7 +70,8 @@ export class PointMap {
     const size = [this.element.clientWidth, this.element.clientHeight];
     if (!size[0] || !size[1] || (size[0] === this.size[0] && size[1] === this.size[1])) return;
     this.size = size;
-    this.Plotly.relayout(this.graph, { width: size[0], height: size[1] });
+    if (this.ready) this.Plotly.relayout(this.graph, { width: size[0], height: size[1] });
+    else this.paint();
   }
 
   get whole() {
@@ -93,9 +97,9 @@ export class PointMap {
     const [width, height] = [this.element.clientWidth, this.element.clientHeight];
     return {
       template: this.template(),
-      margin: { l: 52, r: 8, t: 34, b: 40 },
+      margin: MARGIN_OF_AXES,
       showlegend: false,
-      dragmode: this.tool ?? "lasso",
+      dragmode: this.tool,
       hovermode: false,
       width, height,
       xaxis: { range: x, title: { text: name(this.dims.x), standoff: 4 } },
@@ -132,8 +136,10 @@ export class PointMap {
     if (before && (before.x !== this.dims.x || before.y !== this.dims.y)) {
       this.xs = this.ys = null;
       this.zoom = changes.zoom ?? null;
-      if (this.canvas) this.Plotly.relayout(this.graph, this.layout());
-      return;
+      if (this.ready) {
+        this.Plotly.relayout(this.graph, this.layout());
+        return;
+      }
     }
     this.paint();
   }
@@ -149,13 +155,30 @@ export class PointMap {
     return { ...this.marks, order: this.order };
   }
 
+  // Plotly's axes; until they are there, what they will be, so that the points need not wait.
   get axes() {
-    const { xaxis, yaxis } = this.graph._fullLayout;
-    return { xaxis, yaxis };
+    if (this.ready) {
+      const { xaxis, yaxis } = this.graph._fullLayout;
+      return { xaxis, yaxis };
+    }
+    const { l, r, t, b } = MARGIN_OF_AXES;
+    const lengths = [Math.max(this.element.clientWidth - l - r, 1), Math.max(this.element.clientHeight - t - b, 1)];
+    const ranges = this.zoom ?? this.whole;
+    const scales = ranges.map(([low, high], i) => (high - low) / lengths[i]);
+    const axis = (_id, i, _offset) => {
+      const [low, high] = ranges[i];
+      const half = (this.equal ? Math.max(...scales) * lengths[i] : high - low) / 2;
+      return { _id, _offset, _length: lengths[i], range: [(low + high) / 2 - half, (low + high) / 2 + half] };
+    };
+    return { xaxis: axis("x", 0, l), yaxis: axis("y", 1, t) };
+  }
+
+  get extent() {
+    return this.ready ? this.graph._fullLayout : { width: this.element.clientWidth, height: this.element.clientHeight };
   }
 
   paint() {
-    if (!this.canvas || !this.marks || !this.graph._fullLayout) return;
+    if (!this.marks || !this.element.clientWidth) return;
     const ratio = this.emptied(this.canvas);
     paintPoints(this.canvas.getContext("2d"), ratio, this.points, this.axes, this.look.stamps);
     this.ring();
@@ -163,7 +186,7 @@ export class PointMap {
 
   emptied(canvas) {
     const ratio = window.devicePixelRatio || 1;
-    const { width, height } = this.graph._fullLayout;
+    const { width, height } = this.extent;
     const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (canvas.width !== wide || canvas.height !== high) {
       Object.assign(canvas, { width: wide, height: high });
@@ -174,7 +197,7 @@ export class PointMap {
 
   // Circles around the point under the pointer, and the one whose particle is open.
   ring() {
-    if (!this.rings) return;
+    if (!this.marks || !this.element.clientWidth) return;
     const ratio = this.emptied(this.rings);
     const brush = this.rings.getContext("2d");
     const { color } = getComputedStyle(this.element);
@@ -200,13 +223,13 @@ export class PointMap {
 
   // Pointer: a lasso or a box is ours; Plotly pans and zooms, and has its tool bar.
   pressed(event) {
-    if (!this.canvas || event.target.closest?.(".modebar-container, .tip")) return;
+    if (event.target.closest?.(".modebar-container, .tip")) return;
     if (event.type === "pointerdown") {
       if (event.button) return;
       this.start = this.at(event);
       this.element.focus({ preventScroll: true });
     }
-    const tool = this.graph._fullLayout.dragmode;
+    const { tool } = this;
     if (tool === "pan") return;
     event.stopPropagation();
     if (event.cancelable && event.type !== "pointerdown") event.preventDefault();
@@ -296,13 +319,13 @@ export class PointMap {
   }
 
   doubled(event) {
-    if (!this.canvas || event.target.closest?.(".modebar-container") || this.graph._fullLayout.dragmode === "pan") return;
+    if (event.target.closest?.(".modebar-container") || this.tool === "pan") return;
     event.stopPropagation();
     this.on.clear();
   }
 
   under([left, top]) {
-    return this.canvas && this.marks ? pointAt(this.points, this.axes, left, top, NEAR) : -1;
+    return this.marks ? pointAt(this.points, this.axes, left, top, NEAR) : -1;
   }
 
   hover(row, place = null) {
@@ -327,11 +350,11 @@ export class PointMap {
   // Ring the point of a picture that is under the pointer in the grid.
   point(row, open) {
     Object.assign(this, { hovered: row, open });
-    if (this.canvas) this.ring();
+    this.ring();
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || !this.canvas) return;
+    if (event.ctrlKey || event.metaKey) return;
     const tool = TOOLS[event.key.toLowerCase()];
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     if (tool) this.use(tool);
@@ -346,7 +369,7 @@ export class PointMap {
 
   use(tool) {
     this.tool = tool;
-    if (this.canvas && this.graph._fullLayout.dragmode !== tool) this.Plotly.relayout(this.graph, { dragmode: tool });
+    if (this.ready && this.graph._fullLayout.dragmode !== tool) this.Plotly.relayout(this.graph, { dragmode: tool });
   }
 
   ranges() {
@@ -371,7 +394,10 @@ export class PointMap {
   // Show a part of the plane, or all of it.
   see(zoom) {
     this.zoom = zoom;
-    if (!this.canvas) return;
+    if (!this.ready) {
+      this.paint();
+      return;
+    }
     const [x, y] = zoom ?? this.whole;
     this.Plotly.relayout(this.graph, { "xaxis.range": x, "yaxis.range": y });
   }
@@ -394,7 +420,7 @@ export class PointMap {
 
   // Colours of a page that has turned dark or light.
   repaint() {
-    if (this.canvas) this.Plotly.relayout(this.graph, { template: this.template() });
+    if (this.ready) this.Plotly.relayout(this.graph, { template: this.template() });
   }
 
   // The map as a picture, its points as Plotly draws them: vectors while there are not too many.
