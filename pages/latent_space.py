@@ -49,7 +49,7 @@ def particles() -> None:
         shelf=shelf_of(runs[0]),
         images=f"{runs[0].config.dataset.model_dump_json(exclude={'path'})}",
     )
-    selection(chosen.ids, runs, sources, of=len(everything))
+    selection(chosen.ids, runs, sources, of=len(everything), title=f"Particles of {runs[0].data_name}", caption=about)
     note(about)
 
 

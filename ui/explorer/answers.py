@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,9 @@ import streamlit as st
 
 from ssrvae_core.config import UserError
 from ssrvae_core.records import Predictions
+from ssrvae_core.reports.explorer.images import drawn
 from ssrvae_core.reports.explorer.source import Source
 from ssrvae_core.runs import Run
-from ssrvae_core.runs.thumbnails import to_pixels
 from ui.explorer.pictures import Pictures
 from ui.images import data_uri, enlarge, model_of
 
@@ -49,13 +48,13 @@ def answer(sample: int, runs: Sequence[Run], sources: Sequence[Source], pictures
 def _answer(run: Run, predictions: Predictions, sample: int, seen: np.ndarray | None) -> dict[str, Any]:
     row = int(np.searchsorted(predictions.ids, sample))
     try:
-        drawn, posterior = _drawn(str(run.path.absolute()), run.status.updated, sample, run, predictions, row, seen)
+        made, posterior = _drawn(str(run.path.absolute()), run.status.updated, sample, run, predictions, row, seen)
     except UserError:
         return {"drawing": None, "difference": None, "posterior": None}
-    alike = seen is not None and seen.shape == drawn.shape
-    difference = 127.5 + (seen.astype(float) - drawn) / 2 if seen is not None and alike else None
+    alike = seen is not None and seen.shape == made.shape
+    difference = 127.5 + (seen.astype(float) - made) / 2 if seen is not None and alike else None
     return {
-        "drawing": data_uri(enlarge(drawn, LEAST)),
+        "drawing": data_uri(enlarge(made, LEAST)),
         "difference": None if difference is None else data_uri(enlarge(difference.round().astype(np.uint8), LEAST)),
         "posterior": posterior,
     }
@@ -72,30 +71,5 @@ def _drawn(
     _seen: np.ndarray | None,
 ) -> tuple[np.ndarray, list[float] | None]:
     """Return a model's drawing of a particle as it is seen, uint8, and the posterior of its angle."""
-    import torch
-
-    from ssrvae_core.evaluation.turning import angle_posterior
-
-    model = model_of(_run)
-    z = torch.from_numpy(_predictions.z_mean[_row : _row + 1])
-    y = torch.from_numpy(_predictions.predicted[_row : _row + 1])
-    angle = float(np.nan_to_num(_predictions.angle[_row]))
-    image = _image(_seen, model.image_shape)
-    if image is None:
-        return to_pixels(model.decode(z, y, angle).cpu().numpy())[0], None
-    batch = torch.from_numpy(image)
-    said = model.encode(batch, alone=True)  # the class is known already, and a second opinion may want masks
-    said = replace(said, class_prob=model.one_hot(y.to(model.device)))
-    drawn = model.decode(z, y, angle, shift=said.shift, scale=said.scale)
-    posterior = angle_posterior(model, batch, said)
-    if posterior is None:
-        return to_pixels(drawn.cpu().numpy())[0], None
-    return to_pixels(drawn.cpu().numpy())[0], np.roll(posterior[0], len(posterior[0]) // 2).round(5).tolist()
-
-
-def _image(seen: np.ndarray | None, shape: tuple[int, int, int]) -> np.ndarray | None:
-    """Return a picture as the model takes images, float32 (1, C, H, W); None where it is not of the model's shape."""
-    if seen is None:
-        return None
-    channels = np.moveaxis(seen, -1, 0) if seen.ndim == 3 else seen[None]
-    return channels[None].astype(np.float32) / 255 if channels.shape == shape else None
+    pictures, posterior = drawn(model_of(_run), _predictions, np.array([_row]), None if _seen is None else _seen[None])
+    return pictures[0], None if posterior is None else posterior[0].round(5).tolist()

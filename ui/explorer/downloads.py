@@ -10,11 +10,16 @@ import streamlit as st
 
 from ssrvae_core.figures import Panel
 from ssrvae_core.records import PARTS
+from ssrvae_core.reports.explorer.page import MOST, whole
 from ssrvae_core.reports.explorer.source import Source
+from ssrvae_core.reports.particles import explorer_of
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.data_files import is_here
 from ui import export
 from ui.markdown import verbatim
+
+BUDGET = 3_000_000
+"""Bytes of a saved explorer beside plotly's script."""
 
 
 def particle_table(ids: np.ndarray, sources: Sequence[Source], class_names: Sequence[str]) -> pd.DataFrame:
@@ -57,7 +62,9 @@ def _of_one(ids: np.ndarray, source: Source, names: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(columns | latents)
 
 
-def selection(ids: np.ndarray, runs: Sequence[Run], sources: Sequence[Source], *, of: int) -> None:
+def selection(
+    ids: np.ndarray, runs: Sequence[Run], sources: Sequence[Source], *, of: int, title: str, caption: str
+) -> None:
     """Offer the selected particles, or all where none is, as CSV and as an image file; the buttons say how many.
 
     Parameters
@@ -68,6 +75,8 @@ def selection(ids: np.ndarray, runs: Sequence[Run], sources: Sequence[Source], *
         The runs, and what they say of all particles.
     of : int
         How many particles there are.
+    title, caption : str
+        Heading and caption of a saved explorer.
     """
     class_names = runs[0].class_names
     some = len(ids) > 0
@@ -97,7 +106,21 @@ def selection(ids: np.ndarray, runs: Sequence[Run], sources: Sequence[Source], *
             if here
             else f"The file {verbatim(runs[0].data_name)} is not here; upload it on the Data page first",
         )
+        st.download_button(
+            "Explorer as HTML",
+            data=lambda: _page(runs, sources, title, caption),
+            file_name=f"particles-{runs[0].id}.html",
+            mime="text/html",
+            on_click="ignore",
+            icon=":material/download:",
+            help=f"The maps and pictures in one file for any browser, without a network: at most {MOST:,} particles.",
+        )
         st.markdown(f"**{len(ids)} selected** of {of}", width="content")
+
+
+def _page(runs: Sequence[Run], sources: Sequence[Source], title: str, caption: str) -> str:
+    """Return the explorer as a file of its own."""
+    return whole(explorer_of(runs, sources, f"particles-{runs[0].id}", BUDGET), title, caption)
 
 
 def _panels(sources: Sequence[Source]) -> list[Panel]:

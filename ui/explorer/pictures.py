@@ -8,14 +8,12 @@ from zlib import crc32
 import numpy as np
 import streamlit as st
 
-from ssrvae_core.config import DatasetConfig, UserError
-from ssrvae_core.reports.explorer.sheets import Sheets, shrunk
+from ssrvae_core.config import UserError
+from ssrvae_core.reports.explorer.images import pixels_of
+from ssrvae_core.reports.explorer.sheets import Sheets
 from ssrvae_core.runs import Run
-from ssrvae_core.runs.data_files import load_images
-from ssrvae_core.runs.thumbnails import LARGEST_SIDE, thumbnails, to_pixels
+from ssrvae_core.runs.thumbnails import LARGEST_SIDE, thumbnails
 
-MOST_BYTES = 2**28
-"""Of the pictures of one data set that the server holds; beyond, they are as small as those on the sheets."""
 SMALL = (
     f"The file {{name}} is not here; these are small pictures of its images (at most {LARGEST_SIDE} pixels along a "
     "side), which came with the run. Upload the file on the Data page to see the images themselves."
@@ -67,7 +65,7 @@ def pictures_of(run: Run, ids: np.ndarray) -> Pictures:
     split = run.config.split.model_dump_json()
     token = f"{crc32((run.dataset.model_dump_json() + split).encode()):08x}{crc32(ids.tobytes()):08x}"
     try:
-        return _pictures(token, run.dataset, run, ids)
+        return _pictures(token, run, ids)
     except UserError:
         small = thumbnails(run)
         if small is None:
@@ -76,29 +74,9 @@ def pictures_of(run: Run, ids: np.ndarray) -> Pictures:
 
 
 @st.cache_resource(max_entries=3, show_spinner="Loading the images")
-def _pictures(token: str, _dataset: DatasetConfig, _run: Run, _ids: np.ndarray) -> Pictures:
-    from ssrvae_core.data.split import positions
-
-    images = load_images(_dataset, _run.path.parent)
-    rows = np.flatnonzero(np.isin(images.ids, _ids))
-    rows = rows[np.argsort(images.ids[rows])]
-    own = Sheets.of(len(rows), *images.image_shape[1:])
-    whole = len(rows) * int(np.prod(images.image_shape)) <= MOST_BYTES
-    # A labelled image looks as it did in training, where it may be turned less than the others.
-    labelled = np.empty(0, np.int64)
-    if images.as_labelled is not None:
-        labelled = np.intersect1d(positions(images, _run.config.split).labelled, rows)
-    parts = []
-    for start in range(0, len(rows), 4096):
-        some = rows[start : start + 4096]
-        taken = images.images[some]
-        if len(labelled) and images.as_labelled is not None:
-            trained = np.flatnonzero(np.isin(some, labelled))
-            if len(trained):
-                taken[trained] = images.as_labelled(some[trained]).images
-        pixels = to_pixels(taken)
-        parts.append(pixels if whole else shrunk(pixels, own.height, own.width))
-    return Pictures(images.ids[rows], np.concatenate(parts), token)
+def _pictures(token: str, _run: Run, _ids: np.ndarray) -> Pictures:
+    known, pixels = pixels_of(_run, _ids)
+    return Pictures(known, pixels, token)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -423,8 +423,8 @@ export class PointMap {
     if (this.ready) this.Plotly.relayout(this.graph, { template: this.template() });
   }
 
-  // The map as a picture, its points as Plotly draws them: vectors while there are not too many.
-  async download() {
+  // The map as a figure of Plotly's own, its points vectors while there are not too many.
+  figure() {
     const { xs, ys, look, looks, seen, chosen } = this.points;
     const lists = new Map();
     for (let row = 0; row < this.table.n; row += 1) {
@@ -445,18 +445,47 @@ export class PointMap {
         marker: { color: colour, symbol, size: 7, opacity: key % 2 ? 0.75 : 0.1, line: this.look.line },
       };
     });
-    const { width, height } = this.graph._fullLayout;
     const [x, y] = this.ranges();
     const layout = this.layout();
     const white = { paper_bgcolor: "#FFFFFF", plot_bgcolor: "#FFFFFF", template: this.look.template };
-    await this.Plotly.downloadImage({
+    return {
       data,
       layout: {
         ...layout, ...white, showlegend: true, title: { text: this.look.title(this.model), font: { size: 14 } },
         legend: { orientation: "h", y: -0.12 }, xaxis: { ...layout.xaxis, range: x }, yaxis: { ...layout.yaxis, range: y },
         margin: { ...layout.margin, t: 48, b: 70 },
       },
-    }, { ...this.look.picture, filename: `${this.look.picture.filename}-${this.table.models[this.model].title}`, width, height });
+    };
+  }
+
+  async download() {
+    const { picture } = this.look;
+    const filename = `${picture.filename}-${this.table.models[this.model].title}`;
+    const { width, height } = this.extent;
+    await this.Plotly.downloadImage(this.figure(), { ...picture, filename, width, height });
+  }
+
+  // Stand as vectors in place of the canvases, and go back.
+  toPaper() {
+    if (!this.ready || this.paper) return;
+    this.paper = make("div", { class: "paper" });
+    for (const canvas of [this.canvas, this.rings, this.outline]) canvas.remove();
+    this.graph.hidden = true;
+    this.element.append(this.paper);
+    const { data, layout } = this.figure();
+    for (const trace of data) trace.type = "scatter";
+    this.Plotly.newPlot(this.paper, data, layout, { staticPlot: true });
+  }
+
+  fromPaper() {
+    if (!this.paper) return;
+    this.Plotly.purge(this.paper);
+    this.paper.remove();
+    this.paper = null;
+    this.graph.hidden = false;
+    this.graph.querySelector(".gl-container").append(this.canvas, this.rings);
+    this.element.append(this.outline);
+    this.paint();
   }
 }
 

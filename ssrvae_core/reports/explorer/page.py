@@ -18,10 +18,8 @@ from ssrvae_core.reports.explorer.table import table
 
 MOST = 4000
 """Particles in a file."""
-PICTURE_BYTES = 1_900_000
-"""Of all pictures together, before base64 makes them a third longer."""
-DRAWING_BYTES = 400_000
-"""The same of what the models draw."""
+SHARE_OF_DRAWINGS = 0.2
+"""Of the bytes that pictures may take."""
 
 Take = Callable[[np.ndarray], np.ndarray]
 """From ids to pictures (n, H, W) or (n, H, W, 3), uint8."""
@@ -36,11 +34,11 @@ class Pictures:
     seen : callable
         Returns the pictures of particles.
     drawn : sequence of callable
-        What each model draws of them, upright; empty where nothing can be decoded.
+        Return what each model draws of them, as they are seen; empty where nothing can be decoded.
     """
 
     seen: Take
-    drawn: Sequence[Callable[[np.ndarray], np.ndarray]] = ()
+    drawn: Sequence[Take] = ()
 
 
 def explorer(
@@ -49,6 +47,7 @@ def explorer(
     pictures: Pictures | None,
     *,
     name: str,
+    budget: int,
     most: int = MOST,
     usual: dict[str, Any] | None = None,
 ) -> str:
@@ -64,32 +63,44 @@ def explorer(
         Where pictures come from.
     name : str
         Of saved files, and of what the browser keeps for it.
+    budget : int
+        Bytes that it may take; pictures are as good as that allows.
     most : int
         Particles at most.
     usual : dict, optional
         Choices that it begins with, by their names in ``state.js``.
     """
     shown = in_step(sources, most)
-    sheets, made = _sheets(pictures, shown[0].particles.ids)
+    ids = shown[0].particles.ids
+    packed = _base64(table(shown, class_names))
+    left = max(3 * (budget - len(packed)) // 4, 0)  # base64 makes them a third longer
+    sheets, made = _sheets(pictures, ids, int((1 - SHARE_OF_DRAWINGS) * left))
     settings = {
         "look": look(name, csv=True, keeps_where="Kept by this browser, for this file."),
         "sheets": sheets.described({}) if made else {"height": 0, "width": 0, "across": 1, "perSheet": 1},
-        "drawings": _drawings(pictures, shown[0].particles.ids, sheets) if made else None,
+        "drawings": _drawings(pictures, ids, sheets, int(SHARE_OF_DRAWINGS * left)) if made else None,
         "usual": usual or {},
         "name": name,
     }
     parts = {
         "settings": json.dumps(settings, allow_nan=False),
-        "table": _base64(table(shown, class_names)),
+        "table": packed,
         "sheets": json.dumps([_base64(sheet) for sheet in made]),
     }
     data = "".join(
         f'<script type="application/json" data-part="{part}">{text.replace("<", chr(92) + "u003c")}</script>'
         for part, text in parts.items()
     )
-    n, total = len(shown[0].particles), len(sources[0].particles)
-    note = "" if n == total else f"<p>{n:,} of {total:,} particles, an even choice, are in this file.</p>"
+    total = len(sources[0].particles)
+    note = "" if len(ids) == total else f"<p>{len(ids):,} of {total:,} particles, an even choice, are in this file.</p>"
     return f'<div class="explorer-file">{note}<div class="place"></div>{data}</div>'
+
+
+def whole(shown: str, title: str, caption: str) -> str:
+    """Return a page of its own with what :func:`explorer` returns, as it is saved from the dashboard."""
+    from ssrvae_core.reports import html  # which puts explorers into its pages
+
+    return html.page(title, [], html.explorer(shown, caption), explorers=True)
 
 
 def style() -> str:
@@ -103,24 +114,25 @@ def scripts() -> str:
     return f'<script>"use strict";\n(() => {{\n{bundle.script()}\n{begin}}})();</script>'
 
 
-def _sheets(pictures: Pictures | None, ids: np.ndarray) -> tuple[Sheets, list[bytes]]:
+def _sheets(pictures: Pictures | None, ids: np.ndarray, most: int) -> tuple[Sheets, list[bytes]]:
     if pictures is None:
         return Sheets(0, 1, 1), []
     height, width = pictures.seen(ids[:1]).shape[1:3]
-    return within(
-        Sheets.of(len(ids), height, width), lambda rows: pictures.seen(ids[rows.start : rows.stop]), PICTURE_BYTES
-    )
+    return within(Sheets.of(len(ids), height, width), lambda rows: pictures.seen(ids[rows.start : rows.stop]), most)
 
 
-def _drawings(pictures: Pictures | None, ids: np.ndarray, sheets: Sheets) -> list[list[str]] | None:
+def _drawings(pictures: Pictures | None, ids: np.ndarray, sheets: Sheets, most: int) -> list[list[str]] | None:
     """Return what each model draws, in sheets of the pictures' size; None where that would be too much."""
     if pictures is None or not pictures.drawn:
         return None
-    each = []
+    each: list[list[str]] = []
     for drawn in pictures.drawn:
-        made = [sheets.encoded(drawn(ids[sheets.rows(i).start : sheets.rows(i).stop]), 60) for i in range(sheets.count)]
-        if sum(map(len, made)) > DRAWING_BYTES:
-            return None
+        made: list[bytes] = []
+        for index in range(sheets.count):
+            rows = sheets.rows(index)
+            made.append(sheets.encoded(drawn(ids[rows.start : rows.stop]), 50))
+            if sum(map(len, made)) > most / len(pictures.drawn):
+                return None
         each.append([_base64(sheet) for sheet in made])
     return each
 

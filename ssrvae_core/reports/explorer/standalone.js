@@ -58,7 +58,7 @@ async function drawnOf(explorer, row, drawings, sheets) {
     picture.onload = () => {
       const canvas = make("canvas", { width: size[0], height: size[1] });
       const { column, line } = at;
-      canvas.getContext("2d").drawImage(picture, column * size[0], line * size[1], ...size, 0, 0, ...size);
+      canvas.getContext("2d", { willReadFrequently: true }).drawImage(picture, column * size[0], line * size[1], ...size, 0, 0, ...size);
       done(canvas);
     };
     picture.src = url;
@@ -74,7 +74,7 @@ async function drawnOf(explorer, row, drawings, sheets) {
 }
 
 function differenceOf(seen, drawn, [width, height]) {
-  const [a, b] = [seen, drawn].map((canvas) => canvas.getContext("2d").getImageData(0, 0, width, height));
+  const [a, b] = [seen, drawn].map((canvas) => canvas.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, width, height));
   for (let i = 0; i < a.data.length; i += 1) if (i % 4 < 3) a.data[i] = Math.round(127.5 + (a.data[i] - b.data[i]) / 2);
   const canvas = make("canvas", { width, height });
   canvas.getContext("2d").putImageData(a, 0, 0);
@@ -100,3 +100,6 @@ async function copied(text) {
 
 document.querySelectorAll(".explorer-file").forEach((place, number) => beginExplorer(place, number));
 darkPage.addEventListener("change", () => explorers.forEach((explorer) => explorer.themed()));
+// On paper the maps are vectors on white, without what only a pointer can use.
+addEventListener("beforeprint", () => explorers.forEach((explorer) => explorer.maps.forEach((map) => map.toPaper())));
+addEventListener("afterprint", () => explorers.forEach((explorer) => explorer.maps.forEach((map) => map.fromPaper())));
