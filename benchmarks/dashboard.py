@@ -4,7 +4,7 @@ Usage: ``python benchmarks/dashboard.py --store DIR [--repeats 20] [--visitors 3
 
 The store should hold an ss-VAE and an ss-rVAE at several labelled ratios, such as ``make demo`` leaves them. The
 browser measures the first useful paint, beside that of a bare page with two scatters, an answer of such a page, a page
-change, the way from a lasso to its gallery, and the films. Then visitors without a browser click through the pages at
+change, the way from a lasso to its pictures, and the films. Then visitors without a browser click through the pages at
 once; what they meet and how the server's memory goes is told.
 """
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import time
 from collections.abc import Callable, Sequence
 from itertools import cycle
@@ -36,7 +35,7 @@ TARGETS_MS = {
     "first paint, cold": 2500,
     "first paint, warm": 1500,
     "page change": 800,
-    "lasso to gallery": 500,
+    "lasso to pictures": 100,
     "film step": 60,
 }
 PAGES = {
@@ -51,12 +50,12 @@ MANY_FRAMES = 20
 SIZE: ViewportSize = {"width": 1280, "height": 900}
 SETTLE_SECONDS = 20
 
-NOTHING_SELECTED = re.compile("^0 selected")
+EXPLORER = "[data-explorer-map]:last-of-type .painted"
 LANDING = {
     "overview": "table[aria-label='Runs of the store']",
-    "latent_space": ".st-key-latent-scatter-right",
+    "latent_space": EXPLORER,
 }
-"""Where a visit may begin, and what she came for there: runs, or scatters, be it as a picture until Plotly is there."""
+"""Where a visit may begin, and what a visitor came for there: runs, or maps with their pictures."""
 CHART = ".js-plotly-plot .main-svg"
 
 # Milliseconds from the next event of a kind until a condition holds and what it asks for is painted.
@@ -71,15 +70,12 @@ UNTIL = """([event, condition]) => {
 }"""
 WHOLE = """document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
     && !document.querySelector('[data-testid="stSkeleton"], .stPlotlyChart:not(:has(.main-svg))')"""
-# When the pictures that stand for an element until its chart is drawn are painted; or, if that is sooner, the chart.
-PICTURED = """async what => {
+# When all maps of the explorer are painted and no picture in view waits for its sheet.
+PICTURED = """async () => {
     const frame = () => new Promise(requestAnimationFrame);
-    const drawn = element => element?.querySelector('.main-svg');
-    const pictures = element => getComputedStyle(element).backgroundImage.match(/data:[^)"]+/g) ?? [];
-    const there = element => element && (drawn(element) || pictures(element).length);
-    let element;
-    do { await frame(); element = document.querySelector(what); } while (!there(element));
-    if (!drawn(element)) await Promise.all(pictures(element).map(src => Object.assign(new Image(), {src}).decode()));
+    const maps = () => [...document.querySelectorAll('[data-explorer-map]')];
+    do await frame(); while (!maps().length || maps().some(map => !map.querySelector('.painted')));
+    while (!document.querySelector('[data-sample]') || document.querySelector('.pictures .waiting')) await frame();
     await frame();
     await new Promise(done => setTimeout(done, 0));
 }"""
@@ -127,8 +123,8 @@ def tell(what: str, seconds: Sequence[float], **more: Any) -> None:
 
 def drawn(page: Page, what: str = CHART) -> None:
     """Wait until what a visitor came for is there to look at: in both of two charts."""
-    if "st-key" in what:
-        page.evaluate(PICTURED, what)
+    if what == EXPLORER:
+        page.evaluate(PICTURED)
         return
     page.locator(what).first.wait_for(timeout=PATIENCE_MS)
     if what == CHART:
@@ -163,7 +159,6 @@ def first_paints(store: Path, repeats: int, cold: int) -> None:
     """Come to each page for the first time, and again; and to a bare page with two scatters, for comparison."""
     visits = [(None, page, what, page) for page, what in LANDING.items()]
     visits += [
-        (None, "latent_space", CHART, "latent_space, charts"),
         ("benchmarks/bare_app.py", "", CHART, "bare page"),
         ("benchmarks/bare_text.py", "", '[data-testid="stText"]', "a line of text"),
     ]
@@ -222,11 +217,9 @@ def lassos(page: Page, address: str, repeats: int) -> None:
     times = []
     for index in range(repeats + 1):
         page.goto(f"{address}/latent_space")  # anew, with nothing selected
-        drawn(page)
+        drawn(page, EXPLORER)
         whole(page)
-        page.get_by_text(NOTHING_SELECTED).wait_for(timeout=PATIENCE_MS)
-        galleries = page.locator(".gallery").count()  # that of the nearest neighbours
-        area = page.locator(".js-plotly-plot").first.locator(".nsewdrag").first
+        area = page.locator("[data-explorer-map]").first
         area.scroll_into_view_if_needed()
         box = area.bounding_box()
         if box is None:
@@ -238,9 +231,11 @@ def lassos(page: Page, address: str, repeats: int) -> None:
         page.mouse.down()
         for point in points[1:]:
             page.mouse.move(*point, steps=4)
-        there = f"document.querySelectorAll('.gallery').length > {galleries}"
-        times.append(until(page, "mouseup", there, page.mouse.up))
-    tell("lasso to gallery", times[1:])
+        there = (
+            "+document.querySelector('[data-selected]').textContent && !document.querySelector('.pictures .waiting')"
+        )
+        times.append(until(page, "pointerup", there, page.mouse.up))
+    tell("lasso to pictures", times[1:])
 
 
 def films(page: Page, address: str, repeats: int) -> None:

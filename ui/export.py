@@ -162,7 +162,7 @@ def selection(
         )
         st.download_button(
             "Selection as npz",
-            data=lambda: _selection_npz(ids, run, panels, run_ids),
+            data=lambda: selection_npz(ids, run, panels, run_ids),
             file_name="selection.npz",
             mime="application/octet-stream",
             on_click="ignore",
@@ -175,6 +175,13 @@ def selection(
         )
 
 
-def _selection_npz(ids: np.ndarray, run: Run, panels: Sequence[Panel], run_ids: Sequence[str]) -> bytes:
+def selection_npz(ids: np.ndarray, run: Run, panels: Sequence[Panel], run_ids: Sequence[str]) -> bytes:
+    """Return the image file that :func:`selection_fields` describes.
+
+    Raises
+    ------
+    UserError
+        If the run's images cannot be loaded.
+    """
     images = load_images(run.config.dataset, run.path.parent)
     return npz_bytes(selection_fields(ids, images, panels, run_ids))

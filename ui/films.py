@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import pandas as pd
-import plotly
 import plotly.graph_objects as go
 import streamlit as st
-from streamlit.components.v1 import declare_component
 
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.frames import Step, Track
@@ -22,6 +20,7 @@ from ssrvae_core.figures.stage import SIDE
 from ssrvae_core.reports.gather import Film
 from ui import charts, export, markdown, markers
 from ui.markdown import verbatim
+from ui.plotly_script import PLOTLY
 from ui.presentation import SCALE
 from ui.state import harmless
 
@@ -48,9 +47,6 @@ _film = st.components.v2.component(
     js="\n".join((_HERE / name).read_text("utf-8") for name in ("../markers.js", "painter.js", "film.js")),
     isolate_styles=False,  # plotly puts its own styles into the page
 )
-# Only to have plotly.js served beside the page, in the version that plotly.py and the saved figures have.
-_plotly = declare_component("plotly", path=str(Path(plotly.__file__).parent / "package_data"))
-_PLOTLY = f"component/{_plotly.name}/plotly.min.js"
 
 
 @dataclass(frozen=True)
@@ -233,7 +229,7 @@ def show(
         "config": theme.CONFIG,
         "picture": charts.camera(file_name),
         "shapes": markers.SHAPES,
-        "plotly": _PLOTLY,
+        "plotly": PLOTLY,
     }
     state = _film(key=key, data=data, on_at_change=_nothing, on_width_change=_nothing, on_train_change=_nothing)
     pressed = None if state.train is None else shown.index(float(state.train))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,9 +11,6 @@ import pandas as pd
 from ssrvae_core.evaluation.outliers import outlier_scores
 from ssrvae_core.figures import Panel
 from ssrvae_core.records import Predictions
-
-NEIGHBOURS = 10
-_WORD = re.compile(r"(\d{1,18})(?:-(\d{1,18}))?")
 
 
 def selected_ids(*events: Mapping[str, Any] | None) -> np.ndarray:
@@ -26,12 +22,6 @@ def selected_ids(*events: Mapping[str, Any] | None) -> np.ndarray:
         What ``st.plotly_chart(on_select=...)`` returns; a point's ``customdata`` is its sample id, alone or in a list.
     """
     return np.array(sorted({data[0] for data in _customdata(*events)}), dtype=np.int64)
-
-
-def is_drawn(event: Mapping[str, Any] | None) -> bool:
-    """Whether a lasso or a box is there, be it around nothing; a chart that forgot its selection has none."""
-    selection = (event or {}).get("selection") or {}
-    return bool(selection.get("lasso") or selection.get("box"))
 
 
 def selected_cell(event: Mapping[str, Any] | None) -> tuple[int, int] | None:
@@ -65,46 +55,6 @@ def least_certain_first(ids: np.ndarray, predictions: Predictions) -> np.ndarray
     """Return the same samples, those with the smallest confidence first."""
     rows = rows_of(ids, predictions)
     return predictions.ids[rows[np.argsort(predictions.confidence[rows], kind="stable")]]
-
-
-def asked_ids(text: str, known: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Return the samples named in a text, ascending, and the words in it that name none.
-
-    Parameters
-    ----------
-    text : str
-        Ids and ranges of them, with commas or blanks between: ``3, 8, 20-25``.
-    known : int array
-        The ids there are.
-    """
-    chosen, strange = np.zeros(len(known), dtype=bool), []
-    for word in re.split(r"[\s,;]+", text.strip()):
-        found = _WORD.fullmatch(word)
-        low, high = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-        inside = (known >= low) & (known <= high)
-        chosen |= inside
-        if word and not inside.any():
-            strange.append(word)
-    return np.sort(known[chosen]), strange
-
-
-def nearest(sample: int, predictions: Predictions, n: int = NEIGHBOURS) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ids of the samples with the nearest latent means, nearest first, and their distances.
-
-    Parameters
-    ----------
-    sample : int
-        Id of one of the N samples; it is not among its neighbours.
-    predictions : Predictions
-        What the model says of them.
-    n : int
-        How many, if there are as many.
-    """
-    (row,) = rows_of(np.array([sample]), predictions)
-    distance = np.linalg.norm(predictions.z_mean.astype(np.float64) - predictions.z_mean[row], axis=1)
-    distance[row] = np.inf
-    order = np.argsort(distance, kind="stable")[: min(n, len(predictions) - 1)]
-    return predictions.ids[order], distance[order]
 
 
 def table(ids: np.ndarray, panels: Sequence[Panel], run_ids: Sequence[str], class_names: Sequence[str]) -> pd.DataFrame:

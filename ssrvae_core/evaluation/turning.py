@@ -94,7 +94,7 @@ def turning(model: SSVAE, images: np.ndarray, degrees: np.ndarray, masks: np.nda
         class_prob=_array(said.class_prob),
         drawn=_array(drawn),
         angle=_array(said.angle),
-        posterior=_posterior(model, batch, said),
+        posterior=angle_posterior(model, batch, said),
         reconstruction=-_array(said.log_likelihood),
         kl=_array(kl),
     )
@@ -127,8 +127,20 @@ def peaks(posterior: np.ndarray) -> list[int]:
     return [round((at * 360 / n + 179) % 360 - 179) for at in found]
 
 
-def _posterior(model: SSVAE, images: Tensor, said: Encoding) -> np.ndarray | None:
-    """Exact where the rotation is summed out; of an angle latent, the Gaussian that was inferred, wrapped round."""
+def angle_posterior(model: SSVAE, images: Tensor, said: Encoding) -> np.ndarray | None:
+    """Return how probable each of A evenly spaced angles ``2 pi a / A`` is, float32 (B, A); None without rotation.
+
+    It is exact where the rotation is summed out; of an angle latent it is the inferred Gaussian, wrapped round.
+
+    Parameters
+    ----------
+    model : SSVAE
+        The trained model.
+    images : tensor (B, C, H, W)
+        Images.
+    said : Encoding
+        What the model says of them.
+    """
     import torch
 
     from ssrvae_core.models import MarginalSSVAE

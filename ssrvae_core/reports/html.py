@@ -14,6 +14,8 @@ from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 
 from ssrvae_core.figures import theme
+from ssrvae_core.reports.explorer.page import scripts as explorer_scripts
+from ssrvae_core.reports.explorer.page import style as explorer_style
 
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
@@ -25,7 +27,7 @@ WIDE = 960
 """Least width of a chart of several panels, in pixels; a smaller screen scrolls through it."""
 
 
-def page(title: str, lead: Sequence[str], *sections: str) -> str:
+def page(title: str, lead: Sequence[str], *sections: str, explorers: bool = False) -> str:
     """Return the whole file.
 
     Parameters
@@ -36,6 +38,8 @@ def page(title: str, lead: Sequence[str], *sections: str) -> str:
         Paragraphs below the heading.
     *sections : str
         What :func:`section` returns.
+    explorers : bool
+        Whether there are explorers of particles among them.
     """
     templates = {name: theme.template(dark=name == "dark").to_plotly_json() for name in ("light", "dark")}
     return "\n".join(
@@ -44,7 +48,7 @@ def page(title: str, lead: Sequence[str], *sections: str) -> str:
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<meta name="color-scheme" content="light dark">\n<title>{escape(title)}</title>',
-            f"<style>{_asset('report.css')}</style>\n</head>\n<body>\n<main>",
+            f"<style>{_asset('report.css')}{explorer_style() if explorers else ''}</style>\n</head>\n<body>\n<main>",
             f"<h1>{escape(title)}</h1>",
             *(f"<p>{escape(paragraph)}</p>" for paragraph in lead),
             "<noscript><p>The charts of this page need JavaScript, which this browser has switched off.</p></noscript>",
@@ -52,7 +56,7 @@ def page(title: str, lead: Sequence[str], *sections: str) -> str:
             "</main>",
             f'<script type="application/json" id="templates">{to_json_plotly(templates)}</script>',
             f"<script>{get_plotlyjs()}</script>",
-            f"<script>{_asset('report.js')}</script>\n</body>\n</html>\n",
+            f"<script>{_asset('report.js')}</script>{explorer_scripts() if explorers else ''}\n</body>\n</html>\n",
         )
     )
 
@@ -99,6 +103,11 @@ def chart(figure: go.Figure, alt: str, *, height: int, caption: str = "", wide: 
         f'style="{size}"></div></div>\n<script type="application/json">{to_json_plotly(values)}</script>{below}\n'
         "</figure>"
     )
+
+
+def explorer(shown: str, caption: str) -> str:
+    """Return an explorer of particles as wide as the window, with its caption."""
+    return f'<figure class="wide">\n{shown}\n<figcaption>{escape(caption)}</figcaption>\n</figure>'
 
 
 def side_by_side(charts: Sequence[str], caption: str) -> str:

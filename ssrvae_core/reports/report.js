@@ -54,7 +54,7 @@
       if (isIntersecting && !drawn.has(target)) draw(target, template(), !hasWebgl);
     }
     makeRoom();
-  }, { rootMargin: "300px 0px" });
+  }, { rootMargin: "1500px 0px" });
   for (const chart of charts) observer.observe(chart);
 
   darkPage.addEventListener("change", () => drawAll([...inView], template(), !hasWebgl));

@@ -7,21 +7,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ssrvae_core.config import UserError
 from ssrvae_core.records import Predictions
-from ssrvae_core.reports import html, panels
+from ssrvae_core.reports import html, panels, particles
 from ssrvae_core.reports.gather import ALIGNED, by_images, training_film
 from ssrvae_core.reports.settings import differ, settings_of
-from ssrvae_core.reports.wording import accuracy_text, conditions, duration_text, in_order, model_title
+from ssrvae_core.reports.wording import accuracy_text, conditions, duration_text, in_order, model_title, titles
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.files import atomic_write
 from ssrvae_core.times import time_text
 
+LARGEST, LEAST_EXPLORER = 8_000_000, 700_000
+"""Bytes of a report, and what an explorer in it takes at least."""
 FINGERPRINT, DIGITS = "dataset.sha256", 12
 """The setting that holds a file's fingerprint, and how many of its digits are shown."""
 SPLIT_SEED = "split.seed"
 HELD_OUT = (SPLIT_SEED, "split.by_group", "split.validation_fraction")
 """Settings that choose the validation images of a file."""
+EXPLORER_HELP = (
+    "Every particle is a point at its latent means. Draw a lasso around points to see their pictures; shift adds, alt "
+    "takes away; a click on a point or a picture opens the particle."
+)
 OTHER_SEEDS = (
     "The seed chooses which images of a file are held out for validation, so runs of other seeds are judged on other "
     "images and stand in a chapter of their own."
@@ -52,11 +60,26 @@ def report_html(runs: Sequence[Run], title: str = "Report") -> str:
     """Return the report that :func:`write_report` writes."""
     runs = in_order(runs)
     predictions = {run.id: run.predictions() for run in runs}
-    lead = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {time_text()}."
-    table = html.section("Runs", _summary(runs, predictions), _configuration(runs))
     groups = by_images(runs)
-    chapters = [_chapter(group, predictions, _apart(group, groups)) for group in groups]
-    return html.page(title, [lead], table, *chapters)
+    results = [particles.result_sentence(group, predictions) for group in groups]
+    if len(groups) > 1:
+        results = [f"{group[0].data_name}: {words}" for group, words in zip(groups, results, strict=True)]
+    lead = [*results, f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {time_text()}."]
+    table = html.section("Runs", _summary(runs, predictions), _configuration(runs))
+    chapters = [_chapter(group, predictions, _apart(group, groups), _place(i)) for i, group in enumerate(groups)]
+    page = html.page(title, lead, table, *chapters, explorers=True)
+    # Explorers take what the rest of the page leaves, as their pictures can be better or worse.
+    budget = max((LARGEST - len(page.encode())) // len(groups), LEAST_EXPLORER)
+    for i, group in enumerate(groups):
+        shown = group[: particles.MAPS]
+        made = particles.explorer_of(shown, particles.sources_of(shown), f"particles-{shown[0].id}", budget)
+        page = page.replace(_place(i), made)
+    return page
+
+
+def _place(number: int) -> str:
+    """Return what stands in a page for an explorer until the rest of the page is known."""
+    return f"<!-- explorer {number} -->"
 
 
 def save(out: Path, content: str | bytes) -> None:
@@ -132,14 +155,23 @@ def _configuration(runs: Sequence[Run]) -> str:
     return html.table(("setting", *(run.id for run in runs)), rows, "The settings in which the runs differ.")
 
 
-def _chapter(group: Sequence[Run], predictions: dict[str, Predictions], apart: dict[str, Any]) -> str:
-    """Show runs that are judged on the same images; ``apart`` is what tells these from others of their name."""
+def _chapter(group: Sequence[Run], predictions: dict[str, Predictions], apart: dict[str, Any], place: str) -> str:
+    """Show runs that are judged on the same images.
+
+    ``apart`` is what tells these from others of their name; ``place`` stands for their explorer.
+    """
     said = [predictions[run.id] for run in group]
     told = conditions(group, len(said[0]))
     blocks = [html.paragraph(OTHER_SEEDS)] if SPLIT_SEED in apart else []
-    blocks.append(html.subsection("Latent space", panels.latents(group, said, told)))
+    maps = [html.explorer(place, f"{EXPLORER_HELP} {told}")]
+    if others := group[particles.MAPS :]:
+        maps.append(panels.latents(others, said[particles.MAPS :], told))
+    blocks.append(html.subsection("Latent space", *maps))
     if counts := panels.run_confusions(group):
-        blocks.append(html.subsection("Confusion", panels.confusions(counts, group[0].class_names, told)))
+        wrong = _mistakes(group, said)
+        blocks.append(html.subsection("Confusion", panels.confusions(counts, group[0].class_names, told), wrong))
+    if table := particles.methods(group):
+        blocks.append(html.subsection("Methods compared", table))
     if angles := panels.accuracy_by_angle(group, told):
         blocks.append(html.subsection("Accuracy against rotation", angles))
     if calibration := panels.calibration(group, said, told):
@@ -149,6 +181,19 @@ def _chapter(group: Sequence[Run], predictions: dict[str, Predictions], apart: d
     words = ["seed" if name == SPLIT_SEED else name for name in apart]
     told_apart = [f"{word} {_value(value)}" for word, value in zip(words, apart.values(), strict=True)]
     return html.section(", ".join([group[0].data_name, *told_apart]), *blocks)
+
+
+def _mistakes(group: Sequence[Run], said: Sequence[Predictions]) -> str:
+    """Show the mistakes that the runs make most."""
+    wrong = [p.ids[(p.labels >= 0) & (p.labels != p.predicted)] for p in said]
+    if not any(map(len, wrong)):
+        return ""
+    seen = particles.seen_of(group[0], np.unique(np.concatenate(wrong)))
+    rows = [
+        particles.mistakes(title, p, run.class_names, seen)
+        for title, run, p in zip(titles(group), group, said, strict=True)
+    ]
+    return "".join(rows)
 
 
 def _film(runs: Sequence[Run], n: int) -> str:

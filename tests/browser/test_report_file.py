@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+from playwright.sync_api import expect
 
 from ssrvae_core.reports.report import write_report
 from tests.browser.shared import PATIENCE
+from tests.browser.test_explorer import LEFT, lasso, selected, shown_ids
 from tests.data import make_golden_store as golden
 
 pytestmark = pytest.mark.slow
@@ -73,6 +78,32 @@ def test_the_slider_shows_another_epoch_and_a_dark_page_has_all_drawn_again_at_t
     page.wait_for_function(f"light => {fill} !== light", arg=light)
     page.wait_for_function(AT_THE_FIRST)
     assert film.evaluate(LATENTS) == latents, "another epoch is shown after drawing again"
+
+
+def test_a_lasso_in_the_file_shows_pictures_in_both_maps_mistakes_stand_below_and_the_address_keeps_it(page, browser):
+    page.wait_for_function("document.querySelectorAll('[data-explorer-map] .gl-container .painted').length === 4")
+    assert re.match(
+        r"The ss-r?VAE is right for \d+ % of 32 validation images", page.locator("main p").first.inner_text()
+    )
+    page.locator("[data-explorer-map]").first.scroll_into_view_if_needed()
+    lasso(page, LEFT)
+    n = selected(page)
+    assert 0 < n < 32 and 0 < len(shown_ids(page)) <= n
+    assert page.locator(".pictures .tile.waiting").count() == 0
+    page.locator(".pictures [data-sample]").first.click()
+    card = page.locator(".card")
+    expect(card.locator("figcaption", has_text="Difference")).to_have_count(2)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Selected particles as CSV").click()
+    assert len(Path(download.value.path()).read_text().splitlines()) == 1 + 2 * n
+    expect(page.locator(".mistakes img").first).to_be_attached()
+    page.wait_for_url(re.compile("#.*select="))
+
+    other = browser.new_page(viewport={"width": 1280, "height": 900})
+    other.goto(page.url)
+    expect(other.locator("[data-selected]")).to_have_text(str(n))
+    expect(other.locator(".card")).to_contain_text(card.locator("header b").inner_text())
+    other.close()
 
 
 def test_the_charts_are_drawn_and_fit_on_a_phone_and_on_paper(page):

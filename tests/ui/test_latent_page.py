@@ -5,23 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 
 from ssrvae_core.config import run_config
-from ssrvae_core.data import file_dataset, load, read_images
+from ssrvae_core.data import file_dataset, load, read_images, split
 from ssrvae_core.data.writing import fields_of, npz_bytes
 from ssrvae_core.evaluation.outliers import outlier_scores
 from ssrvae_core.figures import Panel
+from ssrvae_core.reports.explorer.source import of_validation
 from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.everything import write_particles
 from ssrvae_core.runs.execute import train_run
+from ssrvae_core.runs.thumbnails import to_pixels
 from tests.ui.conftest import TINY, TINY_POLAR
 from tests.ui.test_pages import said
-from ui import linking
 from ui.choices import resolve_several
+from ui.explorer import Source, component
+from ui.explorer.answers import answer
+from ui.explorer.component import _ids, _sound
+from ui.explorer.downloads import particle_table
+from ui.explorer.kept import StoreShelf
+from ui.explorer.pictures import pictures_of
 from ui.export import selection_fields
-from ui.linking import Linked, sound_zooms
-from ui.selection import asked_ids, nearest
 
 
 @pytest.fixture(scope="module")
@@ -29,30 +34,6 @@ def seen(trained):
     """The trained runs and what they say."""
     runs = sorted(trained.runs(), key=lambda run: run.config.model.name, reverse=True)
     return runs, [Panel(run.config.model.name, run.predictions()) for run in runs]
-
-
-def test_typed_ids_and_ranges_are_samples_and_other_words_are_named():
-    known = np.array([30, 12, 11, 40, 10])
-    ids, strange = asked_ids(" 40, 10-12;x 99 12-  3-1 ", known)
-    assert ids.tolist() == [10, 11, 12, 40]
-    assert strange == ["x", "99", "12-", "3-1"]
-    assert asked_ids("", known)[0].tolist() == []
-    assert asked_ids("9" * 5000, known)[0].tolist() == []
-
-
-def test_neighbours_are_the_nearest_latents_without_the_sample_itself(seen):
-    p = seen[1][1].predictions
-    ids, distances = nearest(int(p.ids[5]), p)
-    apart = np.linalg.norm(p.z_mean.astype(float) - p.z_mean[5], axis=1)
-    assert len(ids) == 10 and p.ids[5] not in ids
-    assert (np.diff(distances) >= 0).all()
-    assert distances[-1] <= np.sort(apart)[11]
-    assert distances[0] == pytest.approx(np.sort(apart)[1])
-
-
-def test_a_handful_of_samples_has_as_many_neighbours_as_there_are(seen):
-    p = seen[1][0].predictions
-    assert len(nearest(int(p.ids[0]), p, n=500)[0]) == len(p) - 1
 
 
 def test_a_downloaded_selection_reads_back_as_the_same_images_and_says_what_the_models_say(seen, tmp_path):
@@ -112,93 +93,108 @@ def test_several_names_come_from_the_address_in_their_own_order_and_strangers_fa
     assert resolve_several("", "abc", "abc") == (["a", "b", "c"], [""])
 
 
-@pytest.mark.parametrize("told", [None, 3, "x", {"a": 1}, {"a": [[1, 2]]}, {"a": [[1, None], [0, 1]]}])
-def test_a_zoom_that_is_none_is_not_drawn(told):
-    assert sound_zooms(told) == {}
-    assert sound_zooms({"a": [[0, 1], [2.5, 3]], "b": [[float("nan"), 1], [0, 1]]}) == {"a": [[0, 1], [2.5, 3]]}
+@pytest.mark.parametrize(
+    "told",
+    [None, 3, {}, {"view": 7}, {"view": {"ids": 5, "open": "x", "sequence": -1, "address": [1], "sheets": "a"}}],
+)
+def test_a_view_that_cannot_be_meant_is_none(told):
+    view = _sound(told)
+    assert view["sequence"] == 0 and view["ids"] == "" and view["open"] is None
+    assert not (view["address"] or view["sheets"] or view["actions"])
 
 
-def test_a_selection_is_of_its_own_images_and_forgotten_among_others(monkeypatch):
-    monkeypatch.setattr(linking.st, "session_state", {})
-    for view, images, left in (("a", "cards", [3]), ("b", "cards", [3]), ("b", "others", [])):
-        linked = Linked("page", view, images)
-        if view == "a":
-            linked.select(np.array([3]))
-        assert linked.ids.tolist() == left
+def test_a_view_is_taken_without_what_is_no_part_of_an_address():
+    told = {"address": {"colour": "angle", "left": "x", "sort": 3, "find": "a" * 9000}, "ids": "3-5.9", "sequence": 4}
+    view = _sound({"view": told})
+    assert view["address"] == {"colour": "angle"} and view["sequence"] == 4
+    assert _ids(view["ids"], 100).tolist() == [3, 4, 5, 9]
+    assert _ids("98-999999999999", 100).tolist() == [98, 99, 100]
+    assert _ids("8-3.x.-4.", 100).tolist() == []
 
 
-def test_a_lasso_undone_before_the_browser_was_told_of_it_is_still_news_there(monkeypatch):
-    told = []
-    monkeypatch.setattr(linking.st, "session_state", {})
-    monkeypatch.setattr(linking, "_ears", lambda **arguments: told.append(arguments["data"]))
-    linked = Linked("page", "a", "cards")
-    linked.show(linked.ids, ["left"])
-    linked.show(linked.ids, ["left"])
-    linked.select(np.array([3]), "left")  # its run of the page is cut short by the click that clears it
-    linked.clear()
-    linked.show(linked.ids, ["left"])
-    assert told[1] == told[0] != told[2]  # streamlit hands on what differs
+def test_what_is_kept_is_kept_once_and_a_fault_is_a_sentence(monkeypatch, tmp_path):
+    said_ = []
+    monkeypatch.setattr(component.st, "session_state", {})
+    monkeypatch.setattr(component.markdown, "error", said_.append)
+    shelf = StoreShelf(tmp_path, "0123456789ab")
+    actions = [{"sequence": 1, "name": "a", "ids": "3"}, {"sequence": 2, "name": "b", "ids": "x"}]
+    component._act(shelf, actions, "done")
+    shelf.keep("a", None)
+    component._act(shelf, actions, "done")  # a view may be told again
+    assert shelf.all() == [] and component.st.session_state["done"] == 2
+    assert len(said_) == 1 and "'b'" in said_[0]
 
 
-def test_the_whole_plane_is_known_however_often_a_zoomed_figure_is_prepared(monkeypatch):
-    told = {}
-    monkeypatch.setattr(linking.st, "session_state", {})
-    monkeypatch.setattr(linking, "_ears", lambda **arguments: told.update(arguments["data"]))
-    Linked("page", "a", "cards").show(np.array([], int), [])
-    zoom = {"view": told["view"], "charts": {"left": [[1, 2], [3, 4]]}}
-    linking.st.session_state["page-ears"] = {"zooms": zoom}
-    linked = Linked("page", "a", "cards")
-    figure = go.Figure(go.Scatter(x=[0], y=[0], customdata=[1]), {"xaxis_range": [0, 9], "yaxis_range": [0, 9]})
-    for _ in range(2):
-        linked.prepare(figure, "left")
-        linked.show(np.array([1]), ["left"])
-        assert figure.layout.xaxis.range == (1, 2)
-        assert told["whole"] == {"left": [[0, 9], [0, 9]]}
+def test_the_table_says_what_each_model_says_of_every_selected_particle(seen):
+    runs, panels = seen
+    sources = [Source(run.id, p.title, of_validation(p.predictions)) for run, p in zip(runs, panels, strict=True)]
+    ids = sources[0].particles.ids[[2, 9]]
+    told = particle_table(ids, sources, runs[0].class_names)
+    assert told["id"].tolist() == np.repeat(ids, 2).tolist() and set(told["run"]) == {run.id for run in runs}
+    assert set(told["part"]) == {"validation"} and "group" in told and "name" in told
+    shares = told[[f"p_{name}" for name in runs[0].class_names]].sum(axis=1)
+    np.testing.assert_allclose(shares, 1, atol=1e-5)
 
 
-def test_typed_samples_are_selected_and_cleared_by_the_keyboard(make_store, open_page):
+def test_the_particles_of_all_parts_are_shown_once_they_were_classified(make_store, open_page):
     store = make_store("two")
-    ids = store.runs()[0].predictions().ids
     app = open_page("latent")
-    assert "**0 selected** of 32" in said(app)
-    app.text_input(key="latent-asked").set_value(f"{ids[0]}, {ids[3]} nonsense").run()
-    assert "**2 selected** of 32" in said(app)
-    assert any("'nonsense'" in warning.value for warning in app.warning)
-    app.button(key="latent-clear").click().run()
-    assert "**0 selected** of 32" in said(app)
-    assert not app.exception
+    assert "**0 selected** of 32" in said(app) and "Validation images only" in said(app)
+    for run in store.runs():
+        write_particles(run, device="cpu")
+    app = open_page("latent")
+    assert "**0 selected** of 80" in said(app) and "Validation images only" not in said(app)
+    assert not app.exception and not app.error and not app.warning
 
 
-def test_classes_that_are_not_shown_are_not_selected_either_and_are_in_the_address(make_store, open_page):
+def test_one_click_classifies_every_image_of_runs_of_earlier_versions(make_store, open_page, monkeypatch):
+    monkeypatch.setattr("ui.entry.through_app", lambda: None)  # it runs a page twice, the second time without the click
     store = make_store("two")
-    p = store.runs()[0].predictions()
-    app = open_page("latent", classes="0.1")
-    assert "**0 selected** of 16" in said(app)
-    one_of_each = " ".join(str(p.ids[p.labels == label][0]) for label in (0, 2))
-    app.text_input(key="latent-asked").set_value(one_of_each).run()
-    assert "**1 selected** of 16" in said(app)
-    [classes] = app.multiselect
-    classes.set_value(["0", "1", "2", "3"]).run()
-    assert "**1 selected** of 32" in said(app)
-    assert "classes" not in app.query_params
-
-
-@pytest.mark.parametrize("value", ["<script>", "9", "", "0..", "9" * 3000])
-def test_hostile_classes_samples_and_points_fall_back_with_a_sentence(value, make_store, open_page):
-    make_store("two")
-    address = {"classes": value, "sample": value, "near": value, "draw": value}
-    app = open_page("latent", **address)
+    app = open_page("latent")
+    app.button(key="latent-everything").click().run()
     assert not app.exception and not app.error
-    assert len(app.warning) >= 3
-    assert "<script" not in said(app)
+    assert all(run.particles() is not None for run in store.runs())
+    assert "of 80" in said(app)
 
 
-def test_a_sample_that_is_not_there_is_a_sentence(make_store, open_page):
-    store = make_store("two")
-    ids = store.runs()[0].predictions().ids
-    app = open_page("latent", sample=str(ids[4]), near="right")
-    assert app.number_input[0].value == ids[4] and not app.warning
-    assert "Distance of the latent means of ss-rVAE" in said(app)
+def test_who_may_only_look_is_not_offered_to_classify(make_store, open_page, monkeypatch):
+    make_store("two")
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    app = open_page("latent")
+    assert not app.exception and not [b for b in app.button if b.key == "latent-everything"]
+
+
+def test_pictures_are_those_of_their_ids_and_labelled_ones_look_as_in_training(seen):
+    run = seen[0][0]
+    data = split(load(run.config.dataset), run.config.split)
+    ids = np.sort(np.concatenate([data.labelled.ids[:3], data.validation.ids[:3]]))
+    pictures = pictures_of(run, ids)
+    for part in (data.labelled, data.validation):
+        for sample, image in zip(part.ids[:3], part.images[:3], strict=True):
+            np.testing.assert_array_equal(pictures.one(int(sample)), to_pixels(image))
+    assert pictures.one(10**9) is None
+    assert (pictures.of(np.array([int(ids[0]), 10**9]))[1] == 0).all()
+
+
+def test_an_answer_has_a_drawing_and_a_posterior_of_every_model_that_turns(seen):
+    runs, panels = seen
+    sources = [Source(run.id, p.title, of_validation(p.predictions)) for run, p in zip(runs, panels, strict=True)]
+    sample = int(sources[0].particles.ids[4])
+    told = answer(sample, runs, sources, pictures_of(runs[0], sources[0].particles.ids))
+    assert told["id"] == sample and told["picture"].startswith("data:image/png")
+    turning = [run.config.model.rotation != "none" for run in runs]
+    for model, turns in zip(told["models"], turning, strict=True):
+        assert model["drawing"].startswith("data:image/png") and model["difference"]
+        assert (model["posterior"] is not None) == turns
+    posterior = np.array(told["models"][turning.index(True)]["posterior"])
+    assert posterior.sum() == pytest.approx(1, abs=1e-3)
+
+
+def test_a_particle_without_its_picture_is_drawn_all_the_same(seen):
+    runs, panels = seen
+    sources = [Source(run.id, p.title, of_validation(p.predictions)) for run, p in zip(runs, panels, strict=True)]
+    told = answer(int(sources[0].particles.ids[0]), runs, sources, None)
+    assert told["picture"] is None and all(model["drawing"] for model in told["models"])
 
 
 @pytest.mark.parametrize(("draw", "sliders"), [("plane", 1), ("each", 1), ("point", 5)])
@@ -229,5 +225,3 @@ def test_one_latent_and_three_can_be_looked_at(pair, draw, other_dims, monkeypat
     ids = {run.config.model.latent_dim: run.id for run in other_dims.runs()} | {None: "none"}
     app = open_page("latent", left=ids[pair[0]], right=ids[pair[1]], draw=draw)
     assert not app.exception and not app.error and not app.warning
-    names = {box.label for box in app.selectbox}
-    assert ({"Across", "Up"} <= names) == (pair == (3, None))

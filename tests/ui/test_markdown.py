@@ -100,16 +100,6 @@ def test_no_name_is_live_on_any_page(page, hostile_store, monkeypatch):
     assert not live(app)
 
 
-@pytest.mark.parametrize("hostile_store", ["there"], indirect=True)
-def test_the_name_of_a_factor_is_not_live_where_it_gives_the_colour(hostile_store, monkeypatch):
-    monkeypatch.setattr("ui.entry.through_app", lambda: None)
-    app = AppTest.from_file(str(APP), default_timeout=60).switch_page("pages/latent_space.py")
-    app.query_params["colour"] = hostile.NAMES[0]
-    app.run()
-    assert app.selectbox(key="latent-colour").value == hostile.NAMES[0]
-    assert not app.exception and not live(app)
-
-
 @pytest.mark.parametrize("hostile_store", ["gone"], indirect=True)
 @pytest.mark.parametrize("page", PAGES)
 def test_who_may_only_look_is_not_told_where_anything_lies(page, hostile_store, store_of_names, monkeypatch):

@@ -59,7 +59,7 @@ def test_the_newest_pair_of_one_data_set_is_shown_with_run_data_number_and_seed(
     assert "N = 32" in said(app) and "seed 0" in said(app)
 
 
-@pytest.mark.parametrize(("page", "names"), [("latent", ("left", "right", "colour")), ("confusion", ("left", "true"))])
+@pytest.mark.parametrize(("page", "names"), [("latent", ("left", "right", "draw")), ("confusion", ("left", "true"))])
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_hostile_address_falls_back_with_a_sentence(page, names, value, make_store, open_page):
     make_store("two")
@@ -79,21 +79,21 @@ def test_a_store_without_a_whole_run_leads_to_the_overview(page, make_store, ope
     assert not app.exception and not app.selectbox
 
 
-def test_a_permalink_restores_runs_and_colouring(make_store, open_page):
+def test_a_permalink_restores_runs_and_what_is_drawn(make_store, open_page):
     store = make_store("many")
     left, right = [run for run in store.runs() if run.config.seed == 3 or run.config.seed == 4][:2]
-    app = open_page("latent", left=left.id, right=right.id, colour="confidence")
+    app = open_page("latent", left=left.id, right=right.id, draw="each")
     assert app.selectbox(key="latent-left").value == left.id
     assert app.selectbox(key="latent-right").value == right.id
-    assert app.selectbox(key="latent-colour").value == "confidence"
+    assert app.session_state["latent-draw"] == "each"
     assert not app.warning
 
 
 def test_what_is_chosen_is_in_the_address(make_store, open_page):
     make_store("two")
     app = open_page("latent")
-    app.selectbox(key="latent-colour").set_value("predicted").run()
-    assert app.query_params["colour"] in ("predicted", ["predicted"])
+    app.selectbox(key="latent-right").set_value("none").run()
+    assert app.query_params["right"] in ("none", ["none"])
 
 
 def test_the_chosen_runs_go_along_to_the_next_page(make_store, open_page):
@@ -169,13 +169,6 @@ def test_a_live_run_shows_its_progress(make_store, open_page):
     app = open_page("overview")
     assert not app.exception
     assert any("epoch 1 of 4, about" in element.proto.text for element in app.get("progress"))
-
-
-def test_an_address_that_asks_for_a_latent_there_is_not_is_mended(make_store, open_page):
-    make_store("two")
-    app = open_page("latent", x="z9", y="z2")
-    assert "'z9' as across" in app.warning[0].value and len(app.warning) == 1
-    assert not {"x", "y"} & set(app.query_params)
 
 
 def test_the_manifolds_angle_is_in_the_address(make_store, open_page):

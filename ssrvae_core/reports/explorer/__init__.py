@@ -1,0 +1,1 @@
+"""The explorer of particles: a table and sheets of pictures for the browser, and the script that shows them."""

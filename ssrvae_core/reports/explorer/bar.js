@@ -1,0 +1,155 @@
+// The bar above: colour, parts, search, the legend that filters, the counter, and what can be done with a selection.
+import { gradient } from "./colours.js";
+import { button, choice, figure, make, marker, thousands } from "./elements.js";
+
+export class Bar {
+  // `on`: {set(changes), hide(name, value), only(name, value), everything(), matches(), clear(), link(), keep(name), use(name), forget(name), csv()}.
+  constructor(place, table, look, on) {
+    Object.assign(this, { table, look, on });
+    this.colour = choice("Colour by", table.colourings, "class", (colour) => on.set({ colour }), { class: "colour" });
+    this.parts = make("span", { class: "parts", role: "group", "aria-label": "Parts of the data set" });
+    this.find = make("input", {
+      type: "search", class: "find", placeholder: "Id, file or micrograph", "aria-label": "Search by id, file or micrograph; Enter selects what is found",
+      oninput: () => on.set({ find: this.find.value }), onkeydown: (event) => {
+        if (event.key === "Enter") on.matches();
+        if (event.key === "Escape") on.set({ find: "" });
+        event.stopPropagation();
+      },
+    });
+    this.count = make("b", { "data-selected": "", textContent: "0" });
+    this.all = make("span");
+    this.live = make("span", { class: "unseen", role: "status", "aria-live": "polite" });
+    this.clear = button("Clear", () => on.clear(), { "aria-label": "Clear the selection (Escape)" });
+    this.csv = look.csv ? button("CSV", () => on.csv(), { "aria-label": "Selected particles as CSV" }) : null;
+    this.link = button("Copy link", () => this.copy(), { class: "link" });
+    const counter = make("span", { class: "counter" }, this.count, " of ", this.all, " selected");
+    this.kept = new Kept(look, on);
+    this.top = make("div", { class: "bar" },
+      make("label", {}, make("span", { textContent: "Colour" }), this.colour),
+      this.axes(), this.parts, this.find,
+      make("span", { class: "selection" }, counter, this.clear, this.kept.element, this.csv, this.link, this.live));
+    this.legend = make("div", { class: "legend", role: "group", "aria-label": "Legend; each entry hides or shows its particles" });
+    this.notice = make("p", { class: "notice", role: "status", hidden: true });
+    place.append(this.top, this.legend, this.notice);
+  }
+
+  axes() {
+    const most = Math.max(...this.table.models.map(({ dims }) => dims));
+    if (most < 3) return null;
+    const latents = Array.from({ length: most }, (_, d) => ({ name: String(d), label: `z${d + 1}` }));
+    this.across = choice("Latent across", latents, "0", (x) => this.on.set({ x: Number(x), zooms: {} }));
+    this.up = choice("Latent up", latents, "1", (y) => this.on.set({ y: Number(y), zooms: {} }));
+    return make("span", { class: "axes" }, this.across, this.up);
+  }
+
+  async copy() {
+    const done = await this.on.link();
+    this.link.textContent = done ? "Copied" : "Not copied";
+    clearTimeout(this.again);
+    this.again = setTimeout(() => (this.link.textContent = "Copy link"), 1500);
+    if (!done) this.say("The browser does not let this page copy; the address of the page is the link.");
+  }
+
+  say(words) {
+    this.notice.textContent = words;
+    this.notice.hidden = !words;
+  }
+
+  counts(chosen, inSight) {
+    this.count.textContent = String(chosen);
+    this.all.textContent = thousands(inSight);
+    this.clear.disabled = !chosen;
+    if (this.csv) this.csv.disabled = !chosen;
+    this.live.textContent = `${chosen} of ${inSight} selected`;
+  }
+
+  draw(values, tally) {
+    const { table } = this;
+    this.colour.value = values.colour;
+    if (this.across) Object.assign(this.across, { value: String(values.x) });
+    if (this.up) Object.assign(this.up, { value: String(values.y) });
+    if (this.find.value !== values.find) this.find.value = values.find;
+    this.drawParts(values);
+    const colouring = table.colouring(values.colour);
+    const shown = colouring.categories ? colouring : table.colouring("predicted");
+    const entries = this.entries(shown, values, tally(shown.name));
+    const others = Object.entries(values.hidden).filter(([name, some]) => some.length && name !== shown.name && name !== "part");
+    this.legend.replaceChildren(
+      colouring.categories ? "" : this.scale(colouring),
+      make("span", { class: "lead", textContent: `${shown.label}:` }), ...entries,
+      ...others.map(([name]) => button(`${table.colouring(name).label}: filtered`, () => this.on.everything(name), { class: "other", title: "Show all again" })));
+    this.kept.draw(this.look.kept());
+  }
+
+  drawParts({ hidden }) {
+    const { table } = this;
+    const counts = table.partCounts;
+    const there = table.parts.map((name, value) => ({ name, value })).filter(({ value }) => counts[value]);
+    this.parts.hidden = there.length < 2;
+    const gone = hidden.part ?? [];
+    this.parts.replaceChildren(...there.map(({ name, value }) => make("label", {},
+      make("input", { type: "checkbox", checked: !gone.includes(value), onchange: () => this.on.hide("part", value) }),
+      make("span", { textContent: `${name} ${thousands(counts[value])}` }))));
+  }
+
+  scale({ label, scale, low, high, unit }) {
+    const words = [figure(low), figure(high)];
+    return make("span", { class: "scale", role: "img", "aria-label": `${label} from ${words[0]} to ${words[1]} ${unit}` },
+      make("span", { textContent: words[0] }), make("span", { class: "ramp", style: { background: gradient(this.table.scales[scale]) } }),
+      make("span", { textContent: `${words[1]}${unit ? ` ${unit}` : ""}` }));
+  }
+
+  entries({ name, categories }, { hidden }, counts) {
+    const gone = hidden[name] ?? [];
+    return categories.filter(({ value }) => counts.get(value)).map((one) => make("button", {
+      type: "button", class: "entry", "aria-pressed": gone.includes(one.value) ? "false" : "true",
+      title: "Click hides or shows, double click shows only these",
+      onclick: () => this.on.hide(name, one.value), ondblclick: () => this.on.only(name, one.value),
+    }, marker(this.look.shapes, one), make("span", { textContent: one.name }), make("small", { textContent: thousands(counts.get(one.value)) })));
+  }
+}
+
+// Selections with names.
+class Kept {
+  constructor(look, on) {
+    Object.assign(this, { look, on });
+    this.name = make("input", { type: "text", maxLength: 60, placeholder: "Name", "aria-label": "Name of the selection", onkeydown: (event) => {
+      if (event.key === "Enter") this.keep();
+      if (event.key !== "Escape") event.stopPropagation();
+    } });
+    this.list = make("ul");
+    this.element = make("details", { class: "kept" },
+      make("summary", { textContent: "Selections" }),
+      make("div", { class: "menu" }, this.list,
+        make("div", { class: "line" }, this.name, button("Keep", () => this.keep(), { "aria-label": "Keep the selection under this name" })),
+        make("p", { class: "where", textContent: look.keepsWhere })));
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      this.element.open = false;
+      event.stopPropagation();
+    });
+    document.addEventListener("pointerdown", ({ target }) => {
+      if (!this.element.contains(target)) this.element.open = false;
+    });
+  }
+
+  keep() {
+    const name = this.name.value.trim();
+    if (!name) {
+      this.name.focus();
+      return;
+    }
+    this.on.keep(name);
+    this.name.value = "";
+  }
+
+  draw(kept) {
+    const words = JSON.stringify(kept.map(({ name, n }) => [name, n]));
+    if (words === this.words) return;
+    this.words = words;
+    this.list.replaceChildren(...kept.map(({ name, n }) => make("li", {},
+      make("button", { type: "button", class: "use", onclick: () => this.on.use(name) }, make("span", { textContent: name }), make("small", { textContent: thousands(n) })),
+      button("\u2715", () => this.on.forget(name), { "aria-label": `Forget the selection ${name}` }))));
+    this.list.hidden = !kept.length;
+  }
+}

@@ -1,0 +1,65 @@
+// Elements of the page. Text that came from files is only ever text: nothing here reads HTML.
+
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "class") element.className = value;
+    else if (name === "style") Object.assign(element.style, value);
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name in element && !name.includes("-") && name !== "list") element[name] = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+const VECTOR = "http://www.w3.org/2000/svg";
+
+export function vector(tag, properties = {}, ...children) {
+  const element = document.createElementNS(VECTOR, tag);
+  for (const [name, value] of Object.entries(properties)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+// A marker as a small drawing.
+export function marker(shapes, { colour, symbol }, size = 12) {
+  const hollow = symbol.endsWith("-open");
+  const paint = hollow ? { fill: "none", stroke: colour, "stroke-width": 2 } : { fill: colour };
+  const path = vector("path", { d: shapes[symbol.replace("-open", "")], ...paint });
+  return vector("svg", { viewBox: "0 0 16 16", width: size, height: size, "aria-hidden": "true" }, path);
+}
+
+export function choice(label, options, value, onchange, properties = {}) {
+  const list = make("select", { "aria-label": label, ...properties, onchange: () => onchange(list.value) });
+  for (const one of options) list.append(make("option", { value: one.name, textContent: one.label }));
+  list.value = value;
+  return list;
+}
+
+export function button(text, onclick, properties = {}) {
+  return make("button", { type: "button", textContent: text, onclick, ...properties });
+}
+
+export function counted(n, one, many = `${one}s`) {
+  return `${thousands(n)} ${n === 1 ? one : many}`;
+}
+
+export function thousands(n) {
+  return String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+}
+
+// A number as it reads: three digits that count, or "not known".
+export function figure(value, digits = 3) {
+  if (value === null || value === undefined || value !== value) return "not known";
+  if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
+  return String(Number(value.toPrecision(digits)));
+}
+
+// A probability that never rounds a doubt away.
+export function share(value) {
+  if (value >= 0.9995 && value < 1) return ">0.999";
+  if (value > 0 && value < 0.0005) return "<0.001";
+  return value.toFixed(3);
+}

@@ -1,0 +1,491 @@
+// One map: Plotly draws axes, tool bar and exports; the points are painted on a canvas among its layers.
+import { make } from "./elements.js";
+import { MOST_MARKERS, along, mixedOrder, paintPoints, pointAt } from "./points.js";
+import { fromSteps, howOf, rangeOf, simplified, toSteps } from "./selection.js";
+
+const [NEAR, CLICK, STRIDE] = [12, 5, 3]; // pixels: to a point that is meant, of a click, between corners of a lasso
+const WHOLE = 0.06; // room around all points, as a share of their range
+const MARGIN_OF_AXES = { l: 52, r: 8, t: 34, b: 40 };
+const TOOLS = { l: "lasso", b: "select", p: "pan" };
+
+export class PointMap {
+  // `on`: {step(step), open(row), hover(row), zoom(zoom), tool(name)}; `say(row)` are the lines of a point.
+  constructor(place, table, model, look, on) {
+    Object.assign(this, { table, model, look, on, zoom: null, tool: "lasso", ready: false });
+    this.order = mixedOrder(table.n);
+    this.graph = make("div", { class: "graph" });
+    this.outline = make("canvas", { class: "outline", "aria-hidden": "true" });
+    this.picture = make("span", { class: "tile" });
+    this.words = make("span", { class: "words" });
+    this.tip = make("div", { class: "tip", hidden: true }, make("span", { class: "frame" }, this.picture), this.words);
+    this.element = make("div", {
+      class: "map", tabIndex: 0, role: "group", "data-explorer-map": String(model),
+      "aria-label": `Map of the latent variables of ${table.models[model].title}. L lasso, B box, P pan, plus and minus `
+        + "zoom, arrows move, 0 shows all, Escape clears the selection.",
+    }, this.graph, this.outline, this.tip);
+    place.append(this.element);
+    this.canvas = make("canvas", { class: "painted", "aria-hidden": "true" });
+    this.rings = make("canvas", { class: "painted", "aria-hidden": "true" });
+    this.element.append(this.canvas, this.rings); // until there are Plotly's layers to lie among
+    this.size = [0, 0];
+    new ResizeObserver(() => this.fit()).observe(this.element);
+    for (const type of ["pointerdown", "mousedown", "touchstart"]) {
+      this.element.addEventListener(type, (event) => this.pressed(event), { capture: true, passive: false });
+    }
+    this.element.addEventListener("pointermove", (event) => this.moved(event));
+    this.element.addEventListener("pointerup", (event) => this.released(event));
+    this.element.addEventListener("pointercancel", () => this.drop());
+    this.element.addEventListener("pointerleave", () => this.hover(-1));
+    this.element.addEventListener("keydown", (event) => this.key(event));
+    this.element.addEventListener("dblclick", (event) => this.doubled(event), { capture: true });
+  }
+
+  // Draw the axes; the points follow once Plotly is there.
+  async begin(Plotly) {
+    this.Plotly = Plotly;
+    const { graph } = this;
+    const camera = { name: "picture", title: "Download plot", icon: Plotly.Icons.camera, click: () => this.download() };
+    // Plotly leaves its own lasso out where no trace of its can be selected.
+    const tool = (name, val, title, icon) => ({
+      name, title, icon, attr: "dragmode", val, click: () => this.use(val),
+    });
+    const tools = [
+      tool("lasso", "lasso", "Lasso (L): shift adds, alt takes away", Plotly.Icons.lasso),
+      tool("box", "select", "Box (B): shift adds, alt takes away", Plotly.Icons.selectbox),
+      tool("pan", "pan", "Pan (P)", Plotly.Icons.pan),
+    ];
+    await Plotly.newPlot(graph, [{ type: "scatter", mode: "markers", x: [null], y: [null], hoverinfo: "skip", showlegend: false }],
+      this.layout(), {
+        ...this.look.config, responsive: false, scrollZoom: true, doubleClick: "reset", displayModeBar: true,
+        modeBarButtons: [tools, ["zoomIn2d", "zoomOut2d", "resetScale2d"], [camera]],
+      });
+    graph.querySelector(".gl-container").append(this.canvas, this.rings);
+    this.ready = true;
+    for (const event of ["plotly_afterplot", "plotly_relayouting"]) graph.on(event, () => this.paint());
+    graph.on("plotly_relayout", (changes) => this.told(changes));
+    this.paint();
+  }
+
+  fit() {
+    const size = [this.element.clientWidth, this.element.clientHeight];
+    if (!size[0] || !size[1] || (size[0] === this.size[0] && size[1] === this.size[1])) return;
+    this.size = size;
+    if (this.ready) this.Plotly.relayout(this.graph, { width: size[0], height: size[1] });
+    else this.paint();
+  }
+
+  get whole() {
+    return [0, 1].map((axis) => {
+      const [low, high] = rangeOf(this.coordinate(axis));
+      return [low - WHOLE * (high - low), high + WHOLE * (high - low)];
+    });
+  }
+
+  coordinate(axis) {
+    const { x, y } = this.dims;
+    return this.table.coordinate(this.model, axis ? y : x, axis);
+  }
+
+  get equal() {
+    return this.table.models[this.model].dims > 1;
+  }
+
+  layout() {
+    const [x, y] = this.zoom ?? this.whole;
+    const single = !this.equal;
+    const name = (d) => `z${Math.min(d, this.table.models[this.model].dims - 1) + 1}`;
+    const [width, height] = [this.element.clientWidth, this.element.clientHeight];
+    return {
+      template: this.template(),
+      margin: MARGIN_OF_AXES,
+      showlegend: false,
+      dragmode: this.tool,
+      hovermode: false,
+      width, height,
+      xaxis: { range: x, title: { text: name(this.dims.x), standoff: 4 } },
+      yaxis: {
+        range: y, title: { text: single ? "Standard deviation of z1" : name(this.dims.y), standoff: 4 },
+        ...(single ? {} : { scaleanchor: "x" }),
+      },
+    };
+  }
+
+  get accent() {
+    return getComputedStyle(this.element).outlineColor;
+  }
+
+  // The page's own colours and type, on top of what the figure brings.
+  template() {
+    const { color, fontFamily } = getComputedStyle(this.element);
+    const { layout, ...rest } = this.look.template;
+    const line = "rgba(138, 138, 138, 0.7)";
+    const axis = (own) => ({ ...own, linecolor: line, tickcolor: line });
+    return {
+      ...rest,
+      layout: {
+        ...layout, font: { ...layout.font, color, family: fontFamily }, xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis),
+        modebar: { ...layout.modebar, color, activecolor: this.accent, bgcolor: "rgba(0, 0, 0, 0)" },
+      },
+    };
+  }
+
+  // What is to be painted: {look, looks, seen, chosen, dims, hovered, open}; only what is handed over changes.
+  show(changes) {
+    const before = this.dims;
+    Object.assign(this, changes);
+    if (before && (before.x !== this.dims.x || before.y !== this.dims.y)) {
+      this.xs = this.ys = null;
+      this.zoom = changes.zoom ?? null;
+      if (this.ready) {
+        this.Plotly.relayout(this.graph, this.layout());
+        return;
+      }
+    }
+    this.paint();
+  }
+
+  get points() {
+    this.xs ??= this.coordinate(0);
+    this.ys ??= this.coordinate(1);
+    const { xs, ys, look, looks, seen, chosen, order } = this.painting;
+    return { xs: this.xs, ys: this.ys, look, looks, seen, chosen, order };
+  }
+
+  get painting() {
+    return { ...this.marks, order: this.order };
+  }
+
+  // Plotly's axes; until they are there, what they will be, so that the points need not wait.
+  get axes() {
+    if (this.ready) {
+      const { xaxis, yaxis } = this.graph._fullLayout;
+      return { xaxis, yaxis };
+    }
+    const { l, r, t, b } = MARGIN_OF_AXES;
+    const lengths = [Math.max(this.element.clientWidth - l - r, 1), Math.max(this.element.clientHeight - t - b, 1)];
+    const ranges = this.zoom ?? this.whole;
+    const scales = ranges.map(([low, high], i) => (high - low) / lengths[i]);
+    const axis = (_id, i, _offset) => {
+      const [low, high] = ranges[i];
+      const half = (this.equal ? Math.max(...scales) * lengths[i] : high - low) / 2;
+      return { _id, _offset, _length: lengths[i], range: [(low + high) / 2 - half, (low + high) / 2 + half] };
+    };
+    return { xaxis: axis("x", 0, l), yaxis: axis("y", 1, t) };
+  }
+
+  get extent() {
+    return this.ready ? this.graph._fullLayout : { width: this.element.clientWidth, height: this.element.clientHeight };
+  }
+
+  paint() {
+    if (!this.marks || !this.element.clientWidth) return;
+    const ratio = this.emptied(this.canvas);
+    paintPoints(this.canvas.getContext("2d"), ratio, this.points, this.axes, this.look.stamps);
+    this.ring();
+  }
+
+  emptied(canvas) {
+    const ratio = window.devicePixelRatio || 1;
+    const { width, height } = this.extent;
+    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (canvas.width !== wide || canvas.height !== high) {
+      Object.assign(canvas, { width: wide, height: high });
+      Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+    } else canvas.getContext("2d").clearRect(0, 0, wide, high);
+    return ratio;
+  }
+
+  // Circles around the point under the pointer, and the one whose particle is open.
+  ring() {
+    if (!this.marks || !this.element.clientWidth) return;
+    const ratio = this.emptied(this.rings);
+    const brush = this.rings.getContext("2d");
+    const { color } = getComputedStyle(this.element);
+    for (const [row, size, width] of [[this.hovered ?? -1, 7, 2], [this.open ?? -1, 9, 2.5]]) {
+      if (row < 0) continue;
+      const at = this.placeOf(row);
+      const { xaxis, yaxis } = this.axes;
+      const inside = at[0] >= xaxis._offset && at[0] <= xaxis._offset + xaxis._length && at[1] >= yaxis._offset
+        && at[1] <= yaxis._offset + yaxis._length;
+      if (!inside) continue;
+      Object.assign(brush, { strokeStyle: color, lineWidth: width * ratio });
+      brush.beginPath();
+      brush.arc(at[0] * ratio, at[1] * ratio, size * ratio, 0, 2 * Math.PI);
+      brush.stroke();
+    }
+  }
+
+  placeOf(row) {
+    const { xs, ys } = this.points;
+    const [[fx, ox], [fy, oy]] = [along(this.axes.xaxis), along(this.axes.yaxis)];
+    return [fx * xs.values[xs.start + row * xs.step] + ox, fy * ys.values[ys.start + row * ys.step] + oy];
+  }
+
+  // Pointer: a lasso or a box is ours; Plotly pans and zooms, and has its tool bar.
+  pressed(event) {
+    if (event.target.closest?.(".modebar-container, .tip")) return;
+    if (event.type === "pointerdown") {
+      if (event.button) return;
+      this.start = this.at(event);
+      this.element.focus({ preventScroll: true });
+    }
+    const { tool } = this;
+    if (tool === "pan") return;
+    event.stopPropagation();
+    if (event.cancelable && event.type !== "pointerdown") event.preventDefault();
+    if (event.type !== "pointerdown") return;
+    this.element.setPointerCapture?.(event.pointerId);
+    this.drawing = { tool, how: howOf(event), path: [this.start] };
+  }
+
+  at({ clientX, clientY }) {
+    const box = this.element.getBoundingClientRect();
+    return [clientX - box.left, clientY - box.top];
+  }
+
+  moved(event) {
+    const place = this.at(event);
+    if (!this.drawing) {
+      if (event.buttons) return;
+      this.hover(event.target.closest?.(".modebar-container") ? -1 : this.under(place), place);
+      return;
+    }
+    const { path, tool } = this.drawing;
+    const last = path[path.length - 1];
+    if (tool === "lasso" && Math.hypot(place[0] - last[0], place[1] - last[1]) < STRIDE) return;
+    if (tool === "lasso") path.push(place);
+    else this.drawing.path = [path[0], place];
+    this.drawOutline();
+  }
+
+  corners() {
+    const { tool, path } = this.drawing;
+    if (tool === "lasso") return path;
+    const [[left, top], [right, bottom]] = [path[0], path[path.length - 1]];
+    return [[left, top], [right, top], [right, bottom], [left, bottom]];
+  }
+
+  drawOutline() {
+    const ratio = this.emptied(this.outline);
+    const brush = this.outline.getContext("2d");
+    Object.assign(brush, { strokeStyle: this.accent, lineWidth: 1.5 * ratio, fillStyle: "rgba(86, 180, 233, 0.15)" });
+    brush.beginPath();
+    for (const [x, y] of this.corners()) brush.lineTo(x * ratio, y * ratio);
+    brush.closePath();
+    brush.fill();
+    brush.setLineDash([4 * ratio, 3 * ratio]);
+    brush.stroke();
+  }
+
+  drop() {
+    this.drawing = null;
+    this.emptied(this.outline);
+  }
+
+  released(event) {
+    const place = this.at(event);
+    const start = this.start;
+    this.start = null;
+    const { drawing } = this;
+    const away = start && Math.hypot(place[0] - start[0], place[1] - start[1]);
+    const clicked = start && away < CLICK && (!drawing || drawing.path.length < 4);
+    if (!drawing) {
+      if (clicked && this.under(place) >= 0) this.on.open(this.under(place));
+      return;
+    }
+    const corners = this.corners();
+    this.drop();
+    if (clicked) {
+      const row = this.under(place);
+      if (row >= 0) this.on.open(row);
+      return;
+    }
+    if (corners.length > 2) this.on.step(this.stepOf(drawing.how, corners));
+  }
+
+  // An outline in pixels as a step of the selection.
+  stepOf(how, corners) {
+    const [[fx, ox], [fy, oy]] = [along(this.axes.xaxis), along(this.axes.yaxis)];
+    const [across, up] = [0, 1].map((axis) => rangeOf(this.coordinate(axis)));
+    const outline = simplified(corners, 1).map(([x, y]) => [toSteps((x - ox) / fx, across), toSteps((y - oy) / fy, up)]);
+    return { how, map: this.model, x: this.dims.x, y: this.dims.y, outline };
+  }
+
+  // The corners of a step in pixels, to show where a selection came from.
+  pixelsOf({ outline }) {
+    const [[fx, ox], [fy, oy]] = [along(this.axes.xaxis), along(this.axes.yaxis)];
+    const [across, up] = [0, 1].map((axis) => rangeOf(this.coordinate(axis)));
+    return outline.map(([x, y]) => [fx * fromSteps(x, across) + ox, fy * fromSteps(y, up) + oy]);
+  }
+
+  doubled(event) {
+    if (event.target.closest?.(".modebar-container") || this.tool === "pan") return;
+    event.stopPropagation();
+    this.on.clear();
+  }
+
+  under([left, top]) {
+    return this.marks ? pointAt(this.points, this.axes, left, top, NEAR) : -1;
+  }
+
+  hover(row, place = null) {
+    this.tip.hidden = row < 0 || !place;
+    if (row !== this.hovered) {
+      this.on.hover(row);
+      if (row >= 0) {
+        this.look.sprites.show(this.picture, row);
+        const turn = this.look.turn(row);
+        this.picture.style.transform = turn ? `rotate(${turn.toFixed(1)}deg)` : "";
+        this.words.textContent = this.look.lines(row, this.model).join("\n");
+        this.tip.classList.toggle("bare", this.look.sprites.none);
+      }
+    }
+    if (!place || row < 0) return;
+    const [width, height] = [this.element.clientWidth, this.element.clientHeight];
+    this.tip.classList.toggle("leftwards", place[0] > width / 2);
+    this.tip.classList.toggle("upwards", place[1] > height / 2);
+    Object.assign(this.tip.style, { left: `${place[0]}px`, top: `${place[1]}px` });
+  }
+
+  // Ring the point of a picture that is under the pointer in the grid.
+  point(row, open) {
+    Object.assign(this, { hovered: row, open });
+    this.ring();
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey) return;
+    const tool = TOOLS[event.key.toLowerCase()];
+    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+    if (tool) this.use(tool);
+    else if (event.key === "+" || event.key === "=") this.scale(0.75);
+    else if (event.key === "-") this.scale(1 / 0.75);
+    else if (event.key === "0") this.see(null);
+    else if (event.key in moves) this.move(...moves[event.key]);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  use(tool) {
+    this.tool = tool;
+    if (this.ready && this.graph._fullLayout.dragmode !== tool) this.Plotly.relayout(this.graph, { dragmode: tool });
+  }
+
+  ranges() {
+    const { xaxis, yaxis } = this.axes;
+    return [xaxis.range.slice(), yaxis.range.slice()];
+  }
+
+  scale(factor) {
+    this.see(this.ranges().map(([low, high]) => {
+      const [middle, half] = [(low + high) / 2, (factor * (high - low)) / 2];
+      return [middle - half, middle + half];
+    }));
+  }
+
+  move(x, y) {
+    this.see(this.ranges().map(([low, high], axis) => {
+      const step = 0.15 * (high - low) * (axis ? y : x);
+      return [low + step, high + step];
+    }));
+  }
+
+  // Show a part of the plane, or all of it.
+  see(zoom) {
+    this.zoom = zoom;
+    if (!this.ready) {
+      this.paint();
+      return;
+    }
+    const [x, y] = zoom ?? this.whole;
+    this.Plotly.relayout(this.graph, { "xaxis.range": x, "yaxis.range": y });
+  }
+
+  told(changes) {
+    const names = Object.keys(changes);
+    if (names.includes("dragmode")) {
+      this.tool = changes.dragmode;
+      this.on.tool(this.tool);
+    }
+    if (!names.some((name) => /axis\d*\.(range|autorange)/.test(name))) return;
+    const wide = this.whole;
+    const all = this.ranges().every(([low, high], axis) => {
+      const [least, most] = wide[axis];
+      return low <= least + 1e-6 * (most - least) && high >= most - 1e-6 * (most - least);
+    });
+    this.zoom = all ? null : this.ranges();
+    this.on.zoom(this.zoom);
+  }
+
+  // Colours of a page that has turned dark or light.
+  repaint() {
+    if (this.ready) this.Plotly.relayout(this.graph, { template: this.template() });
+  }
+
+  // The map as a figure of Plotly's own, its points vectors while there are not too many.
+  figure() {
+    const { xs, ys, look, looks, seen, chosen } = this.points;
+    const lists = new Map();
+    for (let row = 0; row < this.table.n; row += 1) {
+      if (!seen[row]) continue;
+      const key = 2 * look[row] + (chosen ? chosen[row] : 1);
+      if (!lists.has(key)) lists.set(key, []);
+      lists.get(key).push(row);
+    }
+    const type = this.table.n > 4 * MOST_MARKERS ? "scattergl" : "scatter";
+    const named = new Set();
+    const data = [...lists].sort(([a], [b]) => (a % 2) - (b % 2) || a - b).map(([key, rows]) => {
+      const { colour, symbol, label } = looks[key >> 1];
+      const shown = label !== undefined && !named.has(label);
+      if (shown) named.add(label);
+      return {
+        type, mode: "markers", name: label ?? "", showlegend: shown,
+        x: rows.map((row) => xs.values[xs.start + row * xs.step]), y: rows.map((row) => ys.values[ys.start + row * ys.step]),
+        marker: { color: colour, symbol, size: 7, opacity: key % 2 ? 0.75 : 0.1, line: this.look.line },
+      };
+    });
+    const [x, y] = this.ranges();
+    const layout = this.layout();
+    const white = { paper_bgcolor: "#FFFFFF", plot_bgcolor: "#FFFFFF", template: this.look.template };
+    return {
+      data,
+      layout: {
+        ...layout, ...white, showlegend: true, title: { text: this.look.title(this.model), font: { size: 14 } },
+        legend: { orientation: "h", y: -0.12 }, xaxis: { ...layout.xaxis, range: x }, yaxis: { ...layout.yaxis, range: y },
+        margin: { ...layout.margin, t: 48, b: 70 },
+      },
+    };
+  }
+
+  async download() {
+    const { picture } = this.look;
+    const filename = `${picture.filename}-${this.table.models[this.model].title}`;
+    const { width, height } = this.extent;
+    await this.Plotly.downloadImage(this.figure(), { ...picture, filename, width, height });
+  }
+
+  // Stand as vectors in place of the canvases, and go back.
+  toPaper() {
+    if (!this.ready || this.paper) return;
+    this.paper = make("div", { class: "paper" });
+    for (const canvas of [this.canvas, this.rings, this.outline]) canvas.remove();
+    this.graph.hidden = true;
+    this.element.append(this.paper);
+    const { data, layout } = this.figure();
+    for (const trace of data) trace.type = "scatter";
+    this.Plotly.newPlot(this.paper, data, layout, { staticPlot: true });
+  }
+
+  fromPaper() {
+    if (!this.paper) return;
+    this.Plotly.purge(this.paper);
+    this.paper.remove();
+    this.paper = null;
+    this.graph.hidden = false;
+    this.graph.querySelector(".gl-container").append(this.canvas, this.rings);
+    this.element.append(this.outline);
+    this.paint();
+  }
+}
+

@@ -1,0 +1,71 @@
+// The table of particles: a JSON header, then its columns end to end as typed arrays. `table.py` writes it.
+
+const TYPES = {
+  f4: Float32Array, f8: Float64Array, i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array,
+};
+const PROBABILITY_STEPS = 65535;
+
+export function bytesOfBase64(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
+// Reads an ArrayBuffer; row i of every column belongs to the particle `ids[i]`, in every model alike.
+export function readTable(buffer) {
+  const length = new DataView(buffer).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const columns = {};
+  for (const { name, type, offset, count } of header.columns) {
+    const start = 4 + length + offset;
+    if (type === "text") columns[name] = new TextDecoder().decode(new Uint8Array(buffer, start, count)).split("\n");
+    else columns[name] = new TYPES[type](buffer, start, count);
+  }
+  return new Table(header, columns);
+}
+
+export class Table {
+  constructor(header, columns) {
+    Object.assign(this, header, { columns });
+    this.ids = columns.ids;
+    this.rowOfId = null;
+  }
+
+  // The row of a particle, -1 where there is none; ids ascend.
+  row(id) {
+    let [low, high] = [0, this.n - 1];
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      if (this.ids[middle] === id) return middle;
+      if (this.ids[middle] < id) low = middle + 1;
+      else high = middle - 1;
+    }
+    return -1;
+  }
+
+  // A column, which belongs to one model or to the particles themselves.
+  column(name, model = 0) {
+    return this.columns[`${model}/${name}`] ?? this.columns[name] ?? null;
+  }
+
+  // Latent `d` of every particle, strided; `step` numbers apart.
+  latent(model, d) {
+    const { dims } = this.models[model];
+    return { values: this.columns[`${model}/z`], step: dims, start: Math.min(d, dims - 1) };
+  }
+
+  // A model of one latent is shown against its posterior standard deviation.
+  coordinate(model, d, axis) {
+    const { dims } = this.models[model];
+    if (dims === 1 && axis === 1) return { values: this.columns[`${model}/sd`], step: 1, start: 0 };
+    return this.latent(model, d);
+  }
+
+  probabilities(model, row) {
+    const k = this.classes.length;
+    const of = this.columns[`${model}/probabilities`].subarray(row * k, (row + 1) * k);
+    return Array.from(of, (value) => value / PROBABILITY_STEPS);
+  }
+
+  colouring(name) {
+    return this.colourings.find((one) => one.name === name) ?? null;
+  }
+}

@@ -1,0 +1,269 @@
+"""The explorer's modules on a page of their own, in a real browser: no Streamlit, no server."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.shared import PATIENCE
+from tests.explorer_page import HOST, files, invented, serving_files
+
+pytestmark = pytest.mark.slow
+
+N = 300
+
+
+@pytest.fixture(scope="module")
+def made():
+    return {models: files(*invented(N, models)) for models in (1, 2)}
+
+
+@pytest.fixture
+def open_explorer(browser, made):
+    """Open an explorer of one model or two; afterwards, no error was logged."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    errors = []
+
+    def go(models=1, address="", width=1280):
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        go.serving = serving_files(page, made[models])
+        go.serving.__enter__()
+        page.goto(f"{HOST}/{address}")
+        page.wait_for_function("window.ready")
+        return page
+
+    yield go
+    context.close()
+    assert not errors
+
+
+def lasso(page, corners=((0.1, 0.1), (0.98, 0.1), (0.98, 0.95), (0.1, 0.95)), chart=0, keys=()):
+    """Draw an outline around shares of a map's width and height."""
+    box = page.locator("[data-explorer-map]").nth(chart).bounding_box()
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in [*corners, corners[0]]]
+    for key in keys:
+        page.keyboard.down(key)
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=5)
+    page.mouse.up()
+    for key in keys:
+        page.keyboard.up(key)
+
+
+def selected(page):
+    return int(page.locator("[data-selected]").inner_text())
+
+
+def shown_ids(page):
+    pictures = page.locator(".pictures [data-sample]")
+    return set(map(int, pictures.evaluate_all("all => all.map(one => one.dataset.sample)")))
+
+
+LEFT = ((0.02, 0.02), (0.5, 0.02), (0.5, 0.98), (0.02, 0.98))
+RIGHT = ((0.5, 0.02), (0.99, 0.02), (0.99, 0.98), (0.5, 0.98))
+
+
+def test_a_lasso_shows_the_pictures_of_its_points_and_shift_adds_and_alt_takes_away(open_explorer):
+    page = open_explorer()
+    assert selected(page) == 0
+    lasso(page, LEFT)
+    left = selected(page)
+    assert 0 < left < N
+    ids = set(page.evaluate("explorer.ids"))
+    assert len(ids) == left and shown_ids(page) <= ids, "pictures of particles that are not selected"
+    xs = page.evaluate(
+        "explorer.ids.map(id => explorer.table.columns['0/z'][2 * explorer.table.row(id)]).sort((a, b) => a - b)"
+    )
+    others = page.evaluate(
+        "Array.from(explorer.table.ids).filter(id => !explorer.ids.includes(id))"
+        ".map(id => explorer.table.columns['0/z'][2 * explorer.table.row(id)]).sort((a, b) => a - b)"
+    )
+    assert xs[-1] <= others[0], "the points left of a line are those left of it"
+
+    lasso(page, RIGHT, keys=["Shift"])
+    assert selected(page) == N
+    lasso(page, RIGHT, keys=["Alt"])
+    assert selected(page) == left
+    page.keyboard.press("Escape")
+    assert selected(page) == 0
+
+
+def test_a_click_on_a_point_or_a_picture_opens_its_particle_and_arrows_go_on(open_explorer):
+    page = open_explorer()
+    place = page.evaluate(
+        """() => { const map = explorer.maps[0], box = map.element.getBoundingClientRect();
+        const [x, y] = map.placeOf(17); return [box.left + x, box.top + y]; }"""
+    )
+    page.mouse.move(*place)
+    expect(page.locator(".tip")).to_be_visible()
+    expect(page.locator(".tip .tile")).to_have_attribute("style", re.compile("sheet-0"))
+    page.mouse.click(*place)
+    card = page.locator(".card")
+    opened = page.evaluate("explorer.values.open")
+    expect(card).to_contain_text(f"Particle {opened}")
+    expect(card.locator(".bars dt")).to_have_count(4)
+    expect(card).to_contain_text("grid <b>1</b>.tif" if (opened - 10) // 3 % 4 == 0 else "Micrograph")
+
+    page.locator(".pictures [data-sample]").nth(2).click()
+    first = page.locator(".pictures .picture.open").get_attribute("data-sample")
+    expect(card).to_contain_text(f"Particle {first}")
+    page.keyboard.press("ArrowRight")
+    expect(card).not_to_contain_text(f"Particle {first}")
+    near = card.locator(".near").first
+    sample = near.get_attribute("data-sample")
+    near.click()
+    expect(card).to_contain_text(f"Particle {sample}")
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+
+
+def colours(page):
+    """How many different colours the points are painted in."""
+    return page.evaluate(
+        """() => { const { canvas } = explorer.maps[0];
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height), found = new Set();
+        for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 180) found.add(data[i] >> 4 | data[i + 1] >> 4 << 4);
+        return found.size; }"""
+    )
+
+
+def test_another_colour_is_painted_at_once_and_its_scale_stands_above(open_explorer):
+    page = open_explorer()
+    before = colours(page)
+    page.get_by_label("Colour by").select_option("angle")
+    assert colours(page) > before + 5
+    expect(page.locator(".scale")).to_contain_text("180 degrees")
+    page.get_by_label("Colour by").select_option("correct")
+    expect(page.locator(".legend .entry")).to_have_count(3)
+    page.locator(".legend .entry", has_text="Correct").click()
+    assert page.evaluate("explorer.cache.inSight") < N
+    expect(page.locator(".legend .entry", has_text="Correct")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_kept_selection_comes_back_and_a_link_restores_everything(open_explorer):
+    page = open_explorer(models=2)
+    page.get_by_label("Colour by").select_option("confidence")
+    page.get_by_label("Sort by").select_option("outlier score")
+    page.get_by_label("Upright").check()
+    page.get_by_role("checkbox", name="Labelled", exact=False).first.uncheck()
+    lasso(page, LEFT, chart=1)
+    chosen = page.evaluate("explorer.ids")
+    assert chosen
+    page.get_by_text("Selections").click()
+    page.get_by_label("Name of the selection").fill("left <i>side</i>")
+    page.get_by_label("Keep the selection under this name").click()
+    page.keyboard.press("Escape")
+    lasso(page, RIGHT, chart=1)
+    assert page.evaluate("explorer.ids") != chosen
+    page.get_by_text("Selections").click()
+    page.get_by_role("button", name="left <i>side</i>").first.click()
+    assert page.evaluate("explorer.ids") == chosen
+
+    lasso(page, LEFT, chart=1)
+    page.locator(".pictures [data-sample]").first.click()
+    page.get_by_role("button", name="Copy link").click()
+    link = page.evaluate("window.copied")
+    other = open_explorer(models=2, address=link)
+    assert other.evaluate("explorer.ids") == chosen
+    assert other.evaluate("explorer.values") == page.evaluate("explorer.values")
+    assert shown_ids(other) == shown_ids(page)
+
+
+def test_what_an_address_asks_for_and_is_not_there_is_named_and_falls_back(open_explorer):
+    page = open_explorer(
+        address="?colour=taste&select=rm0.0.1.5&sort=-confidence&sample=999999&hide=class:x&zoom=0:1_0"
+    )
+    notice = page.locator(".notice")
+    for name in ("colour", "select", "sample", "hide", "zoom"):
+        expect(notice).to_contain_text(f"'{name}'")
+    assert page.evaluate("[explorer.values.colour, explorer.values.sort, explorer.values.descending]") == [
+        "class",
+        "confidence",
+        True,
+    ]
+
+
+def test_the_csv_holds_exactly_what_is_selected(open_explorer, tmp_path):
+    page = open_explorer()
+    lasso(page, LEFT)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Selected particles as CSV").click()
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
+    assert [int(row["id"]) for row in rows] == page.evaluate("explorer.ids")
+    assert sum(float(rows[0][f"p_{name}"]) for name in ("hearts", "spades", "diamonds", "clubs")) == pytest.approx(
+        1, abs=1e-3
+    )
+    assert rows[0]["name"].startswith("crop-") and rows[0]["part"] in ("Labelled", "Unlabelled", "Validation")
+
+
+def test_thousands_of_pictures_are_few_elements_and_every_one_can_be_scrolled_to(browser, made):
+    many = files(*invented(5000))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(PATIENCE)
+    with serving_files(page, many):
+        page.goto(f"{HOST}/")
+        page.wait_for_function("window.ready")
+        assert page.locator(".pictures [data-sample]").count() < 400
+        page.locator(".pictures").evaluate("one => { one.scrollTop = one.scrollHeight; }")
+        last = page.evaluate("explorer.table.ids[explorer.grid.rows[explorer.grid.rows.length - 1]]")
+        tile = page.locator(f".pictures [data-sample='{last}'] .tile")
+        expect(tile).to_have_attribute("style", re.compile("sheet-"))
+    page.close()
+
+
+def test_everything_can_be_done_by_keyboard(open_explorer):
+    page = open_explorer()
+    search = page.get_by_label("Search by id")
+    search.fill("10, 13-22")
+    expect(page.locator(".told")).to_contain_text("5 in sight")
+    search.press("Enter")
+    assert page.evaluate("explorer.ids") == [10, 13, 16, 19, 22]
+    page.locator(".pictures [tabindex='0']").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    assert selected(page) == 4
+    page.keyboard.press("Enter")
+    expect(page.locator(".card")).to_be_visible()
+    page.locator("[data-explorer-map]").focus()
+    page.keyboard.press("+")
+    page.wait_for_function("explorer.values.zooms[0]")
+    page.keyboard.press("0")
+    page.wait_for_function("!explorer.values.zooms[0]")
+    page.keyboard.press("p")
+    page.wait_for_function("explorer.maps[0].graph._fullLayout.dragmode === 'pan'")
+    assert page.locator("[role=status]").first.inner_text() == "4 of 300 selected"
+
+
+def test_on_a_phone_bar_map_and_pictures_stand_below_each_other(open_explorer):
+    page = open_explorer(models=2, width=390)
+    tops = [page.locator(place).first.bounding_box()["y"] for place in (".bar", "[data-explorer-map]", ".pictures")]
+    assert tops == sorted(tops)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_ranges_outlines_and_cells_of_a_table_read_as_they_should(open_explorer):
+    page = open_explorer()
+    results = {
+        "selection.js": {
+            "rangesOf([3, 4, 5, 9])": "3-5.9",
+            "idsOfRanges('3-5.9')": [3, 4, 5, 9],
+            "idsOfRanges('5-3')": None,
+            "simplified([[0, 0], [1, 0.1], [2, 0], [2, 2]], 0.5).length": 3,
+        },
+        "csv.js": {"cell('=1+1')": "'=1+1", "cell('a,\"b')": '"a,""b"', "cell(NaN)": ""},
+        "elements.js": {"share(0.99999)": ">0.999", "figure(NaN)": "not known"},
+    }
+    for module, calls in results.items():
+        for call, result in calls.items():
+            assert page.evaluate(f"async () => (await import('./{module}')).{call}") == result, call

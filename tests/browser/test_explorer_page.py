@@ -1,0 +1,109 @@
+"""The explorer on the Latent space page: its data from the server, its answers, its address and its exports."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from ssrvae_core.data import read_images
+from ssrvae_core.runs.everything import write_particles
+from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, until_idle
+from tests.browser.test_explorer import LEFT, lasso, selected, shown_ids
+
+pytestmark = pytest.mark.slow
+
+IDS = "document.querySelector('.explorer-place').mounted.explorer.ids"
+ALL = 80
+"""Images of each run: 16 labelled, 32 unlabelled and 32 for validation."""
+
+
+@pytest.fixture(scope="module")
+def store(store):
+    for run in store.runs():
+        write_particles(run, device="cpu")
+    return store
+
+
+@pytest.fixture
+def page(open_page):
+    page = open_page("latent_space")
+    drawn(page)
+    return page
+
+
+def drawn(page):
+    """Wait until maps and pictures are there and the server has heard of them."""
+    expect(page.locator("[data-explorer-map] .painted")).to_have_count(4, timeout=PATIENCE)
+    expect(page.locator(".pictures .tile.waiting")).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator(".pictures [data-sample]").first).to_be_visible(timeout=PATIENCE)
+    until_idle(page)
+
+
+def test_lassoed_particles_of_all_parts_are_shown_and_downloaded_with_what_is_known_of_them(page, tmp_path):
+    expect(page.locator(".counter")).to_have_text(f"0 of {ALL} selected")
+    lasso(page, LEFT, chart=1)
+    n = selected(page)
+    assert 0 < n < ALL and shown_ids(page)
+    expect(page.get_by_text(f"{n} selected of {ALL}", exact=True)).to_be_visible(timeout=PATIENCE)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Selection as CSV").click()
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
+    assert len(rows) == 2 * n, "a row per particle and model"
+    assert shown_ids(page) <= {int(row["id"]) for row in rows}
+    assert {row["part"] for row in rows} <= {"labelled", "unlabelled", "validation"} and "p_hearts" in rows[0]
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Selection as npz").click()
+    download.value.save_as(tmp_path / "selection.npz")
+    assert set(read_images(tmp_path / "selection.npz").ids) == {int(row["id"]) for row in rows}
+
+
+def test_a_particle_is_drawn_by_its_models_and_the_address_restores_it_with_the_selection(page, open_page, store):
+    page.get_by_label("Colour by").select_option("confidence")
+    lasso(page, LEFT, chart=0)
+    ids = page.evaluate(IDS)
+    page.locator(".pictures [data-sample]").nth(1).click()
+    card = page.locator(".card")
+    expect(card.locator("figcaption", has_text="Drawing")).to_have_count(2, timeout=PATIENCE)
+    expect(card.locator("img")).to_have_count(4, timeout=PATIENCE)
+    expect(card.locator(".posterior")).to_have_count(1, timeout=PATIENCE)
+    for name in ("colour=confidence", "select=", "sample="):
+        page.wait_for_url(re.compile(name), timeout=PATIENCE)
+    until_idle(page)
+
+    other = open_page(page.url.split("/", 3)[3])
+    drawn(other)
+    assert other.evaluate(IDS) == ids and selected(other) == selected(page)
+    expect(other.locator(".card")).to_contain_text(card.locator("header b").inner_text())
+    expect(other.get_by_label("Colour by")).to_have_value("confidence")
+    other.close()
+
+
+def test_a_selection_kept_under_a_name_is_there_for_the_next_visitor_and_stays_with_other_runs(page, open_page, store):
+    lasso(page, LEFT, chart=1)
+    n = selected(page)
+    page.get_by_text("Selections").click()
+    page.get_by_label("Name of the selection").fill("odd ones")
+    page.get_by_label("Name of the selection").press("Enter")
+    kept = store.root / "explorer"
+    expect(page.locator(".kept .use", has_text="odd ones")).to_contain_text(str(n), timeout=PATIENCE)
+    until_idle(page)
+    other = open_page("latent_space?right=none")
+    expect(other.locator("[data-explorer-map] .painted")).to_have_count(2, timeout=PATIENCE)
+    other.get_by_text("Selections").click()
+    other.locator(".kept .use", has_text="odd ones").click()
+    assert selected(other) == n
+    assert [path.suffix for path in kept.iterdir()] == [".jsonl"]
+    other.close()
+
+
+def test_the_page_fits_on_a_phone(open_page):
+    page = open_page("latent_space", width=390)
+    drawn(page)
+    assert_no_sideways_scrolling(page)
+    tops = [page.locator(place).first.bounding_box()["y"] for place in (".bar", "[data-explorer-map]", ".pictures")]
+    assert tops == sorted(tops)

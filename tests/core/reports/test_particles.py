@@ -1,0 +1,121 @@
+"""What a report shows of its particles: the explorer within its bytes, mistakes, and the result in a sentence."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ssrvae_core.reports import particles
+from ssrvae_core.reports.explorer.page import explorer, whole
+from ssrvae_core.reports.report import report_html
+from ssrvae_core.runs import RunStore, directory
+from tests.core.reports.conftest import NAMES as HOSTILE
+from tests.explorer_page import NAMES, as_pictures, invented
+
+
+def parts_of(page):
+    """Settings and sheets of the first explorer of a page."""
+    found = {name: re.search(f'data-part="{name}">(.*?)</script>', page)[1] for name in ("settings", "sheets")}
+    return json.loads(found["settings"]), json.loads(found["sheets"])
+
+
+def test_an_explorer_fits_into_its_bytes_and_says_how_many_particles_it_leaves_out():
+    sources, pixels = invented(900, models=2)
+    noise = np.random.default_rng(0).integers(0, 256, pixels.shape, dtype=np.uint8)
+    pictures = as_pictures(sources, noise)
+    large, small = (explorer(sources, NAMES, pictures, name="a", budget=b, most=500) for b in (700_000, 250_000))
+    assert len(small) < 275_000 < len(large) < 770_000
+    assert "500 of 900 particles" in small
+    (_, sheets), (_, more) = parts_of(small), parts_of(large)
+    assert 0 < sum(map(len, sheets)) < sum(map(len, more))
+
+
+def test_without_pictures_the_maps_are_there_all_the_same():
+    sources, _ = invented(20)
+    settings, sheets = parts_of(explorer(sources, NAMES, None, name="a", budget=10_000))
+    assert sheets == [] and settings["sheets"]["height"] == 0 and settings["drawings"] is None
+
+
+def test_a_saved_explorer_is_a_page_of_its_own_that_needs_no_network():
+    sources, pixels = invented(20)
+    page = whole(
+        explorer(sources, NAMES, as_pictures(sources, pixels), name="a", budget=10**6), "<b>", "<i>caption</i>"
+    )
+    assert page.startswith("<!doctype html>") and "default-src 'none'" in page
+    assert "<i>caption" not in page and "&lt;i&gt;caption" in page
+
+
+def test_names_from_the_data_are_text_in_an_explorer(hostile_pair):
+    page = report_html(hostile_pair)
+    assert page.count('class="explorer-file"') == 1
+    assert not any(name in page for name in HOSTILE)
+    settings, _ = parts_of(page)
+    assert settings["drawings"] is not None and len(settings["drawings"]) == 2
+
+
+def test_a_report_shows_all_particles_of_runs_that_have_classified_them(hostile_pair, tmp_path):
+    assert len(particles.sources_of(hostile_pair)[0].particles) == 60
+    shutil.copytree(hostile_pair[0].path, tmp_path / hostile_pair[0].id)
+    (tmp_path / hostile_pair[0].id / directory.PARTICLES).unlink()
+    earlier = RunStore(tmp_path).get(hostile_pair[0].id)
+    assert len(particles.sources_of([earlier])[0].particles) == 16
+    assert len(particles.sources_of([earlier, hostile_pair[1]])[1].particles) == 16
+
+
+def test_without_weights_and_images_there_is_a_report_still(hostile_pair, tmp_path, monkeypatch):
+    def lost(*_):
+        raise particles.UserError("The images are not here; upload them.")
+
+    monkeypatch.setattr(particles, "pixels_of", lost)
+    settings, sheets = parts_of(report_html(hostile_pair))
+    assert sheets == [] and settings["drawings"] is None
+
+
+def test_the_first_sentence_says_the_result_the_best_first(hostile_pair):
+    predictions = {run.id: run.predictions() for run in hostile_pair}
+    shares = [0.419, 0.9996]
+    runs = [
+        replace(run, status=run.status.model_copy(update={"validation": run.status.validation | {"accuracy": share}}))
+        for run, share in zip(hostile_pair, shares, strict=True)
+    ]
+    words = particles.result_sentence(runs, predictions)
+    assert words == "The ss-rVAE is right for 99.9 % of 16 validation images, the ss-VAE for 42 % (all labels)."
+    unknown = {
+        run.id: replace(p, labels=np.full(len(p), -1)) for run, p in zip(runs, predictions.values(), strict=True)
+    }
+    assert "none of which has a label" in particles.result_sentence(runs, unknown)
+    assert particles.percent(1.0) == "100 %" and particles.percent(0.99999) == "99.9 %"
+
+
+def test_the_most_frequent_mistakes_are_shown_with_their_pictures_and_counts():
+    sources, pixels = invented(200)
+    p = sources[0].predictions
+    shown = particles.mistakes("ours <b>", p, NAMES, as_pictures(sources, pixels).seen)
+    assert "<b>" not in shown and shown.count("<img") == min(particles.CELLS, shown.count("<figcaption"))
+    first = re.search(r"(\d+) of class (\w+) taken for (\w+)", shown)
+    true, predicted = NAMES.index(first[2]), NAMES.index(first[3])
+    cell = (p.labels == true) & (p.predicted == predicted)
+    assert int(first[1]) == cell.sum()
+    assert all(int(n) <= cell.sum() for n in re.findall(r"(\d+) of class", shown))
+    right = replace(p, labels=p.predicted)
+    assert particles.mistakes("ours", right, NAMES, as_pictures(sources, pixels).seen) == ""
+    assert particles.mistakes("ours", p, NAMES, None) == ""
+
+
+@pytest.mark.parametrize("fitted", [True, False])
+def test_methods_on_the_same_labels_stand_beside_the_runs(fitted, hostile_pair, monkeypatch):
+    class Tree:
+        id, rival, accuracy, fit_seconds = "0" * 12, "decision-tree", 0.99, 2.0
+
+    monkeypatch.setattr(
+        particles, "find_rival", lambda config, name, store: Tree if fitted and "tree" in name else None
+    )
+    table = particles.methods(hostile_pair)
+    assert (
+        ("Decision tree" in table and table.index("Decision tree") < table.index("ss-VAE")) if fitted else table == ""
+    )

@@ -1,0 +1,97 @@
+"""What runs say of all their particles, for an explorer: read where it was written, else offered to be made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ssrvae_core.config import UserError
+from ssrvae_core.figures import Panel
+from ssrvae_core.records import Particles
+from ssrvae_core.reports.explorer.source import Source, in_step, of_validation
+from ssrvae_core.runs import Run, directory
+from ssrvae_core.runs.data_files import is_here
+from ssrvae_core.runs.mode import is_viewer
+from ui import markdown
+
+MOST = 200_000
+"""Particles that a page shows; more would take a browser too long."""
+
+
+def sources_of(page: str, runs: Sequence[Run], panels: Sequence[Panel]) -> list[Source]:
+    """Return what runs on the same images say of the particles that all of them know, in step.
+
+    A run of an earlier version knows its validation images only; a button has it classify the others.
+
+    Parameters
+    ----------
+    page : str
+        The page.
+    runs, panels : sequence
+        The runs, and what they say of their validation images.
+    """
+    known = [_particles(run) for run in runs]
+    lacking = [run for run, particles in zip(runs, known, strict=True) if particles is None]
+    if lacking:
+        _offer(page, lacking)
+    each = [
+        Source(run.id, panel.title, of_validation(panel.predictions) if particles is None else particles)
+        for run, panel, particles in zip(runs, panels, known, strict=True)
+    ]
+    total = min(len(source.particles) for source in each)
+    shown = in_step(each, MOST)
+    if len(shown[0].particles) < min(total, MOST):
+        markdown.note(f"{len(shown[0].particles)} particles that both runs have classified.")
+    elif total > MOST:
+        markdown.note(f"An even choice of {MOST:,} of {total:,} particles; a table of all of them can be downloaded.")
+    return shown
+
+
+def _particles(run: Run) -> Particles | None:
+    written = run.path / directory.PARTICLES
+    if not written.exists():
+        return None
+    try:
+        return _read(str(run.path.absolute()), written.stat().st_mtime, run)
+    except UserError as error:
+        markdown.warning(str(error))
+        return None
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the particles")
+def _read(path: str, written: float, _run: Run) -> Particles | None:
+    return _run.particles()
+
+
+def _offer(page: str, runs: Sequence[Run]) -> None:
+    """Offer to classify every image of runs that have said nothing of them."""
+    ready = [run for run in runs if is_here(run.dataset)]
+    words = "Validation images only: the others were not classified when this run ended."
+    if is_viewer() or not ready:
+        markdown.note(words)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(words, width="content")
+        pressed = st.button("Classify all images", key=f"{page}-everything", icon=":material/select_all:")
+        if pressed and _classify(ready):
+            st.rerun()
+
+
+def _classify(runs: Sequence[Run]) -> bool:
+    """Classify all images of these runs; return whether that succeeded for all, and say what is wrong where not."""
+    from ssrvae_core.runs.everything import write_particles
+
+    bar, done_all = st.progress(0.0, "Classifying all images"), True
+    for number, run in enumerate(runs, start=1):
+
+        def tell(done: int, n: int, number: int = number) -> None:
+            bar.progress(done / max(n, 1), f"Run {number} of {len(runs)}: {done} of {n} images classified")
+
+        try:
+            write_particles(run, between=tell)
+        except UserError as error:
+            markdown.error(str(error))
+            done_all = False
+    bar.empty()
+    return done_all
