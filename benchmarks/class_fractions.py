@@ -5,8 +5,8 @@
 Each data set has particles of known classes that a model with known confusion classifies, and a few of them held out
 with their labels. Printed for each setting: the share of true fractions within the 95 % interval of this project, of
 the counts taken as they are (binomial), and of Rogan and Gladen's inversion; the mean width; and on which side the
-truth lay where it was missed. A setting with ``spread`` has micrographs of different confusion, and one with ``shift`` an
-assumption that is broken: the model confuses the particles more than those held out.
+truth lay where it was missed. A setting with ``spread`` has micrographs of different confusion, and one with ``shift``
+an assumption that is broken: the model confuses the particles more than those held out.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ SETTINGS = (
     Setting("equal classes, 5 of each held out", EQUAL, (0.9, 0.85, 0.8, 0.9), (5,) * 4),
     Setting("six micrographs that differ", UNEQUAL, (0.85,) * 4, (15,) * 4, micrographs=6, spread=0.1),
     Setting("less accurate than it was held to be", UNEQUAL, (0.9,) * 4, (20,) * 4, shift=0.1),
-    Setting("unequal classes, 10 of each held out", UNEQUAL, (0.9, 0.85, 0.8, 0.9), (10,) * 4),
     Setting("a rare class, 20 of each held out", RARE, (0.97, 0.9, 0.9), (20,) * 3),
-    Setting("a poor model, 10 of each held out", UNEQUAL, (0.6, 0.55, 0.5, 0.6), (10,) * 4),
     Setting("a perfect model, 10 of each held out", UNEQUAL, (1.0,) * 4, (10,) * 4),
+    Setting("unequal classes, 10 of each held out", UNEQUAL, (0.9, 0.85, 0.8, 0.9), (10,) * 4),
+    Setting("a poor model, 10 of each held out", UNEQUAL, (0.6, 0.55, 0.5, 0.6), (10,) * 4),
     Setting("two classes, 5 of each held out", (0.8, 0.2), (0.9, 0.8), (5, 5)),
     Setting("many held out", UNEQUAL, (0.9, 0.85, 0.8, 0.9), (200,) * 4, particles=5000),
     Setting("eight classes, 5 of each held out", (0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.03, 0.02), (0.85,) * 8, (5,) * 8),

@@ -39,7 +39,7 @@ MOST_COUNTED = 100
 """Images that are classified by the model are taken for this many at most, or for as many as five times those that the
 confusion is known from: more images make the chains slow, and the intervals no narrower."""
 
-CHAINS, WARM_UP, KEPT, EVERY = 60, 800, 200, 4
+CHAINS, WARM_UP, KEPT, EVERY = 40, 400, 150, 4
 """Chains of the sampler, their steps before draws are kept, the draws kept of each, and the steps between them."""
 
 
@@ -293,7 +293,9 @@ def _remarks(library: Library, confusion: Confusion, particles: Particles, calle
     """Say what the intervals cannot know."""
     told = []
     numbers = list(library.names)
-    if not confusion.n and called.any():
+    if not called.any():
+        return ()
+    if not confusion.n:
         told.append(
             "No labelled image was held out, so nothing is known of how the model confuses classes; hold some out to"
             " narrow the intervals."
@@ -302,8 +304,8 @@ def _remarks(library: Library, confusion: Confusion, particles: Particles, calle
         library.names[number] for number, row in zip(numbers, confusion.counts, strict=True) if not row.sum()
     ]:
         told.append(
-            f"No held-out image is of class {', '.join(unseen)}: how often the model misses it is taken from the other"
-            " classes."
+            f"No held-out image is of class {', '.join(unseen)}, so how often the model misses it is not known; hold"
+            " some out to narrow the intervals."
         )
     if particles.groups is not None and confusion.n and not confusion.by_micrograph:
         told.append(
