@@ -56,18 +56,38 @@ class Confusion:
     micrographs : int, optional
         Micrographs that the images are from; None where that is not known.
     by_micrograph : bool
-        Whether the model was trained on other micrographs alone.
+        Whether what classified them was trained on other micrographs alone.
+    left_out : bool
+        Whether they were classified by the head of an embedding without their labels, see
+        :mod:`ssrvae_core.library.left_out`; else they are the run's validation images.
     """
 
     counts: np.ndarray
     design_effect: float = 1.0
     micrographs: int | None = None
     by_micrograph: bool = False
+    left_out: bool = False
 
     @property
     def n(self) -> int:
         """Images that it is known from."""
         return int(self.counts.sum())
+
+
+@dataclass(frozen=True)
+class Classified:
+    """All particles by a fallible classification, and how it confuses classes.
+
+    Attributes
+    ----------
+    called : int64 array (N,)
+        The class of the library that each particle is called.
+    confusion : Confusion
+        In the order of the library's classes.
+    """
+
+    called: np.ndarray
+    confusion: Confusion
 
 
 @dataclass(frozen=True)
@@ -118,7 +138,14 @@ class Fractions:
     remarks: tuple[str, ...]
 
 
-def class_fractions(library: Library, particles: Particles, *, by_micrograph: bool = False, seed: int = 0) -> Fractions:
+def class_fractions(
+    library: Library,
+    particles: Particles,
+    *,
+    by_micrograph: bool = False,
+    classified: Classified | None = None,
+    seed: int = 0,
+) -> Fractions:
     """Estimate the true class fractions of a library.
 
     Parameters
@@ -129,6 +156,9 @@ def class_fractions(library: Library, particles: Particles, *, by_micrograph: bo
         What the run says of all images.
     by_micrograph : bool
         Whether the run held out whole micrographs (``run.config.split.by_group``).
+    classified : Classified, optional
+        The classification that the fractions are inferred from, by default the run's own; where few images were held
+        out, that of :func:`ssrvae_core.library.left_out.by_head` is known better.
     seed : int
         Of the sampler; the same library always gives the same numbers.
 
@@ -139,12 +169,17 @@ def class_fractions(library: Library, particles: Particles, *, by_micrograph: bo
         particles an outlier threshold costs is said by :func:`ssrvae_core.library.outliers.false_alarms`.
     """
     numbers = list(library.names)
-    confusion = validation_confusion(library, particles, by_micrograph=by_micrograph)
+    if classified is None:
+        classified = Classified(
+            library.current(particles.predictions.predicted),
+            validation_confusion(library, particles, by_micrograph=by_micrograph),
+        )
+    confusion = classified.confusion
     kept = library.assigned != NONE
     unknown = kept & (library.origin == Origin.MODEL)
     counted = _counts(library.assigned[kept], numbers)
     known = _counts(library.assigned[kept & ~unknown], numbers)
-    called = _counts(library.assigned[unknown], numbers)
+    called = _counts(classified.called[unknown], numbers)
     total = int(kept.sum())
     shares = np.zeros((1, len(numbers)))
     if total:
@@ -179,13 +214,38 @@ def validation_confusion(library: Library, particles: Particles, *, by_micrograp
     beyond = particles.outlier_score > (np.inf if library.threshold is None else library.threshold)
     judged = (particles.part == PARTS.index("validation")) & (library.known != NONE) & ~beyond
     truth, called = library.known[judged], library.current(predictions.predicted[judged])
+    groups = None if particles.groups is None else particles.groups[judged]
+    return confusion_of(truth, called, numbers, groups, by_micrograph=by_micrograph)
+
+
+def confusion_of(
+    truth: Int[np.ndarray, " n"],
+    called: Int[np.ndarray, " n"],
+    numbers: Sequence[int],
+    groups: Int[np.ndarray, " n"] | None,
+    *,
+    by_micrograph: bool = False,
+    left_out: bool = False,
+) -> Confusion:
+    """Return the confusion of images whose class is known.
+
+    Parameters
+    ----------
+    truth, called : int array (N,)
+        True class of each image, and the one that it is called.
+    numbers : sequence of int
+        The classes, ascending.
+    groups : int array (N,), optional
+        Micrograph of each image.
+    by_micrograph, left_out : bool
+        See :class:`Confusion`.
+    """
     counts = np.zeros((len(numbers), len(numbers)), dtype=np.int64)
     np.add.at(counts, (np.searchsorted(numbers, truth), np.searchsorted(numbers, called)), 1)
-    if particles.groups is None:
-        return Confusion(counts)
-    groups = particles.groups[judged]
+    if groups is None:
+        return Confusion(counts, left_out=left_out)
     effect = design_effect(truth == called, groups)
-    return Confusion(counts, effect, len(np.unique(groups)), by_micrograph)
+    return Confusion(counts, effect, len(np.unique(groups)), by_micrograph, left_out)
 
 
 def design_effect(right: Bool[np.ndarray, " n"], groups: Int[np.ndarray, " n"]) -> float:
