@@ -1,12 +1,15 @@
 """Coverage of the intervals of class fractions: how many of many simulated data sets they hold the truth of.
 
-    python benchmarks/class_fractions.py [--sets 1000] [--only NAME]
+    python benchmarks/class_fractions.py [--sets 1000] [--only NAME] [--images FILE [--labels 13]]
 
 Each data set has particles of known classes that a model with known confusion classifies, and a few of them held out
 with their labels. Printed for each setting: the share of true fractions within the 95 % interval of this project, of
 the counts taken as they are (binomial), and of Rogan and Gladen's inversion; the mean width; and on which side the
 truth lay where it was missed. A setting with ``spread`` has micrographs of different confusion, and one with ``shift``
 an assumption that is broken: the model confuses the particles more than those held out.
+
+With an image file that has every label, as many of each class are drawn at random again and again, and the fractions of
+all its particles, and of particles of unequal classes, are inferred from the head with these labels left out in turn.
 """
 
 from __future__ import annotations
@@ -17,7 +20,15 @@ from dataclasses import dataclass
 import numpy as np
 from common import machine, report
 
-from ssrvae_core.library.fractions import design_effect, interval, true_counts
+from ssrvae_core.config import EmbeddingConfig
+from ssrvae_core.data import ImageSet, read_images
+from ssrvae_core.embedding.answers import Answers
+from ssrvae_core.embedding.features import Features
+from ssrvae_core.library.fractions import Fractions, class_fractions, design_effect, interval, true_counts
+from ssrvae_core.library.left_out import by_head
+from ssrvae_core.library.quick import BLOCKS, QuickHead
+from ssrvae_core.library.state import Base, replay
+from ssrvae_core.records import Particles, Predictions
 
 
 @dataclass(frozen=True)
@@ -139,13 +150,69 @@ def measure(setting: Setting, sets: int, seed: int = 0) -> None:
     )
 
 
+def measure_images(path: str, labels: int, sets: int) -> None:
+    """Print the coverage on an image file, for its own classes and for unequal ones."""
+    images = read_images(path)
+    config = EmbeddingConfig(blocks=BLOCKS)
+    features = Features(config, 0, "cpu").fit_blocks(images.images, images.masks)
+    k = images.n_classes
+    columns = {"rings": slice(0, config.components), "descriptors": slice(config.components, features.shape[1])}
+    thinned = np.array([max(2 * labels, round(150 * 0.5**c)) for c in range(k)])
+    for name, most in (("as they are", np.full(k, len(images))), ("unequal", thinned)):
+        inside, of_counts, width, right = np.zeros(k), np.zeros(k), np.zeros(k), 0.0
+        for number in range(sets):
+            rng = np.random.default_rng(number)
+            members = [rng.permutation(np.flatnonzero(images.labels == c))[: most[c]] for c in range(k)]
+            rows = np.sort(np.concatenate(members))
+            part = np.where(np.isin(rows, np.concatenate([own[:labels] for own in members])), 0, 1).astype(np.int8)
+            found, called = _inferred(images.take(rows), features[rows], columns, part, number)
+            share = np.bincount(images.labels[rows], minlength=k) / len(rows)
+            low, high = (np.array([getattr(one, end) for one in found.classes]) for end in ("low", "high"))
+            inside += (low <= share + 1e-9) & (share <= high + 1e-9)
+            width += high - low
+            p = np.bincount(np.where(part == 0, images.labels[rows], called), minlength=k) / len(rows)
+            of_counts += np.abs(p - share) <= 1.96 * np.sqrt(p * (1 - p) / len(rows))
+            right += float((called == images.labels[rows])[part == 1].mean())
+        report(
+            images=name,
+            sets=sets,
+            labels_per_class=labels,
+            coverage=round(float(inside.mean() / sets), 3),
+            coverage_by_class=(inside / sets).round(3).tolist(),
+            width_by_class=(width / sets).round(3).tolist(),
+            coverage_of_counts=round(float(of_counts.mean() / sets), 3),
+            head_accuracy=round(right / sets, 3),
+        )
+
+
+def _inferred(
+    images: ImageSet, features: np.ndarray, columns: dict[str, slice], part: np.ndarray, seed: int
+) -> tuple[Fractions, np.ndarray]:
+    """Return the fractions of images of which part 0 is labelled, and the head's classes."""
+    n, k = len(images), images.n_classes
+    empty, unknown = np.zeros((n, 0), dtype=np.float32), np.full(n, np.nan, dtype=np.float32)
+    prob = np.full((n, k), 1 / k, dtype=np.float32)
+    predictions = Predictions(images.ids, images.labels, prob, empty, empty, unknown, unknown, unknown)
+    particles = Particles(predictions, part, unknown, groups=images.groups)
+    library = replay([], Base.of("0" * 12, images.class_names, particles))
+    head = QuickHead(Answers(features, columns, np.ones(n), images.groups, seed), None)
+    classified = by_head(head, library, particles)
+    assert classified is not None, "no label can be left out"
+    return class_fractions(library, particles, classified=classified, seed=seed), classified.called
+
+
 def main() -> None:
-    """Measure every setting."""
+    """Measure every setting, or an image file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=1000)
     parser.add_argument("--only", default="")
+    parser.add_argument("--images", help="an image file with every label")
+    parser.add_argument("--labels", type=int, default=13, help="labels drawn of each class of the file")
     given = parser.parse_args()
     report(**machine())
+    if given.images:
+        measure_images(given.images, given.labels, given.sets)
+        return
     for setting in SETTINGS:
         if given.only in setting.name:
             measure(setting, given.sets)

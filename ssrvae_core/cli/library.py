@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ssrvae_core.library import Journal, Library
+    from ssrvae_core.library.fractions import Fractions
     from ssrvae_core.records import Particles
 
 Numbers = Annotated[str | None, typer.Option("--ids", metavar="ID,ID,...", help="Which particles to export.")]
@@ -125,10 +126,9 @@ def _change(
 
 def _show(run: Run, library: Library, particles: Particles, as_json: bool) -> None:
     from ssrvae_core.library.exports.page import percent_text
-    from ssrvae_core.library.fractions import class_fractions
     from ssrvae_core.library.outliers import outliers
 
-    found = class_fractions(library, particles, by_micrograph=run.config.split.by_group)
+    found = _fractions(run, library, particles)
     table = Table(
         "class", "particles", "known by a person", "fraction (95 % interval)", title=f"Library of run {run.id}"
     )
@@ -138,8 +138,8 @@ def _show(run: Run, library: Library, particles: Particles, as_json: bool) -> No
     table.add_row("none of these", f"{none:,}", "", "")
     print_table(table)
     print(
-        f"The intervals account for misclassification, known from {found.confusion.n:,} held-out images, of"
-        f" {found.total:,} particles that belong to a class."
+        f"The intervals account for misclassification, known from {found.confusion.in_words}. They are of"
+        f" the {found.total:,} particles that belong to a class."
     )
     for remark in found.remarks:
         print(remark)
@@ -155,8 +155,23 @@ def _show(run: Run, library: Library, particles: Particles, as_json: bool) -> No
         threshold = {"threshold": cost.threshold, "beyond": cost.beyond, "false_alarms": alarms}
         print_json(
             {"id": run.id, "particles": len(particles), "classes": shown, "none": none, "entries": library.n_entries}
-            | {"outliers": threshold, "held_out": found.confusion.n, "remarks": list(found.remarks)}
+            | {
+                "outliers": threshold,
+                "confusion_known_from": found.confusion.n,
+                "left_out": found.confusion.left_out,
+                "remarks": list(found.remarks),
+            }
         )
+
+
+def _fractions(run: Run, library: Library, particles: Particles) -> Fractions:
+    from ssrvae_core.library.fractions import class_fractions
+    from ssrvae_core.library.left_out import best_known
+    from ssrvae_core.library.quick import head_at_hand
+
+    by_micrograph = run.config.split.by_group
+    classified = best_known(library, particles, head_at_hand(run, particles), by_micrograph=by_micrograph)
+    return class_fractions(library, particles, classified=classified)
 
 
 def _export(
@@ -174,7 +189,6 @@ def _export(
 
     from ssrvae_core.library import exports
     from ssrvae_core.library.crops import crops
-    from ssrvae_core.library.fractions import class_fractions
     from ssrvae_core.library.outliers import outliers
     from ssrvae_core.library.sheets import sheets
 
@@ -203,7 +217,7 @@ def _export(
             title=f"Library of run {run.id}",
             turned=upright,
             sheets=sheets(library, particles, images),
-            fractions=class_fractions(library, particles, by_micrograph=run.config.split.by_group),
+            fractions=_fractions(run, library, particles),
             outliers=outliers(library, particles),
         )
     else:

@@ -73,6 +73,12 @@ class Confusion:
         """Images that it is known from."""
         return int(self.counts.sum())
 
+    @property
+    def in_words(self) -> str:
+        """Images that it is known from, such as ``10 held-out images``."""
+        kind = "labelled images, each classified without its own label" if self.left_out else "held-out images"
+        return f"{self.n:,} {kind}"
+
 
 @dataclass(frozen=True)
 class Classified:
@@ -351,30 +357,27 @@ def _counts(classes: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
 
 def _remarks(library: Library, confusion: Confusion, particles: Particles, called: np.ndarray) -> tuple[str, ...]:
     """Say what the intervals cannot know."""
-    told = []
-    numbers = list(library.names)
     if not called.any():
         return ()
+    told, rows = [], zip(library.names.values(), confusion.counts, strict=True)
     if not confusion.n:
         told.append(
             "No labelled image was held out, so nothing is known of how the model confuses classes; hold some out to"
             " narrow the intervals."
         )
-    elif unseen := [
-        library.names[number] for number, row in zip(numbers, confusion.counts, strict=True) if not row.sum()
-    ]:
+    elif unseen := [name for name, row in rows if not row.sum()]:
         told.append(
             f"No held-out image is of class {', '.join(unseen)}, so how often the model misses it is not known; hold"
             " some out to narrow the intervals."
         )
     if particles.groups is not None and confusion.n and not confusion.by_micrograph:
         told.append(
-            "The images held out are from micrographs that the model was trained on; on new micrographs it may confuse"
-            " more, and the intervals are too narrow then."
+            "The confusion is known from images on micrographs that other labels are on, too; on new micrographs it may"
+            " be larger, and the intervals are too narrow then."
         )
     if confusion.micrographs == 1:
         told.append(
-            "All images held out are from one micrograph, so nothing is known of how micrographs differ; the intervals"
-            " are too narrow if they do."
+            "The confusion is known from images of one micrograph, so nothing is known of how micrographs differ; the"
+            " intervals are too narrow if they do."
         )
     return tuple(told)

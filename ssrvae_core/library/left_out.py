@@ -85,7 +85,12 @@ def by_head(head: QuickHead, library: Library, particles: Particles) -> Classifi
         return None
     groups = None if particles.groups is None else particles.groups[seen]
     confusion = confusion_of(
-        numbers[known[seen]], numbers[called[seen]], numbers.tolist(), groups, by_micrograph=by_micrograph, left_out=True
+        numbers[known[seen]],
+        numbers[called[seen]],
+        numbers.tolist(),
+        groups,
+        by_micrograph=by_micrograph,
+        left_out=True,
     )
     return Classified(numbers[head.answers.predict_proba(known).argmax(axis=1)], confusion)
 

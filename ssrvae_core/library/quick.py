@@ -100,6 +100,28 @@ def quick_head(run: Run, particles: Particles, load: Callable[[DatasetConfig], I
     return QuickHead(Answers(features, _columns(features), scores, particles.groups, seed), None)
 
 
+MOST_MEASURED = 5000
+"""Images that are measured without being asked to: some seconds."""
+
+
+def head_at_hand(
+    run: Run, particles: Particles, load: Callable[[DatasetConfig], ImageSet] | None = None
+) -> QuickHead | None:
+    """Return :func:`quick_head` where it takes seconds at most and can tell something of the particles.
+
+    None for generated data, whose labelled images look otherwise than the others; for more than :data:`MOST_MEASURED`
+    images that were never measured; and where the images are not here.
+    """
+    if run.config.dataset.path is None:
+        return None
+    if not (run.path / MEASURED).exists() and len(particles) > MOST_MEASURED:
+        return None
+    try:
+        return quick_head(run, particles, load)
+    except UserError:  # the file of the images is away, or what was measured does not fit it
+        return None
+
+
 def quick_answer(head: QuickHead, library: Library, particles: Particles) -> QuickAnswer:
     """Classify all particles by the labels of a library.
 

@@ -130,7 +130,7 @@ def _table(library: Library, fractions: Fractions) -> str:
     remarks = "".join(f"<p>{escape(remark)}</p>\n" for remark in fractions.remarks)
     caption = (
         f"<p>Fractions of {fractions.total:,} particles with 95 % intervals that account for misclassification, known"
-        f" from {fractions.confusion.n:,} held-out images.</p>\n"
+        f" from {escape(fractions.confusion.in_words)}.</p>\n"
     )
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n{caption}{remarks}"
 

@@ -26,7 +26,12 @@ def test_classes_with_counts_and_intervals(asked, particles):
     assert [one["name"] for one in shown["classes"]] == ["cubes", "spheres", "rods"]
     assert sum(one["count"] for one in shown["classes"]) == shown["particles"] == len(particles)
     assert all(one["low"] <= one["fraction"] <= one["high"] for one in shown["classes"])
-    assert shown["none"] == 0 and shown["outliers"]["threshold"] is None and shown["held_out"] == 10
+    assert (
+        shown["none"] == 0
+        and shown["outliers"]["threshold"] is None
+        and shown["confusion_known_from"] == 10
+        and not shown["left_out"]
+    )
 
 
 def test_corrections_and_who_made_them(asked, run):

@@ -92,8 +92,10 @@ def test_micrographs_that_differ_count_for_fewer_images():
 
 def test_leakage_between_micrographs_is_told(run):
     library, particles = Journal(run).read(), run.particles()
-    assert any("trained on" in remark for remark in class_fractions(library, particles).remarks)
-    assert not any("trained on" in remark for remark in class_fractions(library, particles, by_micrograph=True).remarks)
+    assert any("new micrographs" in remark for remark in class_fractions(library, particles).remarks)
+    assert not any(
+        "new micrographs" in remark for remark in class_fractions(library, particles, by_micrograph=True).remarks
+    )
 
 
 def test_the_confusion_is_that_of_the_librarys_classes(run):
