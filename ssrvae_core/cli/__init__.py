@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ssrvae_core.cli import compare, doctor, embeddings, jobs, judge, predict, reports, runs, sharing, sweeps, train
+from ssrvae_core.cli import compare, doctor, embeddings, jobs, judge, library, predict, reports, runs, sharing, sweeps, train
 from ssrvae_core.cli.app import app
 from ssrvae_core.cli.console import say
 from ssrvae_core.config import MissingPictures, UserError
@@ -19,7 +19,7 @@ from ssrvae_core.registry import load_plugins
 
 __all__ = ["app", "main"]
 
-COMMANDS = (train, sweeps, judge, predict, compare, embeddings, runs, reports, sharing, jobs, doctor)
+COMMANDS = (train, sweeps, judge, predict, compare, embeddings, runs, library, reports, sharing, jobs, doctor)
 """Modules whose commands are registered, in the order of ``--help``."""
 
 

@@ -1,0 +1,56 @@
+"""What every export begins with: which particles, checked, and a file that is whole or absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+
+from ssrvae_core.config import UserError
+from ssrvae_core.library.entries import NONE_OF_THESE
+from ssrvae_core.library.state import NONE, Library
+from ssrvae_core.runs.files import replacing
+
+Ids = Sequence[int] | np.ndarray
+
+
+def selected_rows(library: Library, ids: Ids | None) -> Int[np.ndarray, " m"]:
+    """Return the positions of particles in the order of their ids, each once; of None all.
+
+    Raises
+    ------
+    UserError
+        If none is selected, or one is not a particle of the run.
+    """
+    if ids is None:
+        return np.arange(len(library.base.ids))
+    rows = np.unique(library.base.rows(ids)) if len(ids) else np.array([], dtype=np.int64)
+    if not len(rows):
+        raise UserError("No particle is selected, so there is nothing to export; select one or more first.")
+    return rows
+
+
+def class_name(library: Library, number: int) -> str:
+    """Return the name of a class, or what particles without one are called."""
+    return NONE_OF_THESE if number == NONE else library.names[number]
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary path; what is written there takes the place of ``path`` at the end, or nothing does.
+
+    Raises
+    ------
+    UserError
+        If it cannot be written.
+    """
+    try:
+        with replacing(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror or type(error).__name__}); choose another place."
+        ) from error

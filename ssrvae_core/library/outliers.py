@@ -1,0 +1,156 @@
+"""None of these: outlier thresholds, and how many good particles each costs.
+
+How often a threshold is a false alarm is measured on images that are trusted: held out from training, with a label that
+says that they belong to a class. None of ten is not none of all, so a rate has an interval.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import beta
+
+from ssrvae_core.config import UserError
+from ssrvae_core.library.fractions import LEVEL
+from ssrvae_core.library.state import NONE, Library
+from ssrvae_core.records import PARTS, Particles
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often something happens: seen ``count`` times of ``n``.
+
+    Attributes
+    ----------
+    count, n : int
+        Times seen, and images looked at.
+    low, high : float
+        Interval of Clopper and Pearson (1934, Biometrika 26, 404), which holds the true rate with 95 %
+        probability at least.
+    """
+
+    count: int
+    n: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float | None:
+        """The rate that was seen; None of no image."""
+        return self.count / self.n if self.n else None
+
+    @classmethod
+    def of(cls, count: int, n: int, level: float = LEVEL) -> Rate:
+        """Return the rate with its interval."""
+        tail = (1 - level) / 2
+        low = float(beta.ppf(tail, count, n - count + 1)) if count else 0.0
+        high = float(beta.ppf(1 - tail, count + 1, n - count)) if count < n else 1.0
+        return cls(count, n, low, high)
+
+
+def trusted_scores(library: Library, particles: Particles) -> Float[np.ndarray, " trusted"]:
+    """Return the outlier scores of the run's trusted images, ascending: held out, of a class, and with a score."""
+    held_out = particles.part == PARTS.index("validation")
+    scores = particles.outlier_score[held_out & (library.known != NONE)]
+    return np.sort(scores[np.isfinite(scores)])
+
+
+def false_alarms(library: Library, particles: Particles, threshold: float) -> Rate:
+    """Return how often an image that belongs to a class lies beyond a threshold."""
+    scores = trusted_scores(library, particles)
+    return Rate.of(int((scores > threshold).sum()), len(scores))
+
+
+def threshold_for(library: Library, particles: Particles, rate: float) -> float:
+    """Return the threshold that is expected to be a false alarm for this share of good particles, or fewer.
+
+    Parameters
+    ----------
+    library, particles : Library and Particles
+        Of one run.
+    rate : float
+        Between 0 and 1, exclusive.
+
+    Returns
+    -------
+    float
+        An order statistic of the trusted scores: a new good particle lies beyond the ``k``-th of ``n`` with the
+        probability ``(n + 1 - k) / (n + 1)`` (Vovk et al. 2005, conformal prediction).
+
+    Raises
+    ------
+    UserError
+        If there are too few trusted images for so small a rate.
+    """
+    if not 0 < rate < 1:
+        raise UserError(f"A false-alarm rate of {rate:g} is not possible; give one between 0 and 1, such as 0.05.")
+    scores = trusted_scores(library, particles)
+    n = len(scores)
+    k = math.ceil((n + 1) * (1 - rate) - 1e-9)
+    if k > n:
+        least = 1 / (n + 1)
+        advice = f"ask for {least:.2g} or more" if n else "hold out labelled images"
+        raise UserError(
+            f"{n} labelled images with an outlier score were held out, which is too few for a false-alarm rate of"
+            f" {rate:g}; {advice}, or set the threshold itself."
+        )
+    return float(scores[max(k, 1) - 1])
+
+
+@dataclass(frozen=True)
+class Outliers:
+    """What a threshold does to a library.
+
+    Attributes
+    ----------
+    threshold : float or None
+        The outlier score, None where there is no threshold.
+    beyond : int
+        Particles that are none of these by it: neither labelled nor decided by hand.
+    judged : int
+        Particles with an outlier score that are neither labelled nor decided by hand.
+    rate : Rate
+        How often a good particle lies beyond it.
+    """
+
+    threshold: float | None
+    beyond: int
+    judged: int
+    rate: Rate
+
+    @property
+    def expected(self) -> tuple[float, float]:
+        """How many would be beyond the threshold if all particles were good: from and to."""
+        return self.rate.low * self.judged, self.rate.high * self.judged
+
+    @property
+    def in_words(self) -> str:
+        """What the threshold costs, one or two sentences."""
+        if self.threshold is None:
+            return "No outlier threshold is set, so every particle is in a class."
+        if not self.rate.n:
+            return (
+                f"{self.beyond:,} of {self.judged:,} particles lie beyond the outlier score {self.threshold:g}; no"
+                " labelled image was held out, so how many good particles that costs is not known."
+            )
+        low, high = self.expected
+        return (
+            f"{self.beyond:,} of {self.judged:,} particles lie beyond the outlier score {self.threshold:g}. It is a"
+            f" false alarm for {self.rate.count} of {self.rate.n} held-out images of known class"
+            f" ({100 * self.rate.low:.1f} to {100 * self.rate.high:.1f} %), so {low:,.0f} to {high:,.0f} would be"
+            " beyond it if all were good."
+        )
+
+
+def outliers(library: Library, particles: Particles, threshold: float | None = None) -> Outliers:
+    """Return what a threshold does, by default the library's own."""
+    threshold = library.threshold if threshold is None else threshold
+    decided = np.isin(library.base.ids, list(library.decisions))
+    judged = (library.base.labels == NONE) & ~decided & np.isfinite(particles.outlier_score)
+    if threshold is None:
+        return Outliers(None, 0, int(judged.sum()), Rate.of(0, len(trusted_scores(library, particles))))
+    beyond = judged & (particles.outlier_score > threshold)
+    return Outliers(threshold, int(beyond.sum()), int(judged.sum()), false_alarms(library, particles, threshold))
