@@ -11,7 +11,20 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ssrvae_core.cli import compare, doctor, embeddings, jobs, judge, library, predict, reports, runs, sharing, sweeps, train
+from ssrvae_core.cli import (
+    compare,
+    doctor,
+    embeddings,
+    jobs,
+    judge,
+    library,
+    predict,
+    reports,
+    runs,
+    sharing,
+    sweeps,
+    train,
+)
 from ssrvae_core.cli.app import app
 from ssrvae_core.cli.console import say
 from ssrvae_core.config import MissingPictures, UserError

@@ -154,7 +154,8 @@ def _section(library: Library, number: int, count: int, sheet: Sheet | None) -> 
 
 def _pictures(library: Library, crops: Crops, rows: np.ndarray, number: int, turned: bool) -> Iterator[str]:
     for place, part in enumerate(batches(len(rows), SPRITES)):
-        pixels = shrunk(crops.rows(rows[part], turned=turned))
+        pictures = crops.rows(rows[part], turned=turned)
+        pixels = shrunk(pictures, np.arange(len(pictures)))
         height, width = pixels.shape[1:3]
         name = f"s{number if number != NONE else 'n'}-{place}"
         yield f"<style>.{name} i {{ height: {height}px; width: {width}px; background-image: url({_sprites(pixels)}); }}"
