@@ -18,6 +18,8 @@ from ui import markdown
 MOST = 200_000
 """Particles that a page shows; more would take a browser too long."""
 
+VALIDATION_ONLY = "Validation images only: the others were not classified when this run ended."
+
 
 def sources_of(page: str, runs: Sequence[Run], panels: Sequence[Panel]) -> list[Source]:
     """Return what runs on the same images say of the particles that all of them know, in step.
@@ -67,12 +69,11 @@ def _read(path: str, written: float, _run: Run) -> Particles | None:
 def _offer(page: str, runs: Sequence[Run]) -> None:
     """Offer to classify every image of runs that have said nothing of them."""
     ready = [run for run in runs if is_here(run.dataset)]
-    words = "Validation images only: the others were not classified when this run ended."
     if is_viewer() or not ready:
-        markdown.note(words)
+        markdown.note(VALIDATION_ONLY)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(words, width="content")
+        st.markdown(VALIDATION_ONLY, width="content")
         pressed = st.button("Classify all images", key=f"{page}-everything", icon=":material/select_all:")
         if pressed and _classify(ready):
             st.rerun()

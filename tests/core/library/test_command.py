@@ -65,7 +65,7 @@ def test_an_export_holds_exactly_what_is_asked_for(asked, run, tmp_path):
 
 def test_pictures_are_exported_and_a_training_is_queued(tmp_path, store, result_of, run_cli):
     from ssrvae_core.data import file_dataset
-    from tests.core.library.test_training import _npz, _trained, particles_of
+    from tests.core.library.test_train_again import _npz, _trained, particles_of
 
     run = _trained(store, file_dataset(_npz(tmp_path)))
     particles = particles_of(run)

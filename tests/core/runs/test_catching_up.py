@@ -94,7 +94,8 @@ def test_what_it_failed_of_is_a_sentence(older, monkeypatch):
 
 def test_a_process_that_was_killed_is_seen_and_can_be_begun_again(older, monkeypatch):
     catching_up.begin(older)
-    (worker,) = [child for child in psutil.Process().children() if str(older.path.parent) in child.cmdline()]
+    alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    (worker,) = [child for child in alive if str(older.path.parent) in child.cmdline()]
     worker.send_signal(signal.SIGKILL)
     wait_until(lambda: catching_up.look(older).state != "running")
     assert catching_up.look(older).state == "stopped"
