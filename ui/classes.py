@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -32,11 +33,11 @@ def downloads(run: Run, page: str) -> None:
     try:
         counts = _counts(str(run.path), file.stat().st_mtime_ns)
     except FileNotFoundError:
-        _make(run, page, "This run comes from an earlier version, which classified the validation images only.")
+        make([run], page, "This run comes from an earlier version, which classified the validation images only.")
         return
     except UserError as error:
         markdown.warning(str(error))
-        _make(run, page, "")
+        make([run], page, "")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
@@ -67,30 +68,49 @@ def catching_up_on(run: Run) -> bool:
     return found is not None and found.state == "running"
 
 
-def _make(run: Run, page: str, why: str) -> None:
-    """Show how far the classification of all images is, or the button that begins it."""
-    now = catching_up.look(run)
-    if now is not None and now.state == "running":
-        done = f"{now.done:,} of {now.n:,} particles classified" if now.n else "Reading the images"
-        markdown.progress(now.share, done)
+def make(runs: Sequence[Run], page: str, why: str) -> None:
+    """Show how far the classification of all images of runs is, and the button that begins it where it does not go on.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Finished runs, at least one, that do not hold the classes of all their images.
+    page : str
+        The page, for the keys of its buttons.
+    why : str
+        Why there is something to do, in a sentence, or nothing.
+    """
+    waiting = []
+    for run in runs:
+        now = catching_up.look(run)
+        if now is not None and now.state == "running":
+            done = f"{now.done:,} of {now.n:,} particles classified" if now.n else "Reading the images"
+            markdown.progress(now.share, done)
+            continue
+        waiting.append(run)
+        if now is not None:
+            markdown.warning(now.error or "The classification was stopped before its end.")
+    if not waiting or is_viewer():
         return
-    if now is not None:
-        markdown.warning(now.error or "The classification was stopped before its end.")
-    if is_viewer():
-        return
-    refused = f"{page}-classes-refused-{run.id}"
+    key = "-".join(run.id for run in waiting)
+    refused = f"{page}-classes-refused-{key}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Classify all particles",
-            key=f"{page}-classify-{run.id}",
+            key=f"{page}-classify-{key}",
             icon=":material/category:",
             on_click=act,
-            args=(refused, partial(catching_up.begin, run)),
+            args=(refused, partial(_begin, waiting)),
         )
         if why:
             note(why)
     if sentence := st.session_state.get(refused):
         markdown.error(sentence)
+
+
+def _begin(runs: Sequence[Run]) -> None:
+    for run in runs:
+        catching_up.begin(run)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

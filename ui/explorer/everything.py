@@ -14,6 +14,8 @@ from ssrvae_core.runs import Run, directory
 from ssrvae_core.runs.data_files import is_here
 from ssrvae_core.runs.mode import is_viewer
 from ui import markdown
+from ui.classes import catching_up_on, make
+from ui.entry import in_a_sentence
 
 MOST = 200_000
 """Particles that a page shows; more would take a browser too long."""
@@ -67,32 +69,18 @@ def _read(path: str, written: float, _run: Run) -> Particles | None:
 
 
 def _offer(page: str, runs: Sequence[Run]) -> None:
-    """Offer to classify every image of runs that have said nothing of them."""
+    """Offer to classify every image of runs that have said nothing of them, and show all once that is done."""
     ready = [run for run in runs if is_here(run.dataset)]
     if is_viewer() or not ready:
         markdown.note(VALIDATION_ONLY)
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(VALIDATION_ONLY, width="content")
-        pressed = st.button("Classify all images", key=f"{page}-everything", icon=":material/select_all:")
-        if pressed and _classify(ready):
+    at_work = [run.id for run in ready if catching_up_on(run)]
+
+    @st.fragment(run_every=1 if at_work else None)
+    @in_a_sentence
+    def live() -> None:
+        if [run.id for run in ready if catching_up_on(run)] != at_work:
             st.rerun()
+        make(ready, page, VALIDATION_ONLY)
 
-
-def _classify(runs: Sequence[Run]) -> bool:
-    """Classify all images of these runs; return whether that succeeded for all, and say what is wrong where not."""
-    from ssrvae_core.runs.everything import write_particles
-
-    bar, done_all = st.progress(0.0, "Classifying all images"), True
-    for number, run in enumerate(runs, start=1):
-
-        def tell(done: int, n: int, number: int = number) -> None:
-            bar.progress(done / max(n, 1), f"Run {number} of {len(runs)}: {done} of {n} images classified")
-
-        try:
-            write_particles(run, between=tell)
-        except UserError as error:
-            markdown.error(str(error))
-            done_all = False
-    bar.empty()
-    return done_all
+    live()
