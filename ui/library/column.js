@@ -79,6 +79,13 @@ export class ClassColumn {
       this.mergeable.hidden = !one.others.length;
     }
     const nothing = total ? "None of its particles is shown now." : this.emptyText(one);
+    const same = rows.length === this.rows.length && rows.every((row, i) => row === this.rows[i]);
+    this.grid.empty.textContent = nothing;
+    if (same && this.shown) {
+      this.grid.refresh(); // an answer of the server must not move a picture that is just being clicked
+      return;
+    }
+    this.shown = true;
     this.grid.show(Int32Array.from(rows), [{ label: null, start: 0, count: rows.length }], { stay, nothing });
   }
 
