@@ -67,9 +67,8 @@ def ids_of(page, number):
 
 def picture(page, number, at=0):
     """The picture at a place of a class."""
-    return column(page, number).locator(
-        f"[data-sample='{page.evaluate(f'{VIEW}.look.ids[{VIEW}.columns.get({number}).rows[{at}]]')}']"
-    )
+    sample = page.evaluate(f"{VIEW}.table.ids[{VIEW}.columns.get({number}).rows[{at}]]")
+    return column(page, number).locator(f"[data-sample='{sample}']")
 
 
 def sign(page, name="AB"):
@@ -77,20 +76,11 @@ def sign(page, name="AB"):
     page.get_by_role("button", name="Keep", exact=True).click()
 
 
-def entries(run, n):
+def wait_for(page, run, n):
     """Wait until the journal has so many entries, and return the library."""
     journal = Journal(run)
-
-    def enough():
-        return len(journal.entries()) >= n
-
-    return journal, enough
-
-
-def wait_for(page, run, n):
-    journal, enough = entries(run, n)
-    for _ in range(600):
-        if enough():
+    for _ in range(PATIENCE // 100):
+        if len(journal.entries()) >= n:
             return journal.read()
         page.wait_for_timeout(100)
     raise AssertionError(f"{len(journal.entries())} entries of {n} were written")

@@ -2,6 +2,7 @@
 import { make, thousands } from "./elements.js";
 
 const STILL = 5; // pixels that a pointer may move and still click
+const EDGE = 36; // pixels at the sides of the classes in which carrying scrolls them
 
 export class Dragging {
   // `on`: {marked(row), boxed(column, box, adding), carried(row), drop(number, row)}.
@@ -64,10 +65,18 @@ export class Dragging {
   }
 
   carry(event, now) {
+    this.scroll(event, now.column.element.parentNode);
     const n = this.on.carried(now.carries ? -1 : now.row);
     this.ghost.textContent = n === 1 ? "1 particle" : `${thousands(n)} particles`;
     const box = this.root.getBoundingClientRect();
     this.ghost.style.transform = `translate(${event.clientX - box.left + 12}px, ${event.clientY - box.top + 12}px)`;
+  }
+
+  // Classes beyond the edge come into view while something is carried there.
+  scroll({ clientX }, place) {
+    const { left, right } = place.getBoundingClientRect();
+    if (clientX > right - EDGE) place.scrollLeft += EDGE / 2;
+    else if (clientX < left + EDGE) place.scrollLeft -= EDGE / 2;
   }
 
   stretch(event, now) {
