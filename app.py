@@ -27,6 +27,7 @@ page = st.navigation(
         "Explore": [
             st.Page("pages/overview.py", title="Overview", icon=":material/list:", default=True),
             st.Page("pages/latent_space.py", title="Latent space", icon=":material/scatter_plot:"),
+            st.Page("pages/library.py", title="Library", icon=":material/grid_view:"),
             st.Page("pages/confusion.py", title="Confusion", icon=":material/grid_on:"),
             st.Page("pages/supervised_ratio.py", title="Supervised ratio", icon=":material/tune:"),
             st.Page("pages/training_film.py", title="Training film", icon=":material/movie:"),

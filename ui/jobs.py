@@ -84,7 +84,7 @@ class Work:
             return run_label(self.run)
         if self.job is None:
             return self.id
-        if self.job.kind == "train" and (config := _config_of(self.job)) is not None:
+        if self.job.kind == "train" and (config := _config_of_job(self.job)) is not None:
             return config_label(config, self.id, dataset_name(config.dataset, self.job.path.parents[1]))
         return _MODEL.sub(lambda found: MODEL_TITLES[found[0]], self.job.title)
 
@@ -137,7 +137,7 @@ class Work:
         return path.read_text("utf-8", "replace").splitlines()[-n:] if path and path.exists() else []
 
 
-def _config_of(job: Job) -> RunConfig | None:
+def _config_of_job(job: Job) -> RunConfig | None:
     """Return what a job trains; None where that cannot be read, which its state and its error say."""
     try:
         return read_task(job.path).config
@@ -164,6 +164,13 @@ def work_of(store: RunStore, work_id: str) -> Work | None:
     job = jobs.get(work_id) if (jobs.root / work_id).is_dir() else None
     run = store.get(work_id) if store.path(work_id).is_dir() else None
     return Work(work_id, job, run) if job or run else None
+
+
+def config_of(work: Work) -> RunConfig | None:
+    """Return what a run, or the training that will make it, is configured by; None where that cannot be read."""
+    if work.run is not None:
+        return work.run.config
+    return _config_of_job(work.job) if work.job is not None and work.job.kind == "train" else None
 
 
 # In words.

@@ -62,9 +62,13 @@ def show_visitor() -> None:
     """Say in the sidebar who is logged in, with the way out; nothing where no login is asked for."""
     if _auth() is None or presenting():
         return
-    who = st.user.get("email") or st.user.get("name") or "somebody without a name"
-    st.sidebar.text(public(f"Logged in as {who}"))
+    st.sidebar.text(public(f"Logged in as {visitor() or 'somebody without a name'}"))
     st.sidebar.button("Log out", key="logout", icon=":material/logout:", on_click=st.logout)
+
+
+def visitor() -> str:
+    """Return who is logged in; empty where nobody has to be, or the login has no name."""
+    return "" if _auth() is None else str(st.user.get("email") or st.user.get("name") or "")
 
 
 def _auth() -> Mapping[str, Any] | None:

@@ -35,7 +35,7 @@ def sources_of(page: str, runs: Sequence[Run], panels: Sequence[Panel]) -> list[
     runs, panels : sequence
         The runs, and what they say of their validation images.
     """
-    known = [_particles(run) for run in runs]
+    known = [particles_of(run) for run in runs]
     lacking = [run for run, particles in zip(runs, known, strict=True) if particles is None]
     if lacking:
         _offer(page, lacking)
@@ -52,7 +52,8 @@ def sources_of(page: str, runs: Sequence[Run], panels: Sequence[Panel]) -> list[
     return shown
 
 
-def _particles(run: Run) -> Particles | None:
+def particles_of(run: Run) -> Particles | None:
+    """Return what a run says of all its images, read once; None, with a sentence where it cannot be read."""
     written = run.path / directory.PARTICLES
     if not written.exists():
         return None

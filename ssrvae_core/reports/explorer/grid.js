@@ -18,6 +18,7 @@ export class PictureGrid {
     this.element.addEventListener("scroll", () => this.draw(), { passive: true });
     this.element.addEventListener("click", (event) => this.clicked(event));
     this.element.addEventListener("keydown", (event) => this.pressed(event));
+    this.element.addEventListener("focusin", (event) => this.focused(event));
     this.element.addEventListener("pointerover", (event) => on.hover?.(this.rowOf(event.target)));
     this.element.addEventListener("pointerleave", () => on.hover?.(-1));
     this.observer = new ResizeObserver(() => this.lay());
@@ -170,6 +171,12 @@ export class PictureGrid {
 
   rowOf(target) {
     return target.closest?.(".picture")?.row ?? -1;
+  }
+
+  // The tabulator, too, brings the keyboard to a picture.
+  focused(event) {
+    const row = this.rowOf(event.target);
+    if (row >= 0) this.current = row;
   }
 
   clicked(event) {

@@ -1,0 +1,90 @@
+"""Library: the particles of a run by class, corrected by hand, trained on again, and taken away."""
+
+from functools import partial
+
+import streamlit as st
+
+from ssrvae_core.config import UserError
+from ssrvae_core.library import Journal
+from ssrvae_core.reports.explorer.source import Source
+from ssrvae_core.reports.wording import model_title
+from ssrvae_core.runs import directory
+from ui import login, markdown
+from ui.entry import in_a_sentence, through_app
+from ui.explorer.answers import answer
+from ui.explorer.pictures import pictures_of
+from ui.library import again, component, downloads, history
+from ui.library import stats as slow
+from ui.library.choosing import particles_or_stop, pick_run
+from ui.markdown import note
+from ui.runs import store
+
+PAGE = "library"
+
+through_app()
+st.title("Library")
+run = pick_run(PAGE)
+particles = particles_or_stop(PAGE, run)
+journal = Journal(run, particles)
+source = Source(run.id, model_title(run), particles)
+key = f"{PAGE}-{run.id}"
+written = (run.path / directory.PARTICLES).stat().st_mtime
+path = str(run.path.absolute())
+pictures = None
+try:
+    pictures = pictures_of(run, particles.ids)
+    if pictures.note:
+        note(pictures.note)
+except UserError as error:
+    markdown.warning(f"The images cannot be shown: {error}")
+
+
+@st.fragment
+@in_a_sentence
+def library() -> None:
+    """Show the classes, and what can be done with what is selected."""
+    told = component.show(
+        key,
+        journal,
+        source,
+        pictures,
+        lambda now: slow.stats(run, now, particles, written),
+        answer=lambda sample: answer(sample, [run], [source], pictures),
+        who=login.visitor(),
+    )
+    token = f"{written} {slow.token_of(told.library)}"
+    parts = (token, written, run, told.library, particles)
+    ready = downloads.Ready(
+        run,
+        told.library,
+        particles,
+        crops=partial(slow.crops_of, path, written, run, particles),
+        sheets=lambda: slow.sheets_of(*parts),
+        fractions=lambda: slow.fractions(*parts),
+    )
+    downloads.show(PAGE, ready, told.ids)
+    history.show(journal.entries(), told.library)
+    again.show(again.Asked(PAGE, key, run, told.library, particles, token), pictures)
+
+
+library()
+
+works, finished = again.under_way(run, store().runs())
+
+
+@st.fragment(run_every=2 if any(work.live for work in works) else None)
+@in_a_sentence
+def trained_again() -> None:
+    """Show what is trained with the library's labels, and what that changed."""
+    now, done = again.under_way(run, store().runs())
+    if [(one.id, one.live) for one in now] != [(one.id, one.live) for one in works]:
+        st.rerun()
+    again.progress(now)
+    if done:
+        state = journal.read()
+        asked = again.Asked(PAGE, key, run, state, particles, slow.token_of(state))
+        again.results(asked, journal, done, pictures)
+
+
+if works or finished:
+    trained_again()

@@ -1,0 +1,418 @@
+// The library of a run: its classes side by side, over one table of particles and one state that the server keeps.
+import { LARGEST, SMALLEST } from "./address.js";
+import { ParticleCard } from "./card.js";
+import { ClassColumn } from "./column.js";
+import { LibraryBar, SHOWN } from "./controls.js";
+import { Dragging } from "./dragging.js";
+import { figure, make, share, thousands } from "./elements.js";
+import { LIKENESS, rowsOf, sortedRows, sortsOf } from "./filters.js";
+import { BY, NO_CLASS, afterClick, binnedCounts, boxed, edgesOf, meant, rowsByClass, tallied, tallyText, withMoves } from "./marks.js";
+import { idsOfRanges, rangesOf } from "./selection.js";
+import { Sprites } from "./sprites.js";
+import { ThresholdSlider } from "./threshold.js";
+
+export const LIBRARY_USUAL = { sort: "confidence", descending: false, size: 56, upright: false, shown: "all" };
+const NONE_NAME = "None of these";
+const BETWEEN = 6; // pixels between pictures, as the grid has them
+
+export class LibraryView {
+  // `options`: {sheets, ask(sheet), act(action), changed(), address, who, keepWho(name), readonly, decodes, colour, trusted}.
+  constructor(root, table, options) {
+    Object.assign(this, { root, table, options, columns: new Map(), chosen: new Uint8Array(table.n), only: null, open: -1, answer: null, stats: null });
+    this.who = options.who;
+    this.sorts = sortsOf(table).filter(({ name }) => name !== LIKENESS.name);
+    this.measures = measuresOf(table);
+    this.values = { ...LIBRARY_USUAL, measure: this.measures[0]?.name ?? null, ...this.asked(options.address ?? {}) };
+    this.sprites = new Sprites({ ...options.sheets, n: table.n }, options.ask);
+    this.order();
+    this.build();
+  }
+
+  // What an address asks for, where that is there.
+  asked(address) {
+    const values = {};
+    const sort = (address.sort ?? "").replace(/^-/, "");
+    if (this.sorts.some(({ name }) => name === sort)) Object.assign(values, { sort, descending: address.sort.startsWith("-") });
+    if (address.upright !== undefined) values.upright = address.upright === "1";
+    const size = Number(address.pictures);
+    if (Number.isInteger(size) && size >= SMALLEST && size <= LARGEST) values.size = size;
+    if (SHOWN.some(({ name }) => name === address.show)) values.shown = address.show;
+    const ids = idsOfRanges((address.select ?? "").replace(/^ri/, ""));
+    for (const id of ids ?? []) if (this.table.row(id) >= 0) this.chosen[this.table.row(id)] = 1;
+    return values;
+  }
+
+  get address() {
+    const { values } = this;
+    const parts = {};
+    if (values.sort !== LIBRARY_USUAL.sort || values.descending) parts.sort = `${values.descending ? "-" : ""}${values.sort}`;
+    if (values.upright) parts.upright = "1";
+    if (values.size !== LIBRARY_USUAL.size) parts.pictures = String(values.size);
+    if (values.shown !== LIBRARY_USUAL.shown) parts.show = values.shown;
+    const ids = rangesOf(this.ids);
+    if (ids && ids.length < 6000) parts.select = `ri${ids}`;
+    return parts;
+  }
+
+  get ids() {
+    return Array.from(rowsOf(this.chosen), (row) => this.table.ids[row]);
+  }
+
+  build() {
+    const { root, table, options } = this;
+    root.classList.add("explorer", "library");
+    root.tabIndex = -1;
+    const look = {
+      ids: table.ids, label: (row) => this.label(row), caption: (row) => this.caption(row), colour: (row) => this.colourOf(row),
+      turn: (row) => this.turn(row), decodes: options.decodes,
+    };
+    this.look = look;
+    const turns = table.models.some((model) => model.turns);
+    this.bar = new LibraryBar(root, { sorts: this.sorts, measures: this.measures, turns, readonly: options.readonly }, {
+      set: (changes) => this.set(changes.descending === null ? { descending: !this.values.descending } : changes),
+      move: (number) => this.move(number), split: (name) => this.split(name),
+      undo: () => this.back("undo"), redo: () => this.back("redo"), clear: () => this.clear(), alone: () => this.alone(this.chosen),
+      everything: () => this.alone(null), who: (name) => this.sign(name),
+    });
+    this.place = make("div", { class: "columns" });
+    this.foot = make("p", { class: "foot" });
+    root.append(this.place, this.foot);
+    this.dragging = new Dragging(root, {
+      marked: (row) => Boolean(this.chosen[row]), boxed: (column, box, adding) => this.box(column, box, adding),
+      carried: (row) => (row < 0 ? rowsOf(this.chosen).length : 1), drop: (number, row) => this.move(number, row < 0 ? null : [row]),
+    }, options.readonly);
+    this.card = new ParticleCard(root, table, this.sprites, look, {
+      open: (id) => this.openRow(table.row(id)), close: () => this.closeCard(), step: (by) => this.openNext(by), likeness: () => {},
+    });
+    root.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  // What the server says: `library`: {classes, place, origin, threshold, undo, redo}; moves on their way come on top.
+  receive(library, pending = []) {
+    const positions = library.classes.map(({ number }) => number);
+    const rowsOfMove = ({ ids, to }) => ({ to, rows: idsOfRanges(ids).map((id) => this.table.row(id)).filter((row) => row >= 0) });
+    const moves = pending.filter(({ kind }) => kind === "move").map(rowsOfMove);
+    this.library = { ...library, ...withMoves(library.place, library.origin, moves, null, positions) };
+    this.drawColumns();
+  }
+
+  // Columns stay who they are; those of new classes are put in their places.
+  drawColumns() {
+    const { classes } = this.library;
+    const wanted = [...classes.map(({ number }) => number), NO_CLASS];
+    for (const [number, column] of this.columns) {
+      if (wanted.includes(number)) continue;
+      column.element.remove();
+      this.columns.delete(number);
+    }
+    for (const number of wanted) {
+      if (!this.columns.has(number)) {
+        const column = new ClassColumn(this.place, number, this.sprites, this.look, {
+          open: (row, event, from) => this.picked(row, event, from), toggle: (row, event, from) => this.toggled(row, event, from),
+          rename: (which, name) => this.act({ kind: "rename", number: which, name }), all: (from) => this.selectAll(from),
+          merge: (which, into) => this.act({ kind: "merge", numbers: [which], into }),
+        }, this.options.readonly);
+        this.columns.set(number, column);
+        this.dragging.watch(column);
+        column.grid.size = this.values.size;
+        if (number === NO_CLASS) this.threshold = new ThresholdSlider(column.extra, this.scores, this.options.trusted, (value) => this.act({ kind: "threshold", value }), this.options.readonly);
+      }
+      const { element } = this.columns.get(number);
+      const at = wanted.indexOf(number);
+      if (this.place.children[at] !== element) this.place.insertBefore(element, this.place.children[at] ?? null);
+    }
+    this.draw(true);
+  }
+
+  get scores() {
+    return this.table.column("outlier", 0);
+  }
+
+  get classes() {
+    const own = this.library.classes.map((one, i) => ({ ...one, key: i < 9 ? String(i + 1) : "" }));
+    return [...own, { number: NO_CLASS, name: NONE_NAME, colour: this.options.neutral, key: "0" }];
+  }
+
+  order() {
+    const { sort, descending } = this.values;
+    this.sorted = sortedRows(this.table, Int32Array.from({ length: this.table.n }, (_, row) => row), { sort, descending, by: 0, open: null });
+  }
+
+  get seen() {
+    const { shown } = this.values;
+    const { origin } = this.library;
+    const by = { label: BY.LABEL, hand: BY.HAND, model: BY.MODEL }[shown];
+    if (by === undefined && !this.only) return null;
+    const marks = new Uint8Array(this.table.n);
+    for (let row = 0; row < marks.length; row += 1) marks[row] = (by === undefined || origin[row] === by) && (!this.only || this.only[row]) ? 1 : 0;
+    return marks;
+  }
+
+  draw(stay = false) {
+    const { table, library, values } = this;
+    const { classes } = this;
+    const lists = rowsByClass(this.sorted, library.place, library.classes.length, this.seen);
+    const totals = new Array(classes.length).fill(0);
+    for (const at of library.place) totals[at < 0 ? classes.length - 1 : at] += 1;
+    classes.forEach((one, i) => {
+      const others = library.classes.filter(({ number }) => number !== one.number);
+      this.columns.get(one.number).show({ ...one, others }, lists[i], totals[i], stay);
+    });
+    this.drawHistograms();
+    this.threshold.show(library.threshold, library.origin);
+    this.tally = tallyText(tallied(library.place, library.origin), table.n, library.classes.length);
+    this.told(this.stats);
+    this.mark();
+  }
+
+  drawHistograms() {
+    const measure = this.measures.find(({ name }) => name === this.values.measure);
+    const values = measure && this.table.column(measure.column, 0);
+    const edges = values && edgesOf(values);
+    const lists = rowsByClass(this.sorted, this.library.place, this.library.classes.length);
+    this.classes.forEach(({ number }, i) => this.columns.get(number).draw(edges ? binnedCounts(values, lists[i], edges) : null, edges, measure?.label, measure?.unit));
+  }
+
+  mark() {
+    for (const column of this.columns.values()) column.grid.mark(this.chosen, this.open, true);
+    const { library } = this;
+    this.bar.draw({
+      tally: this.tally, selected: this.ids.length, classes: this.classes, undo: library.undo?.words, redo: library.redo?.words,
+      values: this.values, only: this.only && rowsOf(this.only).length, who: this.who,
+    });
+  }
+
+  // Averages, fractions and what they are known from, once the server has them for this state.
+  told(stats) {
+    this.stats = stats;
+    const now = stats && stats.version === this.library.version;
+    for (const [number, column] of this.columns) column.tell(stats?.classes.find((one) => one.number === number) ?? null, !now);
+    this.foot.textContent = stats ? stats.words : "Averages and fractions are being worked out.";
+  }
+
+  // What a reader does.
+
+  set(changes) {
+    Object.assign(this.values, changes);
+    if ("sort" in changes || "descending" in changes) this.order();
+    if ("measure" in changes) this.drawHistograms();
+    if ("size" in changes) for (const column of this.columns.values()) column.grid.resize(this.values.size);
+    if ("sort" in changes || "descending" in changes || "shown" in changes) this.draw();
+    else if ("upright" in changes) for (const column of this.columns.values()) column.grid.refresh();
+    if ("upright" in changes) this.drawCard();
+    this.mark();
+    this.options.changed();
+  }
+
+  choose(marks) {
+    this.chosen = marks;
+    this.mark();
+    this.options.changed();
+  }
+
+  select(ids, alone = false) {
+    const marks = new Uint8Array(this.table.n);
+    for (const id of ids) if (this.table.row(id) >= 0) marks[this.table.row(id)] = 1;
+    this.choose(marks);
+    if (alone) this.alone(marks);
+  }
+
+  alone(marks) {
+    this.only = marks && marks.slice();
+    this.draw();
+  }
+
+  clear() {
+    this.choose(new Uint8Array(this.table.n));
+  }
+
+  selectAll(column) {
+    const marks = this.chosen.slice();
+    for (const row of column.rows) marks[row] = 1;
+    this.choose(marks);
+  }
+
+  picked(row, event, column) {
+    if (event.type === "click" && event.detail < 2) {
+      const touched = event.pointerType === "touch";
+      this.choose(afterClick(this.chosen, column.rows, row, this.anchor, { toggle: touched }));
+      this.anchor = row;
+      if (this.open >= 0) this.openRow(row);
+    } else this.openRow(row);
+  }
+
+  toggled(row, event, column) {
+    const shift = event.shiftKey && event.type === "click" && column.rows.indexOf(this.anchor) >= 0;
+    this.choose(afterClick(this.chosen, column.rows, row, this.anchor, { shift, toggle: !shift }));
+    if (!shift) this.anchor = row;
+  }
+
+  box(column, area, adding) {
+    const { across, side, pitch } = column.grid;
+    this.before ??= adding ? this.chosen.slice() : new Uint8Array(this.table.n);
+    const marks = this.before.slice();
+    for (const at of boxed({ gap: BETWEEN, across, side, pitch, count: column.rows.length }, area)) marks[column.rows[at]] = 1;
+    this.choose(marks);
+    addEventListener("pointerup", () => (this.before = null), { once: true });
+  }
+
+  // Move rows, or what is selected, or else the particle that is open or has the keyboard.
+  move(number, rows = null) {
+    if (this.options.readonly) return;
+    let some = rows ?? Array.from(rowsOf(this.chosen));
+    const single = !some.length;
+    if (single) some = [this.current].filter((row) => row >= 0);
+    if (!some.length) {
+      this.bar.say("No particle is selected; click pictures, or go to one with the arrow keys, first.");
+      return;
+    }
+    const next = this.open >= 0 ? this.after(this.open) : -1;
+    const ids = some.map((row) => this.table.ids[row]).sort((a, b) => a - b);
+    this.act({ kind: "move", ids: rangesOf(ids), to: number }, () => {
+      this.clear();
+      if (this.open >= 0 && next >= 0) this.openRow(next);
+    });
+  }
+
+  get current() {
+    if (this.open >= 0) return this.open;
+    const focused = document.activeElement?.closest?.(".library .picture");
+    return focused ? focused.row : -1;
+  }
+
+  split(name) {
+    const { ids } = this;
+    this.act({ kind: "split", ids: rangesOf(ids), name }, () => this.clear());
+  }
+
+  back(kind) {
+    const last = this.library[kind];
+    if (last) this.act({ kind, entry: last.entry });
+  }
+
+  // Changes are by somebody: whose they are is asked once.
+  act(action, then = () => {}) {
+    if (this.options.readonly) return;
+    this.bar.say("");
+    if (!this.who) {
+      this.waiting = [action, then];
+      this.bar.askWho(true, "");
+      return;
+    }
+    this.options.act({ ...action, who: this.who });
+    then();
+  }
+
+  sign(name) {
+    this.who = name;
+    this.options.keepWho(name);
+    this.bar.askWho(false, name);
+    this.root.focus({ preventScroll: true });
+    this.mark();
+    const waiting = this.waiting;
+    this.waiting = null;
+    if (waiting) this.act(...waiting);
+  }
+
+  // One particle.
+
+  openRow(row) {
+    this.open = row;
+    this.mark();
+    this.drawCard();
+    this.options.changed();
+  }
+
+  drawCard() {
+    this.card.row = -2;
+    this.card.show(this.open, this.answer, 0);
+  }
+
+  answered(answer) {
+    this.answer = answer;
+    if (this.open >= 0 && answer?.id === this.table.ids[this.open]) this.drawCard();
+  }
+
+  closeCard() {
+    const row = this.open;
+    this.openRow(-1);
+    for (const column of this.columns.values()) if (column.rows.indexOf(row) >= 0) column.grid.focus(row);
+  }
+
+  after(row, by = 1) {
+    for (const { rows } of this.columns.values()) {
+      const at = rows.indexOf(row);
+      if (at >= 0) return rows[Math.min(Math.max(at + by, 0), rows.length - 1)];
+    }
+    return -1;
+  }
+
+  openNext(by) {
+    const next = this.after(this.open, by);
+    if (next >= 0 && next !== this.open) this.openRow(next);
+  }
+
+  key(event) {
+    if (event.target.matches("input:not([type=checkbox]):not([type=range]), select")) return;
+    const asked = meant(event, this.library.classes.length);
+    if (!asked) return;
+    if (asked.kind === "clear" && this.open >= 0) this.closeCard();
+    else if (asked.kind === "clear") this.clear();
+    else if (asked.kind === "upright") this.set({ upright: !this.values.upright });
+    else if (asked.kind === "all") this.allAround(event.target);
+    else if (this.options.readonly) return;
+    else if (asked.kind === "split" && !this.bar.newClass.disabled) this.bar.askName(true);
+    else if (asked.kind === "move") this.move(asked.at === NO_CLASS ? NO_CLASS : this.library.classes[asked.at].number);
+    else if (asked.kind === "undo" || asked.kind === "redo") this.back(asked.kind);
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  allAround(target) {
+    const number = target.closest("[data-class]")?.dataset.class;
+    const some = number === undefined ? [...this.columns.values()] : [this.columns.get(Number(number))];
+    some.forEach((column) => this.selectAll(column));
+  }
+
+  // Words and looks.
+
+  classOf(row) {
+    const at = this.library.place[row];
+    return at < 0 ? this.classes[this.classes.length - 1] : this.library.classes[at];
+  }
+
+  label(row) {
+    const by = ["by the model", "by its label", "beyond the threshold", "by hand"][this.library.origin[row]];
+    return `${this.table.ids[row]}: ${this.classOf(row).name} ${by}, confidence ${share(this.table.column("confidence", 0)[row])}`;
+  }
+
+  caption(row) {
+    const { sort } = this.values;
+    const colouring = this.table.colouring(sort);
+    if (sort === "class" || !colouring) return String(this.table.ids[row]);
+    const value = this.table.column(colouring.column, 0)[row];
+    return sort === "confidence" ? share(value) : value === value ? figure(value) : "-";
+  }
+
+  colourOf(row) {
+    return this.classOf(row).colour;
+  }
+
+  turn(row) {
+    if (!this.values.upright) return 0;
+    const angle = this.table.column("angle", 0)[row];
+    return angle === angle ? angle : 0;
+  }
+}
+
+// What histograms can be of: size first, then factors, then what every model says.
+function measuresOf(table) {
+  const own = table.colourings.filter((one) => !one.categories && table.columns[one.column]);
+  const others = table.colourings.filter((one) => !one.categories && !table.columns[one.column] && one.name !== "angle");
+  const size = own.filter(({ name }) => name === "size");
+  return [...size, ...own.filter(({ name }) => name !== "size"), ...others].map(({ name, label, column, unit }) => ({ name, label, column, unit }));
+}
+
+export function selectionWords(n) {
+  return n === 1 ? "1 particle" : `${thousands(n)} particles`;
+}

@@ -1,0 +1,115 @@
+"""What takes longer than a click: class fractions with their intervals, and the average upright particles."""
+
+from __future__ import annotations
+
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import streamlit as st
+
+from ssrvae_core.config import UserError
+from ssrvae_core.library import Library
+from ssrvae_core.library.crops import Crops, crops
+from ssrvae_core.library.exports.page import percent_text
+from ssrvae_core.library.fractions import Fractions, class_fractions
+from ssrvae_core.library.left_out import best_known
+from ssrvae_core.library.quick import QuickHead, head_at_hand
+from ssrvae_core.library.sheets import Sheet, sheets
+from ssrvae_core.records import Particles
+from ssrvae_core.runs import Run
+from ssrvae_core.runs.thumbnails import to_pixels
+from ui.images import data_uri
+
+
+def token_of(library: Library) -> str:
+    """Return what tells one state of a library from others."""
+    numbers = crc32(library.assigned.tobytes(), crc32(library.origin.tobytes()))
+    return f"{library.base.run} {numbers:08x} {sorted(library.names)} {library.threshold}"
+
+
+def stats(run: Run, library: Library, particles: Particles, written: float) -> dict[str, Any]:
+    """Return what the browser shows of each class beside its particles, ready for JSON.
+
+    Parameters
+    ----------
+    run, library, particles : Run, Library and Particles
+        Of one run.
+    written : float
+        When the particles were written, which tells them from those that were there before.
+
+    Returns
+    -------
+    dict
+        ``version``, the entries that the library's journal has; ``classes`` with ``number``, ``mean`` and ``deviation``
+        (addresses of pictures, or None), ``averaged`` and ``fraction`` (in words); ``words``, how far to trust them.
+    """
+    token = f"{written} {token_of(library)}"
+    found = fractions(token, written, run, library, particles)
+    try:
+        averages = _averages(token, written, run, library, particles)
+        lacking = ""
+    except UserError as error:
+        averages, lacking = {}, f" There are no averages: {error}"
+    each = {one.number: {"number": one.number, "fraction": percent_text(one)} for one in found.classes}
+    nothing = {"mean": None, "deviation": None, "averaged": 0}
+    return {
+        "version": library.n_entries,
+        "classes": [one | averages.get(number, nothing) for number, one in each.items()],
+        "words": in_words(found) + lacking,
+    }
+
+
+def in_words(found: Fractions) -> str:
+    """Say what the intervals of fractions hold, and what they are known from."""
+    first = (
+        f"Fractions are of the {found.total:,} particles in a class, with 95 % intervals that account for"
+        f" misclassification, as known from {found.confusion.in_words}."
+    )
+    return " ".join((first, *found.remarks))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def fractions(token: str, written: float, _run: Run, _library: Library, _particles: Particles) -> Fractions:
+    """Estimate the class fractions of a library's state."""
+    head = head_of(str(_run.path.absolute()), written, _run, _particles)
+    classified = best_known(_library, _particles, head, by_micrograph=_run.config.split.by_group)
+    return class_fractions(_library, _particles, classified=classified)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def head_of(path: str, written: float, _run: Run, _particles: Particles) -> QuickHead | None:
+    """Return the embedding's head of a run where it is at hand."""
+    return head_at_hand(_run, _particles)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the images")
+def crops_of(path: str, written: float, _run: Run, _particles: Particles) -> Crops:
+    """Return the images of a run.
+
+    Raises
+    ------
+    UserError
+        If they are not here.
+    """
+    return crops(_run, _particles)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def sheets_of(token: str, written: float, _run: Run, _library: Library, _particles: Particles) -> tuple[Sheet, ...]:
+    """Return the sheets of a library's state, with averages."""
+    return sheets(_library, _particles, crops_of(str(_run.path.absolute()), written, _run, _particles))
+
+
+def _averages(
+    token: str, written: float, run: Run, library: Library, particles: Particles
+) -> dict[int, dict[str, Any]]:
+    found = {}
+    for sheet in sheets_of(token, written, run, library, particles):
+        if sheet.mean is None or sheet.variance is None:
+            continue
+        deviation = np.sqrt(sheet.variance)
+        # White is where they differ most, as small differences could not be seen otherwise.
+        both = to_pixels(np.stack([sheet.mean, deviation / (deviation.max() or 1)]))
+        found[sheet.number] = {"mean": data_uri(both[0]), "deviation": data_uri(both[1]), "averaged": sheet.averaged}
+    return found
