@@ -234,4 +234,5 @@ def test_sheets_average_upright_particles_and_count_all(tmp_path, store):
     sure = ordered(particles.ids, particles, "confidence", largest_first=True)
     assert (np.diff(particles.predictions.confidence[np.searchsorted(particles.ids, sure)]) <= 0).all()
     counts = histogram(library, particles, "confidence", bins=5)
-    assert sum(values.sum() for values in counts.counts.values()) == 36 and histogram(library, particles) is None
+    assert sum(values.sum() for values in counts.counts.values()) == 36
+    assert histogram(library, replace(particles, size=None, size_unit=None)) is None
