@@ -24,7 +24,9 @@ from ssrvae_core.config import EmbeddingConfig
 from ssrvae_core.data import ImageSet, read_images
 from ssrvae_core.embedding.answers import Answers
 from ssrvae_core.embedding.features import Features
-from ssrvae_core.library.fractions import Fractions, class_fractions, design_effect, interval, true_counts
+from ssrvae_core.library.confusion import design_effect
+from ssrvae_core.library.double_sampling import interval, true_counts
+from ssrvae_core.library.fractions import Fractions, class_fractions
 from ssrvae_core.library.left_out import by_head
 from ssrvae_core.library.quick import BLOCKS, QuickHead
 from ssrvae_core.library.state import Base, replay

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ssrvae_core.config import UserError
+from ssrvae_core.library.base import NONE, Base, sample_ids
 from ssrvae_core.library.entries import (
     Change,
     Divide,
@@ -23,7 +24,7 @@ from ssrvae_core.library.entries import (
     checked_who,
     parse,
 )
-from ssrvae_core.library.state import NONE, Base, Library, replay, sample_ids
+from ssrvae_core.library.state import Library, replay
 from ssrvae_core.records import Particles
 from ssrvae_core.runs.files import append_line, drop_torn_line, locked, writing
 from ssrvae_core.runs.mode import require_editor

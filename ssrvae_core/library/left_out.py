@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int
 
-from ssrvae_core.library.fractions import Classified, confusion_of, validation_confusion
+from ssrvae_core.library.confusion import Classified, confusion_of, validation_confusion
 from ssrvae_core.library.quick import QuickHead
 from ssrvae_core.library.state import NONE, Library, Origin
 from ssrvae_core.records import Particles

@@ -7,7 +7,9 @@ import pytest
 
 from ssrvae_core.config import UserError
 from ssrvae_core.library import Journal
-from ssrvae_core.library.fractions import class_fractions, design_effect, interval, true_counts, validation_confusion
+from ssrvae_core.library.confusion import design_effect, validation_confusion
+from ssrvae_core.library.double_sampling import interval, true_counts
+from ssrvae_core.library.fractions import class_fractions
 from ssrvae_core.library.outliers import Rate, false_alarms, outliers, threshold_for, trusted_scores
 from ssrvae_core.library.state import Base, replay
 from tests.core.library.conftest import NAMES, make_particles
