@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -29,6 +29,9 @@ class Confusion:
     left_out : bool
         Whether they were classified by the head of an embedding without their labels, see
         :mod:`ssrvae_core.library.left_out`; else they are the run's validation images.
+    learnt : bool array (K,), optional
+        The classes that what classified them can call a particle; None where it can call it any. A class that people
+        split off is not among those of a network that was trained before.
     """
 
     counts: np.ndarray
@@ -36,6 +39,7 @@ class Confusion:
     micrographs: int | None = None
     by_micrograph: bool = False
     left_out: bool = False
+    learnt: np.ndarray | None = None
 
     @property
     def n(self) -> int:
@@ -45,8 +49,10 @@ class Confusion:
     @property
     def in_words(self) -> str:
         """Images that it is known from, such as ``10 held-out images``."""
-        kind = "labelled images, each classified without its own label" if self.left_out else "held-out images"
-        return f"{self.n:,} {kind}"
+        images = "image" if self.n == 1 else "images"
+        if self.left_out:
+            return f"{self.n:,} labelled {images}, each classified without its own label"
+        return f"{self.n:,} held-out {images}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,9 @@ def validation_confusion(library: Library, particles: Particles, *, by_micrograp
     judged = (particles.part == PARTS.index("validation")) & (library.known != NONE) & ~beyond
     truth, called = library.known[judged], library.current(predictions.predicted[judged])
     groups = None if particles.groups is None else particles.groups[judged]
-    return confusion_of(truth, called, numbers, groups, by_micrograph=by_micrograph)
+    found = confusion_of(truth, called, numbers, groups, by_micrograph=by_micrograph)
+    own = library.current(np.arange(len(library.base.class_names)))
+    return replace(found, learnt=np.isin(numbers, own))
 
 
 def confusion_of(

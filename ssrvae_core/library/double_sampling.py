@@ -17,7 +17,7 @@ turn, many chains at once (for two classes: Joseph, Gyorkos and Coupal 1995, Am.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 LEVEL = 0.95
 """Probability that an interval is to hold."""
@@ -31,7 +31,8 @@ FRACTION_PRIOR = 0.5
 
 MOST_COUNTED = 100
 """Images that are classified by the model are taken for this many at most, or for as many as five times those that the
-confusion is known from: more images make the chains slow, and the intervals no narrower."""
+confusion is known from: more images make the chains slow, and the intervals no narrower. What they say of the other
+particles is said of all of them, so that a class of twenty among 20 000 is not one of 200."""
 
 CHAINS, WARM_UP, KEPT, EVERY = 40, 400, 150, 4
 """Chains of the sampler, their steps before draws are kept, the draws kept of each, and the steps between them."""
@@ -41,6 +42,7 @@ def true_counts(
     confusion: Int[np.ndarray, "classes classes"],
     called: Int[np.ndarray, " classes"],
     *,
+    learnt: Bool[np.ndarray, " classes"] | None = None,
     design_effect: float = 1.0,
     seed: int = 0,
 ) -> Float[np.ndarray, "draws classes"]:
@@ -52,6 +54,8 @@ def true_counts(
         Images of known class ``i`` that were called ``j``.
     called : int array (K,)
         Other images that were called ``j``.
+    learnt : bool array (K,), optional
+        Classes that an image can be called; by default all. That none is called otherwise says nothing of how many are.
     design_effect : float
         The images of the confusion tell as much as this many times fewer.
     seed : int
@@ -65,21 +69,22 @@ def true_counts(
     rng, k, n = np.random.default_rng(seed), len(called), int(called.sum())
     if n == 0 or k == 1:
         return np.tile(called.astype(np.float64), (CHAINS * KEPT, 1))
-    told = confusion / design_effect
-    taken = _thinned(called, int(max(MOST_COUNTED, 5 * confusion.sum())))
+    can = np.ones(k, dtype=bool) if learnt is None else learnt
+    called, told = called[can], confusion[:, can] / design_effect
+    taken = _thinned(rng, called, int(max(MOST_COUNTED, 5 * confusion.sum())))
     shares = rng.dirichlet(np.ones(k), CHAINS)
-    prior = np.where(np.eye(k, dtype=bool), RIGHT_PRIOR, WRONG_PRIOR / (k - 1))
+    prior = np.where(np.eye(k, dtype=bool), RIGHT_PRIOR, WRONG_PRIOR / (k - 1))[:, can]
     theta = _dirichlet(rng, np.tile(prior + told, (CHAINS, 1, 1)))
     kept = []
     for step in range(WARM_UP + KEPT * EVERY):
         odds = shares[:, :, None] * theta
         odds = np.moveaxis(odds / odds.sum(axis=1, keepdims=True), 1, 2)  # of each call, the true classes
-        truly = np.moveaxis(rng.multinomial(taken[None], odds), 1, 2)
+        truly = np.moveaxis(rng.multinomial(taken, odds), 1, 2)
         theta = _dirichlet(rng, prior + told + truly)
         shares = _dirichlet(rng, FRACTION_PRIOR + truly.sum(axis=2))
         if step >= WARM_UP and step % EVERY == 0:
-            kept.append(truly.sum(axis=2))
-    return np.concatenate(kept) * (n / taken.sum())
+            kept.append(rng.multinomial(called[None], odds).sum(axis=1))
+    return np.concatenate(kept).astype(np.float64)
 
 
 def interval(draws: Float[np.ndarray, "draws classes"], level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
@@ -100,8 +105,8 @@ def _dirichlet(rng: np.random.Generator, parameters: np.ndarray) -> np.ndarray:
     return gammas / gammas.sum(axis=-1, keepdims=True)
 
 
-def _thinned(counts: np.ndarray, most: int) -> np.ndarray:
-    """Return counts with the same shares and a smaller sum, none of them rounded to 0."""
-    if counts.sum() <= most:
-        return counts
-    return np.maximum(np.round(counts * (most / counts.sum())), counts > 0).astype(np.int64)
+def _thinned(rng: np.random.Generator, counts: np.ndarray, most: int) -> Int[np.ndarray, "chains calls"]:
+    """Return counts with a smaller sum for each chain, rounded at random so that on average the shares are the same."""
+    expected = np.tile(counts * min(1.0, most / counts.sum()), (CHAINS, 1))
+    whole = np.floor(expected)
+    return (whole + (rng.random(expected.shape) < expected - whole)).astype(np.int64)

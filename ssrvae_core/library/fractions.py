@@ -106,7 +106,8 @@ def class_fractions(
     total = int(kept.sum())
     shares = np.zeros((1, len(numbers)))
     if total:
-        draws = true_counts(confusion.counts, called, design_effect=confusion.design_effect, seed=seed)
+        effect = confusion.design_effect
+        draws = true_counts(confusion.counts, called, learnt=confusion.learnt, design_effect=effect, seed=seed)
         shares = (known + draws) / total
     low, high = interval(shares)
     return Fractions(
@@ -135,7 +136,15 @@ def _remarks(library: Library, confusion: Confusion, particles: Particles, calle
     """Say what the intervals cannot know."""
     if not called.any():
         return ()
-    told, rows = [], zip(library.names.values(), confusion.counts, strict=True)
+    names = [*library.names.values()]
+    new = [] if confusion.learnt is None else [name for name, ok in zip(names, confusion.learnt, strict=True) if not ok]
+    rows = [(name, row) for name, row in zip(names, confusion.counts, strict=True) if name not in new]
+    told = []
+    if new:
+        told.append(
+            f"The model was not trained on class {', '.join(new)} and calls no particle so, so the intervals are wide;"
+            " train again with the corrected labels to narrow them."
+        )
     if not confusion.n:
         told.append(
             "No labelled image was held out, so nothing is known of how the model confuses classes; hold some out to"
@@ -143,8 +152,11 @@ def _remarks(library: Library, confusion: Confusion, particles: Particles, calle
         )
     elif unseen := [name for name, row in rows if not row.sum()]:
         told.append(
-            f"No held-out image is of class {', '.join(unseen)}, so how often the model misses it is not known; hold"
-            " some out to narrow the intervals."
+            f"No image of class {', '.join(unseen)} could be left out, so how often it is missed is not known; label"
+            " some more to narrow the intervals."
+            if confusion.left_out
+            else f"No held-out image is of class {', '.join(unseen)}, so how often the model misses it is not known;"
+            " hold some out to narrow the intervals."
         )
     if particles.groups is not None and confusion.n and not confusion.by_micrograph:
         told.append(
