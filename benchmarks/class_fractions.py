@@ -24,10 +24,13 @@ from ssrvae_core.config import EmbeddingConfig
 from ssrvae_core.data import ImageSet, read_images
 from ssrvae_core.embedding.answers import Answers
 from ssrvae_core.embedding.features import Features
-from ssrvae_core.library.fractions import Fractions, class_fractions, design_effect, interval, true_counts
+from ssrvae_core.library.base import Base
+from ssrvae_core.library.confusion import design_effect
+from ssrvae_core.library.double_sampling import interval, true_counts
+from ssrvae_core.library.fractions import Fractions, class_fractions
 from ssrvae_core.library.left_out import by_head
 from ssrvae_core.library.quick import BLOCKS, QuickHead
-from ssrvae_core.library.state import Base, replay
+from ssrvae_core.library.replaying import replay
 from ssrvae_core.records import Particles, Predictions
 
 
@@ -61,6 +64,7 @@ SETTINGS = (
     Setting("a poor model, 10 of each held out", UNEQUAL, (0.6, 0.55, 0.5, 0.6), (10,) * 4),
     Setting("two classes, 5 of each held out", (0.8, 0.2), (0.9, 0.8), (5, 5)),
     Setting("many held out", UNEQUAL, (0.9, 0.85, 0.8, 0.9), (200,) * 4, particles=5000),
+    Setting("20 000 particles, a class of 0.1 %", (0.8, 0.199, 0.001), (0.95,) * 3, (20,) * 3, particles=20_000),
     Setting("eight classes, 5 of each held out", (0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.03, 0.02), (0.85,) * 8, (5,) * 8),
 )
 

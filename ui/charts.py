@@ -12,10 +12,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from ssrvae_core.figures import theme
-from ui import preview
 from ui.markdown import verbatim
 from ui.markers import SHAPES
-from ui.presentation import SCALE, enlarged, pixels, presenting
+from ui.presentation import enlarged, pixels, presenting
 
 PANEL_HEIGHT = 420
 PICTURES = ("SVG", "PNG")
@@ -47,7 +46,6 @@ def show(
     height: int = PANEL_HEIGHT,
     on_select: Callable[[], None] | Literal["rerun", "ignore"] = "ignore",
     selection_mode: Sequence[Literal["points", "box", "lasso"]] = ("points", "box", "lasso"),
-    previewed: bool = False,
 ) -> Any:
     """Show a figure over the width of its column; its camera button saves it as a picture.
 
@@ -65,17 +63,12 @@ def show(
         Pixels.
     on_select, selection_mode
         As for ``st.plotly_chart``.
-    previewed : bool
-        Whether a picture stands in for it until the browser has loaded Plotly; only for the figures that
-        :func:`ui.preview.style` takes.
 
     Returns
     -------
     Any
         What ``st.plotly_chart`` returns.
     """
-    if previewed:
-        st.html(preview.style(figure, key, pixels(height), SCALE if presenting() else 1))
     if presenting():
         figure = enlarged(figure)
     for axis in [*figure.select_xaxes(), *figure.select_yaxes()]:
@@ -136,11 +129,6 @@ def with_legend_below(figure: go.Figure) -> go.Figure:
     """Return a figure of lines with its legend under the axes, where it may take as many rows as it needs."""
     legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
     return figure.update_layout(margin=MARGIN | {"t": 40, "b": 110}, legend=legend)
-
-
-def colouring_label(name: str) -> str:
-    """Return the name of a colouring as it reads in a list."""
-    return name.replace("_", " ").capitalize()
 
 
 def legend(*figures: go.Figure) -> str:

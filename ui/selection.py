@@ -1,4 +1,4 @@
-"""From what was selected in a chart to sample ids, and from sample ids to a table."""
+"""From what was clicked in a chart to a cell and its sample ids, and from sample ids to a table."""
 
 from __future__ import annotations
 
@@ -11,17 +11,6 @@ import pandas as pd
 from ssrvae_core.evaluation.outliers import outlier_scores
 from ssrvae_core.figures import Panel
 from ssrvae_core.records import Predictions
-
-
-def selected_ids(*events: Mapping[str, Any] | None) -> np.ndarray:
-    """Return the ids of the samples selected in any of several scatters, each once, ascending.
-
-    Parameters
-    ----------
-    *events
-        What ``st.plotly_chart(on_select=...)`` returns; a point's ``customdata`` is its sample id, alone or in a list.
-    """
-    return np.array(sorted({data[0] for data in _customdata(*events)}), dtype=np.int64)
 
 
 def selected_cell(event: Mapping[str, Any] | None) -> tuple[int, int] | None:
@@ -91,12 +80,12 @@ def table(ids: np.ndarray, panels: Sequence[Panel], run_ids: Sequence[str], clas
     return pd.concat(parts, ignore_index=True).sort_values(["id", "run"], kind="stable", ignore_index=True)
 
 
-def _customdata(*events: Mapping[str, Any] | None) -> list[list[int]]:
+def _customdata(event: Mapping[str, Any] | None) -> list[list[int]]:
     """Return the whole numbers every selected point carries.
 
     Streamlit hands one number over as it is, several as a list, or as a mapping where plotly packed them as bytes.
     """
-    points = [point for event in events if event for point in event.get("selection", {}).get("points", [])]
+    points = (event or {}).get("selection", {}).get("points", [])
     carried = [point["customdata"] for point in points if point.get("customdata") is not None]
     rows = [data.values() if isinstance(data, Mapping) else np.ravel(data) for data in carried]
     return [[int(value) for value in row] for row in rows]

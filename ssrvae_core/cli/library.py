@@ -243,7 +243,7 @@ def _history(journal: Journal, as_json: bool) -> None:
     from ssrvae_core.library.entries import Redo, Undo
     from ssrvae_core.library.journal import in_words
 
-    names = dict(journal.read().names)
+    names = journal.read().all_names
     entries = journal.entries()
     table = Table("when", "who", "what", title=f"Changes in the library of run {journal.base.run}")
     for entry in entries:

@@ -4,7 +4,8 @@ Begin with :class:`ssrvae_core.library.journal.Journal`, which reads and writes 
 :class:`ssrvae_core.library.state.Library`. Importing these modules needs no torch.
 """
 
+from ssrvae_core.library.base import NONE, Base
 from ssrvae_core.library.journal import Journal
-from ssrvae_core.library.state import NONE, Base, Library, Origin
+from ssrvae_core.library.state import Library, Origin
 
 __all__ = ["NONE", "Base", "Journal", "Library", "Origin"]

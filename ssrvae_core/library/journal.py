@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ssrvae_core.config import UserError
+from ssrvae_core.library.base import NONE, Base, sample_ids
 from ssrvae_core.library.entries import (
     Change,
     Divide,
@@ -23,7 +24,8 @@ from ssrvae_core.library.entries import (
     checked_who,
     parse,
 )
-from ssrvae_core.library.state import NONE, Base, Library, replay, sample_ids
+from ssrvae_core.library.replaying import replay
+from ssrvae_core.library.state import Library
 from ssrvae_core.records import Particles
 from ssrvae_core.runs.files import append_line, drop_torn_line, locked, writing
 from ssrvae_core.runs.mode import require_editor
@@ -66,6 +68,7 @@ class Journal:
         self.path, self.base = run.path / JOURNAL, Base.of(run.id, run.class_names, particles)
         self._entries: list[Entry] = []
         self._read = 0  # bytes of the file that the entries are from
+        self._last = b""  # the last line of them
 
     def entries(self) -> list[Entry]:
         """Return every entry there is, the oldest first.
@@ -177,27 +180,34 @@ class Journal:
         try:
             if not self.path.exists():
                 new = b""
-                self._entries, self._read = [], 0
+                self._forget()
             else:
                 with self.path.open("rb") as file:
-                    if file.seek(0, 2) < self._read:  # another file has its place
-                        self._entries, self._read = [], 0
-                    file.seek(self._read)
+                    file.seek(self._read - len(self._last))
+                    if file.read(len(self._last)) != self._last:  # another file has its place
+                        self._forget()
+                        file.seek(0)
                     new = file.read()
         except OSError as error:
             raise UserError(f"{self.path} cannot be read ({error.strerror}); check its permissions.") from error
         whole = new[: new.rfind(b"\n") + 1]
-        for line in whole.splitlines() if whole else []:
+        lines = whole.splitlines(keepends=True)
+        for line in lines:
             try:
                 self._entries.append(parse(line.decode("ascii")))
             except ValueError as error:
                 number = len(self._entries) + 1
-                self._entries, self._read = [], 0
+                self._forget()
                 raise UserError(
                     f"Line {number} of {self.path} cannot be read: {error}; repair the line, or move the file away to"
                     " begin a new journal."
                 ) from error
         self._read += len(whole)
+        self._last = lines[-1] if lines else self._last
+
+    def _forget(self) -> None:
+        """Have the next reading begin at the file's beginning."""
+        self._entries, self._read, self._last = [], 0, b""
 
 
 def _before(library: Library, particles: Ids) -> tuple[tuple[int, ...], tuple[int | None, ...]]:

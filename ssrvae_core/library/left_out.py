@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int
 
-from ssrvae_core.library.fractions import Classified, confusion_of, validation_confusion
+from ssrvae_core.library.confusion import Classified, confusion_of, validation_confusion
 from ssrvae_core.library.quick import QuickHead
 from ssrvae_core.library.state import NONE, Library, Origin
 from ssrvae_core.records import Particles
@@ -100,13 +100,14 @@ def _folds(
 ) -> tuple[Int[np.ndarray, " n"], bool]:
     """Return the part that each judged image is left out in, -1 for all others, and whether they are micrographs.
 
-    Micrographs are left out whole where every class is labelled on two of them at least.
+    Micrographs are left out whole where every class is known on two of them at least.
     """
     fold = np.full(len(known), NONE)
     rows = np.flatnonzero(judged)
     if groups is not None:
-        pairs = np.unique(np.stack([known[rows], groups[rows]]), axis=1)
-        if len(rows) and np.bincount(pairs[0], minlength=int(known.max()) + 1).min() >= 2:
+        told = known != NONE
+        pairs = np.unique(np.stack([known[told], groups[told]]), axis=1)
+        if np.bincount(pairs[0]).min() >= 2:
             _, number = np.unique(groups[rows], return_inverse=True)
             fold[rows] = number % FOLDS
             return fold, True

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from scipy.stats import beta
 
 from ssrvae_core.config import UserError
-from ssrvae_core.library.fractions import LEVEL
+from ssrvae_core.library.double_sampling import LEVEL
 from ssrvae_core.library.state import NONE, Library
 from ssrvae_core.records import PARTS, Particles
 

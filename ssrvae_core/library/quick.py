@@ -194,7 +194,10 @@ def _measured(
 
 def _fits(arrays: dict[str, np.ndarray], n: int) -> bool:
     """Whether the arrays are what is measured of n images."""
+    from ssrvae_core.embedding.measuring import MEASURED as NUMBERS
+
     features, scores = arrays["features"], arrays["outlier_scores"]
     fit = features.ndim == 2 and len(features) == n and scores.shape == (n,)
+    fit = fit and features.shape[1] > NUMBERS["descriptors"]
     numbers = features.dtype.kind == "f" and scores.dtype.kind == "f"
     return fit and numbers and bool(np.isfinite(features).all())

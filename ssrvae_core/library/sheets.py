@@ -159,9 +159,20 @@ def histogram(library: Library, particles: Particles, by: str = "size", bins: in
     if values is None or not np.isfinite(values).any():
         return None
     unit = {"size": particles.size_unit or "", "angle": "degrees"}.get(by, "")
-    edges = np.histogram_bin_edges(values[np.isfinite(values)].astype(np.float64), bins)
+    values = values.astype(np.float64)
+    edges = _edges(values[np.isfinite(values)], bins)
     counts = {
         number: np.histogram(values[(library.assigned == number) & np.isfinite(values)], edges)[0]
         for number in (*library.names, NONE)
     }
     return Histogram(by, unit, edges, counts)
+
+
+def _edges(values: Float[np.ndarray, " n"], bins: int) -> Float[np.ndarray, " edges"]:
+    """Return edges of bins of equal width that hold all values, however large or alike they are."""
+    low, high = values.min(), values.max()
+    if high / 2 - low / 2 <= bins * np.spacing(max(abs(low), abs(high))):  # halves, as the width may overflow
+        pad = max(0.5, 1e-9 * max(abs(low), abs(high)))
+        low, high = low - pad, high + pad
+    along = np.linspace(0, 1, bins + 1)
+    return (1 - along) * low + along * high

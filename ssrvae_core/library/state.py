@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -12,23 +11,12 @@ import numpy as np
 from jaxtyping import Int, Int8
 
 from ssrvae_core.config import UserError
+from ssrvae_core.library.base import NONE as NONE
+from ssrvae_core.library.base import Base as Base
 from ssrvae_core.library.entries import (
     NONE_OF_THESE,
     Change,
-    Divide,
-    Entry,
-    Merge,
-    Move,
-    Redo,
-    Rename,
-    Threshold,
-    Undo,
-    checked_name,
 )
-from ssrvae_core.records import PARTS, Particles
-
-NONE = -1
-"""Class of the particles that belong to none of the classes."""
 
 
 class Origin(IntEnum):
@@ -41,71 +29,6 @@ class Origin(IntEnum):
     """Its outlier score lies beyond the threshold."""
     HAND = 3
     """A person, in this library."""
-
-
-@dataclass(frozen=True)
-class Base:
-    """What a run says of its particles before anybody corrects it.
-
-    Attributes
-    ----------
-    run : str
-        The run's id.
-    class_names : tuple of str
-        The run's classes; class ``k`` of the library is class ``k`` of the run at first.
-    ids : int64 array (N,)
-        Ascending.
-    predicted : int64 array (N,)
-        The model's class of each particle.
-    labels : int64 array (N,)
-        Label of each training or validation image that has one; -1 for all others, also where labels are hidden.
-    outlier_score : float32 array (N,)
-        NaN where it is not known.
-    """
-
-    run: str
-    class_names: tuple[str, ...]
-    ids: np.ndarray
-    predicted: np.ndarray
-    labels: np.ndarray
-    outlier_score: np.ndarray
-
-    @classmethod
-    def of(cls, run: str, class_names: Sequence[str], particles: Particles) -> Base:
-        """Return it of all particles of a run.
-
-        Raises
-        ------
-        UserError
-            If the particles are told by other classes than the run has.
-        """
-        predictions = particles.predictions
-        k = len(class_names)
-        if predictions.class_prob.shape[1] != k or not NONE <= predictions.labels.min() <= predictions.labels.max() < k:
-            raise UserError(
-                f"What run {run} says of its particles is of other classes than its own ({', '.join(class_names)});"
-                f" have it classify all its images again, with 'predict {run} --all'."
-            )
-        hidden = particles.part == PARTS.index("unlabelled")
-        labels = np.where(hidden, NONE, predictions.labels)
-        return cls(run, tuple(class_names), predictions.ids, predictions.predicted, labels, particles.outlier_score)
-
-    def rows(self, ids: Sequence[int] | Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
-        """Return the positions of particles.
-
-        Raises
-        ------
-        UserError
-            If one is not a particle of the run.
-        """
-        wanted = sample_ids(ids)
-        rows = np.searchsorted(self.ids, wanted).clip(max=len(self.ids) - 1)
-        if (unknown := self.ids[rows] != wanted).any():
-            raise UserError(
-                f"Run {self.run} has no particle {wanted[unknown][0]}; give ids of its own particles, such as"
-                f" {self.ids[0]}."
-            )
-        return rows
 
 
 @dataclass(frozen=True)
@@ -139,6 +62,8 @@ class Library:
         What the next undo takes back, and what the next redo brings again.
     next_class : int
         Id of the class that the next split makes; no id is given twice.
+    former : mapping of int to str
+        Last name of every class that is not there any more: merged into another, or made by a split that was undone.
     """
 
     base: Base
@@ -150,6 +75,7 @@ class Library:
     undoable: tuple[int, Change] | None = None
     redoable: tuple[int, Change] | None = None
     next_class: int = 0
+    former: Mapping[int, str] = field(default_factory=dict)
 
     @cached_property
     def assigned(self) -> Int[np.ndarray, " n"]:
@@ -174,6 +100,11 @@ class Library:
     def counts(self) -> dict[int, int]:
         """Particles in each class, and in none of these under -1."""
         return {number: int((self.assigned == number).sum()) for number in (*self.names, NONE)}
+
+    @property
+    def all_names(self) -> dict[int, str]:
+        """Names of all classes that there ever were, as changes of the past tell of them."""
+        return dict(sorted({**self.former, **self.names}.items()))
 
     def members(self, number: int) -> Int[np.ndarray, " members"]:
         """Return the ids of the particles in a class, or with -1 in none of these."""
@@ -219,156 +150,9 @@ class Library:
         return self.current(assigned), origin
 
 
-def sample_ids(ids: Sequence[int] | np.ndarray) -> Int[np.ndarray, " m"]:
-    """Return sample ids as an array.
-
-    Raises
-    ------
-    UserError
-        If one is too large to be an id.
-    """
-    try:
-        return np.asarray(ids, dtype=np.int64).reshape(-1)
-    except (OverflowError, TypeError, ValueError) as error:
-        raise UserError("A sample id is not a whole number of at most 19 digits; give those of the run.") from error
-
-
 def _called(names: Mapping[int, str], name: str) -> int | None:
-    if name.casefold() == NONE_OF_THESE:
-        return NONE
     exact = next((number for number, own in names.items() if own == name), None)
+    if exact is None and name.casefold() == NONE_OF_THESE:
+        return NONE
     alike = [number for number, own in names.items() if own.casefold() == name.casefold()]
     return exact if exact is not None else alike[0] if len(alike) == 1 else None
-
-
-def replay(entries: Sequence[Entry], base: Base) -> Library:
-    """Return the library that the entries of a journal make.
-
-    Every change is applied to the state that it was written on: what was undone does not count.
-
-    Parameters
-    ----------
-    entries : sequence of Entry
-        In the order of the journal.
-    base : Base
-        What the run says.
-
-    Raises
-    ------
-    UserError
-        If an entry is of another run, or names a particle or a class that is not there; the sentence tells which.
-    """
-    state, given = _State(base), 0
-    for position, entry in enumerate(entries):
-        with _about(position):
-            if entry.run != base.run:
-                raise UserError(
-                    f"It is of run {entry.run}, but this is run {base.run}; move the journal back to the run it is of."
-                )
-            given += isinstance(entry, Divide)
-            state.take(position, entry)
-    for position, change in state.done:
-        with _about(position):
-            state.apply(change)
-    return Library(
-        base=base,
-        names=dict(sorted(state.names.items())),
-        merged=state.merged,
-        decisions=state.decisions,
-        threshold=state.threshold,
-        n_entries=len(entries),
-        undoable=state.done[-1] if state.done else None,
-        redoable=state.undone[-1] if state.undone else None,
-        next_class=len(base.class_names) + given,
-    )
-
-
-@contextmanager
-def _about(position: int) -> Iterator[None]:
-    """Have complaints about an entry tell its line."""
-    try:
-        yield
-    except UserError as error:
-        sentence = str(error)
-        raise UserError(
-            f"Line {position + 1} of the journal does not fit: {sentence[:1].lower()}{sentence[1:]}"
-        ) from error
-
-
-class _State:
-    """A library while it is made."""
-
-    def __init__(self, base: Base) -> None:
-        self.base = base
-        self.names = dict(enumerate(base.class_names))
-        self.merged: dict[int, int] = {}
-        self.decisions: dict[int, Decision] = {}
-        self.threshold: float | None = None
-        self.done: list[tuple[int, Change]] = []
-        self.undone: list[tuple[int, Change]] = []
-
-    def take(self, position: int, entry: Entry) -> None:
-        """Put a change on those that count, or take the last one back."""
-        if isinstance(entry, Undo):
-            if not self.done:
-                raise UserError("There is nothing to undo; the library is as the run made it.")
-            self.undone.append(self.done.pop())
-        elif isinstance(entry, Redo):
-            if not self.undone:
-                raise UserError("There is nothing to do again; nothing was undone since the last change.")
-            self.done.append(self.undone.pop())
-        else:
-            self.done.append((position, entry))
-            self.undone.clear()
-
-    def apply(self, change: Change) -> None:
-        """Change the state."""
-        match change:
-            case Move():
-                if change.to is not None:
-                    self._check_class(change.to)
-                self._decide(change.particles, NONE if change.to is None else change.to, change)
-            case Divide():
-                if change.number in self.names or change.number in self.merged:
-                    raise UserError(f"The new class has the number {change.number}, which another class has already.")
-                self._name(change.number, change.to)
-                self._decide(change.particles, change.number, change)
-            case Rename():
-                self._check_class(change.number)
-                self._name(change.number, change.to)
-            case Merge():
-                self._merge(change.numbers, change.to)
-            case Threshold():
-                self.threshold = change.to
-
-    def _decide(self, particles: Iterable[int], number: int, change: Move | Divide) -> None:
-        self.base.rows(change.particles)  # refuses those that are not there
-        self.decisions |= dict.fromkeys(particles, Decision(number, change.who, change.time))
-
-    def _name(self, number: int, name: str) -> None:
-        kept = checked_name(name)
-        others = {other.casefold() for own, other in self.names.items() if own != number}
-        if kept.casefold() in others:
-            raise UserError(f"There is a class '{kept}' already; choose another name, or merge the two classes.")
-        self.names[number] = kept
-
-    def _merge(self, numbers: Sequence[int], into: int) -> None:
-        for number in (into, *numbers):
-            self._check_class(number)
-        if into in numbers:
-            raise UserError(f"The class '{self.names[into]}' cannot be merged into itself; choose another class.")
-        if len(set(numbers)) < len(numbers):
-            raise UserError("A class is to be merged twice; name each class once.")
-        for number in numbers:
-            self.merged[number] = into
-            del self.names[number]
-
-    def _check_class(self, number: int) -> None:
-        if number in self.merged:
-            raise UserError(
-                f"Class {number} is not there any more: it was merged into class {self.merged[number]}; choose another"
-                " one, or undo the merging first."
-            )
-        if number not in self.names:
-            known = ", ".join(f"{own} ({name})" for own, name in self.names.items())
-            raise UserError(f"There is no class {number}; the classes are {known}.")

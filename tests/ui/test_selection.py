@@ -5,7 +5,7 @@ import pytest
 
 from ssrvae_core.figures import Panel
 from ssrvae_core.records import Predictions
-from ui.selection import cell_ids, least_certain_first, rows_of, selected_cell, selected_ids, table
+from ui.selection import cell_ids, least_certain_first, rows_of, selected_cell, table
 
 NAMES = ("hearts", "clubs")
 
@@ -29,13 +29,8 @@ def event(*customdata):
     return {"selection": {"points": [{"customdata": value, "point_index": 0} for value in customdata]}}
 
 
-def test_points_of_both_scatters_are_selected_by_sample_id_each_once():
-    assert selected_ids(event(7, [3]), event({"0": 7}, 12)).tolist() == [3, 7, 12]
-
-
 @pytest.mark.parametrize("nothing", [None, {}, {"selection": {}}, {"selection": {"points": []}}, event(None)])
-def test_nothing_selected_is_no_sample_and_no_cell(nothing):
-    assert selected_ids(nothing).tolist() == []
+def test_nothing_selected_is_no_cell(nothing):
     assert selected_cell(nothing) is None
 
 

@@ -7,9 +7,12 @@ import pytest
 
 from ssrvae_core.config import UserError
 from ssrvae_core.library import Journal
-from ssrvae_core.library.fractions import class_fractions, design_effect, interval, true_counts, validation_confusion
+from ssrvae_core.library.base import Base
+from ssrvae_core.library.confusion import design_effect, validation_confusion
+from ssrvae_core.library.double_sampling import interval, true_counts
+from ssrvae_core.library.fractions import class_fractions
 from ssrvae_core.library.outliers import Rate, false_alarms, outliers, threshold_for, trusted_scores
-from ssrvae_core.library.state import Base, replay
+from ssrvae_core.library.replaying import replay
 from tests.core.library.conftest import NAMES, make_particles
 
 
@@ -152,3 +155,36 @@ def test_what_a_threshold_does_is_told_with_its_cost(run):
     assert found.judged == free.sum() and found.rate.n == 10
     assert str(found.beyond) in found.in_words and "false alarm" in found.in_words
     assert "No outlier threshold" in outliers(replay([], library.base), particles).in_words
+
+
+def test_a_class_that_is_rare_among_many_particles_stays_rare():
+    """Twenty of 20 000: where the sampler takes 100 particles for all, each of those stands for 200."""
+    called = np.array([15_000, 4_980, 20])
+    for seed in range(3):
+        draws = true_counts(np.eye(3, dtype=int) * 10, called, seed=seed)
+        assert np.array_equal(draws.sum(axis=1), np.full(len(draws), 20_000))
+        low, high = interval(draws)
+        assert low[2] <= 20 <= high[2] and draws[:, 2].mean() < 45
+
+
+def test_a_class_that_the_model_never_learnt_may_be_larger_than_what_was_moved_there(run):
+    """The model cannot call it, so that it is called by nobody says nothing of how many there are."""
+    journal, particles = Journal(run), run.particles()
+    rods = journal.read().members(2)
+    library = journal.split(rods[:2], "long rods", who="a")
+    found = class_fractions(library, particles)
+    (new,) = [one for one in found.classes if library.names[one.number] == "long rods"]
+    assert new.known == 2 and new.low <= 2 / found.total + 1e-9
+    assert new.high > 0.3  # as many as it puts into all classes that it knows might be some of these
+    assert any("not trained" in remark and "long rods" in remark for remark in found.remarks)
+    merged = class_fractions(journal.merge([3], 2, who="a"), particles)
+    assert not any("not trained" in remark for remark in merged.remarks)
+
+
+def test_classes_that_are_all_new_have_any_share(run):
+    journal, particles = Journal(run), run.particles()
+    journal.merge([1, 2], 0, who="a")
+    library = journal.split(journal.base.ids[:3], "new", who="a")
+    found = class_fractions(library, particles)
+    assert sum(one.estimate for one in found.classes) == pytest.approx(1)
+    assert all(one.high - one.low > 0.3 for one in found.classes)

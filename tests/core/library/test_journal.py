@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from ssrvae_core.config import UserError
 from ssrvae_core.library import NONE, Journal, Origin
+from ssrvae_core.library.base import Base
 from ssrvae_core.library.entries import parse
 from ssrvae_core.library.journal import JOURNAL, in_words
-from ssrvae_core.library.state import Base, replay
+from ssrvae_core.library.replaying import replay
 from ssrvae_core.runs.store import RunStore
 from tests.core.library.conftest import NAMES, make_particles
 
@@ -253,7 +254,7 @@ def test_whatever_is_done_every_particle_is_in_one_class_that_is_there(changes):
             "split": {"particles": [10 + 3 * a], "from": [0], "class": library.next_class, "to": b},
             "rename": {"class": a, "from": "", "to": b},
             "merge": {"class": [a], "to": b},
-        }.get(action, {"entry": 0})
+        }.get(action) or {"entry": ((library.undoable if action == "undo" else library.redoable) or (0,))[0]}
         entry = parse(json.dumps(head | more))
         try:
             library = replay([*entries, entry], base)
@@ -263,3 +264,54 @@ def test_whatever_is_done_every_particle_is_in_one_class_that_is_there(changes):
         assert parse(entry.line()) == entry
     assert set(library.assigned.tolist()) <= {*library.names, NONE}
     assert sum(library.counts.values()) == len(base.ids)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"time":1,"who":"a","run":"RUN","action":"split","particles":[10],"from":[0],"class":99,"to":"x"}',
+        '{"time":1,"who":"a","run":"RUN","action":"undo","entry":1}',
+        '{"time":1,"who":"a","run":"RUN","action":"redo","entry":7}',
+    ],
+)
+def test_a_line_that_was_changed_by_hand_is_not_taken_for_another(run, line):
+    rename = '{"time":1,"who":"a","run":"RUN","action":"rename","class":0,"from":"cubes","to":"blocks"}\n'
+    undo = '{"time":1,"who":"a","run":"RUN","action":"undo","entry":0}\n'
+    before = rename + (undo if "redo" in line else "")
+    (run.path / JOURNAL).write_text((before + line + "\n").replace("RUN", run.id))
+    with pytest.raises(UserError, match=rf"[Ll]ine {3 if 'redo' in line else 2} .*{JOURNAL}|{JOURNAL}.*[Ll]ine"):
+        Journal(run).read()
+
+
+def test_a_journal_that_another_one_replaced_is_read_from_its_beginning(journal, run):
+    ids = _free(journal.read())
+    journal.move(ids, 1, who="a")
+    path = run.path / JOURNAL
+    other = path.with_name("other")
+    other.write_text("".join(journal.rename(0, name, who="a").undoable[1].line() + "\n" for name in "wxyxyz"))
+    other.replace(path)
+    library = journal.read()
+    assert library.n_entries == 6 and library.names[0] == "z" and not library.decisions
+
+
+def test_a_class_that_was_merged_away_keeps_its_name_in_the_history(journal):
+    library = journal.merge([2], 1, who="a")
+    assert library.all_names == {0: "cubes", 1: "spheres", 2: "rods"} and list(library.names) == [0, 1]
+    assert in_words(library.undoable[1], library.all_names) == "rods merged into spheres"
+
+
+def test_a_class_may_be_called_what_particles_without_one_are_called():
+    base = Base.of("0" * 12, ("cubes", "None of these", "rods"), make_particles())
+    library = replay([], base)
+    assert library.class_called("None of these") == 1 and library.class_called("none of these") == NONE
+
+
+def test_twenty_thousand_particles_and_a_thousand_changes_are_read_at_once(run):
+    base = Base.of("0" * 12, NAMES, make_particles(20_000))
+    head = {"time": 1, "who": "a", "run": base.run, "action": "move"}
+    every = parse(json.dumps(head | {"particles": base.ids.tolist(), "from": [0] * 20_000, "to": 1}))
+    one = [
+        parse(json.dumps(head | {"particles": [int(base.ids[i])], "from": [1], "to": i % 3})) for i in range(1, 1000)
+    ]
+    library = replay([every, *one], base)
+    assert library.counts == {0: 333, 1: 20_000 - 666, 2: 333, NONE: 0}

@@ -7,11 +7,12 @@ import pytest
 
 from ssrvae_core.embedding.answers import Answers
 from ssrvae_core.library import Origin
+from ssrvae_core.library.base import Base
 from ssrvae_core.library.entries import Move
 from ssrvae_core.library.fractions import class_fractions
 from ssrvae_core.library.left_out import ENOUGH, best_known, by_head
 from ssrvae_core.library.quick import QuickHead
-from ssrvae_core.library.state import Base, replay
+from ssrvae_core.library.replaying import replay
 from tests.core.library.conftest import NAMES, make_particles
 
 
@@ -86,3 +87,13 @@ def test_one_micrograph_or_none_is_left_out_label_by_label():
     assert not found.confusion.by_micrograph and found.confusion.micrographs == 1
     alone = replace(particles, groups=None, group_names=None)
     assert by_head(head, library, alone).confusion.micrographs is None
+
+
+def test_a_class_that_is_known_by_hand_alone_leaves_the_others_out_by_micrograph():
+    particles, head, library = _setting()
+    labels = np.where(library.base.labels == 2, -1, library.base.labels)
+    base = replace(library.base, labels=labels)
+    free = base.ids[(labels == -1) & (particles.predictions.labels == 2)][:8].tolist()
+    move = Move(time=1.0, who="a", run=base.run, particles=tuple(free), before=(0,) * 8, to=2)
+    found = by_head(head, replay([move], base), particles)
+    assert found.confusion.by_micrograph and found.confusion.counts[2].sum() == 0

@@ -198,6 +198,10 @@ def test_a_quick_answer_needs_no_training_and_is_kept(tmp_path, store):
     assert set(answer.changed) <= set(free)
     wrong = journal.split(journal.base.ids[(particles.part == 0)][:2], "odd", who="a")
     assert quick_answer(head, wrong, particles).class_names == ("bars", "discs", "odd")
+    few = {"ids": particles.ids, "features": np.zeros((36, 2), np.float32), "outlier_scores": np.zeros(36, np.float32)}
+    np.savez(run.path / MEASURED, **few)
+    with pytest.raises(UserError, match=MEASURED):
+        quick_head(run, particles)
     (run.path / MEASURED).write_bytes(b"nonsense")
     with pytest.raises(UserError, match=MEASURED):
         quick_head(run, particles)
@@ -238,3 +242,14 @@ def test_sheets_average_upright_particles_and_count_all(tmp_path, store):
     sizes = histogram(library, particles)
     assert (sizes.name, sizes.unit) == ("size", "px") and sum(values.sum() for values in sizes.counts.values()) == 36
     assert histogram(library, replace(particles, size=None, size_unit=None)) is None
+
+
+def test_numbers_that_are_all_but_equal_have_a_histogram(tmp_path, store):
+    run = _trained(store, file_dataset(_npz(tmp_path)))
+    particles = particles_of(run)
+    library = Journal(run, particles).read()
+    for low, high in ((1.0, np.nextafter(1.0, 2)), (-1e308, 1e308), (3.0, 3.0)):
+        factors = {"x": np.where(np.arange(36) % 2, low, high)}
+        told = replace(particles, predictions=replace(particles.predictions, factors=factors))
+        counts = histogram(library, told, "x")
+        assert sum(values.sum() for values in counts.counts.values()) == 36 and np.isfinite(counts.edges).all()
