@@ -31,17 +31,20 @@ class Server:
 
 
 @contextmanager
-def serve(store: Path, mode: str = "viewer", app: str | None = None) -> Iterator[Server]:
-    """Start a fresh server for a store, or for an app of its own, and stop it in the end."""
+def serve(store: Path, mode: str = "viewer", app: str | None = None, tree: Path = ROOT) -> Iterator[Server]:
+    """Start a fresh server for a store, or for an app of its own, and stop it in the end.
+
+    ``tree`` is the checkout whose dashboard is served.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     run = ["ui.serve", "127.0.0.1", str(port)] if app is None else ["streamlit", "run", app, "--server.port", str(port)]
     command = [sys.executable, "-m", *run]
     here = store.resolve()
-    shown = here.relative_to(ROOT) if here.is_relative_to(ROOT) else here  # the pages tell where they read
+    shown = here.relative_to(tree) if here.is_relative_to(tree) else here  # the pages tell where they read
     environment = os.environ | {"SSRVAE_STORE": str(shown), "SSRVAE_MODE": mode}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, cwd=tree, env=environment, stdout=subprocess.DEVNULL) as process:
         address = f"http://127.0.0.1:{port}"
         try:
             _wait(f"{address}/_stcore/health", process)
