@@ -283,7 +283,7 @@ def test_who_may_only_look_exports_and_changes_nothing(context, store, run, monk
         page.locator(".library .picture").first.click()
         page.keyboard.press("2")
         expect(page.get_by_role("button", name="Export 1 particle")).to_be_visible(timeout=PATIENCE)
-        for name in ("Undo", "New class of them", "Your name", "Train again"):
+        for name in ("Undo", "New class", "Your name", "Train again"):
             expect(page.get_by_role("button", name=name)).to_have_count(0)
         page.locator(".library .menu summary").first.click()
         expect(page.get_by_role("button", name="Select all of this class").first).to_be_visible()

@@ -14,7 +14,18 @@ from tests.ui import hostile
 from tests.ui.conftest import APP
 from ui.markdown import filled, public, verbatim
 
-PAGES = ["", "latent_space", "confusion", "supervised_ratio", "training_film", "compare", "data", "train", "learn"]
+PAGES = [
+    "",
+    "latent_space",
+    "library",
+    "confusion",
+    "supervised_ratio",
+    "training_film",
+    "compare",
+    "data",
+    "train",
+    "learn",
+]
 PLAIN = {"text", "code", "arrow_data_frame", "selectbox", "multiselect"}
 """What shows its text as it is; of the last two the label and the help are Markdown."""
 

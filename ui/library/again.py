@@ -91,7 +91,7 @@ def show(asked: Asked, pictures: Pictures | None) -> None:
         if st.button("See at once what changes", icon=":material/bolt:", key=f"{asked.page}-quick-button"):
             st.session_state[wanted] = asked.token
         if labels.held_out:
-            note(f"{labels.held_out:,} corrected images are held out: they only judge the training.")
+            note(f"Held-out images among them: {labels.held_out:,}, which only judge the training.")
     if sentence := st.session_state.get(refused):
         markdown.error(sentence)
     if st.session_state.get(wanted) == asked.token:

@@ -22,7 +22,7 @@ export class LibraryBar {
       event.preventDefault();
       if (this.name.value.trim()) on.split(this.name.value.trim());
     } }, this.name, make("button", { type: "submit", textContent: "Make it" }), button("Cancel", () => this.askName(false)));
-    this.newClass = button("New class of them", () => this.askName(true), { title: "Key n" });
+    this.newClass = button("New class", () => this.askName(true), { title: "Key n" });
     this.undo = button("Undo", on.undo);
     this.redo = button("Redo", on.redo);
     this.who = make("input", { type: "text", maxLength: 80, "aria-label": "Your name or initials", placeholder: "Your name or initials" });
@@ -35,7 +35,7 @@ export class LibraryBar {
     this.notice = make("p", { class: "notice", hidden: true, role: "alert" });
     const editing = readonly ? [] : [this.moves, this.newClass, this.split, this.undo, this.redo];
     this.acts = make("div", { class: "bar acting" },
-      make("span", { class: "counter" }, this.number, " selected"), ...editing, this.clear, this.alone, this.chip, readonly ? null : this.signed);
+      make("span", { class: "counter" }, this.number, " selected"), ...editing, this.clear, this.alone, this.chip);
     this.sort = choice("Sort by", sorts, "confidence", (sort) => on.set({ sort }));
     this.down = make("button", { type: "button", class: "down", onclick: () => on.set({ descending: null }) });
     this.size = make("input", { type: "range", min: SMALLEST, max: LARGEST, step: 8, "aria-label": "Size of the pictures, pixels",
@@ -45,7 +45,7 @@ export class LibraryBar {
     this.measure = choice("Histogram of", measures, measures[0]?.name, (measure) => on.set({ measure }));
     const named = (words, element) => make("label", {}, make("span", { textContent: words }), element);
     this.looks = make("div", { class: "bar looking" }, named("Show", this.shown), named("Sort", this.sort), this.down, named("Size", this.size),
-      turns ? named("Upright", this.upright) : null, measures.length > 1 ? named("Histogram", this.measure) : null);
+      turns ? named("Upright", this.upright) : null, measures.length > 1 ? named("Histogram", this.measure) : null, readonly ? null : this.signed);
     place.append(this.tally, this.notice, this.asking, this.acts, this.looks);
   }
 

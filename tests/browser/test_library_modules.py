@@ -1,0 +1,133 @@
+"""The library's modules on a page of their own: pure functions, and the classes without Streamlit."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+
+from tests.browser.shared import PATIENCE
+from tests.explorer_page import HOST, files, invented, serving_files
+from ui.library import bundle
+
+pytestmark = pytest.mark.slow
+
+N = 300
+_BEGIN = """
+import { LibraryView } from "./library.js";
+import { bytesAs } from "./marks.js";
+import { readTable } from "./table.js";
+import * as marks from "./marks.js";
+const settings = await (await fetch("settings.json")).json();
+const table = readTable(await (await fetch("table.bin")).arrayBuffer());
+const state = await (await fetch("library.json")).json();
+window.acts = [];
+window.marks = marks;
+window.view = new LibraryView(document.querySelector("#place"), table, {
+  sheets: settings.sheets, ask() {}, act: (action) => window.acts.push(action), changed() {}, address: {}, who: "AB",
+  keepWho() {}, readonly: false, decodes: false, neutral: "#888888",
+  trusted: { scores: [0.1, 2], low: [0, 0.1, 0.2], high: [0.8, 0.9, 1] },
+});
+const library = { ...state, place: bytesAs(Int16Array, state.place), origin: bytesAs(Uint8Array, state.origin) };
+window.view.receive(library);
+window.library = library;
+window.ready = true;
+"""
+
+
+@pytest.fixture(scope="module")
+def made():
+    sources, pixels = invented(N)
+    found = files(sources, pixels)
+    place = sources[0].predictions.predicted.astype("<i2")
+    state = {
+        "version": 0,
+        "classes": [{"number": k, "name": name, "colour": "#0072b2"} for k, name in enumerate("abcd")],
+        "place": base64.b64encode(place.tobytes()).decode(),
+        "origin": base64.b64encode(np.zeros(N, np.uint8).tobytes()).decode(),
+        "threshold": None,
+        "undo": None,
+        "redo": None,
+    }
+    found["begin.js"] = ("text/javascript", _BEGIN.encode())
+    found["explorer.css"] = ("text/css", bundle.style().encode())
+    found["library.json"] = ("application/json", json.dumps(state).encode())
+    for name in bundle.MODULES:
+        found[name] = ("text/javascript", (bundle.HERE / name).read_bytes())
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(browser, made):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    with serving_files(page, made):
+        page.goto(f"{HOST}/")
+        page.wait_for_function("window.ready")
+        yield page
+    context.close()
+    assert not errors
+
+
+def test_what_is_counted_and_binned_and_beyond_a_threshold(page):
+    assert page.evaluate("marks.tallied([0, 1, -1, 0], [0, 1, 2, 3])") == {"by": [1, 1, 0, 1], "none": 1}
+    assert page.evaluate("marks.rowsByClass([2, 0, 1], [1, -1, 0], 2)") == [[2], [0], [1]]
+    assert page.evaluate("marks.edgesOf([NaN, 0, 4], 4)") == [0, 1, 2, 3, 4]
+    assert page.evaluate("marks.edgesOf([NaN])") is None and page.evaluate("marks.edgesOf([2], 1)") == [1.5, 2.5]
+    assert page.evaluate("marks.binnedCounts([0, 4, 1.5, NaN], [0, 1, 2, 3], [0, 1, 2, 3, 4])") == [1, 1, 0, 1]
+    cost = page.evaluate("marks.thresholdCost([1, 3, 3, 3, NaN], [0, 2, 1, 3, 0], 2, [1, 2.5])")
+    assert cost == {"judged": 2, "beyond": 1, "alarms": 1}, "labelled and moved particles stay where they are"
+
+
+def test_clicks_and_boxes_select_what_they_touch(page):
+    def after(row, options, marks="[1, 0, 0, 0]"):
+        return page.evaluate(
+            f"Array.from(marks.afterClick(Uint8Array.from({marks}), [0, 1, 2, 3], {row}, 0, {json.dumps(options)}))"
+        )
+
+    assert after(2, {}) == [0, 0, 1, 0]
+    assert after(2, {"toggle": True}) == [1, 0, 1, 0] and after(0, {"toggle": True}) == [0, 0, 0, 0]
+    assert after(2, {"shift": True}) == [1, 1, 1, 0]
+    lay = "{gap: 6, across: 3, side: 50, pitch: 74, count: 8}"
+    assert page.evaluate(f"marks.boxed({lay}, {{left: 0, top: 0, right: 70, bottom: 10}})") == [0, 1]
+    assert page.evaluate(f"marks.boxed({lay}, {{left: 0, top: 60, right: 999, bottom: 9999}})") == [3, 4, 5, 6, 7]
+    assert page.evaluate(f"marks.boxed({lay}, {{left: 57, top: 0, right: 60, bottom: 5}})") == []
+
+
+@pytest.mark.parametrize(
+    ("event", "meaning"),
+    [
+        ({"key": "3"}, {"kind": "move", "at": 2}),
+        ({"key": "0"}, {"kind": "move", "at": -1}),
+        ({"key": "9"}, None),
+        ({"key": "1", "ctrlKey": True}, None),
+        ({"key": "z", "ctrlKey": True}, {"kind": "undo"}),
+        ({"key": "z"}, {"kind": "undo"}),
+        ({"key": "Z", "shiftKey": True}, {"kind": "redo"}),
+        ({"key": "a", "metaKey": True}, {"kind": "all"}),
+        ({"key": "a"}, None),
+        ({"key": "Escape"}, {"kind": "clear"}),
+        ({"key": "u", "altKey": True}, None),
+    ],
+)
+def test_keys_mean_what_people_expect(page, event, meaning):
+    usual = {"ctrlKey": False, "metaKey": False, "altKey": False, "shiftKey": False}
+    assert page.evaluate(f"marks.meant({json.dumps(usual | event)}, 4)") == meaning
+
+
+def test_a_move_is_seen_before_the_server_has_made_it_and_only_pictures_in_view_are_there(page):
+    first = page.evaluate("view.columns.get(0).rows[0]")
+    page.evaluate(f"view.move(1, [{first}])")
+    [action] = page.evaluate("acts")
+    assert action["kind"] == "move" and action["to"] == 1 and action["who"] == "AB"
+    page.evaluate("view.receive(library, acts)")
+    assert page.evaluate(f"view.library.place[{first}]") == 1
+    assert page.evaluate(f"Array.from(view.columns.get(1).rows).includes({first})")
+    page.evaluate("view.receive(library, [])")
+    assert page.evaluate(f"view.library.place[{first}]") == 0, "what the server does not know is not so"
+    assert 0 < page.locator(".library .picture").count() < N

@@ -1,0 +1,246 @@
+"""The library's page: what the browser asks for is done once and only where it can be meant, and exports are exact."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from ssrvae_core.config import UserError
+from ssrvae_core.data import read_images
+from ssrvae_core.library import NONE, Journal, Origin
+from ssrvae_core.library.crops import crops
+from ssrvae_core.library.fractions import class_fractions
+from ssrvae_core.library.sheets import sheets
+from ssrvae_core.reports.explorer import bundle as explorer_bundle
+from ssrvae_core.runs.everything import write_particles
+from tests.ui.conftest import APP
+from ui.library import acting, again, bundle, component, downloads, history, strips
+
+WHO = {"who": "AB"}
+
+
+@pytest.fixture
+def run(make_store):
+    """The ss-rVAE of the golden store, with the classes of all its 80 particles."""
+    found = next(run for run in make_store("two").runs() if run.config.model.name == "ss-rvae")
+    write_particles(found, "cpu")
+    return found
+
+
+@pytest.fixture
+def journal(run):
+    return Journal(run)
+
+
+@pytest.fixture
+def open_library(monkeypatch):
+    """Open the page; its component does not draw, and is told what a browser would tell."""
+    monkeypatch.setattr("ui.entry.through_app", lambda: None)
+    given = {}
+
+    def take(*, key, data, on_view_change):
+        given.update(data)
+
+    monkeypatch.setattr(component, "_component", take)
+
+    def go(**address):
+        app = AppTest.from_file(str(APP), default_timeout=60)
+        app.switch_page("pages/library.py")
+        for name, value in address.items():
+            app.query_params[name] = value
+        app.given = given
+        return app.run()
+
+    return go
+
+
+def downloadable(app):
+    return [element.proto.label for element in app.get("download_button")]
+
+
+def test_each_change_of_the_browser_is_made_and_can_be_undone(journal):
+    ids = journal.base.ids[:3].tolist()
+    library = acting.do(journal, {"kind": "move", "ids": f"{ids[0]}.{ids[1]}", "to": 2} | WHO)
+    assert [library.decisions[one].number for one in ids[:2]] == [2, 2]
+    library = acting.do(journal, {"kind": "split", "ids": str(ids[2]), "name": "odd"} | WHO)
+    new = library.class_called("odd")
+    assert acting.do(journal, {"kind": "rename", "number": new, "name": "odder"} | WHO).names[new] == "odder"
+    assert acting.do(journal, {"kind": "merge", "numbers": [new], "into": 0} | WHO).merged == {new: 0}
+    assert acting.do(journal, {"kind": "threshold", "value": 1.5} | WHO).threshold == 1.5
+    assert acting.do(journal, {"kind": "threshold", "value": None} | WHO).threshold is None
+    last = journal.read().undoable[0]
+    assert acting.do(journal, {"kind": "undo", "entry": last} | WHO).threshold == 1.5
+    assert acting.do(journal, {"kind": "redo", "entry": journal.read().redoable[0]} | WHO).threshold is None
+    assert {entry.who for entry in journal.entries()} == {"AB"}
+
+
+def test_undo_takes_back_what_its_button_says_and_not_what_somebody_else_did_meanwhile(journal):
+    sample = journal.base.ids[:1]
+    shown = journal.move(sample, 1, who="AB").undoable[0]
+    journal.move(sample, 2, who="CD")
+    with pytest.raises(UserError, match="meanwhile"):
+        acting.do(journal, {"kind": "undo", "entry": shown} | WHO)
+    assert journal.read().decisions[int(sample[0])].number == 2
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {},
+        {"kind": "delete"} | WHO,
+        {"kind": "move", "ids": 3, "to": 1} | WHO,
+        {"kind": "move", "ids": "1", "to": "1"} | WHO,
+        {"kind": "move", "ids": "1", "to": 1},
+        {"kind": "threshold", "value": "1"} | WHO,
+        {"kind": "undo", "entry": None} | WHO,
+    ],
+)
+def test_what_cannot_be_meant_changes_nothing(journal, action):
+    assert acting.do(journal, action) is None and not journal.entries()
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"kind": "move", "ids": "999999", "to": 1},
+        {"kind": "move", "ids": "1-9999999999", "to": 99},
+        {"kind": "rename", "number": 0, "name": "unlabelled"},
+        {"kind": "merge", "numbers": ["x"], "into": 0},
+        {"kind": "threshold", "value": float("nan")},
+        {"kind": "redo", "entry": 0},
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_sentence(journal, action):
+    with pytest.raises(UserError):
+        acting.do(journal, action | WHO)
+    assert not journal.entries()
+
+
+def test_an_action_that_the_browser_tells_again_is_made_once():
+    told = [{"sequence": 7, "kind": "b"}, {"sequence": 5, "kind": "a"}, {"sequence": 3}, {"sequence": "9"}, "x", None]
+    assert [number for number, _ in acting.waiting(told, 3)] == [5, 7]
+
+
+def test_the_browser_gets_the_place_of_each_particle_and_who_says_so(journal):
+    ids = journal.base.ids
+    journal.merge([0], 1, who="AB")
+    library = journal.move(ids[5:6], NONE, who="AB")
+    found = component.described(library, np.arange(len(ids)))
+    place = np.frombuffer(base64.b64decode(found["place"]), "<i2")
+    origin = np.frombuffer(base64.b64decode(found["origin"]), np.uint8)
+    numbers = np.array([one["number"] for one in found["classes"]] + [NONE])
+    assert numbers[place].tolist() == library.assigned.tolist() and place[5] == -1
+    assert origin.tolist() == library.origin.tolist() and origin[5] == Origin.HAND
+    assert found["undo"]["entry"] == 1 and "none of these" in found["undo"]["words"] and found["redo"] is None
+
+
+def ready(run, journal):
+    particles = run.particles()
+    library = journal.read()
+    images = crops(run, particles)
+    return downloads.Ready(
+        run,
+        library,
+        particles,
+        crops=lambda: images,
+        sheets=lambda: sheets(library, particles, images),
+        fractions=lambda: class_fractions(library, particles),
+    )
+
+
+def test_every_format_has_exactly_the_selected_particles(run, journal, tmp_path):
+    ids = journal.base.ids[[3, 8, 50]]
+    of = ready(run, journal)
+    made = {kind: downloads.exported(kind, of, ids, turned=False) for kind in downloads.FORMATS}
+    assert pd.read_csv(io.BytesIO(made["csv"]))["id"].tolist() == ids.tolist()
+    assert pd.read_parquet(io.BytesIO(made["parquet"]))["id"].tolist() == ids.tolist()
+    (tmp_path / "some.npz").write_bytes(made["npz"])
+    assert read_images(tmp_path / "some.npz").ids.tolist() == ids.tolist()
+    assert made["html"].count(b"data-sample=") == 3 and b"<span data-selected>3</span>" in made["html"]
+    everything = downloads.exported("csv", of, None, turned=False)
+    assert len(pd.read_csv(io.BytesIO(everything))) == len(journal.base.ids)
+
+
+def test_the_history_says_who_did_what_the_latest_first(journal):
+    assert history.lines(journal.entries(), journal.read()) == []
+    journal.move(journal.base.ids[:2], 1, who="AB")
+    journal.undo(who="CD")
+    found = history.lines(journal.entries(), journal.read())
+    assert [who for _, who, _ in found] == ["CD", "AB"]
+    assert found[0][2].startswith("undone: 2 particles") and journal.base.class_names[1] in found[1][2]
+
+
+def test_what_changed_class_is_grouped_by_from_and_to_the_most_first():
+    found = again.grouped(np.array([1, 2, 3]), ["a", "a", "b"], ["b", "b", "a"])
+    assert [(title, ids.tolist()) for title, ids in found] == [("a \u2192 b", [1, 2]), ("b \u2192 a", [3])]
+
+
+def test_a_strip_shows_names_as_text_and_says_how_many_more_there_are():
+    html = strips.strips([strips.Strip("<b>a", np.arange(30), np.zeros((24, 2, 2), np.uint8))])
+    assert "&lt;b&gt;a (30)" in html and html.count("data-sample=") == 24 and "6 more" in html
+
+
+# The page.
+
+
+def test_the_page_hands_over_the_run_and_offers_all_particles_where_none_is_selected(run, open_library):
+    app = open_library(left=run.id)
+    assert not app.exception and not app.error
+    assert app.given["library"]["version"] == 0 and not app.given["readonly"]
+    assert "Export 80 particles" in downloadable(app)
+    assert app.query_params["left"] in (run.id, [run.id])
+
+
+def test_a_selection_in_the_address_is_what_is_exported(run, open_library):
+    ids = run.particles().ids[:3]
+    app = open_library(left=run.id, select="ri" + ".".join(map(str, ids)))
+    assert "Export 3 particles" in downloadable(app)
+
+
+def test_corrections_offer_a_training_with_their_labels(run, open_library, journal):
+    particles = run.particles()
+    assert not [button for button in open_library(left=run.id).button if "Train again" in button.label]
+    journal.move(particles.ids[particles.part == 1][:4], 0, who="AB")
+    app = open_library(left=run.id)
+    assert [button for button in app.button if button.label == "Train again with 20 labels, 4 new"]
+
+
+def test_who_may_only_look_gets_exports_and_no_button_that_changes_anything(run, open_library, journal, monkeypatch):
+    particles = run.particles()
+    journal.move(particles.ids[particles.part == 1][:4], 0, who="AB")
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    app = open_library(left=run.id)
+    assert app.given["readonly"] and "Export 80 particles" in downloadable(app)
+    assert not [button for button in app.button if "Train" in button.label]
+
+
+def test_a_run_that_has_classified_its_validation_images_alone_offers_to_do_the_others(make_store, open_library):
+    make_store("one")
+    app = open_library()
+    assert not app.exception
+    assert "every particle" in app.info[0].value
+    assert [button for button in app.button if button.label == "Classify all particles"]
+
+
+def test_an_empty_store_says_what_to_do(make_store, open_library):
+    make_store("empty")
+    app = open_library()
+    assert not app.exception and app.info
+
+
+def test_no_two_modules_declare_one_name_and_all_that_is_imported_is_there():
+    names = [name for module in explorer_bundle.modules() for name in explorer_bundle.declared(module)]
+    for module in (*bundle.MODULES, "mount.js"):
+        text = (bundle.HERE / module).read_text("utf-8")
+        for several, one in explorer_bundle._DECLARED.findall(text):
+            names += [word.strip() for word in several.split(",")] if several else [one]
+        for wanted in (bundle._IMPORT.findall(text)) if module != "mount.js" else ():
+            for name in wanted.split("{")[1].split("}")[0].split(","):
+                assert name.strip() in names, f"{module} imports {name}"
+    assert len(names) == len(set(names)), sorted(name for name in set(names) if names.count(name) > 1)
+    assert "import " not in bundle.script().replace("important", "") and "export " not in bundle.script()
