@@ -13,7 +13,8 @@ import numpy as np
 
 from ssrvae_core.config import PAPER_MODELS, UserError, ratio_text
 from ssrvae_core.registry import rival_title
-from ssrvae_core.reports import html, panels
+from ssrvae_core.reports import html, panels, particles
+from ssrvae_core.reports.explorer.source import Source, of_validation
 from ssrvae_core.reports.gather import ALIGNED, Film, ratio_film, training_film
 from ssrvae_core.reports.report import save
 from ssrvae_core.reports.wording import (
@@ -23,6 +24,7 @@ from ssrvae_core.reports.wording import (
     model_title,
     seeds_text,
     spread_text,
+    titles,
     verdict,
 )
 from ssrvae_core.runs import Run, RunStore
@@ -30,6 +32,9 @@ from ssrvae_core.runs.comparison import RivalResult, rival_result
 
 SECONDS, FASTEST = 4.0, 10.0
 """A video file plays for about this long, at no more frames a second than this."""
+
+EXPLORER = 3_000_000
+"""Bytes of the explorer of a data set: a chapter's films take more."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +143,14 @@ class Chapter:
         return [of_model[0] for of_model in self.runs.values()]
 
     def _latents(self) -> str:
-        said = [run.predictions() for run in self._first]
-        return panels.latents(self._first, said, self._told())
+        """Return the explorer of the validation images, which are those of the paper's figure."""
+        shown = self._first
+        sources = [
+            Source(run.id, title, of_validation(run.predictions()))
+            for run, title in zip(shown, titles(shown), strict=True)
+        ]
+        made = particles.explorer_of(shown, sources, f"{self._stem}-figure-s1", EXPLORER)
+        return html.explorer(made, f"Latent means, coloured and shaped by true class. {self._told()}")
 
     def _confusion(self) -> str:
         return panels.confusions(panels.run_confusions(self._first), self._first[0].class_names, self._told())

@@ -145,7 +145,9 @@ def build_paper(
         for name in dict.fromkeys(row["data"] for row in shown.rows)
     ]
     written = [chapter.write(out) for chapter in chapters]
-    page = html.page("Figures and videos, built again", _lead(paper), *(section for section, _ in written))
+    page = html.page(
+        "Figures and videos, built again", _lead(paper), *(section for section, _ in written), explorers=True
+    )
     save(out / PAGE, page)
     return Built((out / PAGE, *(path for _, videos in written for path in videos)))
 

@@ -85,8 +85,13 @@ def write_table(
 
 def table_bytes(kind: str, particles: Particles, class_names: Sequence[str], rows: np.ndarray | None = None) -> bytes:
     """Return the table that :func:`write_table` writes, as it is downloaded; ``kind`` is ``.csv`` or ``.parquet``."""
+    return bytes_of(kind, in_parts(particles, class_names, rows))
+
+
+def bytes_of(kind: str, parts: Iterable[Columns]) -> bytes:
+    """Return a table that is made some rows at a time as a file; ``kind`` is ``.csv`` or ``.parquet``."""
     file = io.BytesIO()
-    WRITERS[kind](file, in_parts(particles, class_names, rows))
+    WRITERS[kind](file, parts)
     return file.getvalue()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ssrvae_core.config import run_config
@@ -129,11 +131,24 @@ def test_the_table_says_what_each_model_says_of_every_selected_particle(seen):
     runs, panels = seen
     sources = [Source(run.id, p.title, of_validation(p.predictions)) for run, p in zip(runs, panels, strict=True)]
     ids = sources[0].particles.ids[[2, 9]]
-    told = particle_table(ids, sources, runs[0].class_names)
+    told = pd.read_csv(io.BytesIO(particle_table(".csv", ids, sources, runs[0].class_names)))
     assert told["id"].tolist() == np.repeat(ids, 2).tolist() and set(told["run"]) == {run.id for run in runs}
     assert set(told["part"]) == {"validation"} and "group" in told and "name" in told
     shares = told[[f"p_{name}" for name in runs[0].class_names]].sum(axis=1)
     np.testing.assert_allclose(shares, 1, atol=1e-5)
+    other = pd.read_parquet(io.BytesIO(particle_table(".parquet", ids, sources, runs[0].class_names)))
+    assert list(other) == list(told) and other["id"].tolist() == told["id"].tolist()
+    assert other["run"].tolist() == [run.id for run in runs] * 2
+    np.testing.assert_allclose(other["confidence"], told["confidence"], atol=1e-6)
+
+
+def test_a_model_with_more_latents_than_another_fills_its_own_columns(seen):
+    runs, panels = seen
+    one, other = [Source(run.id, p.title, of_validation(p.predictions)) for run, p in zip(runs, panels, strict=True)]
+    p = one.predictions
+    few = replace(one, particles=replace(one.particles, predictions=replace(p, z_mean=p.z_mean[:, :1])))
+    told = pd.read_parquet(io.BytesIO(particle_table(".parquet", p.ids[:3], [few, other], runs[0].class_names)))
+    assert told["z_2"].isna().tolist() == [True, False] * 3 and told["z_1"].notna().all()
 
 
 def test_the_particles_of_all_parts_are_shown_once_they_were_classified(make_store, open_page):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from ssrvae_core.figures import Panel
-from ssrvae_core.records import PARTS
 from ssrvae_core.reports.explorer.page import MOST, whole
 from ssrvae_core.reports.explorer.source import Source
 from ssrvae_core.reports.particles import explorer_of
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.data_files import is_here
+from ssrvae_core.runs.tables import CSV, PARQUET, ROWS, Columns, bytes_of, columns, plain
 from ui import export
 from ui.markdown import verbatim
 
@@ -22,50 +22,48 @@ BUDGET = 3_000_000
 """Bytes of a saved explorer beside plotly's script."""
 
 
-def particle_table(ids: np.ndarray, sources: Sequence[Source], class_names: Sequence[str]) -> pd.DataFrame:
-    """Tabulate what each model says of these particles, a row per particle and model; angles in degrees.
+def particle_table(kind: str, ids: np.ndarray, sources: Sequence[Source], class_names: Sequence[str]) -> bytes:
+    """Return what each model says of these particles as a file, a row per particle and model.
+
+    The columns are those of :func:`ssrvae_core.runs.tables.columns`, with the ``run`` and the ``model`` after the id.
 
     Parameters
     ----------
+    kind : str
+        ``.csv`` or ``.parquet``.
     ids : int64 array (n,)
-        Sample ids, each one of every source's.
+        Sample ids, ascending, each one of every source's.
     sources : sequence of Source
         The models.
     class_names : sequence of str
         Name of class ``k`` at position ``k``.
     """
-    names = np.array([*class_names, ""], dtype=object)
-    tables = [_of_one(ids, source, names) for source in sources]
-    return pd.concat(tables, ignore_index=True).sort_values(["id", "run"], kind="stable", ignore_index=True)
+    some = [ids[start : start + ROWS] for start in range(0, max(len(ids), 1), ROWS)]
+    return bytes_of(kind, (_side_by_side(part, sources, class_names) for part in some))
 
 
-def _of_one(ids: np.ndarray, source: Source, names: np.ndarray) -> pd.DataFrame:
-    particles, p = source.particles, source.predictions
-    rows = np.searchsorted(p.ids, ids)
-    groups = np.array([*(particles.group_names or ()), ""], dtype=object)
-    columns = {
-        "id": p.ids[rows],
-        "run": source.run_id,
-        "model": source.title,
-        "name": "" if particles.names is None else [particles.names[row] for row in rows],
-        "group": "" if particles.groups is None else groups[particles.groups[rows].clip(min=-1)],
-        "part": np.array(PARTS, dtype=object)[particles.part[rows]],
-        "label": names[p.labels[rows]],
-        "class": names[p.predicted[rows]],
-        **{f"p_{name}": p.class_prob[rows, k] for k, name in enumerate(names[:-1])},
-        "angle_degrees": np.degrees(p.angle[rows]),
-        "confidence": p.confidence[rows],
-        "outlier_score": particles.outlier_score[rows],
-        "size": np.nan if particles.size is None else particles.size[rows],
-    }
-    latents = {f"z_{d + 1}": values for d, values in enumerate(p.z_mean[rows].T)}
-    return pd.DataFrame(columns | latents)
+def _side_by_side(ids: np.ndarray, sources: Sequence[Source], class_names: Sequence[str]) -> Columns:
+    """Return the columns of some particles, the models' rows of each one after another."""
+    n, m = len(ids), len(sources)
+    each = [columns(s.particles, class_names, np.searchsorted(s.particles.ids, ids)) for s in sources]
+    widest = max(each, key=len)  # a model may have more latents than another
+    order = np.arange(n * m).reshape(m, n).T.ravel()
+
+    def joined(name: str) -> np.ndarray | list[str]:
+        parts = [part.get(name, np.full(n, np.nan, np.float32)) for part in each]
+        if isinstance(parts[0], list):
+            return np.concatenate([np.array(part, dtype=object) for part in parts])[order].tolist()
+        return np.concatenate(parts)[order]
+
+    first, *others = widest
+    own = {"run": [s.run_id for s in sources] * n, "model": [plain(s.title) for s in sources] * n}
+    return {first: joined(first), **own, **{name: joined(name) for name in others}}
 
 
 def selection(
     ids: np.ndarray, runs: Sequence[Run], sources: Sequence[Source], *, of: int, title: str, caption: str
 ) -> None:
-    """Offer the selected particles, or all where none is, as CSV and as an image file; the buttons say how many.
+    """Offer the selected particles, or all where none is, as a table and as an image file; the buttons say which.
 
     Parameters
     ----------
@@ -83,16 +81,17 @@ def selection(
     chosen = ids if some else sources[0].particles.ids
     here = is_here(runs[0].dataset)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.download_button(
-            "Selection as CSV" if some else "All particles as CSV",
-            data=lambda: export.csv(particle_table(chosen, sources, class_names)),
-            file_name="selection.csv" if some else "particles.csv",
-            mime="text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-            help="File, micrograph, part, true class, class, its probabilities, angle, confidence, outlier score and "
-            "latents of each.",
-        )
+        for kind, name, mime in ((CSV, "CSV", "text/csv"), (PARQUET, "Parquet", "application/vnd.apache.parquet")):
+            st.download_button(
+                f"Selection as {name}" if some else f"All particles as {name}",
+                data=partial(particle_table, kind, chosen, sources, class_names),
+                file_name=f"{'selection' if some else 'particles'}{kind}",
+                mime=mime,
+                on_click="ignore",
+                icon=":material/download:",
+                help="File, micrograph, part, true class, class, its probabilities, angle, confidence, outlier score,"
+                " size and latents of each.",
+            )
         st.download_button(
             "Selection as npz",
             data=lambda: export.selection_npz(chosen, runs[0], _panels(sources), [run.id for run in runs]),

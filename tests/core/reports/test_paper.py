@@ -64,6 +64,13 @@ def test_every_figure_and_video_is_there(page, built):
 
 
 @pytest.mark.slow
+def test_the_latents_are_an_explorer_of_the_validation_images_of_both_models(page):
+    assert page.count('class="explorer-file"') == 1 and 'data-part="sheets">["' in page
+    first = re.findall("<figcaption>(.*?)</figcaption>", page)[0]
+    assert "Latent means" in first and "N = 32 validation images" in first
+
+
+@pytest.mark.slow
 def test_captions_tell_of_data_labels_seeds_accuracy_and_time(page):
     s2, s3, _, _, video_3 = re.findall("<figcaption>(.*?)</figcaption>", page)[1:]
     for said in (
