@@ -3,10 +3,10 @@
 Usage: ``python benchmarks/screenshots.py STORE OUT [--pages overview confusion?normalise=0] [--sizes 1280 1920 390]
 [--themes light dark] [--tree DIR] [--whole] [--prefix before-]``
 
-The pages are those of ``app.py``, and a page's address may hold what it is to show. ``--tree`` is another checkout, whose
-server is then looked at: pictures of before and after a change come from the same store and the same script. A picture
-shows the window; with ``--whole`` it shows all of the page, up to a height. ``docs/screenshots/README.md`` has the commands
-of the pictures that are kept.
+The pages are those of ``app.py``, and a page's address may hold what it is to show. ``--tree`` is another checkout,
+whose server is then looked at: pictures of before and after a change come from the same store and the same script. A
+picture shows the window; with ``--whole`` it shows all of the page, up to a height. ``docs/screenshots/README.md`` has
+the commands of the pictures that are kept.
 """
 
 from __future__ import annotations

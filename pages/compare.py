@@ -10,6 +10,7 @@ from ssrvae_core.reports import wording
 from ssrvae_core.runs.comparison import list_rivals
 from ui import charts, compare, export, markdown, squares
 from ui.entry import through_app
+from ui.ink import ink, legible
 from ui.markdown import note, words
 from ui.runs import finished, newest_pair, nothing_yet, panels_of, run_label, store
 from ui.state import harmless, key, pick
@@ -153,11 +154,13 @@ if judged:
         for column, (title, names_, matrix) in zip(st.columns(wide), judged[first : first + wide], strict=False):
             seen = list(map(wording.plain, names_))
             figure = confusion_figure(matrix, seen, title=wording.plain(title))
-            charts.make_panel(figure, coloraxis_showscale=False)
-            confusions[title] = figure
+            shown_here = legible(confusion_figure(matrix, seen, title=wording.plain(title), ink=ink()))
+            for one in (figure, shown_here):
+                charts.make_panel(one, coloraxis_showscale=False)
+            confusions[title] = figure  # what is saved has no theme to be legible on
             with column:
                 charts.show(
-                    figure,
+                    shown_here,
                     key=f"{PAGE}-confusion-{title}",
                     alt=f"Confusion matrix of {title}.",
                     file_name=f"confusion-{title}",

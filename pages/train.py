@@ -43,7 +43,7 @@ changes = st.session_state[settings.CHANGES]
 with place:
     of_data, of_model = st.columns(2)
     of_labels, of_length = st.columns(2)
-    of_split, of_seed = st.columns([3, 1])
+    of_seed, of_split = st.columns([1, 3])
     with of_length:
         length, epochs = st.columns([2, 1])
     with length:

@@ -28,7 +28,7 @@ def label(run_id: str) -> str:
     return run_label(shown[run_id]) if run_id in shown else "none beside it"
 
 
-columns = st.columns([2, 2, 1])
+columns = st.columns([4, 4, 1])  # a run is read whole
 with columns[0]:
     first = training_film.left_default(list(shown.values()))
     left = shown[pick(PAGE, "left", "Left run", list(shown), first.id, format_func=label)]

@@ -28,7 +28,7 @@ class Predictions:
     concentration : float32 array (N,)
         Mean resultant length of the angle posterior, in [0, 1]; NaN for a model without rotation.
     log_likelihood : float32 array (N,)
-        Log-likelihood of the image at ``z_mean`` and the most probable class, nats an image.
+        Log-likelihood of the image at ``z_mean`` and the most probable class, nats per image.
     factors : mapping of str to float32 array (N,)
         Known factors, as in :class:`ssrvae_core.data.ImageSet`.
     """
@@ -163,11 +163,11 @@ class Epoch:
     epoch : int
         Counts from 1.
     elbo_unlabelled, elbo_labelled : float
-        Evidence lower bounds, nats an image, KL weight included; the two losses are reported separately.
+        Evidence lower bounds, nats per image, KL weight included; the two losses are reported separately.
     classification : float
-        Cross-entropy of the auxiliary classifier on labelled images, nats an image, before its weight.
+        Cross-entropy of the auxiliary classifier on labelled images, nats per image, before its weight.
     consistency : float
-        Cross-entropy on confident unlabelled images, nats an image, before its weight.
+        Cross-entropy on confident unlabelled images, nats per image, before its weight.
     confident : float
         Share of unlabelled images whose prediction was confident enough for the consistency term.
     beta, learning_rate : float

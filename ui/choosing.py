@@ -28,7 +28,7 @@ from ui.training import PAGE, Choice
 
 PRESET_TITLES = {
     "fast": "Standard: minutes, for your own images",
-    "teaching": "Teaching: small images, done in a minute or two",
+    "teaching": "Teaching: small images, a minute or two",
     "esi": "As published (ESI): 1000 epochs, hours",
     "notebook-a": "Notebook A, as published, on cards-a",
     "notebook-b": "Notebook B, as published, on cards-b2",

@@ -255,7 +255,7 @@ def curves_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]], quantity: str
         template=theme.template(),
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         xaxis={"title": {"text": "Epoch"}},
-        yaxis={"title": {"text": "Loss (nats an image)"}}
+        yaxis={"title": {"text": "Loss (nats per image)"}}
         if quantity == "loss"
         else {"title": {"text": "Accuracy, tracked images"}, "range": [0, 1.03]},
         dragmode="pan",

@@ -26,12 +26,26 @@ function onKey(event) {
   event.preventDefault();
 }
 
-// A wide window is told to the page once, so that its charts are as much higher as they are wider.
+// A wide window is told to the page once, so that its charts are as much higher as they are wider. It is told when the
+// script has run to its end: a run that is cut short may have sent a widget's value that the browser never shows.
 function measure({ data, parentElement, setStateValue }) {
   const wide = window.innerWidth >= data.from;
   if (wide === (parentElement.wide ?? data.wide)) return;
   parentElement.wide = wide;
-  setStateValue("wide", wide);
+  whenIdle(() => setStateValue("wide", wide));
+}
+
+const RUNS = "data-test-script-state";
+
+function whenIdle(then) {
+  const app = document.querySelector(`[${RUNS}]`);
+  if (!app || app.getAttribute(RUNS) === "notRunning") return then();
+  const waiting = new MutationObserver(() => {
+    if (app.getAttribute(RUNS) !== "notRunning") return;
+    waiting.disconnect();
+    then();
+  });
+  waiting.observe(app, { attributeFilter: [RUNS] });
 }
 
 export default function (component) {

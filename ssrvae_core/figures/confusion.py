@@ -157,20 +157,25 @@ def _frame(cell: tuple[int, int]) -> list[go.Scatter]:
 
 def judged_in_words(matrix: np.ndarray) -> str:
     """Say how often a matrix's predictions are right: the accuracy, and the balanced one where it is another."""
+    return ", ".join(_judgements(matrix))
+
+
+def _judgements(matrix: np.ndarray) -> list[str]:
     n = int(matrix.sum())
     if not n:
-        return "N = 0"
+        return ["N = 0"]
     recalls = np.diag(shares_of(matrix))
     support = matrix.sum(axis=1)
-    accuracy = f"accuracy {theme.percent(float(matrix.trace()) / n)}"
+    accuracy = f"accuracy {theme.percent(float(matrix.trace()) / n)}, N = {n}"
     if len(set(support[support > 0].tolist())) > 1:
-        accuracy = f"balanced accuracy {theme.percent(float(np.nanmean(recalls)))}, {accuracy}"
-    return f"{accuracy}, N = {n}"
+        return [f"balanced accuracy {theme.percent(float(np.nanmean(recalls)))}", accuracy]
+    return [accuracy]
 
 
 def _lay_out_matrix(figure: go.Figure, index: int, title: str, matrix: np.ndarray, class_names: Sequence[str]) -> None:
     number = "" if index == 0 else str(index + 1)
-    judged = f"<b>{title}</b><br><span style='font-size:12px'>{judged_in_words(matrix)}</span>"
+    # A line each: a small matrix is narrower than both.
+    judged = f"<b>{title}</b><br><span style='font-size:12px'>{'<br>'.join(_judgements(matrix))}</span>"
     figure.add_annotation(theme.title_annotation(judged, number))
     k = len(class_names)
     names = short_names(class_names, BESIDE_CELLS)

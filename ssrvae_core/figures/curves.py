@@ -31,7 +31,7 @@ def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figur
     """
     figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.12)
     parts = (
-        ("Loss (nats an image)", loss),
+        ("Loss (nats per image)", loss),
         ("Accuracy, tracked images", lambda line: line["validation_accuracy"]),
     )
     for column, (_, value) in enumerate(parts, start=1):
@@ -53,7 +53,7 @@ def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figur
 
 
 def loss(line: Mapping[str, Any]) -> float | None:
-    """Loss of an epoch, nats an image: of the unlabelled images, and of the labelled ones where there are no others.
+    """Loss of an epoch, nats per image: of the unlabelled images, and of the labelled ones where there are no others.
 
     Parameters
     ----------

@@ -125,7 +125,7 @@ def training_film(
     runs : sequence of Run
         Runs of the same classes, left to right: finished ones, or with ``truth`` others that have kept epochs.
     curve : str
-        What the curve beside the frames shows: the loss (minus the unlabelled evidence lower bound, nats an image) or
+        What the curve beside the frames shows: the loss (minus the unlabelled evidence lower bound, nats per image) or
         the accuracy on the tracked validation images.
     truth : callable
         Gives the true classes; by default those that were kept when a run was judged.
@@ -153,7 +153,7 @@ def training_film(
         for title, run in zip(titles(runs), runs, strict=True)
     ]
     curves = [_training_curve(title, run, curve) for title, run in zip(titles(runs), runs, strict=True)]
-    curve_title = "Loss (nats an image)" if curve == "loss" else "Accuracy, tracked images"
+    curve_title = "Loss (nats per image)" if curve == "loss" else "Accuracy, tracked images"
     return Film(tuple(tracks), names, "epoch", tuple(curves), curve_title)
 
 

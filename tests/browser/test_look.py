@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, until_idle, until_still
+from tests.browser.shared import PATIENCE, ROOT, assert_no_sideways_scrolling, until_idle, until_still
 
 pytestmark = pytest.mark.slow
 
@@ -79,6 +81,13 @@ def test_the_tool_in_use_is_seen_on_a_dark_page(compare):
     assert compare.locator(".xtick text").first.evaluate(LUMINANCE) > 0.7
 
 
+def test_the_numbers_of_a_matrix_are_as_dark_as_the_other_text(compare):
+    numbers = compare.locator(".textpoint text")
+    expect(numbers.first).to_be_visible(timeout=PATIENCE)
+    assert numbers.first.evaluate(LUMINANCE) < 0.1
+    assert numbers.first.evaluate("number => Number(getComputedStyle(number).opacity)") == 1
+
+
 def test_charts_are_higher_in_a_wide_window(open_page):
     def height(width):
         page = open_page("compare", width=width)
@@ -90,3 +99,32 @@ def test_charts_are_higher_in_a_wide_window(open_page):
     narrow = height(1280)
     assert height(1920) > 1.3 * narrow
     assert height(1280) == narrow  # of a window of its own
+
+
+def test_a_wide_window_shows_the_choices_that_the_page_is_made_of(open_page):
+    page = open_page("data", width=1920)
+    until_idle(page)
+    until_still(page)
+    expect(page.get_by_text("cards-teaching: ")).to_be_visible(timeout=PATIENCE)
+    assert "cards-teaching" in page.get_by_test_id("stSelectbox").first.inner_html()
+    labels = page.get_by_role("spinbutton", name="Labels per class")
+    expect(labels).to_have_value("40")
+
+
+def test_the_width_of_a_window_is_told_only_when_the_script_has_run_to_its_end(browser):
+    script = base64.b64encode((ROOT / "ui/look.js").read_bytes()).decode()
+    page = browser.new_page(viewport={"width": 1920, "height": 1080})
+    page.set_content('<div id="app" data-test-script-state="running"></div>')
+    page.evaluate(
+        """async (script) => {
+            const look = await import(`data:text/javascript;base64,${script}`);
+            window.told = [];
+            const setStateValue = (...all) => window.told.push(all);
+            look.default({ data: { from: 1700, wide: false }, parentElement: {}, setStateValue });
+        }""",
+        script,
+    )
+    assert page.evaluate("window.told") == []  # or the run is cut short, and what it sent is never shown
+    page.evaluate("document.getElementById('app').setAttribute('data-test-script-state', 'notRunning')")
+    page.wait_for_function("window.told.length === 1 && window.told[0][1] === true", polling=50)
+    page.close()

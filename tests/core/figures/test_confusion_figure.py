@@ -77,6 +77,12 @@ def test_the_title_says_balanced_accuracy_where_classes_are_unequal():
     assert judged_in_words(np.zeros((2, 2), int)) == "N = 0"
 
 
+def test_each_accuracy_in_a_title_has_a_line_of_its_own_so_that_a_narrow_chart_cuts_none():
+    figure = confusion_figure(np.array([[90, 0], [5, 5]]), ["cube", "sphere"], title="ss-rVAE")
+    (title,) = [note.text for note in figure.layout.annotations if "ss-rVAE" in note.text]
+    assert not any("balanced" in line and "N = " in line for line in title.split("<br>"))
+
+
 def test_a_click_changes_nothing_and_the_frame_lies_around_its_cell():
     figure = confusion_figure(COUNTS, NAMES, framed=(0, 2), ink="#101114")
     assert len(_numbers(figure)) == 9

@@ -225,7 +225,7 @@ def test_panels_do_not_overlap(tracks, curves, columns, n):
 def test_accuracy_goes_from_nothing_to_all_and_a_loss_as_far_as_its_curves(tracks, curves):
     axis = film(tracks, NAMES, axis="epoch", curves=curves, curve_title="Accuracy").layout.yaxis5
     assert tuple(axis.range) == (0, 1.03)
-    axis = film(tracks, NAMES, axis="epoch", curves=curves, curve_title="Loss (nats an image)").layout.yaxis5
+    axis = film(tracks, NAMES, axis="epoch", curves=curves, curve_title="Loss (nats per image)").layout.yaxis5
     assert 0.2 < axis.range[0] < axis.range[1] < 1.1
 
 
