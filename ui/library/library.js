@@ -4,7 +4,7 @@ import { ParticleCard } from "./card.js";
 import { ClassColumn } from "./column.js";
 import { LibraryBar, SHOWN } from "./controls.js";
 import { Dragging } from "./dragging.js";
-import { figure, make, share, thousands } from "./elements.js";
+import { figure, make, share } from "./elements.js";
 import { LIKENESS, rowsOf, sortedRows, sortsOf } from "./filters.js";
 import { BY, NO_CLASS, afterClick, binnedCounts, boxed, edgesOf, meant, rowsByClass, tallied, tallyText, withMoves } from "./marks.js";
 import { idsOfRanges, rangesOf } from "./selection.js";
@@ -76,7 +76,7 @@ export class LibraryView {
     });
     this.place = make("div", { class: "columns" });
     this.foot = make("p", { class: "foot" });
-    root.append(this.place, this.foot);
+    root.append(this.place, this.foot, make("p", { class: "foot keys", textContent: keysText(options.readonly) }));
     this.dragging = new Dragging(root, {
       marked: (row) => Boolean(this.chosen[row]), boxed: (column, box, adding) => this.box(column, box, adding),
       carried: (row) => (row < 0 ? rowsOf(this.chosen).length : 1), drop: (number, row) => this.move(number, row < 0 ? null : [row]),
@@ -413,6 +413,7 @@ function measuresOf(table) {
   return [...size, ...own.filter(({ name }) => name !== "size"), ...others].map(({ name, label, column, unit }) => ({ name, label, column, unit }));
 }
 
-export function selectionWords(n) {
-  return n === 1 ? "1 particle" : `${thousands(n)} particles`;
+function keysText(readonly) {
+  const select = "Select: click, Shift-click, Space, or drag a box. Open: double click or Enter.";
+  return readonly ? select : `${select} Move: keys 1 to 9 and 0, or drag what is selected onto a class. Undo: z.`;
 }
