@@ -16,7 +16,7 @@ const NONE_NAME = "None of these";
 const BETWEEN = 6; // pixels between pictures, as the grid has them
 
 export class LibraryView {
-  // `options`: {sheets, ask(sheet), act(action), changed(), address, who, keepWho(name), readonly, decodes, colour, trusted}.
+  // `options`: {sheets, ask(sheet), act(action), changed(), address, who, known, keepWho(name), readonly, decodes, colour, trusted}.
   constructor(root, table, options) {
     Object.assign(this, { root, table, options, columns: new Map(), chosen: new Uint8Array(table.n), only: null, open: -1, answer: null, stats: null });
     this.who = options.who;
@@ -68,7 +68,7 @@ export class LibraryView {
     };
     this.look = look;
     const turns = table.models.some((model) => model.turns);
-    this.bar = new LibraryBar(root, { sorts: this.sorts, measures: this.measures, turns, readonly: options.readonly }, {
+    this.bar = new LibraryBar(root, { sorts: this.sorts, measures: this.measures, turns, readonly: options.readonly, known: options.known }, {
       set: (changes) => this.set(changes.descending === null ? { descending: !this.values.descending } : changes),
       move: (number) => this.move(number), split: (name) => this.split(name),
       undo: () => this.back("undo"), redo: () => this.back("redo"), clear: () => this.clear(), alone: () => this.alone(this.chosen),
