@@ -59,6 +59,12 @@ def panel(store: RunStore, work: Work, ahead: int, *, alone: bool = False) -> No
                 query_params={"left": work.id},
             )
             st.page_link(
+                "pages/library.py",
+                label="Open its library",
+                icon=":material/grid_view:",
+                query_params={"left": work.id},
+            )
+            st.page_link(
                 "pages/confusion.py",
                 label="Open its confusion matrix",
                 icon=":material/grid_on:",

@@ -15,6 +15,7 @@ from ssrvae_core.library import Journal, Origin
 from ssrvae_core.library.exports.pictures import members
 from ssrvae_core.runs.everything import write_particles
 from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, until_idle
+from tests.browser.test_accessibility import severe_in_both_themes
 from tests.serving import serving
 
 pytestmark = pytest.mark.slow
@@ -264,6 +265,14 @@ def test_ten_labels_are_corrected_and_trained_on_again_and_both_runs_are_compare
         expect(page.locator(".strip").last.locator("img").first).to_be_visible()
         page.get_by_role("button", name=re.compile("^.*Select (these|this)")).last.click()
         expect(page.locator("[data-selected]")).to_have_text(str(changed), timeout=PATIENCE)
+
+
+def test_axe_finds_nothing_serious_in_the_classes_with_a_particle_open(page, run):
+    number, _ = fullest(run)
+    picture(page, number).dblclick()
+    expect(page.locator(".library .card img").first).to_be_visible(timeout=PATIENCE)
+    column(page, number).locator(".menu summary").click()
+    assert not severe_in_both_themes(page)
 
 
 def test_a_phone_shows_it_without_scrolling_sideways(open_page, run):

@@ -153,6 +153,13 @@ def ready(run, journal):
     )
 
 
+def test_changes_of_somebody_who_is_logged_in_are_theirs(journal):
+    sample = str(journal.base.ids[0])
+    action = {"sequence": 1, "kind": "move", "ids": sample, "to": 1, "who": "somebody else"}
+    library = component._act("library-test", journal, [action], "ab@example.org")
+    assert [one.who for one in library.decisions.values()] == ["ab@example.org"]
+
+
 def test_every_format_has_exactly_the_selected_particles(run, journal, tmp_path):
     ids = journal.base.ids[[3, 8, 50]]
     of = ready(run, journal)
@@ -225,6 +232,12 @@ def test_a_run_that_has_classified_its_validation_images_alone_offers_to_do_the_
     assert not app.exception
     assert "every particle" in app.info[0].value
     assert [button for button in app.button if button.label == "Classify all particles"]
+
+
+def test_a_damaged_journal_is_a_sentence_that_names_the_file(run, open_library):
+    (run.path / "journal.jsonl").write_text("{}\n")
+    app = open_library(left=run.id)
+    assert not app.exception and any("journal.jsonl" in error.value for error in app.error)
 
 
 def test_an_empty_store_says_what_to_do(make_store, open_library):

@@ -237,8 +237,8 @@ def comparison_text(found: Comparison) -> str:
     if not found.old.n or found.only_old + found.only_new == 0:
         return found.in_words
     return (
-        f"{found.in_words} {found.only_new:,} are right only now and {found.only_old:,} were only before (exact McNemar"
-        f" test: p = {found.p_value:.2g})."
+        f"{found.in_words} {found.only_new:,} only now and {found.only_old:,} only before (exact McNemar test:"
+        f" p = {found.p_value:.2g})."
     )
 
 

@@ -83,10 +83,10 @@ def show(
     answer : callable, optional
         Returns what only a model can say of a particle, see :func:`ui.explorer.answers.answer`.
     who : str
-        Who looks at the page, where that is known.
+        Who is logged in, whose changes all are then; empty where nobody has to be.
     """
     view = _view(st.session_state.get(key))
-    library = _act(key, journal, view["actions"])
+    library = _act(key, journal, view["actions"], who)
     [shown] = in_step([source], MOST)
     ids = shown.particles.ids
     token, packed = _table(_fingerprint(shown), shown, journal.base.class_names)
@@ -171,14 +171,14 @@ def _nothing() -> None:
     """Have a value of the component rerun the fragment, which reads it."""
 
 
-def _act(key: str, journal: Journal, actions: list[Mapping[str, Any]]) -> Library:
-    """Do what was not done yet, and keep the sentence of what was refused last."""
+def _act(key: str, journal: Journal, actions: list[Mapping[str, Any]], who: str) -> Library:
+    """Do what was not done yet, by who is logged in, and keep the sentence of what was refused last."""
     done = f"{key}-done"
     library = None
     for number, action in acting.waiting(actions, st.session_state.get(done, 0)):
         st.session_state[done] = number
         try:
-            library = acting.do(journal, action) or library
+            library = acting.do(journal, {**action, "who": who} if who else action) or library
         except UserError as error:
             st.session_state[f"{key}-error"] = {"sequence": number, "text": str(error)}
     return journal.read() if library is None else library

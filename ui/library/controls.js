@@ -9,7 +9,7 @@ export const SHOWN = [
 
 export class LibraryBar {
   // `on`: {set(changes), move(number), split(name), undo(), redo(), clear(), alone(), everything(), who(name)}.
-  constructor(place, { sorts, measures, turns, readonly }, on) {
+  constructor(place, { sorts, measures, turns, readonly, known }, on) {
     Object.assign(this, { on, readonly });
     this.tally = make("p", { class: "tally", "aria-live": "polite" });
     this.number = make("b", { "data-selected": "", textContent: "0" });
@@ -31,7 +31,7 @@ export class LibraryBar {
       event.preventDefault();
       if (this.who.value.trim()) on.who(this.who.value.trim());
     } }, this.whoWords, this.who, make("button", { type: "submit", textContent: "Keep" }));
-    this.signed = button("", () => this.askWho(true), { class: "signed" });
+    this.signed = button("", () => this.askWho(true), { class: "signed", disabled: known });
     this.notice = make("p", { class: "notice", hidden: true, role: "alert" });
     const editing = readonly ? [] : [this.moves, this.newClass, this.split, this.undo, this.redo];
     this.acts = make("div", { class: "bar acting" },

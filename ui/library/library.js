@@ -4,7 +4,7 @@ import { ParticleCard } from "./card.js";
 import { ClassColumn } from "./column.js";
 import { LibraryBar, SHOWN } from "./controls.js";
 import { Dragging } from "./dragging.js";
-import { figure, make, share, thousands } from "./elements.js";
+import { figure, make, share } from "./elements.js";
 import { LIKENESS, rowsOf, sortedRows, sortsOf } from "./filters.js";
 import { BY, NO_CLASS, afterClick, binnedCounts, boxed, edgesOf, meant, rowsByClass, tallied, tallyText, withMoves } from "./marks.js";
 import { idsOfRanges, rangesOf } from "./selection.js";
@@ -16,7 +16,7 @@ const NONE_NAME = "None of these";
 const BETWEEN = 6; // pixels between pictures, as the grid has them
 
 export class LibraryView {
-  // `options`: {sheets, ask(sheet), act(action), changed(), address, who, keepWho(name), readonly, decodes, colour, trusted}.
+  // `options`: {sheets, ask(sheet), act(action), changed(), address, who, known, keepWho(name), readonly, decodes, colour, trusted}.
   constructor(root, table, options) {
     Object.assign(this, { root, table, options, columns: new Map(), chosen: new Uint8Array(table.n), only: null, open: -1, answer: null, stats: null });
     this.who = options.who;
@@ -68,7 +68,7 @@ export class LibraryView {
     };
     this.look = look;
     const turns = table.models.some((model) => model.turns);
-    this.bar = new LibraryBar(root, { sorts: this.sorts, measures: this.measures, turns, readonly: options.readonly }, {
+    this.bar = new LibraryBar(root, { sorts: this.sorts, measures: this.measures, turns, readonly: options.readonly, known: options.known }, {
       set: (changes) => this.set(changes.descending === null ? { descending: !this.values.descending } : changes),
       move: (number) => this.move(number), split: (name) => this.split(name),
       undo: () => this.back("undo"), redo: () => this.back("redo"), clear: () => this.clear(), alone: () => this.alone(this.chosen),
@@ -76,7 +76,7 @@ export class LibraryView {
     });
     this.place = make("div", { class: "columns" });
     this.foot = make("p", { class: "foot" });
-    root.append(this.place, this.foot);
+    root.append(this.place, this.foot, make("p", { class: "foot keys", textContent: keysText(options.readonly) }));
     this.dragging = new Dragging(root, {
       marked: (row) => Boolean(this.chosen[row]), boxed: (column, box, adding) => this.box(column, box, adding),
       carried: (row) => (row < 0 ? rowsOf(this.chosen).length : 1), drop: (number, row) => this.move(number, row < 0 ? null : [row]),
@@ -413,6 +413,7 @@ function measuresOf(table) {
   return [...size, ...own.filter(({ name }) => name !== "size"), ...others].map(({ name, label, column, unit }) => ({ name, label, column, unit }));
 }
 
-export function selectionWords(n) {
-  return n === 1 ? "1 particle" : `${thousands(n)} particles`;
+function keysText(readonly) {
+  const select = "Select: click, Shift-click, Space, or drag a box. Open: double click or Enter.";
+  return readonly ? select : `${select} Move: keys 1 to 9 and 0, or drag what is selected onto a class. Undo: z.`;
 }

@@ -86,7 +86,7 @@ class MountedLibrary {
     this.root.replaceChildren();
     this.view = new LibraryView(this.root, table, {
       sheets: { ...data.sheets, urls: this.absolute(data.sheets.urls) }, address: this.view ? looks : data.address, decodes: data.decodes,
-      readonly: data.readonly, neutral: data.neutral, trusted: data.trusted, who: data.who || remembered(SIGNED),
+      readonly: data.readonly, neutral: data.neutral, trusted: data.trusted, who: data.who || remembered(SIGNED), known: Boolean(data.who),
       keepWho: (name) => remembered(SIGNED, name),
       ask: (sheet) => {
         this.missing.add(sheet);

@@ -83,7 +83,7 @@ def head_of(path: str, written: float, _run: Run, _particles: Particles) -> Quic
     return head_at_hand(_run, _particles)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the images")
+@st.cache_resource(max_entries=1, show_spinner="Loading the images")
 def crops_of(path: str, written: float, _run: Run, _particles: Particles) -> Crops:
     """Return the images of a run.
 
