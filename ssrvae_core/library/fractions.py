@@ -12,6 +12,9 @@ from ssrvae_core.library.double_sampling import interval, true_counts
 from ssrvae_core.library.state import NONE, Library, Origin
 from ssrvae_core.records import Particles
 
+ALIKE = 1.5
+"""Design effect from which on it is said that the images of one micrograph are confused alike."""
+
 
 @dataclass(frozen=True)
 class Fraction:
@@ -162,6 +165,12 @@ def _remarks(library: Library, confusion: Confusion, particles: Particles, calle
         told.append(
             "The confusion is known from images on micrographs that other labels are on, too; on new micrographs it may"
             " be larger, and the intervals are too narrow then."
+        )
+    if confusion.design_effect >= ALIKE:
+        worth = max(1, round(confusion.n / confusion.design_effect))
+        told.append(
+            f"Mistakes come in whole micrographs here, so these {confusion.n:,} images say as much of the confusion as"
+            f" {worth:,} independent ones; labels on more micrographs narrow the intervals."
         )
     if confusion.micrographs == 1:
         told.append(

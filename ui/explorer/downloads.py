@@ -83,7 +83,7 @@ def selection(
     with st.container(horizontal=True, vertical_alignment="center"):
         for kind, name, mime in ((CSV, "CSV", "text/csv"), (PARQUET, "Parquet", "application/vnd.apache.parquet")):
             st.download_button(
-                f"Selection as {name}" if some else f"All particles as {name}",
+                verbatim(f"Selection as {name}" if some else f"All particles as {name}"),
                 data=partial(particle_table, kind, chosen, sources, class_names),
                 file_name=f"{'selection' if some else 'particles'}{kind}",
                 mime=mime,

@@ -268,7 +268,7 @@ def _changed(
     if pictures is not None:
         st.html(strips([Strip(title, some, pictures.of(some[: Strip.MOST])) for title, some in moves[: Strip.ROWS]]))
     words = "this one" if len(ids) == 1 else f"these {len(ids):,}"
-    if st.button(f"Select {words} above", key=f"{asked.page}-select-{name}", icon=":material/select_all:"):
+    if st.button(verbatim(f"Select {words} above"), key=f"{asked.page}-select-{name}", icon=":material/select_all:"):
         component.select(asked.key, ids)
         st.rerun()
 

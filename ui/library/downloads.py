@@ -19,7 +19,7 @@ from ssrvae_core.library.outliers import outliers
 from ssrvae_core.library.sheets import Sheet
 from ssrvae_core.records import Particles
 from ssrvae_core.runs import Run
-from ui.markdown import note
+from ui.markdown import note, verbatim
 from ui.state import pick
 
 FORMATS = {
@@ -120,7 +120,7 @@ def show(page: str, ready: Ready, ids: np.ndarray) -> None:
             turned = st.toggle("Upright", key=f"{page}-export-upright", help="Else as they are in the images.")
         too_many = kind == "html" and n > MOST
         st.download_button(
-            f"Export {particles}",
+            verbatim(f"Export {particles}"),
             data=lambda: exported(kind, ready, ids if some else None, turned=turned),
             file_name=f"library-{ready.run.id}.{kind}",
             mime=MIMES[kind],

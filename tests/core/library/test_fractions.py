@@ -93,6 +93,16 @@ def test_micrographs_that_differ_count_for_fewer_images():
     assert design_effect(right[:0], np.zeros(0, dtype=int)) == 1.0
 
 
+def test_mistakes_that_come_in_whole_micrographs_are_told():
+    particles = make_particles(600)
+    wrong = particles.predictions.predicted != particles.predictions.labels
+    together = replace(particles, groups=np.where(wrong, 0, 1 + np.arange(600) % 5))
+    told = class_fractions(_library(together), together).remarks
+    assert any("whole micrographs" in remark for remark in told)
+    apart = class_fractions(_library(particles), particles).remarks
+    assert not any("whole micrographs" in remark for remark in apart)
+
+
 def test_leakage_between_micrographs_is_told(run):
     library, particles = Journal(run).read(), run.particles()
     assert any("new micrographs" in remark for remark in class_fractions(library, particles).remarks)
