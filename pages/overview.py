@@ -19,6 +19,7 @@ from ui.runs import NO_RUN, finished, nothing_yet, partner, store
 from ui.state import pick
 
 LATENT = "pages/latent_space.py"
+LIBRARY = "pages/library.py"
 ALL = "all"
 MOST_WAITING = 5
 MOST_STOPPED = 10
@@ -107,6 +108,7 @@ def actions(chosen: list[Run | BrokenRun]) -> None:
         markdown.show("**{n} of {all} selected**{rest}", n=len(chosen), all=n_runs, rest=rest)
         for page, title, icon, query, is_ready in (
             (LATENT, "Latent space", ":material/scatter_plot:", beside, bool(whole)),
+            (LIBRARY, "Library", ":material/grid_view:", {"left": whole[0].id} if whole else {}, len(whole) == 1),
             ("pages/confusion.py", "Confusion", ":material/grid_on:", beside, bool(whole)),
             ("pages/compare.py", "Compare", ":material/compare_arrows:", several, len(whole) >= FEWEST),
         ):
