@@ -140,7 +140,7 @@ def judgement_text(judgement: Judgement) -> str:
     alone, measured, both = judgement.scores
     return (
         f"{who}. Mean log-likelihood of {judgement.left_out} labels, each left out of training once (0 is perfect): "
-        f"network {alone:.2f}, shape {measured:.2f}, both {both:.2f}."
+        f"network {alone:z.2f}, shape {measured:z.2f}, both {both:z.2f}."
     )
 
 

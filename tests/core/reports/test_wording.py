@@ -18,3 +18,7 @@ def test_it_is_said_whose_classes_these_are_and_by_how_many_labels(powers, who):
     assert who in text and "30 labels" in text
     assert all(f"{score:.2f}" in text for score in SCORES)
     assert "could be left out" in judgement_text(Judgement(*powers))
+
+
+def test_what_is_perfect_is_0_and_not_minus_0():
+    assert "-0.00" not in judgement_text(Judgement(1, 0, (-1e-9, -0.004, 0.0), 30))
