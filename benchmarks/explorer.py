@@ -1,8 +1,9 @@
 """Measure the explorer in Chromium without a graphics card, beside two other ways to draw its points.
 
-Usage: ``python benchmarks/explorer.py [--points 4000 20000 100000] [--repeats 5] [--regl FOLDER] [--only explorer]``
+Usage: ``python benchmarks/explorer.py [--points 4000 20000 100000] [--maps 1] [--repeats 5] [--regl FOLDER]
+[--only explorer]``
 
-The page loads the modules as they are, without Streamlit: one model of invented particles, four classes, with pictures
+The page loads the modules as they are, without Streamlit: models of invented particles, four classes, with pictures
 of 24 x 24 pixels. Times are from the event until what it asks for is painted. Beside it stand plotly's scattergl, and
 regl-scatterplot where ``--regl`` names a folder below which it is unpacked, with what it needs, each in a folder of the
 package's name: ``npm pack regl-scatterplot regl pub-sub-es``. It is not shipped.
@@ -149,12 +150,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=int, nargs="+", default=[4000, 20_000, 100_000])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--maps", type=int, default=1, help="maps of the explorer, beside each other")
     parser.add_argument("--regl", type=Path, help="folder with regl-scatterplot and what it needs")
     parser.add_argument("--only", nargs="+", default=["explorer", "scattergl", "regl"])
     arguments = parser.parse_args()
     report(benchmark="explorer", machine=machine())
     for points in arguments.points:
-        made = files(*invented(points)) | {SCRIPT: ("text/javascript", Path(__file__).with_suffix(".js").read_bytes())}
+        made = files(*invented(points, arguments.maps))
+        made |= {SCRIPT: ("text/javascript", Path(__file__).with_suffix(".js").read_bytes())}
         made |= {f"{way}.html": ("text/html", f"<!doctype html>{page}".encode()) for way, page in PAGES.items()}
         if arguments.regl:
             made |= of_regl(arguments.regl)

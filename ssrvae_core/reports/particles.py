@@ -15,7 +15,7 @@ from ssrvae_core.records import Particles, Predictions
 from ssrvae_core.registry import RIVALS, rival_title
 from ssrvae_core.reports import html
 from ssrvae_core.reports.explorer.images import drawn, pixels_of
-from ssrvae_core.reports.explorer.page import MOST, Pictures, Take, explorer
+from ssrvae_core.reports.explorer.page import MOST, Draw, Pictures, Take, explorer
 from ssrvae_core.reports.explorer.sheets import Sheets
 from ssrvae_core.reports.explorer.source import Source, in_step, of_validation
 from ssrvae_core.reports.wording import accuracy_text, duration_text, titles
@@ -23,8 +23,8 @@ from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult, find_rival
 from ssrvae_core.runs.thumbnails import thumbnails
 
-MAPS = 2
-"""Runs that one explorer shows beside each other."""
+RUNS = 6
+"""Runs of one explorer, which shows two at a time; more would leave too few bytes for pictures."""
 CELLS, EXAMPLES = 4, 8
 """Kinds of mistakes that are shown of each run, and pictures of each kind."""
 SIDE = 56
@@ -51,7 +51,7 @@ def _particles(run: Run) -> Particles:
 
 
 def explorer_of(runs: Sequence[Run], sources: Sequence[Source], name: str, budget: int) -> str:
-    """Return the explorer of one run or two as HTML, within so many bytes.
+    """Return the explorer of runs as HTML, within so many bytes.
 
     Parameters
     ----------
@@ -98,14 +98,14 @@ def seen_of(run: Run, ids: np.ndarray) -> Take | None:
     return seen
 
 
-def _drawer(run: Run, predictions: Predictions, seen: Take) -> Take | None:
+def _drawer(run: Run, predictions: Predictions, seen: Take) -> Draw | None:
     try:
         model = run.model()
     except UserError:
         return None  # its weights are not here; the pictures are shown without drawings
 
-    def draw(ids: np.ndarray) -> np.ndarray:
-        return drawn(model, predictions, np.searchsorted(predictions.ids, ids), seen(ids))[0]
+    def draw(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        return drawn(model, predictions, np.searchsorted(predictions.ids, ids), seen(ids))
 
     return draw
 

@@ -30,6 +30,7 @@ EXPLORER_HELP = (
     "Every particle is a point at its latent means. Draw a lasso around points to see their pictures; shift adds, alt "
     "takes away; a click on a point or a picture opens the particle."
 )
+MAPS, CHOOSE_RUNS = 2, "Above the maps, choose which two of the runs they are of. "
 OTHER_SEEDS = (
     "The seed chooses which images of a file are held out for validation, so runs of other seeds are judged on other "
     "images and stand in a chapter of their own."
@@ -71,7 +72,7 @@ def report_html(runs: Sequence[Run], title: str = "Report") -> str:
     # Explorers take what the rest of the page leaves, as their pictures can be better or worse.
     budget = max((LARGEST - len(page.encode())) // len(groups), LEAST_EXPLORER)
     for i, group in enumerate(groups):
-        shown = group[: particles.MAPS]
+        shown = group[: particles.RUNS]
         made = particles.explorer_of(shown, particles.sources_of(shown), f"particles-{shown[0].id}", budget)
         page = page.replace(_place(i), made)
     return page
@@ -163,9 +164,10 @@ def _chapter(group: Sequence[Run], predictions: dict[str, Predictions], apart: d
     said = [predictions[run.id] for run in group]
     told = conditions(group, len(said[0]))
     blocks = [html.paragraph(OTHER_SEEDS)] if SPLIT_SEED in apart else []
-    maps = [html.explorer(place, f"{EXPLORER_HELP} {told}")]
-    if others := group[particles.MAPS :]:
-        maps.append(panels.latents(others, said[particles.MAPS :], told))
+    several = CHOOSE_RUNS if len(group) > MAPS else ""
+    maps = [html.explorer(place, f"{EXPLORER_HELP} {several}{told}")]
+    if others := group[particles.RUNS :]:
+        maps.append(panels.latents(others, said[particles.RUNS :], told))
     blocks.append(html.subsection("Latent space", *maps))
     if counts := panels.run_confusions(group):
         wrong = _mistakes(group, said)

@@ -267,3 +267,38 @@ def test_ranges_outlines_and_cells_of_a_table_read_as_they_should(open_explorer)
     for module, calls in results.items():
         for call, result in calls.items():
             assert page.evaluate(f"async () => (await import('./{module}')).{call}") == result, call
+
+
+CROSSINGS = """async () => {
+  const { markInside } = await import("./selection.js");
+  let seed = 7;
+  const next = () => { seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0; return seed / 2 ** 32; };
+  const inside = (outline, x, y) => {
+    let odd = false;
+    for (let a = 0, b = outline.length - 1; a < outline.length; b = a, a += 1) {
+      const [[ax, ay], [bx, by]] = [outline[a], outline[b]];
+      if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) odd = !odd;
+    }
+    return odd;
+  };
+  const values = Float32Array.from({ length: 4000 }, (_, i) => (i % 7 ? next() : Math.round(4 * next()) / 4));
+  const [xs, ys] = [{ values, step: 2, start: 0 }, { values, step: 2, start: 1 }];
+  let [wrong, marked] = [0, 0];
+  for (const corners of [3, 4, 9, 60, 400]) {
+    const outline = Array.from({ length: corners }, () => [Math.round(20 * next()) / 20, Math.round(20 * next()) / 20]);
+    const marks = new Uint8Array(2000);
+    markInside(outline, xs, ys, marks, 1);
+    for (let row = 0; row < 2000; row += 1) {
+      wrong += marks[row] !== Number(inside(outline, values[2 * row], values[2 * row + 1]));
+      marked += marks[row];
+    }
+  }
+  const flat = new Uint8Array(2000);
+  markInside([[0, 0.5], [1, 0.5], [0.5, 0.5]], xs, ys, flat, 1);
+  return [wrong, marked > 500, flat.includes(1)];
+}"""
+
+
+def test_an_outline_holds_the_same_points_whether_all_its_sides_are_looked_at_or_few(open_explorer):
+    page = open_explorer()
+    assert page.evaluate(CROSSINGS) == [0, True, False]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from ssrvae_core.reports.explorer.page import explorer, whole
 from ssrvae_core.reports.report import write_report
 from tests.browser.shared import PATIENCE
 from tests.browser.test_explorer import LEFT, lasso, selected, shown_ids
 from tests.data import make_golden_store as golden
+from tests.explorer_page import NAMES, as_pictures, invented
 
 pytestmark = pytest.mark.slow
 
@@ -120,3 +124,37 @@ def test_the_charts_are_drawn_and_fit_on_a_phone_and_on_paper(page):
     drawn = "() => [...document.querySelectorAll('.chart')].filter(c => c.querySelector('.main-svg')).length"
     assert page.evaluate(drawn) == charts, "a chart is missing on paper"
     assert page.locator("canvas").count() == 0, "a chart on paper is made of pixels"
+
+
+def test_of_three_runs_a_reader_chooses_two_and_keeps_what_is_selected(browser, tmp_path):
+    sources, pixels = invented(120, models=3)
+    sources = [replace(source, title=f"model {number}") for number, source in enumerate(sources)]
+    out = tmp_path / "three.html"
+    posterior = np.full((120, 72), 1 / 72)
+    drawn = [lambda ids: (pixels[: len(ids)], posterior[: len(ids)])] * 3
+    pictures = replace(as_pictures(sources, pixels), drawn=drawn)
+    out.write_text(whole(explorer(sources, NAMES, pictures, name="a", budget=10**6), "Three", "Three runs."), "utf-8")
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(out.as_uri())
+    maps = page.locator("[data-explorer-map]")
+    expect(maps).to_have_count(2)
+    page.wait_for_function("document.querySelectorAll('[data-explorer-map] .gl-container .painted').length === 4")
+    lasso(page, LEFT, chart=0)
+    n = selected(page)
+    assert 0 < n < 120
+    page.get_by_label("Right map").select_option("2")
+    expect(page.locator("figure.holder > figcaption").last).to_contain_text("model 2", timeout=PATIENCE)
+    assert selected(page) == n and len(shown_ids(page)) > 0
+    page.get_by_label("Right map").select_option("0")  # the left one's: they change places
+    captions = page.locator("figure.holder > figcaption")
+    expect(captions.first).to_contain_text("model 2", timeout=PATIENCE)
+    expect(captions.last).to_contain_text("model 0")
+    page.wait_for_function("new URLSearchParams(location.hash.slice(1)).get('runs') === '3.1'")
+    page.locator(".pictures [data-sample]").first.click()
+    page.locator(".card .circle .posterior").wait_for()
+    page.reload()
+    expect(captions.first).to_contain_text("model 2", timeout=PATIENCE)
+    assert selected(page) == n and not errors
+    page.close()

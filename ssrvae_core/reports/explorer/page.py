@@ -18,11 +18,15 @@ from ssrvae_core.reports.explorer.table import table
 
 MOST = 4000
 """Particles in a file."""
-SHARE_OF_DRAWINGS = 0.2
+SHARE_OF_DRAWINGS, SHARE_OF_ANGLES = 0.2, 0.1
 """Of the bytes that pictures may take."""
+ANGLES = 72
+"""Angles of a posterior, five degrees from one to the next; a byte each."""
 
 Take = Callable[[np.ndarray], np.ndarray]
 """From ids to pictures (n, H, W) or (n, H, W, 3), uint8."""
+Draw = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+"""From ids to pictures, and to the probabilities (n, A) of evenly spaced angles from -180 degrees on, if known."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,12 @@ class Pictures:
     seen : callable
         Returns the pictures of particles.
     drawn : sequence of callable
-        Return what each model draws of them, as they are seen; empty where nothing can be decoded.
+        Return what each model draws of them, as they are seen, and how probable each angle is; empty where nothing can
+        be decoded.
     """
 
     seen: Take
-    drawn: Sequence[Take] = ()
+    drawn: Sequence[Draw] = ()
 
 
 def explorer(
@@ -56,7 +61,7 @@ def explorer(
     Parameters
     ----------
     sources : sequence of Source
-        The models, one or two.
+        The models; of more than two, a reader chooses which two are shown beside each other.
     class_names : sequence of str
         Name of class ``k`` at position ``k``.
     pictures : Pictures, optional
@@ -78,7 +83,7 @@ def explorer(
     settings = {
         "look": look(name, csv=True, keeps_where="Kept by this browser, for this file."),
         "sheets": sheets.described({}) if made else {"height": 0, "width": 0, "across": 1, "perSheet": 1},
-        "drawings": _drawings(pictures, ids, sheets, int(SHARE_OF_DRAWINGS * left)) if made else None,
+        "drawings": _drawings(pictures, ids, sheets, left) if made else None,
         "usual": usual or {},
         "name": name,
     }
@@ -121,20 +126,35 @@ def _sheets(pictures: Pictures | None, ids: np.ndarray, most: int) -> tuple[Shee
     return within(Sheets.of(len(ids), height, width), lambda rows: pictures.seen(ids[rows.start : rows.stop]), most)
 
 
-def _drawings(pictures: Pictures | None, ids: np.ndarray, sheets: Sheets, most: int) -> list[list[str]] | None:
-    """Return what each model draws, in sheets of the pictures' size; None where that would be too much."""
+def _drawings(pictures: Pictures | None, ids: np.ndarray, sheets: Sheets, left: int) -> list[dict[str, Any]] | None:
+    """Return what each model draws, in sheets of the pictures' size, and its angles; None where that is too much."""
     if pictures is None or not pictures.drawn:
         return None
-    each: list[list[str]] = []
+    models = len(pictures.drawn)
+    each: list[dict[str, Any]] = []
     for drawn in pictures.drawn:
         made: list[bytes] = []
+        angles: list[np.ndarray] = []
         for index in range(sheets.count):
             rows = sheets.rows(index)
-            made.append(sheets.encoded(drawn(ids[rows.start : rows.stop]), 50))
-            if sum(map(len, made)) > most / len(pictures.drawn):
+            drawings, posterior = drawn(ids[rows.start : rows.stop])
+            made.append(sheets.encoded(drawings, 50))
+            angles += [] if posterior is None else [as_bytes(posterior)]
+            if sum(map(len, made)) > SHARE_OF_DRAWINGS * left / models:
                 return None
-        each.append([_base64(sheet) for sheet in made])
+        known = len(angles) == len(made) and len(ids) * ANGLES <= SHARE_OF_ANGLES * left / models
+        posteriors = _base64(np.concatenate(angles).tobytes()) if known else None
+        each.append({"sheets": [_base64(sheet) for sheet in made], "posteriors": posteriors})
     return each
+
+
+def as_bytes(posterior: np.ndarray) -> np.ndarray:
+    """Return the probabilities (n, A) of angles as uint8 (n, :data:`ANGLES`), the largest of each particle as 255."""
+    nearest = (np.arange(ANGLES) * posterior.shape[1] / ANGLES).astype(np.int64)
+    # Where several angles become one, the most probable of them stands for all: narrow peaks stay.
+    fewer = np.maximum.reduceat(posterior, nearest, axis=1) if posterior.shape[1] > ANGLES else posterior[:, nearest]
+    most = fewer.max(axis=1, keepdims=True)
+    return np.round(255 * np.nan_to_num(fewer / np.where(most > 0, most, 1))).astype(np.uint8)
 
 
 def _base64(content: bytes) -> str:

@@ -52,22 +52,40 @@ export function simplified(points, reach) {
   return points.filter((_, i) => keep[i]);
 }
 
+const BANDS = 128;
+
+// Sides of an outline by bands of equal height, as a point needs only those that reach into its own.
+function sidesByBand(outline, bottom, height) {
+  const bandOf = (y) => Math.min(Math.max(Math.floor((y - bottom) / height), 0), BANDS - 1);
+  const bands = Array.from({ length: BANDS }, () => []);
+  for (let a = 0, b = outline.length - 1; a < outline.length; b = a, a += 1) {
+    const [[ax, ay], [bx, by]] = [outline[a], outline[b]];
+    if (ay === by) continue; // never between a point's left and right
+    for (let band = bandOf(Math.min(ay, by)); band <= bandOf(Math.max(ay, by)); band += 1) bands[band].push(ax, ay, bx, by);
+  }
+  return bands.map((sides) => Float64Array.from(sides));
+}
+
 // Mark the points within an outline of [x, y] corners (even-odd rule); `marks` has a place for every point.
 export function markInside(outline, xs, ys, marks, value) {
-  const n = outline.length;
   let [left, right, bottom, top] = [Infinity, -Infinity, Infinity, -Infinity];
   for (const [x, y] of outline) {
     [left, right] = [Math.min(left, x), Math.max(right, x)];
     [bottom, top] = [Math.min(bottom, y), Math.max(top, y)];
   }
+  const height = (top - bottom) / BANDS;
+  if (!(height > 0)) return;
+  const bands = sidesByBand(outline, bottom, height);
   for (let row = 0, i = xs.start, j = ys.start; row < marks.length; row += 1, i += xs.step, j += ys.step) {
-    const [x, y] = [xs.values[i], ys.values[j]];
+    const x = xs.values[i];
+    const y = ys.values[j];
     if (!(x >= left && x <= right && y >= bottom && y <= top)) continue;
+    const sides = bands[Math.min(Math.floor((y - bottom) / height), BANDS - 1)];
     let inside = false;
-    for (let a = 0, b = n - 1; a < n; b = a, a += 1) {
-      const [ax, ay] = outline[a];
-      const [bx, by] = outline[b];
-      if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) inside = !inside;
+    for (let at = 0; at < sides.length; at += 4) {
+      const ay = sides[at + 1];
+      const by = sides[at + 3];
+      if (ay > y !== by > y && x < ((sides[at + 2] - sides[at]) * (y - ay)) / (by - ay) + sides[at]) inside = !inside;
     }
     if (inside) marks[row] = value;
   }

@@ -29,6 +29,17 @@ export class Table {
     this.rowOfId = null;
   }
 
+  // The same particles under some of the models, in this order.
+  of(models) {
+    const columns = {};
+    for (const [name, values] of Object.entries(this.columns)) {
+      const [, model, rest] = /^(\d+)(\/.*)$/.exec(name) ?? [];
+      if (model === undefined) columns[name] = values;
+      else if (models.includes(Number(model))) columns[models.indexOf(Number(model)) + rest] = values;
+    }
+    return new Table({ ...this, models: models.map((model) => this.models[model]) }, columns);
+  }
+
   // The row of a particle, -1 where there is none; ids ascend.
   row(id) {
     let [low, high] = [0, this.n - 1];

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from base64 import b64decode
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ssrvae_core.reports import particles
-from ssrvae_core.reports.explorer.page import explorer, whole
+from ssrvae_core.reports.explorer.page import ANGLES, as_bytes, explorer, whole
 from ssrvae_core.reports.report import report_html
 from ssrvae_core.runs import RunStore, directory
 from tests.core.reports.conftest import NAMES as HOSTILE
@@ -119,3 +120,18 @@ def test_methods_on_the_same_labels_stand_beside_the_runs(fitted, hostile_pair, 
     assert (
         ("Decision tree" in table and table.index("Decision tree") < table.index("ss-VAE")) if fitted else table == ""
     )
+
+
+def test_the_angles_of_each_particle_are_in_the_file_where_they_are_small_enough():
+    sources, pixels = invented(40)
+    posterior = np.random.default_rng(0).dirichlet(np.ones(180), 40)
+    pictures = replace(as_pictures(sources, pixels), drawn=[lambda ids: (pixels[: len(ids)], posterior[: len(ids)])])
+    settings, _ = parts_of(explorer(sources, NAMES, pictures, name="a", budget=10**6))
+    (one,) = settings["drawings"]
+    kept = np.frombuffer(b64decode(one["posteriors"]), np.uint8).reshape(40, ANGLES)
+    assert (kept.max(axis=1) == 255).all()
+    assert (np.abs(kept.argmax(axis=1) * 180 / ANGLES - posterior.argmax(axis=1)) < 180 / ANGLES).all()
+    settings, _ = parts_of(explorer(sources, NAMES, pictures, name="a", budget=45_000))
+    assert settings["drawings"] is None or settings["drawings"][0]["posteriors"] is None
+    flat = as_bytes(np.full((1, 12), 1 / 12))
+    assert flat.shape == (1, ANGLES) and (flat == 255).all() and not as_bytes(np.zeros((1, 72))).any()
