@@ -99,7 +99,7 @@ def test_classes_stand_side_by_side_with_what_is_known_of_them(page, run):
         if library.counts[number]:
             expect(one.locator(".averages img")).to_have_count(2)
             expect(one.locator(".histogram svg")).to_be_visible()
-    expect(page.locator(".library .foot")).to_contain_text("held-out images")
+    expect(page.locator(".library .foot").first).to_contain_text("held-out images")
     tops = {round(one.bounding_box()["y"]) for one in page.locator(".library .column").all()}
     assert len(tops) == 1, "side by side"
 

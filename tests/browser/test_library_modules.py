@@ -20,6 +20,8 @@ import { LibraryView } from "./library.js";
 import { bytesAs } from "./marks.js";
 import { readTable } from "./table.js";
 import * as marks from "./marks.js";
+import * as choices from "./choices.js";
+window.choices = choices;
 const settings = await (await fetch("settings.json")).json();
 const table = readTable(await (await fetch("table.bin")).arrayBuffer());
 const state = await (await fetch("library.json")).json();
@@ -131,3 +133,15 @@ def test_a_move_is_seen_before_the_server_has_made_it_and_only_pictures_in_view_
     page.evaluate("view.receive(library, [])")
     assert page.evaluate(f"view.library.place[{first}]") == 0, "what the server does not know is not so"
     assert 0 < page.locator(".library .picture").count() < N
+
+
+def test_an_address_restores_how_pictures_are_shown_and_what_is_selected(page):
+    sorts = '[{name: "confidence"}, {name: "size"}]'
+    values = {"sort": "size", "descending": True, "size": 96, "upright": True, "shown": "hand"}
+    parts = page.evaluate(f"choices.partsOf({json.dumps(values)}, [3, 4, 5, 9])")
+    assert parts == {"sort": "-size", "upright": "1", "pictures": "96", "show": "hand", "select": "ri3-5.9"}
+    assert page.evaluate(f"choices.choicesOf({json.dumps(parts)}, {sorts})") == {"values": values, "ids": [3, 4, 5, 9]}
+    usual = page.evaluate(f"choices.choicesOf({{}}, {sorts})")
+    wrong = {"sort": "x", "pictures": "1e9", "show": "<b>", "select": "ra3", "upright": "no"}
+    assert page.evaluate(f"choices.choicesOf({json.dumps(wrong)}, {sorts})") == usual
+    assert page.evaluate("choices.partsOf(choices.LIBRARY_USUAL, [])") == {}

@@ -1,11 +1,7 @@
 // The bar above the classes: what is selected and where it goes, undo, how pictures are shown, and who changes things.
 import { LARGEST, SMALLEST } from "./address.js";
+import { SHOWN } from "./choices.js";
 import { button, choice, make, thousands } from "./elements.js";
-
-export const SHOWN = [
-  { name: "all", label: "All particles" }, { name: "label", label: "Classes by labels" },
-  { name: "hand", label: "Moved by hand" }, { name: "model", label: "Classes by the model" },
-];
 
 export class LibraryBar {
   // `on`: {set(changes), move(number), split(name), undo(), redo(), clear(), alone(), everything(), who(name)}.

@@ -1,8 +1,8 @@
 // The library of a run: its classes side by side, over one table of particles and one state that the server keeps.
-import { LARGEST, SMALLEST } from "./address.js";
 import { ParticleCard } from "./card.js";
+import { choicesOf, measuresOf, partsOf } from "./choices.js";
 import { ClassColumn } from "./column.js";
-import { LibraryBar, SHOWN } from "./controls.js";
+import { LibraryBar } from "./controls.js";
 import { Dragging } from "./dragging.js";
 import { figure, make, share } from "./elements.js";
 import { LIKENESS, rowsOf, sortedRows, sortsOf } from "./filters.js";
@@ -11,47 +11,26 @@ import { idsOfRanges, rangesOf } from "./selection.js";
 import { Sprites } from "./sprites.js";
 import { ThresholdSlider } from "./threshold.js";
 
-export const LIBRARY_USUAL = { sort: "confidence", descending: false, size: 56, upright: false, shown: "all" };
 const NONE_NAME = "None of these";
 const BETWEEN = 6; // pixels between pictures, as the grid has them
 
 export class LibraryView {
   // `options`: {sheets, ask(sheet), act(action), changed(), address, who, known, keepWho(name), readonly, decodes, colour, trusted}.
   constructor(root, table, options) {
-    Object.assign(this, { root, table, options, columns: new Map(), chosen: new Uint8Array(table.n), only: null, open: -1, answer: null, stats: null });
+    Object.assign(this, { root, table, options, columns: new Map(), only: null, open: -1, answer: null, stats: null });
     this.who = options.who;
     this.sorts = sortsOf(table).filter(({ name }) => name !== LIKENESS.name);
     this.measures = measuresOf(table);
-    this.values = { ...LIBRARY_USUAL, measure: this.measures[0]?.name ?? null, ...this.asked(options.address ?? {}) };
+    const { values, ids } = choicesOf(options.address ?? {}, this.sorts);
+    this.values = { ...values, measure: this.measures[0]?.name ?? null };
+    this.chosen = marksOf(table, ids);
     this.sprites = new Sprites({ ...options.sheets, n: table.n }, options.ask);
     this.order();
     this.build();
   }
 
-  // What an address asks for, where that is there.
-  asked(address) {
-    const values = {};
-    const sort = (address.sort ?? "").replace(/^-/, "");
-    if (this.sorts.some(({ name }) => name === sort)) Object.assign(values, { sort, descending: address.sort.startsWith("-") });
-    if (address.upright !== undefined) values.upright = address.upright === "1";
-    const size = Number(address.pictures);
-    if (Number.isInteger(size) && size >= SMALLEST && size <= LARGEST) values.size = size;
-    if (SHOWN.some(({ name }) => name === address.show)) values.shown = address.show;
-    const ids = idsOfRanges((address.select ?? "").replace(/^ri/, ""));
-    for (const id of ids ?? []) if (this.table.row(id) >= 0) this.chosen[this.table.row(id)] = 1;
-    return values;
-  }
-
   get address() {
-    const { values } = this;
-    const parts = {};
-    if (values.sort !== LIBRARY_USUAL.sort || values.descending) parts.sort = `${values.descending ? "-" : ""}${values.sort}`;
-    if (values.upright) parts.upright = "1";
-    if (values.size !== LIBRARY_USUAL.size) parts.pictures = String(values.size);
-    if (values.shown !== LIBRARY_USUAL.shown) parts.show = values.shown;
-    const ids = rangesOf(this.ids);
-    if (ids && ids.length < 6000) parts.select = `ri${ids}`;
-    return parts;
+    return partsOf(this.values, this.ids);
   }
 
   get ids() {
@@ -92,8 +71,14 @@ export class LibraryView {
     const positions = library.classes.map(({ number }) => number);
     const rowsOfMove = ({ ids, to }) => ({ to, rows: idsOfRanges(ids).map((id) => this.table.row(id)).filter((row) => row >= 0) });
     const moves = pending.filter(({ kind }) => kind === "move").map(rowsOfMove);
-    this.library = { ...library, ...withMoves(library.place, library.origin, moves, null, positions) };
+    this.library = { ...library, ...withMoves(library.place, library.origin, moves, positions) };
     this.drawColumns();
+  }
+
+  // Whether an outlier is a false alarm is known from other images once some are moved.
+  trust(trusted) {
+    this.options.trusted = trusted;
+    if (this.threshold) this.threshold.trusted = trusted;
   }
 
   // Columns stay who they are; those of new classes are put in their places.
@@ -211,8 +196,7 @@ export class LibraryView {
   }
 
   select(ids, alone = false) {
-    const marks = new Uint8Array(this.table.n);
-    for (const id of ids) if (this.table.row(id) >= 0) marks[this.table.row(id)] = 1;
+    const marks = marksOf(this.table, ids);
     this.choose(marks);
     if (alone) this.alone(marks);
   }
@@ -405,12 +389,10 @@ export class LibraryView {
   }
 }
 
-// What histograms can be of: size first, then factors, then what every model says.
-function measuresOf(table) {
-  const own = table.colourings.filter((one) => !one.categories && table.columns[one.column]);
-  const others = table.colourings.filter((one) => !one.categories && !table.columns[one.column] && one.name !== "angle");
-  const size = own.filter(({ name }) => name === "size");
-  return [...size, ...own.filter(({ name }) => name !== "size"), ...others].map(({ name, label, column, unit }) => ({ name, label, column, unit }));
+function marksOf(table, ids) {
+  const marks = new Uint8Array(table.n);
+  for (const id of ids) if (table.row(id) >= 0) marks[table.row(id)] = 1;
+  return marks;
 }
 
 function keysText(readonly) {

@@ -97,7 +97,7 @@ export function boxed({ gap, across, side, pitch, count }, { left, top, right, b
 }
 
 // Changes that the server has not made yet, once more on what it says: only moves can be foreseen.
-export function withMoves(place, origin, moves, rowOf, positions) {
+export function withMoves(place, origin, moves, positions) {
   if (!moves.length) return { place, origin };
   const [now, by] = [place.slice(), origin.slice()];
   for (const { rows, to } of moves) {

@@ -57,6 +57,7 @@ class MountedLibrary {
     this.fit();
     view.sprites.add(this.absolute(data.sheets.urls));
     view.stats = data.stats;
+    view.trust(data.trusted);
     view.receive(this.library(data.library), this.actions);
     view.answered(data.answer);
     if (data.error && data.error.sequence > this.complained) {
