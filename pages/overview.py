@@ -1,6 +1,7 @@
 """Overview: what the dashboard is for, the store at a glance, what is being trained, and the way to each run."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ssrvae_core.reports.gather import same_images
 from ssrvae_core.runs import BrokenRun, Run
@@ -93,8 +94,11 @@ def open_run(run_id: str) -> None:
     st.switch_page(TRAIN, query_params={"job": run.id})
 
 
-def actions(chosen: list[Run | BrokenRun]) -> None:
-    """Show what can be done with the runs that are ticked; the buttons are there before any is."""
+def actions(chosen: list[Run | BrokenRun], aside: DeltaGenerator) -> None:
+    """Show what can be done with the runs that are ticked; the buttons are there before any is.
+
+    What is asked only of some runs stands aside, where it does not move the list under the pointer.
+    """
     whole = [one for one in chosen if isinstance(one, Run) and one in done]
     rest = f", {len(chosen) - len(whole)} of them not finished" if len(whole) < len(chosen) else ""
     beside = {}
@@ -103,7 +107,8 @@ def actions(chosen: list[Run | BrokenRun]) -> None:
         other = next(comparable, None) or partner(whole[0], done)
         beside = {"left": whole[0].id, "right": other.id if other else NO_RUN}
     several = {"runs": ",".join(run.id for run in whole[:MOST])}
-    pictures = manage.pictures_too(whole)
+    with aside:
+        pictures = manage.pictures_too(whole)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         markdown.show("**{n} of {all} selected**{rest}", n=len(chosen), all=n_runs, rest=rest)
         for page, title, icon, query, is_ready in (
@@ -133,7 +138,7 @@ def all_runs() -> None:
     """Show the list of runs with its filter, and above it what can be done with those that are ticked."""
     names = data_sets(runs)
     data = None
-    filters = st.columns([2, 2, 3])
+    filters = st.columns([2, 2, 3], vertical_alignment="bottom")
     with filters[0]:
         if len(names) > 1:
             read = {ALL: "All data sets"} | dict(zip(names, names, strict=True))
@@ -151,7 +156,7 @@ def all_runs() -> None:
     if told.opened:
         open_run(told.opened)
     with bar:
-        actions(told.ticked)
+        actions(told.ticked, filters[2])
 
 
 if is_viewer():

@@ -13,7 +13,8 @@ PAGE = "film"
 CURVES = {"loss": "Loss", "accuracy": "Accuracy"}
 
 through_app()
-st.title("Training film")
+head = st.container(horizontal=True, vertical_alignment="bottom")
+head.title("Training film")
 runs, broken = store().scan()
 shown = {run.id: run for run in training_film.filmed(runs)}
 if not shown:
@@ -28,7 +29,7 @@ def label(run_id: str) -> str:
     return run_label(shown[run_id]) if run_id in shown else "none beside it"
 
 
-columns = st.columns([4, 4, 1])  # a run is read whole
+columns = st.columns(2)  # a run is read whole in half of a page
 with columns[0]:
     first = training_film.left_default(list(shown.values()))
     left = shown[pick(PAGE, "left", "Left run", list(shown), first.id, format_func=label)]
@@ -37,8 +38,8 @@ with columns[1]:
     help = "The runs that are judged on the same images as the left one."
     options = [*others, NO_RUN]
     right = pick(PAGE, "right", "Right run", options, options[0], format_func=label, help=help)
-with columns[2]:
-    curve = pick(PAGE, "curve", "Curve", list(CURVES), "loss", format_func=CURVES.__getitem__)
+with head:
+    curve = pick(PAGE, "curve", "Curve", list(CURVES), "loss", format_func=CURVES.__getitem__, segmented=True)
 pair = [left] if right == NO_RUN else [left, shown[right]]
 with st.container(horizontal=True, vertical_alignment="center"):
     if live := training_film.still_training(pair):

@@ -93,6 +93,21 @@ def test_no_tracked_file_names_a_path_of_one_machine(tracked):
     assert not found
 
 
+@pytest.mark.parametrize("file", ["README.md", "docs/screenshots/README.md"])
+def test_every_picture_that_is_shown_is_there(file):
+    text = (ROOT / file).read_text()
+    shown = re.findall(r"\]\(([\w./-]+\.(?:png|webp))\)", text)
+    assert shown and not [name for name in shown if not ((ROOT / file).parent / name).is_file()]
+
+
+def test_pictures_of_the_pages_are_light_and_all_of_them_are_listed():
+    folder = ROOT / "docs/screenshots"
+    pictures = list(folder.glob("*.webp"))
+    assert sum(picture.stat().st_size for picture in pictures) < 3_000_000
+    listed = (folder / "README.md").read_text()
+    assert not [picture.name for picture in pictures if picture.name not in listed]
+
+
 def test_no_tracked_file_is_large(tracked):
     large = {str(file.relative_to(ROOT)): size for file in tracked if (size := file.stat().st_size) > LARGEST_FILE}
     assert large.pop("ui/lesson.zip") < 3_000_000  # what has to be there to teach without training

@@ -26,26 +26,28 @@ function onKey(event) {
   event.preventDefault();
 }
 
-// A wide window is told to the page once, so that its charts are as much higher as they are wider. It is told when the
-// script has run to its end: a run that is cut short may have sent a widget's value that the browser never shows.
+// A wide window is told to the page once, so that its charts are as much higher as they are wider. It is told when the page
+// stands: a widget that is still to come when the script runs again would never show the value the script has set.
 function measure({ data, parentElement, setStateValue }) {
   const wide = window.innerWidth >= data.from;
   if (wide === (parentElement.wide ?? data.wide)) return;
   parentElement.wide = wide;
-  whenIdle(() => setStateValue("wide", wide));
+  whenItStands(() => setStateValue("wide", wide));
 }
 
 const RUNS = "data-test-script-state";
+const COMING = '[data-testid="stSkeleton"]';
 
-function whenIdle(then) {
-  const app = document.querySelector(`[${RUNS}]`);
-  if (!app || app.getAttribute(RUNS) === "notRunning") return then();
+function whenItStands(then) {
+  const stands = () =>
+    (document.querySelector(`[${RUNS}]`)?.getAttribute(RUNS) ?? "notRunning") === "notRunning" && !document.querySelector(COMING);
+  if (stands()) return then();
   const waiting = new MutationObserver(() => {
-    if (app.getAttribute(RUNS) !== "notRunning") return;
+    if (!stands()) return;
     waiting.disconnect();
     then();
   });
-  waiting.observe(app, { attributeFilter: [RUNS] });
+  waiting.observe(document.body, { subtree: true, childList: true, attributeFilter: [RUNS] });
 }
 
 export default function (component) {

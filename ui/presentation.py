@@ -114,6 +114,10 @@ def _scaled(value: Any, scale: float, inside: str = "") -> Any:
     return value
 
 
+def _larger_type(text: str, scale: float) -> str:
+    return _INLINE_SIZE.sub(lambda found: f"{found[1]}{scale * float(found[2]):g}px", text)
+
+
 def _scaled_entry(name: str, entry: Any, scale: float, inside: str) -> Any:
     if isinstance(entry, (int, float)) and (
         (name == "size" and (inside.endswith("font") or inside == "marker"))
@@ -122,5 +126,7 @@ def _scaled_entry(name: str, entry: Any, scale: float, inside: str) -> Any:
     ):
         return scale * entry
     if name == "text" and isinstance(entry, str):
-        return _INLINE_SIZE.sub(lambda found: f"{found[1]}{scale * float(found[2]):g}px", entry)
+        return _larger_type(entry, scale)
+    if name == "text" and isinstance(entry, (list, tuple)):
+        return [_larger_type(one, scale) if isinstance(one, str) else one for one in entry]
     return _scaled(entry, scale, name)

@@ -111,10 +111,10 @@ def test_a_wide_window_shows_the_choices_that_the_page_is_made_of(open_page):
     expect(labels).to_have_value("40")
 
 
-def test_the_width_of_a_window_is_told_only_when_the_script_has_run_to_its_end(browser):
+def test_the_width_of_a_window_is_told_only_when_the_page_stands(browser):
     script = base64.b64encode((ROOT / "ui/look.js").read_bytes()).decode()
     page = browser.new_page(viewport={"width": 1920, "height": 1080})
-    page.set_content('<div id="app" data-test-script-state="running"></div>')
+    page.set_content('<div id="app" data-test-script-state="running"><p data-testid="stSkeleton"></p></div>')
     page.evaluate(
         """async (script) => {
             const look = await import(`data:text/javascript;base64,${script}`);
@@ -124,7 +124,11 @@ def test_the_width_of_a_window_is_told_only_when_the_script_has_run_to_its_end(b
         }""",
         script,
     )
-    assert page.evaluate("window.told") == []  # or the run is cut short, and what it sent is never shown
+    assert page.evaluate("window.told") == []  # the values that a run has set are shown first
     page.evaluate("document.getElementById('app').setAttribute('data-test-script-state', 'notRunning')")
+    assert (
+        page.evaluate("new Promise((done) => setTimeout(() => done(window.told)))") == []
+    )  # a widget is still to come
+    page.evaluate("document.querySelector('[data-testid=stSkeleton]').remove()")
     page.wait_for_function("window.told.length === 1 && window.told[0][1] === true", polling=50)
     page.close()

@@ -46,6 +46,7 @@ def test_an_unknown_value_is_refused_with_a_sentence(make_store, open_page):
 
 def test_a_figure_grows_in_type_markers_and_margins_and_the_one_given_stays():
     figure = go.Figure(go.Scatter(x=[1], y=[2], marker={"size": 6, "symbol": "square"}, textfont={"size": 10}))
+    figure.data[0].text = ["50 %<br><span style='font-size:10px'>2</span>"]
     figure.update_layout(
         margin={"l": 60, "r": 20, "t": 50, "b": 40},
         annotations=[{"text": "A<br><span style='font-size:12px'>N = 1</span>", "font": {"size": 20}}, {"text": "B"}],
@@ -54,6 +55,7 @@ def test_a_figure_grows_in_type_markers_and_margins_and_the_one_given_stays():
     large = enlarged(figure)
     assert large.data[0].marker.size == pytest.approx(SCALE * 6) and large.data[0].marker.symbol == "square"
     assert large.data[0].textfont.size == pytest.approx(SCALE * 10)
+    assert "font-size:14px" in large.data[0].text[0]
     assert large.layout.margin.l == pytest.approx(SCALE * 60)
     assert large.layout.annotations[0].font.size == pytest.approx(SCALE * 20)
     assert "font-size:16.8px" in large.layout.annotations[0].text

@@ -111,8 +111,11 @@ def test_the_overview_offers_pictures_of_runs_on_files_only(own, brought, make_s
     assert manage.bundle_bytes(store.runs()) != manage.bundle_bytes(store.runs(), thumbnails=True)
     tick(monkeypatch, 0)
     monkeypatch.setenv("SSRVAE_STORE", str(store.root))
-    boxes = [box for box in open_any("overview").checkbox if "small pictures" in box.label]
+    app = open_any("overview")
+    boxes = [box for box in app.checkbox if "small pictures" in box.label]
     assert [(box.value, "keep these pictures" in box.help) for box in boxes] == [(False, True)]
+    beside = [box for column in app.columns for box in column.checkbox]
+    assert [box.label for box in beside] == [boxes[0].label], "it would push the list down as a run is ticked"
     brought(pictures=False)  # where there is nothing to make them of
     assert not open_any("overview").checkbox
     make_store("one")

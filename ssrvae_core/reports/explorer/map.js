@@ -5,7 +5,7 @@ import { fromSteps, howOf, rangeOf, simplified, toSteps } from "./selection.js";
 
 const [NEAR, CLICK, STRIDE] = [12, 5, 3]; // pixels: to a point that is meant, of a click, between corners of a lasso
 const WHOLE = 0.06; // room around all points, as a share of their range
-const MARGIN_OF_AXES = { l: 52, r: 8, t: 34, b: 40 };
+const MARGIN_OF_AXES = { l: 52, r: 8, t: 34, b: 46 };
 const TOOLS = { l: "lasso", b: "select", p: "pan" };
 
 export class PointMap {
