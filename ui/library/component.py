@@ -164,7 +164,7 @@ def described(library: Library, rows: np.ndarray) -> dict[str, Any]:
 
 
 def _last(last: tuple[int, Change] | None, library: Library) -> dict[str, Any] | None:
-    return None if last is None else {"entry": last[0], "words": in_words(last[1], dict(library.names))}
+    return None if last is None else {"entry": last[0], "words": in_words(last[1], library.all_names)}
 
 
 def _nothing() -> None:

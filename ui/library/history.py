@@ -19,7 +19,7 @@ MOST = 200
 
 def lines(entries: Sequence[Entry], library: Library) -> list[tuple[str, str, str]]:
     """Return when, who and what of every entry, the latest first."""
-    names = dict(library.names)
+    names = library.all_names
     found = []
     for entry in entries:
         of = entries[entry.entry] if isinstance(entry, Undo | Redo) and entry.entry < len(entries) else entry
