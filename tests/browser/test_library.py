@@ -265,6 +265,7 @@ def test_ten_labels_are_corrected_and_trained_on_again_and_both_runs_are_compare
         expect(page.locator(".strip").last.locator("img").first).to_be_visible()
         page.get_by_role("button", name=re.compile("^.*Select (these|this)")).last.click()
         expect(page.locator("[data-selected]")).to_have_text(str(changed), timeout=PATIENCE)
+        expect(page.locator(".library .tally")).to_be_in_viewport()
 
 
 def test_axe_finds_nothing_serious_in_the_classes_with_a_particle_open(page, run):

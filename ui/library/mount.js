@@ -67,6 +67,7 @@ class MountedLibrary {
     if (data.command && data.command.sequence > this.commanded) {
       this.commanded = data.command.sequence;
       view.select(idsOfRanges(data.command.ids) ?? [], true);
+      this.root.scrollIntoView({ block: "start" }); // the button stands far below
     }
     if (data.stats?.version !== data.library.version) this.restSoon();
   }
