@@ -12,6 +12,7 @@ from ssrvae_core.runs import directory
 from ui import login, markdown
 from ui.entry import in_a_sentence, through_app
 from ui.explorer.answers import answer
+from ui.explorer.everything import MOST
 from ui.explorer.pictures import pictures_of
 from ui.library import again, component, downloads, history
 from ui.library import stats as slow
@@ -37,6 +38,11 @@ try:
         note(pictures.note)
 except UserError as error:
     markdown.warning(f"The images cannot be shown: {error}")
+if len(particles) > MOST:
+    note(
+        f"The classes below show and count an even choice of {MOST:,} of the {len(particles):,} particles; averages, "
+        "fractions and exports are of all of them."
+    )
 
 
 @st.fragment

@@ -257,3 +257,13 @@ def test_no_two_modules_declare_one_name_and_all_that_is_imported_is_there():
                 assert name.strip() in names, f"{module} imports {name}"
     assert len(names) == len(set(names)), sorted(name for name in set(names) if names.count(name) > 1)
     assert "import " not in bundle.script().replace("important", "") and "export " not in bundle.script()
+
+
+def test_it_is_said_where_not_all_particles_can_be_shown(run, open_library, monkeypatch):
+    assert not [one for one in open_library(left=run.id).caption if "even choice" in one.value]
+    monkeypatch.setattr("ui.explorer.everything.MOST", 40)
+    monkeypatch.setattr(component, "MOST", 40)
+    app = open_library(left=run.id)
+    assert not app.exception
+    assert any("even choice of 40 of the 80 particles" in one.value for one in app.caption)
+    assert downloadable(app) == ["Export 80 particles"]
