@@ -54,6 +54,6 @@ def _make(page: str, run: Run) -> None:
         markdown.info(
             "A library needs the class of every particle; this run has classified its validation images only."
         )
-        classes.downloads(run, page)
+        classes.make([run], page, "")
 
     missing()
