@@ -107,3 +107,19 @@ def test_the_page_fits_on_a_phone(open_page):
     assert_no_sideways_scrolling(page)
     tops = [page.locator(place).first.bounding_box()["y"] for place in (".bar", "[data-explorer-map]", ".pictures")]
     assert tops == sorted(tops)
+
+
+def test_maps_and_pictures_fill_the_window_whatever_comes_and_goes_above(page):
+    below = "() => document.querySelector('.explorer-place').getBoundingClientRect().bottom"
+    page.wait_for_function(f"Math.abs(({below})() - innerHeight) < 12")
+    page.evaluate(
+        """() => {
+            const above = document.createElement("div");
+            above.id = "above";
+            above.style.height = "120px";
+            document.querySelector("h1").before(above);
+        }"""
+    )
+    page.wait_for_function(f"Math.abs(({below})() - innerHeight) < 12")
+    page.evaluate("document.getElementById('above').remove()")
+    page.wait_for_function(f"Math.abs(({below})() - innerHeight) < 12")

@@ -35,7 +35,7 @@ _component = st.components.v2.component(
     "ssrvae-explorer",
     html='<div class="explorer-place"></div>',
     css=bundle.style() + (_HERE / "mount.css").read_text("utf-8"),
-    js=bundle.script() + (_HERE / "mount.js").read_text("utf-8"),
+    js=bundle.script() + media.SCRIPT + (_HERE / "mount.js").read_text("utf-8"),
     isolate_styles=False,  # plotly puts its own styles into the page
 )
 

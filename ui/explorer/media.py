@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from streamlit.runtime import exists, get_instance
+
+SCRIPT = (Path(__file__).parent / "page.js").read_text("utf-8")
+"""What fetches them, and has a component fill the window."""
 
 
 def address(content: bytes, mime: str, place: str) -> str:

@@ -2,7 +2,6 @@
 
 const TELL_MS = 150;
 const AGAIN_MS = 4000; // after which a view that the server has not heard of is told again
-const fetched = new Map(); // address -> promise of its content, kept while the app is open
 
 // A component begins before any chart of Streamlit's has fetched plotly.
 let plotlyLoading = null;
@@ -22,23 +21,6 @@ function plotlyAt(path) {
   return plotlyLoading;
 }
 
-function appAddress() {
-  return document.querySelector('script[src*="static/js/"]').src.split("static/js/")[0];
-}
-
-function contentOf(path) {
-  if (!fetched.has(path)) {
-    if (fetched.size > 8) fetched.delete(fetched.keys().next().value);
-    const asked = fetch(appAddress() + path, { cache: "force-cache" }).then((answer) => {
-      if (!answer.ok) throw new Error("The particles could not be loaded; reload the page.");
-      return answer.arrayBuffer();
-    });
-    asked.catch(() => fetched.delete(path));
-    fetched.set(path, asked);
-  }
-  return fetched.get(path);
-}
-
 function storage() {
   try {
     return window.localStorage;
@@ -50,12 +32,7 @@ function storage() {
 class Mounted {
   constructor(root) {
     Object.assign(this, { root, missing: new Set(), actions: [], sequence: 0, explorer: null });
-  }
-
-  // As high as the window has room for, below what stands above it on the page.
-  fit() {
-    const scrolled = this.root.closest('[data-testid="stMain"]')?.scrollTop ?? window.scrollY;
-    this.root.style.setProperty("--above", `${Math.round(this.root.getBoundingClientRect().top + scrolled + 8)}px`);
+    keepFitting(root);
   }
 
   receive(data, tell) {
@@ -71,7 +48,6 @@ class Mounted {
   }
 
   take(data) {
-    this.fit();
     if (data.kept) this.explorer.options.shelf.shared = data.kept;
     this.explorer.sprites.add(this.absolute(data.sheets.urls));
     this.explorer.answered(data.answer);

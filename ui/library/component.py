@@ -35,7 +35,7 @@ _component = st.components.v2.component(
     "ssrvae-library",
     html='<div class="library-place"></div>',
     css=bundle.style(),
-    js=bundle.script() + (_HERE / "mount.js").read_text("utf-8"),
+    js=bundle.script() + media.SCRIPT + (_HERE / "mount.js").read_text("utf-8"),
     isolate_styles=False,
 )
 

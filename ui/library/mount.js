@@ -5,24 +5,6 @@ const REST_MS = 700; // after the last change before averages and fractions are 
 const AGAIN_MS = 4000; // after which a view that the server has not heard of is told again
 const SIGNED = "ssrvae who";
 const NAMES_KEPT = ["sort", "upright", "pictures", "show", "select"];
-const fetched = new Map(); // address -> promise of its content, kept while the app is open
-
-function appAddress() {
-  return document.querySelector('script[src*="static/js/"]').src.split("static/js/")[0];
-}
-
-function contentOf(path) {
-  if (!fetched.has(path)) {
-    if (fetched.size > 4) fetched.delete(fetched.keys().next().value);
-    const asked = fetch(appAddress() + path, { cache: "force-cache" }).then((answer) => {
-      if (!answer.ok) throw new Error("The particles could not be loaded; reload the page.");
-      return answer.arrayBuffer();
-    });
-    asked.catch(() => fetched.delete(path));
-    fetched.set(path, asked);
-  }
-  return fetched.get(path);
-}
 
 function remembered(name, value) {
   try {
@@ -36,11 +18,7 @@ function remembered(name, value) {
 class MountedLibrary {
   constructor(root) {
     Object.assign(this, { root, missing: new Set(), actions: [], sequence: 0, view: null, commanded: 0, complained: 0 });
-  }
-
-  fit() {
-    const scrolled = this.root.closest('[data-testid="stMain"]')?.scrollTop ?? window.scrollY;
-    this.root.style.setProperty("--above", `${Math.round(this.root.getBoundingClientRect().top + scrolled + 8)}px`);
+    keepFitting(root);
   }
 
   receive(data, tell) {
@@ -54,7 +32,6 @@ class MountedLibrary {
 
   take(data) {
     const { view } = this;
-    this.fit();
     view.sprites.add(this.absolute(data.sheets.urls));
     view.stats = data.stats;
     view.trust(data.trusted);
