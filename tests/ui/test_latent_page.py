@@ -24,10 +24,10 @@ from tests.ui.test_pages import said
 from ui.choices import resolve_several
 from ui.explorer import Source, component
 from ui.explorer.answers import answer
-from ui.explorer.component import _ids, _sound
 from ui.explorer.downloads import particle_table
 from ui.explorer.kept import StoreShelf
 from ui.explorer.pictures import pictures_of
+from ui.explorer.told import ids_of, sound
 from ui.export import selection_fields
 
 
@@ -100,18 +100,18 @@ def test_several_names_come_from_the_address_in_their_own_order_and_strangers_fa
     [None, 3, {}, {"view": 7}, {"view": {"ids": 5, "open": "x", "sequence": -1, "address": [1], "sheets": "a"}}],
 )
 def test_a_view_that_cannot_be_meant_is_none(told):
-    view = _sound(told)
+    view = sound(told, component.NAMES)
     assert view["sequence"] == 0 and view["ids"] == "" and view["open"] is None
     assert not (view["address"] or view["sheets"] or view["actions"])
 
 
 def test_a_view_is_taken_without_what_is_no_part_of_an_address():
     told = {"address": {"colour": "angle", "left": "x", "sort": 3, "find": "a" * 9000}, "ids": "3-5.9", "sequence": 4}
-    view = _sound({"view": told})
+    view = sound({"view": told}, component.NAMES)
     assert view["address"] == {"colour": "angle"} and view["sequence"] == 4
-    assert _ids(view["ids"], 100).tolist() == [3, 4, 5, 9]
-    assert _ids("98-999999999999", 100).tolist() == [98, 99, 100]
-    assert _ids("8-3.x.-4.", 100).tolist() == []
+    assert ids_of(view["ids"], 100).tolist() == [3, 4, 5, 9]
+    assert ids_of("98-999999999999", 100).tolist() == [98, 99, 100]
+    assert ids_of("8-3.x.-4.", 100).tolist() == []
 
 
 def test_what_is_kept_is_kept_once_and_a_fault_is_a_sentence(monkeypatch, tmp_path):

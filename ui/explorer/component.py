@@ -19,7 +19,8 @@ from ssrvae_core.reports.explorer.source import Source
 from ssrvae_core.reports.explorer.table import table
 from ui import markdown
 from ui.explorer import media
-from ui.explorer.pictures import Pictures, sheet
+from ui.explorer.pictures import Pictures, addresses
+from ui.explorer.told import ids_of, sound, whole
 from ui.plotly_script import PLOTLY
 
 NAMES = (
@@ -27,9 +28,6 @@ NAMES = (
     "sample",
 )  # fmt: skip
 """What the explorer keeps in the address, see ``address.js``."""
-READY_SHEETS = 16
-"""Sheets whose addresses are sent at once; of more, the browser asks for those it shows."""
-_LONGEST = 8000
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
     "ssrvae-explorer",
@@ -104,7 +102,7 @@ def explorer(
     usual : mapping, optional
         Choices that it begins with, by their names in ``state.js``.
     """
-    view = _sound(st.session_state.get(key))
+    view = sound(st.session_state.get(key), NAMES)
     ids = sources[0].particles.ids
     token, packed = _table(_fingerprint(sources, class_names), sources, class_names)
     done = f"{key}-done"
@@ -115,7 +113,7 @@ def explorer(
         "token": token,
         "images": images,
         "table": media.address(packed, "application/octet-stream", f"{key} table"),
-        "sheets": _sheets(key, pictures, ids, view["sheets"]),
+        "sheets": addresses(key, pictures, ids, view["sheets"]),
         "look": look(file_name, csv=False, keeps_where=_where(shelf)),
         "kept": None if shelf is None else shelf.all(),
         "done": st.session_state.get(done, 0),
@@ -129,7 +127,7 @@ def explorer(
     _component(key=key, data=data, on_view_change=_nothing)
     if view["sequence"]:
         _follow(view["address"])
-    chosen = np.intersect1d(_ids(view["ids"], int(ids.max(initial=0))), ids)
+    chosen = np.intersect1d(ids_of(view["ids"], int(ids.max(initial=0))), ids)
     return Selection(chosen, view["open"], view["sequence"])
 
 
@@ -155,45 +153,7 @@ def _table(token: str, _sources: Sequence[Source], _class_names: Sequence[str]) 
     return token, table(_sources, _class_names)
 
 
-def _sheets(key: str, pictures: Pictures | None, ids: np.ndarray, wanted: Sequence[int]) -> dict[str, Any]:
-    if pictures is None:
-        return {"height": 0, "width": 0, "across": 1, "perSheet": 1, "urls": {}}
-    sheets = pictures.sheets(ids)
-    token = crc32(ids.tobytes())
-    ready = range(sheets.count) if sheets.count <= READY_SHEETS else [i for i in wanted if i < sheets.count]
-    urls = {
-        i: media.address(sheet(pictures.token, token, i, pictures, ids), "image/webp", f"{key} sheet {i}")
-        for i in ready
-    }
-    return sheets.described(urls)
-
-
 # What the browser says.
-
-
-def _sound(told: Any) -> dict[str, Any]:
-    """Return what a browser says of its view, without what cannot be meant."""
-    view = told.get("view") if isinstance(told, Mapping) else None
-    view = view if isinstance(view, Mapping) else {}
-    address = view.get("address")
-    sheets = view.get("sheets")
-    actions = view.get("actions")
-    return {
-        "sequence": _whole(view.get("sequence")) or 0,
-        "ids": view["ids"] if isinstance(view.get("ids"), str) else "",
-        "open": _whole(view.get("open")),
-        "address": {
-            name: text
-            for name, text in (address.items() if isinstance(address, Mapping) else ())
-            if name in NAMES and isinstance(text, str) and len(text) <= _LONGEST
-        },
-        "sheets": [i for i in (sheets if isinstance(sheets, list) else []) if _whole(i) is not None],
-        "actions": [a for a in (actions if isinstance(actions, list) else []) if isinstance(a, Mapping)],
-    }
-
-
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _asked_sample() -> int | None:
@@ -201,19 +161,10 @@ def _asked_sample() -> int | None:
     return int(asked) if re.fullmatch(r"\d{1,15}", asked) else None
 
 
-def _ids(ranges: str, largest: int) -> np.ndarray:
-    """Return the numbers of ranges such as ``3-8.12``, none of them above the largest there can be."""
-    parts = [np.empty(0, np.int64)]
-    for found in re.finditer(r"(?<![\d-])(\d{1,15})(?:-(\d{1,15}))?(?=\.|$)", ranges):
-        first, last = int(found[1]), min(int(found[2] or found[1]), largest)
-        parts.append(np.arange(first, last + 1, dtype=np.int64) if first <= last else parts[0])
-    return np.concatenate(parts)
-
-
 def _act(shelf: Shelf, actions: Sequence[Mapping[str, Any]], done: str) -> None:
     """Keep and forget what the reader asked for since the last time, each once."""
     for action in actions:
-        number, name, ids = _whole(action.get("sequence")), action.get("name"), action.get("ids")
+        number, name, ids = whole(action.get("sequence")), action.get("name"), action.get("ids")
         if number is None or number <= st.session_state.get(done, 0) or not isinstance(name, str):
             continue
         st.session_state[done] = number

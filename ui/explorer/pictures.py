@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -13,11 +15,15 @@ from ssrvae_core.reports.explorer.images import pixels_of
 from ssrvae_core.reports.explorer.sheets import Sheets
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.thumbnails import LARGEST_SIDE, thumbnails
+from ui.explorer import media
 
 SMALL = (
     f"The file {{name}} is not here; these are small pictures of its images (at most {LARGEST_SIDE} pixels along a "
     "side), which came with the run. Upload the file on the Data page to see the images themselves."
 )
+
+READY_SHEETS = 16
+"""Sheets whose addresses are sent at once; of more, the browser asks for those it shows."""
 
 
 @dataclass(frozen=True)
@@ -85,3 +91,29 @@ def sheet(token: str, ids_token: int, index: int, _pictures: Pictures, _ids: np.
     sheets = _pictures.sheets(_ids)
     rows = sheets.rows(index)
     return sheets.encoded(_pictures.of(_ids[rows.start : rows.stop]))
+
+
+def addresses(key: str, pictures: Pictures | None, ids: np.ndarray, wanted: Sequence[int]) -> dict[str, Any]:
+    """Return how sheets of pictures are laid out, and where the browser fetches those it needs.
+
+    Parameters
+    ----------
+    key : str
+        The component.
+    pictures : Pictures or None
+        None where there is none to show.
+    ids : int64 array (N,)
+        The particles, ascending.
+    wanted : sequence of int
+        Sheets that the browser asks for.
+    """
+    if pictures is None:
+        return {"height": 0, "width": 0, "across": 1, "perSheet": 1, "urls": {}}
+    sheets = pictures.sheets(ids)
+    token = crc32(ids.tobytes())
+    ready = range(sheets.count) if sheets.count <= READY_SHEETS else [i for i in wanted if i < sheets.count]
+    urls = {
+        i: media.address(sheet(pictures.token, token, i, pictures, ids), "image/webp", f"{key} sheet {i}")
+        for i in ready
+    }
+    return sheets.described(urls)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ssrvae_core.config import UserError
 from ssrvae_core.library import Journal, Library
-from ui.explorer.component import _ids, _whole
+from ui.explorer.told import ids_of, whole
 
 KINDS = ("move", "split", "rename", "merge", "threshold", "undo", "redo")
 
@@ -39,7 +39,7 @@ def do(journal: Journal, action: Mapping[str, Any]) -> Library | None:
         case {"kind": "rename", "who": str(who), "number": int(number), "name": str(name)}:
             return journal.rename(number, name, who=who)
         case {"kind": "merge", "who": str(who), "numbers": list(numbers), "into": int(into)}:
-            return journal.merge([k for k in numbers if _whole(k) is not None], into, who=who)
+            return journal.merge([k for k in numbers if whole(k) is not None], into, who=who)
         case {"kind": "threshold", "who": str(who), "value": None | int() | float() as value}:
             return journal.set_threshold(value, who=who)
         case {"kind": "undo" | "redo" as kind, "who": str(who), "entry": int(entry)}:
@@ -62,7 +62,7 @@ def _back(journal: Journal, kind: str, entry: int, who: str) -> Library:
 def _particles(journal: Journal, ranges: str) -> np.ndarray:
     """Return the run's own particles in ranges of ids, which may span ids that it does not have."""
     known = journal.base.ids
-    return np.intersect1d(_ids(ranges, int(known.max(initial=0))), known)
+    return np.intersect1d(ids_of(ranges, int(known.max(initial=0))), known)
 
 
 def waiting(actions: Sequence[Any], done: int) -> list[tuple[int, Mapping[str, Any]]]:
@@ -70,6 +70,6 @@ def waiting(actions: Sequence[Any], done: int) -> list[tuple[int, Mapping[str, A
     found = [
         (number, action)
         for action in actions
-        if isinstance(action, Mapping) and (number := _whole(action.get("sequence"))) is not None and number > done
+        if isinstance(action, Mapping) and (number := whole(action.get("sequence"))) is not None and number > done
     ]
     return sorted(found, key=lambda pair: pair[0])

@@ -23,9 +23,9 @@ from ssrvae_core.reports.explorer.source import Source, in_step
 from ssrvae_core.reports.explorer.table import table
 from ssrvae_core.runs.mode import is_viewer
 from ui.explorer import media
-from ui.explorer.component import _ids, _sheets, _sound, _whole
 from ui.explorer.everything import MOST
-from ui.explorer.pictures import Pictures
+from ui.explorer.pictures import Pictures, addresses
+from ui.explorer.told import ids_of, sound, whole
 from ui.library import acting, bundle
 
 NAMES = ("sort", "upright", "pictures", "show", "select")
@@ -98,7 +98,7 @@ def show(
         "token": token,
         "run": source.run_id,
         "table": media.address(packed, "application/octet-stream", f"{key} table"),
-        "sheets": _sheets(key, pictures, ids, view["sheets"]),
+        "sheets": addresses(key, pictures, ids, view["sheets"]),
         "library": described(library, np.searchsorted(library.base.ids, ids)),
         "trusted": _trusted(library, source.particles),
         "stats": known,
@@ -119,7 +119,7 @@ def show(
         text = view["ids"]
     else:
         text = st.query_params.get("select", "").removeprefix("ri")
-    return Told(library, np.intersect1d(_ids(text, int(ids.max(initial=0))), ids))
+    return Told(library, np.intersect1d(ids_of(text, int(ids.max(initial=0))), ids))
 
 
 def select(key: str, ids: np.ndarray) -> None:
@@ -210,11 +210,7 @@ def _table(token: str, _source: Source, _class_names: tuple[str, ...]) -> tuple[
 def _view(told: Any) -> dict[str, Any]:
     """Return what a browser says of its view, without what cannot be meant."""
     raw = told.get("view") if isinstance(told, Mapping) else None
-    view = _sound(told)
-    address = raw.get("address") if isinstance(raw, Mapping) else None
-    address = address if isinstance(address, Mapping) else {}
-    fits = {name: text for name, text in address.items() if name in NAMES and isinstance(text, str)}
-    return view | {"stats": _whole(raw.get("stats")) if isinstance(raw, Mapping) else None, "address": fits}
+    return sound(told, NAMES) | {"stats": whole(raw.get("stats")) if isinstance(raw, Mapping) else None}
 
 
 def _follow(address: Mapping[str, str]) -> None:
