@@ -37,8 +37,11 @@ def library(
     merge: Annotated[str | None, typer.Option(metavar="CLASS", help="Put the class into another, --to CLASS.")] = None,
     to: Annotated[str | None, typer.Option(help="A class's name, 'none of these', or the new name.")] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="Particles with a larger outlier score are none of these; 0 or less: no more.")
+        float | None, typer.Option(help="Particles with a larger outlier score are none of these.")
     ] = None,
+    no_threshold: Annotated[
+        bool, typer.Option("--no-threshold", help="No outlier score puts a particle into none of these any more.")
+    ] = False,
     false_alarms: Annotated[
         float | None, typer.Option(help="Set the threshold by the share of good particles it may cost.")
     ] = None,
@@ -66,8 +69,13 @@ def library(
 
     runs = RunStore(store)
     run = runs.get(run_id)
-    _only_one(move, split, rename, merge, threshold, false_alarms, undo, redo, history, export, train_again)
+    _only_one(
+        move, split, rename, merge, threshold, no_threshold, false_alarms, undo, redo, history, export, train_again
+    )
     _goes_with(to, "--to", move, split, rename, merge, "--move, --split, --rename or --merge")
+    for option, asked in {"--move": move, "--split": split, "--rename": rename, "--merge": merge}.items():
+        if asked is not None and to is None:
+            raise UserError(f"{option} needs a class or a name; give it with --to.")
     _goes_with(ids or in_class or upright, "--ids, --class and --upright", export, "--export")
     particles = run.particles()
     journal = Journal(run, particles)
@@ -81,7 +89,9 @@ def library(
     if train_again:
         _train_again(run, runs, journal, particles, device, as_json)
         return
-    change = _change(journal, particles, move, split, rename, merge, to, threshold, false_alarms, undo, redo)
+    change = _change(
+        journal, particles, move, split, rename, merge, to, threshold, no_threshold, false_alarms, undo, redo
+    )
     now = journal.read() if change is None else change(who or _user())
     _show(run, now, particles, as_json)
 
@@ -95,6 +105,7 @@ def _change(
     merge: str | None,
     to: str | None,
     threshold: float | None,
+    no_threshold: bool,
     false_alarms: float | None,
     undo: bool,
     redo: bool,
@@ -117,8 +128,8 @@ def _change(
     if false_alarms is not None:
         value = threshold_for(known, particles, false_alarms)
         return lambda who: journal.set_threshold(value, who=who)
-    if threshold is not None:
-        return lambda who: journal.set_threshold(threshold if threshold > 0 else None, who=who)
+    if threshold is not None or no_threshold:
+        return lambda who: journal.set_threshold(threshold, who=who)
     if undo or redo:
         return lambda who: (journal.undo if undo else journal.redo)(who=who)
     return None
@@ -282,4 +293,5 @@ def _only_one(*asked: Any) -> None:
 def _goes_with(given: Any, option: str, *others: Any) -> None:
     *wanted, named = others
     if given and all(one is None for one in wanted):
-        raise UserError(f"{option} does nothing without {named}; add it, or leave {option} out.")
+        do = "do" if " and " in option else "does"
+        raise UserError(f"{option} {do} nothing without {named}; add it, or leave {option} out.")

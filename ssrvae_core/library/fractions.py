@@ -112,14 +112,16 @@ def class_fractions(
         effect = confusion.design_effect
         draws = true_counts(confusion.counts, called, learnt=confusion.learnt, design_effect=effect, seed=seed)
         shares = (known + draws) / total
+    mean = shares.mean(axis=0)
     low, high = interval(shares)
+    low, high = np.minimum(low, mean), np.maximum(high, mean)  # of whole counts the shortest interval may miss it
     return Fractions(
         classes=tuple(
             Fraction(
                 number=number,
                 counted=int(counted[place]),
                 known=int(known[place]),
-                estimate=float(shares[:, place].mean()),
+                estimate=float(mean[place]),
                 low=float(low[place]),
                 high=float(high[place]),
             )

@@ -94,6 +94,8 @@ class Journal:
 
         def change(library: Library, **written: Any) -> Entry:
             ids, before = _before(library, particles)
+            if to != NONE:
+                _check_class(library, to)
             return Move(particles=ids, before=before, to=None if to == NONE else int(to), **written)
 
         return self._write(who, change)
@@ -112,6 +114,7 @@ class Journal:
         """Give a class another name."""
 
         def change(library: Library, **written: Any) -> Entry:
+            _check_class(library, number)
             return Rename(number=int(number), before=library.names.get(number, ""), to=checked_name(name), **written)
 
         return self._write(who, change)
@@ -122,6 +125,8 @@ class Journal:
         def change(library: Library, **written: Any) -> Entry:
             if not numbers:
                 raise UserError("No class is named that is to be merged; choose one or more.")
+            for number in (*numbers, into):
+                _check_class(library, number)
             return Merge(numbers=tuple(map(int, numbers)), to=int(into), **written)
 
         return self._write(who, change)
@@ -164,7 +169,7 @@ class Journal:
         with writing(f"The journal {self.path}"), locked(self.path.with_name(LOCK), wait=True):
             known = self.entries()
             entry = change(self._replayed(known), time=time.time(), who=name, run=self.base.run)
-            library = replay([*known, entry], self.base)
+            library = replay([*known, entry], self.base, new=1)
             drop_torn_line(self.path)
             append_line(self.path, entry.line())
         return library
@@ -208,6 +213,14 @@ class Journal:
     def _forget(self) -> None:
         """Have the next reading begin at the file's beginning."""
         self._entries, self._read, self._last = [], 0, b""
+
+
+def _check_class(library: Library, number: int) -> None:
+    """Refuse what is no class and never was; of those that were merged away the replay says where they are."""
+    if number == NONE:
+        raise UserError("None of these is not a class, so it cannot be renamed or merged; move its particles instead.")
+    if number < 0:
+        raise UserError(f"There is no class {number}; the classes are {', '.join(library.names.values())}.")
 
 
 def _before(library: Library, particles: Ids) -> tuple[tuple[int, ...], tuple[int | None, ...]]:

@@ -22,7 +22,7 @@ from ssrvae_core.library.entries import (
 from ssrvae_core.library.state import Decision, Library
 
 
-def replay(entries: Sequence[Entry], base: Base) -> Library:
+def replay(entries: Sequence[Entry], base: Base, *, new: int = 0) -> Library:
     """Return the library that the entries of a journal make.
 
     Every change is applied to the state that it was written on: what was undone does not count.
@@ -33,6 +33,8 @@ def replay(entries: Sequence[Entry], base: Base) -> Library:
         In the order of the journal.
     base : Base
         What the run says.
+    new : int
+        How many of the last entries are being made now, whose faults are told without a line of the journal.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def replay(entries: Sequence[Entry], base: Base) -> Library:
     state = _State(base)
     split: dict[int, str] = {}
     for position, entry in enumerate(entries):
-        with _about(position):
+        with _about(position if position < len(entries) - new else None):
             if entry.run != base.run:
                 raise UserError(
                     f"It is of run {entry.run}, but this is run {base.run}; move the journal back to the run it is of."
@@ -57,7 +59,7 @@ def replay(entries: Sequence[Entry], base: Base) -> Library:
                 split[entry.number] = entry.to
             state.take(position, entry)
     for position, change in state.done:
-        with _about(position):
+        with _about(position if position < len(entries) - new else None):
             state.apply(change)
     return Library(
         base=base,
@@ -74,11 +76,13 @@ def replay(entries: Sequence[Entry], base: Base) -> Library:
 
 
 @contextmanager
-def _about(position: int) -> Iterator[None]:
-    """Have complaints about an entry tell its line."""
+def _about(position: int | None) -> Iterator[None]:
+    """Have complaints about an entry tell its line, where it has one."""
     try:
         yield
     except UserError as error:
+        if position is None:
+            raise
         sentence = str(error)
         raise UserError(
             f"Line {position + 1} of the journal does not fit: {sentence[:1].lower()}{sentence[1:]}"

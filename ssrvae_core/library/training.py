@@ -74,7 +74,8 @@ class Labels:
         told = ["1 label" if self.n == 1 else f"{self.n:,} labels"]
         told += [f"{self.new:,} new"] if self.new else []
         told += [f"{self.changed:,} changed"] if self.changed else []
-        told += [f"{self.left_out:,} particles left out"] if self.left_out else []
+        if self.left_out:
+            told += ["1 particle left out" if self.left_out == 1 else f"{self.left_out:,} particles left out"]
         return ", ".join(told)
 
 

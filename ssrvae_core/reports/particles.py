@@ -63,7 +63,10 @@ def explorer_of(runs: Sequence[Run], sources: Sequence[Source], name: str, budge
         Bytes that it may take.
     """
     shown = in_step(sources, MOST)
-    return explorer(sources, runs[0].class_names, pictures_of(runs, shown), name=name, budget=budget)
+    try:
+        return explorer(sources, runs[0].class_names, pictures_of(runs, shown), name=name, budget=budget)
+    except UserError as error:  # the rest of the page is worth having
+        return f"<p>{escape(str(error))}</p>"
 
 
 def pictures_of(runs: Sequence[Run], sources: Sequence[Source]) -> Pictures | None:

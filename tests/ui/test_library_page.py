@@ -20,6 +20,7 @@ from ssrvae_core.reports.explorer import bundle as explorer_bundle
 from ssrvae_core.runs.everything import write_particles
 from tests.ui.conftest import APP
 from ui.library import acting, again, bundle, component, downloads, history, strips
+from ui.library import stats as slow
 
 WHO = {"who": "AB"}
 
@@ -267,3 +268,8 @@ def test_it_is_said_where_not_all_particles_can_be_shown(run, open_library, monk
     assert not app.exception
     assert any("even choice of 40 of the 80 particles" in one.value for one in app.caption)
     assert downloadable(app) == ["Export 80 particles"]
+
+
+def test_another_name_of_a_class_is_another_state_of_the_library(journal):
+    before = slow.token_of(journal.read())
+    assert slow.token_of(journal.rename(0, "blocks", who="Ada")) != before

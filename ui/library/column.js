@@ -31,7 +31,7 @@ export class ClassColumn {
 
   buildMenu() {
     const { on, number } = this;
-    this.name = make("input", { type: "text", maxLength: 80, "aria-label": "New name of the class" });
+    this.name = make("input", { type: "text", maxLength: 100, "aria-label": "New name of the class" });
     this.into = make("select", { "aria-label": "Class to merge into" });
     const done = () => {
       menu.open = false;

@@ -13,7 +13,7 @@ export class LibraryBar {
     this.clear = button("Clear", on.clear, { title: "Escape" });
     this.alone = button("Only these", on.alone, { title: "Show the selected particles alone" });
     this.chip = button("Show all again", on.everything, { hidden: true });
-    this.name = make("input", { type: "text", maxLength: 80, placeholder: "Name of the new class", "aria-label": "Name of the new class" });
+    this.name = make("input", { type: "text", maxLength: 100, placeholder: "Name of the new class", "aria-label": "Name of the new class" });
     this.split = make("form", { class: "asked", hidden: true, onsubmit: (event) => {
       event.preventDefault();
       if (this.name.value.trim()) on.split(this.name.value.trim());

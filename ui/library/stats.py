@@ -25,7 +25,7 @@ from ui.images import data_uri
 def token_of(library: Library) -> str:
     """Return what tells one state of a library from others."""
     numbers = crc32(library.assigned.tobytes(), crc32(library.origin.tobytes()))
-    return f"{library.base.run} {numbers:08x} {sorted(library.names)} {library.threshold}"
+    return f"{library.base.run} {numbers:08x} {sorted(library.names.items())} {library.threshold}"
 
 
 def stats(run: Run, library: Library, particles: Particles, written: float) -> dict[str, Any]:

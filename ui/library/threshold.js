@@ -3,6 +3,7 @@ import { button, make, thousands } from "./elements.js";
 import { thresholdCost } from "./marks.js";
 
 const STEPS = 200;
+const REST = 500; // milliseconds
 
 export class ThresholdSlider {
   // `trusted`: {scores, low, high}: outlier scores of trusted images, and the interval of each number of false alarms.
@@ -13,12 +14,18 @@ export class ThresholdSlider {
     this.values = finite.length ? Array.from({ length: STEPS }, (_, i) => finite[Math.floor((1 - (1 - i / STEPS) ** 2) * (finite.length - 1))]) : [];
     this.slider = make("input", {
       type: "range", min: 0, max: STEPS, step: 1, "aria-label": "Outlier threshold", disabled: readonly || !finite.length,
-      oninput: () => this.tell(this.chosen), onchange: () => set(this.chosen),
+      oninput: () => this.tell(this.chosen), onchange: () => this.setSoon(),
     });
     this.off = button("No threshold", () => set(null), { disabled: readonly });
     this.words = make("p", { class: "cost", "aria-live": "polite" });
     place.replaceChildren(make("label", { class: "threshold" }, make("span", { textContent: "Beyond outlier score" }), this.slider),
       this.words, readonly ? "" : this.off);
+  }
+
+  // Arrow keys change it step by step; what they come to rest at is one change.
+  setSoon() {
+    clearTimeout(this.setting);
+    this.setting = setTimeout(() => this.set(this.chosen), REST);
   }
 
   get chosen() {

@@ -17,6 +17,9 @@ from ssrvae_core.library.upright import batches
 from ssrvae_core.runs.thumbnails import to_pixels
 from ssrvae_core.runs.uploads import harmless_name
 
+UNLABELLED_FOLDER = "unlabelled"
+"""Folder of the particles in none of these, which is no class wherever folders are read."""
+
 _WHEN = (1980, 1, 1, 0, 0, 0)  # the same particles always give the same file
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -25,7 +28,8 @@ def write_pictures(path: Path, library: Library, crops: Crops, ids: Ids | None =
     """Write particles as a zip of PNG files, whole or not at all, and return how many.
 
     A class is a folder that is called as the class is, without what a folder's name must not have. A picture is called
-    ``<id>.png``, and ``<id>_<name>.png`` where its file is known.
+    ``<id>.png``, and ``<id>_<name>.png`` where its file is known. None of these is the folder "unlabelled", as those
+    particles have no class where the zip is read again.
 
     Parameters
     ----------
@@ -47,7 +51,8 @@ def write_pictures(path: Path, library: Library, crops: Crops, ids: Ids | None =
     """
     rows = selected_rows(library, ids)
     assigned = library.assigned[rows]
-    folders = folder_names({int(k): class_name(library, int(k)) for k in np.unique(assigned)})
+    found = np.unique(assigned).tolist()
+    folders = folder_names({k: UNLABELLED_FOLDER if k == NONE else class_name(library, k) for k in found})
     with whole(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for part in batches(len(rows)):
             pixels = to_pixels(crops.rows(rows[part], turned=turned))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,7 +51,6 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         with replacing(path) as temporary:
             yield temporary
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror or type(error).__name__}); choose another place."
-        ) from error
+    except OSError as error:  # of pyarrow's, the text names the temporary file
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise UserError(f"{path} cannot be written ({why}); choose another place.") from error

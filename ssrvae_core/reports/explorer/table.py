@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ssrvae_core.config import UserError
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.names import short_names
@@ -22,6 +23,8 @@ _TYPES = {"f4": "<f4", "f8": "<f8", "i1": "<i1", "u1": "<u1", "i2": "<i2", "u2":
 _ALIGNED = 8
 _STEPS = 65535
 """A class probability is sent as a whole number of so many steps."""
+LARGEST_ID = 10**15
+"""Ids are below this: a browser's numbers hold 15 digits exactly."""
 CORRECT, WRONG, UNKNOWN = range(3)
 NOTHING = UNLABELLED
 """Value of what has no class or no micrograph."""
@@ -37,9 +40,20 @@ def table(sources: Sequence[Source], class_names: Sequence[str]) -> bytes:
         :func:`ssrvae_core.reports.explorer.source.in_step`.
     class_names : sequence of str, length K
         Name of class ``k`` at position ``k``.
+
+    Raises
+    ------
+    UserError
+        If an id is negative or has more digits than a browser's numbers and addresses hold.
     """
     columns = _Columns()
     first = sources[0].particles
+    strange = first.ids[(first.ids < 0) | (first.ids >= LARGEST_ID)]
+    if len(strange):
+        raise UserError(
+            f"The particles have ids that a browser cannot show, such as {strange[0]}; number them from 0 to"
+            f" {LARGEST_ID - 1} in the file, and train on it again."
+        )
     columns.add("ids", first.ids, "i4" if first.ids.max(initial=0) < 2**31 else "f8")
     columns.add("label", sources[0].predictions.labels, "i2")
     columns.add("part", first.part, "i1")

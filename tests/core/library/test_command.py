@@ -48,7 +48,7 @@ def test_corrections_and_who_made_them(asked, run):
     asked("--redo")
     shown = asked("--false-alarms", 0.2)
     assert shown["outliers"]["threshold"] > 0 and shown["outliers"]["false_alarms"]["n"] == 10
-    assert asked("--threshold", 0)["outliers"]["threshold"] is None
+    assert asked("--no-threshold")["outliers"]["threshold"] is None
     history = asked("--history")
     assert len(history) == 9 and {entry["who"] for entry in history} == {"Ada"}
 
@@ -89,7 +89,13 @@ def test_pictures_are_exported_and_a_training_is_queued(tmp_path, store, result_
         (("--move", "1", "--to", "cubes"), "no particle 1"),
         (("--move", "10", "--to", "stars"), "no class 'stars'"),
         (("--move", "x", "--to", "cubes"), "not a list of sample ids"),
-        (("--move", "10"), "no class ''"),
+        (("--move", "10"), "--to"),
+        (("--split", "10"), "--to"),
+        (("--merge", "cubes", "--to", "none of these"), "not a class"),
+        (("--merge", "none of these", "--to", "cubes"), "not a class"),
+        (("--rename", "none of these", "--to", "x"), "not a class"),
+        (("--rename", "cubes", "--to", "rods"), "^Error: There is a class 'rods' already"),
+        (("--threshold", "nan"), "not a finite number"),
         (("--to", "cubes"), "--to does nothing"),
         (("--upright",), "do nothing|does nothing"),
         (("--undo", "--redo"), "one of them at a time"),

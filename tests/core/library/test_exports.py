@@ -81,9 +81,10 @@ def test_a_zip_has_a_folder_per_class_with_exactly_the_selection(tmp_path, libra
     names = zipfile.ZipFile(tmp_path / "a.zip").namelist()
     found = members(names)
     pairs = zip(library.base.ids.tolist(), library.assigned.tolist(), strict=True)
-    called = {number: library.names.get(k, "none of these") for number, k in pairs}
+    called = {number: library.names.get(k, "unlabelled") for number, k in pairs}
     assert found == {i: called[i] for i in set(ids.tolist())}
     back = read_images(tmp_path / "a.zip")
+    assert set(back.class_names) == {called[i] for i in ids.tolist()} - {"unlabelled"}
     row = back.names.index(next(name for name in back.names if f"{library.base.ids[30]}_30" in name))
     assert np.abs(back.images[row] - crops.images.images[30]).max() < 0.51 / 255 + 1e-6
 

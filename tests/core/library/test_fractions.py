@@ -198,3 +198,12 @@ def test_classes_that_are_all_new_have_any_share(run):
     found = class_fractions(library, particles)
     assert sum(one.estimate for one in found.classes) == pytest.approx(1)
     assert all(one.high - one.low > 0.3 for one in found.classes)
+
+
+def test_the_estimate_lies_within_its_interval_where_few_particles_are_left_to_the_model():
+    part = np.zeros(60, dtype=np.int8)
+    part[7] = 1
+    for seed in range(5):
+        particles = replace(make_particles(60, seed=seed), part=part)
+        for one in class_fractions(_library(particles), particles).classes:
+            assert one.low <= one.estimate <= one.high

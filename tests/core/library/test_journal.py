@@ -315,3 +315,21 @@ def test_twenty_thousand_particles_and_a_thousand_changes_are_read_at_once(run):
     ]
     library = replay([every, *one], base)
     assert library.counts == {0: 333, 1: 20_000 - 666, 2: 333, NONE: 0}
+
+
+@pytest.mark.parametrize("number", [-1, -5])
+def test_what_is_no_class_is_refused_in_a_sentence_and_nothing_is_written(journal, number):
+    for change in (
+        lambda: journal.rename(number, "x", who="Ada"),
+        lambda: journal.merge([number], 0, who="Ada"),
+        lambda: journal.merge([0], number, who="Ada"),
+        lambda: journal.move(_free(journal.read()), -5, who="Ada"),
+    ):
+        with pytest.raises(UserError, match=r"no class|not a class"):
+            change()
+    assert journal.read().n_entries == 0
+
+
+def test_a_change_that_does_not_fit_is_told_without_a_line_of_the_journal(journal):
+    with pytest.raises(UserError, match=r"^There is a class 'rods' already"):
+        journal.rename(0, "rods", who="Ada")

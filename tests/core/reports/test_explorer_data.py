@@ -135,3 +135,12 @@ def test_the_modules_become_one_script_without_imports_and_without_a_name_twice(
     order = bundle.modules()
     assert order.index("selection.js") < order.index("address.js") < order.index("explorer.js")
     assert {path.name for path in bundle.HERE.glob("*.js")} == {*order, "standalone.js"}
+
+
+@pytest.mark.parametrize("strange", [-1, 10**15, 2**62])
+def test_ids_that_a_browser_would_read_as_others_are_refused(strange):
+    sources, _ = invented(5)
+    ids = np.sort(np.array([0, 1, 2, 3, strange]))
+    particles = replace(sources[0].particles, predictions=replace(sources[0].predictions, ids=ids))
+    with pytest.raises(UserError, match=str(strange)):
+        table([replace(sources[0], particles=particles)], NAMES)
