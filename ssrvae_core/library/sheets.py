@@ -1,12 +1,11 @@
-"""A sheet per class: how many particles, their average and its variance, their sizes, and who they are."""
+"""A sheet per class: how many particles, who they are, their average and its variance."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from ssrvae_core.library.crops import Crops
 from ssrvae_core.library.state import NONE, Library
@@ -25,7 +24,7 @@ class Sheet:
     name : str
         Its name.
     ids : int64 array (M,)
-        Its particles, ascending; :func:`ordered` sorts them otherwise.
+        Its particles, ascending.
     mean, variance : float32 array (C, H, W) or None
         Of the upright crops, pixel by pixel; None where the class is empty or the images were not looked at. Particles
         whose angle is of another class's frame are left out, see :func:`sheets`.
@@ -88,91 +87,3 @@ def _moments(crops: Crops, rows: Int[np.ndarray, " m"]) -> tuple[np.ndarray, np.
         mean += step * (m / (n + m))
         n += m
     return mean.astype(np.float32), (squares / n).astype(np.float32)
-
-
-ORDERS = ("confidence", "outlier_score", "angle", "size", "id")
-"""What particles can be sorted by, beside factors."""
-
-
-def values_of(particles: Particles, name: str) -> Float[np.ndarray, " n"] | None:
-    """Return a number of each particle by name: one of :data:`ORDERS` or a factor; None where it is not known."""
-    predictions = particles.predictions
-    match name:
-        case "confidence":
-            return predictions.confidence
-        case "outlier_score":
-            return particles.outlier_score
-        case "angle":
-            return np.degrees(predictions.angle)
-        case "size":
-            return particles.size
-        case "id":
-            return predictions.ids.astype(np.float64)
-    return predictions.factors.get(name)
-
-
-def ordered(
-    ids: Int[np.ndarray, " m"], particles: Particles, by: str, *, largest_first: bool = False
-) -> Int[np.ndarray, " m"]:
-    """Return ids sorted by a number of :func:`values_of`; those without it come last, and equal ones by their id."""
-    values = values_of(particles, by)
-    ids = np.sort(ids)
-    if values is None:
-        return ids
-    own = values[np.searchsorted(particles.ids, ids)]
-    return ids[np.argsort(-own if largest_first else own, kind="stable")]
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """How a number is distributed in each class, in common bins.
-
-    Attributes
-    ----------
-    name, unit : str
-        What is counted.
-    edges : float array (B + 1,)
-        Bins.
-    counts : mapping of int to int64 array (B,)
-        By class.
-    """
-
-    name: str
-    unit: str
-    edges: np.ndarray
-    counts: Mapping[int, np.ndarray]
-
-
-def histogram(library: Library, particles: Particles, by: str = "size", bins: int = 30) -> Histogram | None:
-    """Count the particles of each class by size, a factor or another of :func:`values_of`; None where it is not known.
-
-    Parameters
-    ----------
-    library, particles : Library and Particles
-        Of one run.
-    by : str
-        The number.
-    bins : int
-        Bins of equal width from the smallest to the largest number of any class.
-    """
-    values = values_of(particles, by)
-    if values is None or not np.isfinite(values).any():
-        return None
-    unit = {"size": particles.size_unit or "", "angle": "degrees"}.get(by, "")
-    values = values.astype(np.float64)
-    edges = _edges(values[np.isfinite(values)], bins)
-    counts = {
-        number: np.histogram(values[(library.assigned == number) & np.isfinite(values)], edges)[0]
-        for number in (*library.names, NONE)
-    }
-    return Histogram(by, unit, edges, counts)
-
-
-def _edges(values: Float[np.ndarray, " n"], bins: int) -> Float[np.ndarray, " edges"]:
-    """Return edges of bins of equal width that hold all values, however large or alike they are."""
-    low, high = values.min(), values.max()
-    if high / 2 - low / 2 <= bins * np.spacing(max(abs(low), abs(high))):  # halves, as the width may overflow
-        pad = max(0.5, 1e-9 * max(abs(low), abs(high)))
-        low, high = low - pad, high + pad
-    along = np.linspace(0, 1, bins + 1)
-    return (1 - along) * low + along * high

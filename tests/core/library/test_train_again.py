@@ -17,7 +17,7 @@ from ssrvae_core.library import NONE, Journal, Origin
 from ssrvae_core.library.compare import compare
 from ssrvae_core.library.crops import crops
 from ssrvae_core.library.quick import MEASURED, quick_answer, quick_head
-from ssrvae_core.library.sheets import histogram, ordered, sheets
+from ssrvae_core.library.sheets import sheets
 from ssrvae_core.library.training import parent_of, train_again_config, training_labels
 from ssrvae_core.records import Particles
 from ssrvae_core.runs import RunStore, particle_file
@@ -235,21 +235,3 @@ def test_sheets_average_upright_particles_and_count_all(tmp_path, store):
         assert sheet.averaged == len(rows)
         assert np.allclose(sheet.mean, upright.mean(axis=0), atol=1e-6)
         assert np.allclose(sheet.variance, upright.var(axis=0), atol=1e-6)
-    sure = ordered(particles.ids, particles, "confidence", largest_first=True)
-    assert (np.diff(particles.predictions.confidence[np.searchsorted(particles.ids, sure)]) <= 0).all()
-    counts = histogram(library, particles, "confidence", bins=5)
-    assert sum(values.sum() for values in counts.counts.values()) == 36
-    sizes = histogram(library, particles)
-    assert (sizes.name, sizes.unit) == ("size", "px") and sum(values.sum() for values in sizes.counts.values()) == 36
-    assert histogram(library, replace(particles, size=None, size_unit=None)) is None
-
-
-def test_numbers_that_are_all_but_equal_have_a_histogram(tmp_path, store):
-    run = _trained(store, file_dataset(_npz(tmp_path)))
-    particles = particles_of(run)
-    library = Journal(run, particles).read()
-    for low, high in ((1.0, np.nextafter(1.0, 2)), (-1e308, 1e308), (3.0, 3.0)):
-        factors = {"x": np.where(np.arange(36) % 2, low, high)}
-        told = replace(particles, predictions=replace(particles.predictions, factors=factors))
-        counts = histogram(library, told, "x")
-        assert sum(values.sum() for values in counts.counts.values()) == 36 and np.isfinite(counts.edges).all()
