@@ -28,6 +28,9 @@ class Fraction:
         Particles in it, as the library shows them.
     known : int
         Those of them that a person knows, by label or by hand.
+    judged : int
+        Images of the class that the confusion is known from. Where there is none, the estimate is little more than what
+        was believed before any image was seen, and only the interval should be shown.
     estimate : float
         Posterior mean of the true share.
     low, high : float
@@ -37,6 +40,7 @@ class Fraction:
     number: int
     counted: int
     known: int
+    judged: int
     estimate: float
     low: float
     high: float
@@ -121,6 +125,7 @@ def class_fractions(
                 number=number,
                 counted=int(counted[place]),
                 known=int(known[place]),
+                judged=int(confusion.counts[place].sum()),
                 estimate=float(mean[place]),
                 low=float(low[place]),
                 high=float(high[place]),
@@ -158,7 +163,7 @@ def _remarks(library: Library, confusion: Confusion, particles: Particles, calle
     elif unseen := [name for name, row in rows if not row.sum()]:
         told.append(
             f"No image of class {', '.join(unseen)} could be left out, so how often it is missed is not known; label"
-            " some more to narrow the intervals."
+            " some more and train again to narrow the intervals."
             if confusion.left_out
             else f"No held-out image is of class {', '.join(unseen)}, so how often the model misses it is not known;"
             " hold some out to narrow the intervals."

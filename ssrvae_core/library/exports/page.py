@@ -116,7 +116,12 @@ def _head(title: str) -> str:
 
 
 def percent_text(fraction: Fraction) -> str:
-    """Return a class fraction with its interval, such as ``41.0 % (35.2 to 47.1 %)``."""
+    """Return a class fraction with its interval, such as ``41.0 % (35.2 to 47.1 %)``.
+
+    Of a class of which no image was judged the interval alone, unless every particle is known, which makes it exact.
+    """
+    if not fraction.judged and fraction.low < fraction.high:
+        return f"{100 * fraction.low:.1f} to {100 * fraction.high:.1f} %"
     return f"{100 * fraction.estimate:.1f} % ({100 * fraction.low:.1f} to {100 * fraction.high:.1f} %)"
 
 

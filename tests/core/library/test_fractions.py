@@ -10,6 +10,7 @@ from ssrvae_core.library import Journal
 from ssrvae_core.library.base import Base
 from ssrvae_core.library.confusion import design_effect, validation_confusion
 from ssrvae_core.library.double_sampling import interval, true_counts
+from ssrvae_core.library.exports.page import percent_text
 from ssrvae_core.library.fractions import class_fractions
 from ssrvae_core.library.outliers import Rate, false_alarms, outliers, threshold_for, trusted_scores
 from ssrvae_core.library.replaying import replay
@@ -207,3 +208,13 @@ def test_the_estimate_lies_within_its_interval_where_few_particles_are_left_to_t
         particles = replace(make_particles(60, seed=seed), part=part)
         for one in class_fractions(_library(particles), particles).classes:
             assert one.low <= one.estimate <= one.high
+
+
+def test_a_class_of_which_no_image_was_judged_has_an_interval_and_no_estimate_to_be_misread(run):
+    particles, journal = run.particles(), Journal(run)
+    free = particles.ids[particles.part == 1][:3]
+    library = journal.split(free, "long rods", who="Ada")
+    *others, new = class_fractions(library, particles).classes
+    assert new.judged == 0 and all(one.judged for one in others)
+    assert "(" not in percent_text(new) and f"{100 * new.low:.1f} to " in percent_text(new)
+    assert all(f"{100 * one.estimate:.1f} % (" in percent_text(one) for one in others)
