@@ -125,6 +125,8 @@ def parse(line: str) -> Entry:
         return _ENTRY.validate_python(json.loads(line))
     except ValidationError as error:
         first = error.errors()[0]
+        if first["type"].startswith("union_tag"):
+            raise ValueError("it does not say which change it is, such as 'move' or 'rename'") from error
         where = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ").rstrip(".")
         raise ValueError(f"{where}: {message}" if where else message) from error

@@ -333,3 +333,10 @@ def test_what_is_no_class_is_refused_in_a_sentence_and_nothing_is_written(journa
 def test_a_change_that_does_not_fit_is_told_without_a_line_of_the_journal(journal):
     with pytest.raises(UserError, match=r"^There is a class 'rods' already"):
         journal.rename(0, "rods", who="Ada")
+
+
+@pytest.mark.parametrize("line", ["{}", '{"action": "dance"}', "[1]", "3"])
+def test_a_line_that_is_no_change_is_told_in_words_of_its_own(line):
+    with pytest.raises(ValueError, match=r"which change|dictionary|object") as told:
+        parse(line)
+    assert "discriminator" not in str(told.value) and "tag" not in str(told.value)
