@@ -24,7 +24,9 @@ runs, panels = panels_of(pick_runs(PAGE))
 class_names = runs[0].class_names
 sources = sources_of(PAGE, runs, panels)
 everything = sources[0].particles.ids
-about = caption(runs, len(panels[0].predictions))
+about = judged = caption(runs, len(panels[0].predictions))
+if len(everything) > len(panels[0].predictions):
+    about = f"{len(everything):,} particles; accuracies are of {judged}"
 pictures = None
 try:
     pictures = pictures_of(runs[0], everything)
@@ -79,7 +81,7 @@ def drawings() -> None:
                 decoding.show(PAGE, side, kind, run, panel, label, int(turn), (0, 1))
             except UserError as error:
                 markdown.error(str(error))
-    note(f"{decoding.explain(kind, dims)} {about}")
+    note(f"{decoding.explain(kind, dims)} {judged}")
 
 
 drawings()
