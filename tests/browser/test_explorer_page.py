@@ -110,8 +110,10 @@ def test_the_page_fits_on_a_phone(open_page):
 
 
 def test_maps_and_pictures_fill_the_window_whatever_comes_and_goes_above(page):
-    below = "() => document.querySelector('.explorer-place').getBoundingClientRect().bottom"
-    page.wait_for_function(f"Math.abs(({below})() - innerHeight) < 12")
+    place = page.locator(".explorer-place")
+    free = "() => Math.abs(document.querySelector('.explorer-place').getBoundingClientRect().bottom - innerHeight) < 12"
+    page.wait_for_function(free)
+    high = place.bounding_box()["height"]
     page.evaluate(
         """() => {
             const above = document.createElement("div");
@@ -120,6 +122,8 @@ def test_maps_and_pictures_fill_the_window_whatever_comes_and_goes_above(page):
             document.querySelector("h1").before(above);
         }"""
     )
-    page.wait_for_function(f"Math.abs(({below})() - innerHeight) < 12")
+    page.wait_for_function(free)
+    assert place.bounding_box()["height"] < high - 100
     page.evaluate("document.getElementById('above').remove()")
-    page.wait_for_function(f"Math.abs(({below})() - innerHeight) < 12")
+    page.wait_for_function(free)
+    assert place.bounding_box()["height"] == pytest.approx(high, abs=1)

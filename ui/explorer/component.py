@@ -20,7 +20,7 @@ from ssrvae_core.reports.explorer.table import table
 from ui import markdown
 from ui.explorer import media
 from ui.explorer.pictures import Pictures, addresses
-from ui.explorer.told import ids_of, sound, whole
+from ui.explorer.told import follow, ids_of, sound, whole
 from ui.plotly_script import PLOTLY
 
 NAMES = (
@@ -126,7 +126,7 @@ def explorer(
     }
     _component(key=key, data=data, on_view_change=_nothing)
     if view["sequence"]:
-        _follow(view["address"])
+        follow(view["address"], NAMES)
     chosen = np.intersect1d(ids_of(view["ids"], int(ids.max(initial=0))), ids)
     return Selection(chosen, view["open"], view["sequence"])
 
@@ -172,13 +172,3 @@ def _act(shelf: Shelf, actions: Sequence[Mapping[str, Any]], done: str) -> None:
             shelf.keep(name, ids if isinstance(ids, str) else None)
         except UserError as error:
             markdown.error(str(error))
-
-
-def _follow(address: Mapping[str, str]) -> None:
-    """Have the address of the page say what the browser shows."""
-    for name in NAMES:
-        if name in address:
-            if st.query_params.get(name) != address[name]:
-                st.query_params[name] = address[name]
-        elif name in st.query_params:
-            del st.query_params[name]

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
+import streamlit as st
 
 LONGEST = 8000
 """Characters that a part of an address may have."""
@@ -45,3 +46,13 @@ def ids_of(ranges: str, largest: int) -> np.ndarray:
         first, last = int(found[1]), min(int(found[2] or found[1]), largest)
         parts.append(np.arange(first, last + 1, dtype=np.int64) if first <= last else parts[0])
     return np.concatenate(parts)
+
+
+def follow(address: Mapping[str, str], names: Collection[str]) -> None:
+    """Have the address of the page say what the browser shows, of these parts of it."""
+    for name in names:
+        if name in address:
+            if st.query_params.get(name) != address[name]:
+                st.query_params[name] = address[name]
+        elif name in st.query_params:
+            del st.query_params[name]

@@ -25,7 +25,7 @@ from ssrvae_core.runs.mode import is_viewer
 from ui.explorer import media
 from ui.explorer.everything import MOST
 from ui.explorer.pictures import Pictures, addresses
-from ui.explorer.told import ids_of, sound, whole
+from ui.explorer.told import follow, ids_of, sound, whole
 from ui.library import acting, bundle
 
 NAMES = ("sort", "upright", "pictures", "show", "select")
@@ -115,7 +115,7 @@ def show(
     }
     _component(key=key, data=data, on_view_change=_nothing)
     if view["sequence"]:
-        _follow(view["address"])
+        follow(view["address"], NAMES)
         text = view["ids"]
     else:
         text = st.query_params.get("select", "").removeprefix("ri")
@@ -211,16 +211,6 @@ def _view(told: Any) -> dict[str, Any]:
     """Return what a browser says of its view, without what cannot be meant."""
     raw = told.get("view") if isinstance(told, Mapping) else None
     return sound(told, NAMES) | {"stats": whole(raw.get("stats")) if isinstance(raw, Mapping) else None}
-
-
-def _follow(address: Mapping[str, str]) -> None:
-    """Have the address of the page say what the browser shows."""
-    for name in NAMES:
-        if name in address:
-            if st.query_params.get(name) != address[name]:
-                st.query_params[name] = address[name]
-        elif name in st.query_params:
-            del st.query_params[name]
 
 
 def forget_selection() -> None:
