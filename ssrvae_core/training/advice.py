@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -206,11 +207,12 @@ def decide(left_out: Sequence[LeftOut], *, by_group: bool) -> Judgement:
     """Say how much network and measurements count, by the labels that both did not know.
 
     Network alone, measurements alone or both, with the powers under which these labels are most probable; each class
-    counts the same. The network was trained for a short start only, so it will be better than this says: it is
-    believed unless one of the others is better by :data:`LEAST_GAIN`. Of several micrographs the measurements are,
-    which know least of what is particular to one of them; as few were left out, the others have to be better by a
-    standard error as well, and the power of measurements alone is 1, since they are fitted to be as sure as they may
-    of new ones. Where no label could be left out, both count, or, of several micrographs, the measurements.
+    counts the same. The network was trained for a short start only, so it will be better than this says, and it learns
+    from unlabelled images how these are disordered, of which labels say little: of all that is as good as the best by
+    less than :data:`LEAST_GAIN`, that is taken in which it counts most. Of several micrographs the measurements are
+    believed, which know least of what is particular to one of them; as few were left out, the others have to be better
+    by a standard error as well, and the power of measurements alone is 1, since they are fitted to be as sure as they
+    may of new ones. Where no label could be left out, both count, or, of several micrographs, the measurements.
 
     Parameters
     ----------
@@ -233,21 +235,21 @@ def decide(left_out: Sequence[LeftOut], *, by_group: bool) -> Judgement:
     counts = np.bincount(labels)[labels]
     weights = 1 / counts / (1 / counts).sum()
     rows = torch.arange(len(labels)), torch.from_numpy(labels)
-    best: dict[str, tuple[float, tuple[float, float], np.ndarray]] = {}
-    for kind, candidates in CANDIDATES.items():
-        for powers in candidates:
-            said = powers[0] * network + powers[1] * measurements
-            each = said.log_softmax(dim=-1)[rows].double().numpy()
-            score = float(weights @ each)
-            if kind not in best or score > best[kind][0]:
-                best[kind] = score, powers, each
-    order = ("measurements", "network", "both") if by_group else ("network", "measurements", "both")
-    chosen = best[order[0]]
-    for kind in order[1:]:
-        gain = best[kind][2] - chosen[2]
-        error = float(np.sqrt(weights**2 @ (gain - weights @ gain) ** 2)) if by_group else 0.0
-        if best[kind][0] - chosen[0] > max(error, LEAST_GAIN / len(labels)):
-            chosen = best[kind]
-    alone, measured, both = (best[kind][0] for kind in CANDIDATES)
-    powers = (0.0, 1.0) if by_group and not chosen[1][0] else chosen[1]
-    return Judgement(*powers, (alone, measured, both), len(labels))
+    said = {powers: powers[0] * network + powers[1] * measurements for powers in chain(*CANDIDATES.values())}
+    each = {powers: one.log_softmax(dim=-1)[rows].double().numpy() for powers, one in said.items()}
+    scores = {powers: float(weights @ one) for powers, one in each.items()}
+    best = {kind: max(candidates, key=scores.__getitem__) for kind, candidates in CANDIDATES.items()}
+    gain = LEAST_GAIN / len(labels)
+    if by_group:
+        chosen = best["measurements"]
+        for powers in (best["network"], best["both"]):
+            gains = each[powers] - each[chosen]
+            error = float(np.sqrt(weights**2 @ (gains - weights @ gains) ** 2))
+            if weights @ gains > max(error, gain):
+                chosen = powers
+        chosen = chosen if chosen[0] else (0.0, 1.0)
+    else:
+        good = [powers for powers, score in scores.items() if score >= max(scores.values()) - gain]
+        chosen = max(good, key=lambda powers: (powers == best["network"], powers[0], scores[powers]))
+    alone, measured, both = (scores[best[kind]] for kind in CANDIDATES)
+    return Judgement(*chosen, (alone, measured, both), len(labels))
