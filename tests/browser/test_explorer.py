@@ -255,10 +255,17 @@ def test_on_a_phone_bar_map_and_pictures_stand_below_each_other(open_explorer):
 def test_ranges_outlines_and_cells_of_a_table_read_as_they_should(open_explorer):
     page = open_explorer()
     results = {
-        "selection.js": {
+        "ids.js": {
             "rangesOf([3, 4, 5, 9])": "3-5.9",
-            "idsOfRanges('3-5.9')": [3, 4, 5, 9],
-            "idsOfRanges('5-3')": None,
+            "rangesOf([-5, -4, -3, -1])": "-5--3.-1",
+            "rangesOf([2n ** 60n, 2n ** 60n + 1n, 2n ** 60n + 3n])": f"{2**60}-{2**60 + 1}.{2**60 + 3}",
+            "idsOfRanges('3-5.9', [1, 3, 5, 9])": [3, 5, 9],
+            "idsOfRanges('-5--3', [-6, -5, -4, -3, 3])": [-5, -4, -3],
+            "idsOfRanges('0-1000000000000000000', [3, 4])": [3, 4],
+            "idsOfRanges('5-3', [4])": None,
+            "idsOfRanges('', [4])": [],
+        },
+        "selection.js": {
             "simplified([[0, 0], [1, 0.1], [2, 0], [2, 2]], 0.5).length": 3,
         },
         "csv.js": {"cell('=1+1')": "'=1+1", "cell('a,\"b')": '"a,""b"', "cell(NaN)": ""},
