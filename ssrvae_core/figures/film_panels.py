@@ -15,7 +15,7 @@ from ssrvae_core.figures.curves import curve_at, curve_traces, limits_of, positi
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track
 from ssrvae_core.figures.looks import Look, looks
 from ssrvae_core.figures.manifold import data_uri
-from ssrvae_core.figures.names import BESIDE_CELLS, short_names
+from ssrvae_core.figures.names import BESIDE_CELLS, exact, short_names
 from ssrvae_core.figures.stage import Place, Stage
 
 MANIFOLD_PIXELS = 320
@@ -120,7 +120,7 @@ def _class_points(
     short = short_names(class_names)
     name, whole = (short[c], class_names[c]) if c >= 0 else ("Unlabelled", "Unlabelled")
     rows = [_rows(frame, c) for frame in frames]
-    ids = [np.empty(0, int) if f is None else f.ids[r] for f, r in zip(frames, rows, strict=True)]
+    ids = [np.empty(0, int) if f is None else exact(f.ids[r]) for f, r in zip(frames, rows, strict=True)]
     fixed_ids = all(np.array_equal(ids[0], other) for other in ids)
     numbers = ", ".join(f"{number} {name}" for number, name in enumerate(short))
     fixed = {

@@ -6,15 +6,24 @@ import csv
 import io
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from ssrvae_core.config import run_config
+from ssrvae_core.data import file_dataset, read_images
+from ssrvae_core.library import Journal
 from ssrvae_core.reports.explorer.page import explorer, whole
-from tests.browser.shared import PATIENCE
+from ssrvae_core.runs import RunStore
+from ssrvae_core.runs.everything import write_particles
+from ssrvae_core.runs.execute import train_run
+from tests.browser.shared import PATIENCE, until_idle
 from tests.browser.test_explorer import LEFT, lasso, selected, shown_ids
+from tests.browser.test_library import drawn
 from tests.browser.test_library_modules import library_files
+from tests.data.make_golden_store import tiny_settings
 from tests.explorer_page import ANY_IDS, HOST, NAMES, as_pictures, files, invented, serving_files, under
 
 pytestmark = pytest.mark.slow
@@ -162,3 +171,53 @@ def test_they_are_in_a_report(open_file, particles, tmp_path):
     other = open_file(page.url)
     expect(other.locator(".card")).to_contain_text(f"Particle {HUGE}")
     assert selected(other) == 2
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A run on a file whose images have such ids."""
+    folder = tmp_path_factory.mktemp("any")
+    ids = np.array([*ANY_IDS, *range(100, 134)])
+    labels = np.arange(len(ids)) % 2
+    images = np.random.default_rng(0).integers(0, 50, (len(ids), 16, 16)).astype(np.uint8)
+    images[:, 4:12, 4:12] += (100 * labels[:, None, None]).astype(np.uint8)
+    np.savez(folder / "any.npz", images=images, labels=labels, ids=ids, class_names=["dark", "light"])
+    own = {name: value for name, value in tiny_settings("ss-vae").items() if not name.startswith("dataset.")}
+    config = run_config(preset="teaching", model="ss-vae", dataset=file_dataset(folder / "any.npz"), settings=own)
+    made = RunStore(folder / "store")
+    write_particles(train_run(config, made, device="cpu"), device="cpu")
+    return made
+
+
+def test_the_pages_take_them_as_the_browser_does(open_page, store, tmp_path):
+    [run] = store.runs()
+    page = open_page(f"latent_space?sample={HUGE}")
+    expect(page.locator(".card")).to_contain_text(f"Particle {HUGE}", timeout=PATIENCE)
+    expect(page.locator(".card img")).to_have_count(2, timeout=PATIENCE)  # the server's answer
+    page.get_by_label("Search by id").fill(f"-7--1 {HUGE}")
+    page.get_by_label("Search by id").press("Enter")
+    expect(page.get_by_text("3 selected of 40", exact=True)).to_be_visible(timeout=PATIENCE)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Selection as CSV").click()
+    assert [int(row["id"]) for row in rows_of(download)] == [-7, -3, HUGE]
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Selection as npz").click()
+    download.value.save_as(tmp_path / "selection.npz")
+    assert sorted(read_images(tmp_path / "selection.npz").ids.tolist()) == [-7, -3, HUGE]
+    assert parse_qs(urlsplit(page.url).query)["select"] == [f"ri-7.-3.{HUGE}"]
+
+    library = open_page(f"library?left={run.id}&select=ri-7.{HUGE}")
+    drawn(library)
+    expect(library.locator("[data-selected]")).to_have_text("2")
+    with library.expect_download() as download:
+        library.get_by_role("button", name="Export 2 particles").click()
+    assert [int(row["id"]) for row in rows_of(download)] == [-7, HUGE]
+    library.get_by_title("Move to None of these").click()
+    library.get_by_label("Your name or initials").fill("AB")
+    library.get_by_role("button", name="Keep", exact=True).click()
+    expect(library.locator(".library .tally")).to_contain_text("2 none of these", timeout=PATIENCE)
+    expect(library.locator("[data-class='-1'] [data-sample]")).to_have_count(2)
+    until_idle(library)
+    assert set(Journal(run).read().decisions) == {-7, HUGE}
+    library.locator(f"[data-sample='{HUGE}']").dblclick()
+    expect(library.locator(".card img")).to_have_count(2, timeout=PATIENCE)

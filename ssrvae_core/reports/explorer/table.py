@@ -13,7 +13,7 @@ import numpy as np
 
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import theme
-from ssrvae_core.figures.names import short_names
+from ssrvae_core.figures.names import EXACT, short_names
 from ssrvae_core.figures.values import OUTLIER, RADIANS, TRUE_ANGLE, varies
 from ssrvae_core.records import PARTS
 from ssrvae_core.reports.explorer.source import Source
@@ -22,8 +22,6 @@ _TYPES = {"f4": "<f4", "f8": "<f8", "i1": "<i1", "u1": "<u1", "i2": "<i2", "u2":
 _ALIGNED = 8
 _STEPS = 65535
 """A class probability is sent as a whole number of so many steps."""
-_EXACT = 2**53
-"""Whole numbers below this are held exactly by a browser's numbers."""
 CORRECT, WRONG, UNKNOWN = range(3)
 NOTHING = UNLABELLED
 """Value of what has no class or no micrograph."""
@@ -100,7 +98,7 @@ def _kind_of(ids: np.ndarray) -> str:
     low, high = int(ids.min(initial=0)), int(ids.max(initial=0))
     if low >= -(2**31) and high < 2**31:
         return "i4"
-    return "f8" if low > -_EXACT and high < _EXACT else "i8"
+    return "f8" if low > -EXACT and high < EXACT else "i8"
 
 
 def _add_model(columns: _Columns, number: int, source: Source, n_classes: int) -> None:
