@@ -169,7 +169,7 @@ def _title(name: str, frame: Frame | None, *, brief: bool) -> str:
     if frame is None:
         return f"<b>{name}</b><br><span style='font-size:12px'>not trained here</span>"
     accuracy = "" if frame.accuracy is None else f"accuracy {theme.percent(frame.accuracy)}"
-    about = accuracy if brief and accuracy else f"{accuracy}{', ' if accuracy else ''}N = {len(frame.ids)}"
+    about = accuracy if brief and accuracy else f"{accuracy}{', ' if accuracy else ''}N = {len(frame.ids):,}"
     return f"<b>{name}</b><br><span style='font-size:12px'>{about}</span>"
 
 
@@ -213,7 +213,7 @@ def _confusion(
         "y": true,
         "textfont": {"size": 13 if k <= MANY else 10},
         "showlegend": False,
-        "hovertemplate": "True %{customdata[0]}<br>Predicted %{customdata[1]}<br>%{customdata[2]} images"
+        "hovertemplate": "True %{customdata[0]}<br>Predicted %{customdata[1]}<br>%{customdata[2]:,} images"
         "<extra></extra>",
     }
 

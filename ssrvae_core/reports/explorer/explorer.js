@@ -4,7 +4,7 @@ import { Bar } from "./bar.js";
 import { ParticleCard } from "./card.js";
 import { looksOf } from "./colours.js";
 import { csvOf, save } from "./csv.js";
-import { choice, figure, make, share } from "./elements.js";
+import { choice, figure, make, share, thousands } from "./elements.js";
 import { LIKENESS, both, found, groupedRows, inSight, marked, rowsOf, sortedRows, sortsOf } from "./filters.js";
 import { PictureGrid } from "./grid.js";
 import { PointMap } from "./map.js";
@@ -145,7 +145,7 @@ export class Explorer {
 
   title(model) {
     const { title, accuracy, judged } = this.table.models[model];
-    return accuracy === null || accuracy === undefined ? title : `${title}: right for ${percent(accuracy)} of ${judged} validation images`;
+    return accuracy === null || accuracy === undefined ? title : `${title}: right for ${percent(accuracy)} of ${thousands(judged)} validation images`;
   }
 
   // What is said of one particle.
@@ -250,7 +250,7 @@ export class Explorer {
     const { rows, groups } = this.pictured;
     this.grid.show(rows, groups, { stay, nothing: "No particle passes the filters." });
     const what = this.chosenRows.length && !this.values.all ? "selected" : this.cache.inSight < this.table.n ? "in sight" : "in all";
-    this.told.textContent = `${rows.length} ${what}`;
+    this.told.textContent = `${thousands(rows.length)} ${what}`;
   }
 
   // Where all pictures are selected ones, marking them tells nothing.
