@@ -138,7 +138,7 @@ def show_mistakes() -> None:
         for at, mistake in enumerate(found):
             words = cells.in_words(class_names, mistake.true, mistake.predicted)
             st.button(
-                verbatim(f"{words} ({mistake.n})"),
+                verbatim(f"{words} ({mistake.n:,})"),
                 key=f"{PAGE}-mistake-{method.name}-{at}",
                 type="tertiary",
                 on_click=choose,
@@ -151,7 +151,8 @@ def show_cell(by: Panel, words: str, ids: np.ndarray) -> None:
     few = least_certain_first(ids, by.predictions)
     more = f", the {cells.MOST} least certain" if len(few) > cells.MOST else ""
     with st.container(horizontal=True, vertical_alignment="top", horizontal_alignment="distribute"):
-        markdown.show("**{words}**  \n{title}, {n} images{more}", words=words, title=by.title, n=len(ids), more=more)
+        n = f"{len(ids):,}"
+        markdown.show("**{words}**  \n{title}, {n} images{more}", words=words, title=by.title, n=n, more=more)
         st.button(
             "Clear",
             key=f"{PAGE}-clear",
@@ -236,7 +237,7 @@ st.html(
             )
             for method in ranked
         ],
-        caption=f"The most accurate first; N = {len(everything)} validation images",
+        caption=f"The most accurate first; N = {len(everything):,} validation images",
         ours=[at for at, method in enumerate(ranked) if method.name in ("left", "right")],
     )
 )

@@ -152,7 +152,7 @@ def summary() -> str:
     names = " and ".join(track.name for track in film.tracks)
     ids = ", ".join(run.id for run in sorted(family.of_seed(seed), key=ratios.amount_in))
     return (
-        f"{first.data_name}, N = {n_images(first)} validation images. {names} {text}, "
+        f"{first.data_name}, N = {n_images(first):,} validation images. {names} {text}, "
         f"seed {seed}: runs {ids}. {ALIGNED} {spread()}"
     )
 

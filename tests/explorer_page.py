@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ const settings = await (await fetch("settings.json")).json();
 const table = readTable(await (await fetch("table.bin")).arrayBuffer());
 const kept = new Map(Object.entries(JSON.parse(sessionStorage.getItem("kept") ?? "{}")));
 const address = Object.fromEntries(new URLSearchParams(location.search));
-const shelf = new Shelf("test", sessionStorage);
+const shelf = new Shelf("test", sessionStorage, table.ids);
 const explorer = new Explorer(document.querySelector("#place"), table, {
   ...settings, address, shelf, decodes: false, usual: {},
   changed: (self) => { window.changes = (window.changes ?? 0) + 1; },
@@ -94,6 +95,20 @@ def invented(n: int, models: int = 1, seed: int = 0) -> tuple[list[Source], np.n
             )
         )
     return sources, pictures_of(labels, angle)
+
+
+ANY_IDS = (-7, -3, 0, 5, 2**53 + 1, 1_700_000_000_000_000_001)
+"""Ids below 0, and such as no number of a browser holds: the last is a time in nanoseconds."""
+
+
+def with_ids(particles: Particles, ids: np.ndarray) -> Particles:
+    """Return the same particles under other ids, ascending."""
+    return replace(particles, predictions=replace(particles.predictions, ids=ids.astype(np.int64)))
+
+
+def under(sources: list[Source], ids: np.ndarray) -> list[Source]:
+    """Return the same views of particles that have other ids, ascending."""
+    return [replace(source, particles=with_ids(source.particles, ids)) for source in sources]
 
 
 def pictures_of(labels: np.ndarray, angle: np.ndarray) -> np.ndarray:

@@ -150,7 +150,7 @@ def selection(
         How many samples there are.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{len(ids)} selected**" + ("" if of is None else f" of {of:d}"), width="content")
+        st.markdown(f"**{len(ids):,} selected**" + ("" if of is None else f" of {of:,}"), width="content")
         st.download_button(
             "Selection as CSV",
             data=lambda: csv(table_of(ids, panels, run_ids, run.class_names)),

@@ -50,7 +50,7 @@ def caption(runs: Sequence[Run], n: int) -> str:
         f"{run.status.epoch} epochs, {day_text(run.status.updated)}"
         for run in runs
     )
-    return f"{first.data_name}, N = {n} validation images. {each}."
+    return f"{first.data_name}, N = {n:,} validation images. {each}."
 
 
 def _called(run: Run) -> str:

@@ -151,10 +151,10 @@ def _latents(run: Run) -> None:
     charts.show(
         figure,
         key=f"watch-latents-{run.id}",
-        alt=f"Latents of {len(snapshot.ids)} validation images after epoch {epoch}, coloured by {by}.",
+        alt=f"Latents of {len(snapshot.ids):,} validation images after epoch {epoch}, coloured by {by}.",
         file_name=f"latents-{run.id}-{epoch}",
     )
-    note(f"Latents of {len(snapshot.ids)} validation images after epoch {epoch}, coloured by {by}.")
+    note(f"Latents of {len(snapshot.ids):,} validation images after epoch {epoch}, coloured by {by}.")
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -82,7 +82,7 @@ def _everything(run: Run, out: Path, device: str, as_json: bool) -> None:
     write_table(out, particles, run.class_names)
     counts = {part: int((particles.part == number).sum()) for number, part in enumerate(PARTS)}
     told = ", ".join(f"{count} {part}" for part, count in counts.items())
-    print(f"Wrote the classes of all {len(particles)} images of run {run.id} to {out}: {told}.")
+    print(f"Wrote the classes of all {len(particles):,} images of run {run.id} to {out}: {told}.")
     if as_json:
         print_json({"id": run.id, "images": len(particles), **counts, "out": str(out)})
 

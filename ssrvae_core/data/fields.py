@@ -216,7 +216,7 @@ def _check_numbers(images: np.ndarray, path: Path) -> None:
         if not finite.all():
             raise UserError(
                 f"The field 'images' of {path} holds NaN or infinity, first in image {finite.argmin()}"
-                f" ({(~finite).sum()} of {len(images)} images); replace or drop them."
+                f" ({(~finite).sum():,} of {len(images):,} images); replace or drop them."
             )
     if images.min() == images.max():
         raise UserError(f"Every pixel in the field 'images' of {path} has the same value; there is nothing to learn.")

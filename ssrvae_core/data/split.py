@@ -231,7 +231,7 @@ def _by_class(images: ImageSet, orders: list[np.ndarray], n: int) -> np.ndarray:
     for name, order in zip(images.class_names, orders, strict=True):
         if len(order) < n:
             raise UserError(
-                f"{n} labels per class are asked for, but class '{name}' has {len(order)} labelled training images;"
+                f"{n:,} labels per class are asked for, but class '{name}' has {len(order):,} labelled training images;"
                 " ask for fewer."
             )
     return np.concatenate([order[:n] for order in orders])
@@ -243,8 +243,8 @@ def _by_ratio(orders: list[np.ndarray], n_training: int, ratio: float) -> np.nda
     known = sum(map(len, orders))
     if total > known:
         raise UserError(
-            f"A supervised ratio of {ratio:g} needs {total} labels, but {known} of the {n_training} training images"
-            f" have one; ask for at most {known / n_training:.3g}."
+            f"A supervised ratio of {ratio:g} needs {total:,} labels, but {known:,} of the {n_training:,} training"
+            f" images have one; ask for at most {known / n_training:.3g}."
         )
     positions = np.concatenate(orders)
     rank = np.concatenate([np.arange(len(order)) for order in orders])

@@ -39,7 +39,7 @@ def accuracy_by_angle_figure(
                 mode="lines+markers",
                 line={"dash": look.dash, "color": look.colour, "width": 2},
                 marker={"symbol": look.symbol, "size": 8},
-                text=[f"{b['low_deg']} to {b['high_deg']} degrees, {b['n']} images" for b in bins],
+                text=[f"{b['low_deg']} to {b['high_deg']} degrees, {b['n']:,} images" for b in bins],
                 hovertemplate=f"{title}<br>%{{text}}<br>accuracy %{{y:.3f}}<extra></extra>",
             )
         )

@@ -166,7 +166,7 @@ def _judgements(matrix: np.ndarray) -> list[str]:
         return ["N = 0"]
     recalls = np.diag(shares_of(matrix))
     support = matrix.sum(axis=1)
-    accuracy = f"accuracy {theme.percent(float(matrix.trace()) / n)}, N = {n}"
+    accuracy = f"accuracy {theme.percent(float(matrix.trace()) / n)}, N = {n:,}"
     if len(set(support[support > 0].tolist())) > 1:
         return [f"balanced accuracy {theme.percent(float(np.nanmean(recalls)))}", accuracy]
     return [accuracy]

@@ -15,7 +15,7 @@ from ssrvae_core.figures.curves import curve_at, curve_traces, limits_of, positi
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track
 from ssrvae_core.figures.looks import Look, looks
 from ssrvae_core.figures.manifold import data_uri
-from ssrvae_core.figures.names import BESIDE_CELLS, short_names
+from ssrvae_core.figures.names import BESIDE_CELLS, exact, short_names
 from ssrvae_core.figures.stage import Place, Stage
 
 MANIFOLD_PIXELS = 320
@@ -120,7 +120,7 @@ def _class_points(
     short = short_names(class_names)
     name, whole = (short[c], class_names[c]) if c >= 0 else ("Unlabelled", "Unlabelled")
     rows = [_rows(frame, c) for frame in frames]
-    ids = [np.empty(0, int) if f is None else f.ids[r] for f, r in zip(frames, rows, strict=True)]
+    ids = [np.empty(0, int) if f is None else exact(f.ids[r]) for f, r in zip(frames, rows, strict=True)]
     fixed_ids = all(np.array_equal(ids[0], other) for other in ids)
     numbers = ", ".join(f"{number} {name}" for number, name in enumerate(short))
     fixed = {
@@ -169,7 +169,7 @@ def _title(name: str, frame: Frame | None, *, brief: bool) -> str:
     if frame is None:
         return f"<b>{name}</b><br><span style='font-size:12px'>not trained here</span>"
     accuracy = "" if frame.accuracy is None else f"accuracy {theme.percent(frame.accuracy)}"
-    about = accuracy if brief and accuracy else f"{accuracy}{', ' if accuracy else ''}N = {len(frame.ids)}"
+    about = accuracy if brief and accuracy else f"{accuracy}{', ' if accuracy else ''}N = {len(frame.ids):,}"
     return f"<b>{name}</b><br><span style='font-size:12px'>{about}</span>"
 
 
@@ -213,7 +213,7 @@ def _confusion(
         "y": true,
         "textfont": {"size": 13 if k <= MANY else 10},
         "showlegend": False,
-        "hovertemplate": "True %{customdata[0]}<br>Predicted %{customdata[1]}<br>%{customdata[2]} images"
+        "hovertemplate": "True %{customdata[0]}<br>Predicted %{customdata[1]}<br>%{customdata[2]:,} images"
         "<extra></extra>",
     }
 

@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from ssrvae_core.config import UserError
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import theme
-from ssrvae_core.figures.names import plain, short_names
+from ssrvae_core.figures.names import exact, plain, short_names
 from ssrvae_core.figures.values import TRUE_ANGLE, VALUES, colour_axis, point_values, varies
 from ssrvae_core.records import Predictions
 
@@ -209,7 +209,7 @@ def _points(
         name=layer.name,
         legendgroup=layer.name,
         showlegend=False,
-        customdata=ids[layer.rows],
+        customdata=exact(ids[layer.rows]),
         text=hover[layer.rows],
         marker={"symbol": layer.symbol, "size": 6, "opacity": 0.75, "line": theme.OUTLINE, **colour},
         selected={"marker": {"opacity": 1}},

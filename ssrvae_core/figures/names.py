@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from html import escape, unescape
 from unicodedata import east_asian_width
 
+import numpy as np
+
 LONGEST = 18
 """Most characters of a name in a figure, its ellipsis included."""
 
 BESIDE_CELLS = 12
 """The same beside a confusion matrix, which gets the room that its names leave."""
+
+EXACT = 2**53
+"""Whole numbers below this are held exactly by a browser's numbers."""
 
 _CHARACTER = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);|.", re.DOTALL)
 
@@ -19,6 +24,12 @@ _CHARACTER = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);|.", re.DOTALL)
 def plain(text: str) -> str:
     """Return a text that plotly shows as it is: it reads a little HTML in every string, and ``%{}`` when it hovers."""
     return escape(text, quote=False).replace("%{", "&#37;{")
+
+
+def exact(ids: np.ndarray) -> np.ndarray:
+    """Return sample ids as a browser shows them: texts where one is too large for its numbers, which round."""
+    rounded = len(ids) and max(-int(ids.min()), int(ids.max())) >= EXACT
+    return ids.astype(str) if rounded else ids
 
 
 def short_names(names: Sequence[str], longest: int = LONGEST) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ def _about(frame: Frame | None) -> str:
     if frame is None:
         return "not trained here"
     share = "" if frame.accuracy is None else f"accuracy {theme.percent(frame.accuracy)}, "
-    return f"{share}N = {len(frame.ids)}"
+    return f"{share}N = {len(frame.ids):,}"
 
 
 def _legend(pen: _Pen, class_names: Sequence[str]) -> None:

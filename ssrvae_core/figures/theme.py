@@ -129,7 +129,7 @@ def share(accuracy: float) -> str:
 def panel_title(title: str, accuracy: float | None, n: int) -> str:
     """Title of a panel, with accuracy and number of images in small type below; a few errors never round to 1.000."""
     known = "" if accuracy is None else f"accuracy {share(accuracy)}, "
-    return f"<b>{title}</b><br><span style='font-size:12px'>{known}N = {n}</span>"
+    return f"<b>{title}</b><br><span style='font-size:12px'>{known}N = {n:,}</span>"
 
 
 def title_annotation(text: str, axis: str) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _as_trained(found: ImageSet, run: Run, particles: Particles) -> ImageSet:
 
     if found.as_labelled is not None:  # drawn otherwise among the labelled
         return joined(split(found, run.config.split))
-    if (np.diff(found.ids) <= 0).any():
+    if (found.ids[1:] <= found.ids[:-1]).any():  # a difference of 64 bits may not fit into 64 bits
         found = found.take(np.argsort(found.ids))
     if len(found) != len(particles):
         return found

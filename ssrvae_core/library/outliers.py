@@ -94,7 +94,7 @@ def threshold_for(library: Library, particles: Particles, rate: float) -> float:
         least = 1 / (n + 1)
         advice = f"ask for {least:.2g} or more" if n else "hold out labelled images"
         raise UserError(
-            f"{n} labelled images with an outlier score were held out, which is too few for a false-alarm rate of"
+            f"{n:,} labelled images with an outlier score were held out, which is too few for a false-alarm rate of"
             f" {rate:g}; {advice}, or set the threshold itself."
         )
     return float(scores[max(k, 1) - 1])
@@ -139,7 +139,7 @@ class Outliers:
         low, high = self.expected
         return (
             f"{self.beyond:,} of {self.judged:,} particles lie beyond the outlier score {self.threshold:g}. It is a"
-            f" false alarm for {self.rate.count} of {self.rate.n} held-out images of known class"
+            f" false alarm for {self.rate.count:,} of {self.rate.n:,} held-out images of known class"
             f" ({100 * self.rate.low:.1f} to {100 * self.rate.high:.1f} %), so {low:,.0f} to {high:,.0f} would be"
             " beyond it if all were good."
         )

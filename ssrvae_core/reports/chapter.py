@@ -172,7 +172,7 @@ class Chapter:
         one = next(iter(self.baselines.values()))[0]
         ours = {MODEL_TITLES[model]: _known(run.accuracy for run in runs) for model, runs in self.runs.items()}
         caption = (
-            f"The same {one.n_labelled} labelled and {one.n_validation} validation images as in Fig. S2, "
+            f"The same {one.n_labelled:,} labelled and {one.n_validation:,} validation images as in Fig. S2, "
             f"{seeds_text(one.seed, self._seeds)}. {each}. The settings of every baseline were chosen by "
             "cross-validation on the labelled images alone. "
             + verdict(*({name: float(np.mean(s)) for name, s in each.items() if s} for each in (ours, shares)))
@@ -185,8 +185,8 @@ class Chapter:
             if not (kept := run.snapshots()):
                 continue  # of an imported run, for one, whose film its owner did not share
             caption = (
-                f"Every frame is an epoch, of {len(kept[-1][1].ids)} tracked validation images; the curve is the loss. "
-                f"{ALIGNED} {conditions([run], len(run.predictions()))}"
+                f"Every frame is an epoch, of {len(kept[-1][1].ids):,} tracked validation images; the curve is the"
+                f" loss. {ALIGNED} {conditions([run], len(run.predictions()))}"
             )
             videos.append(_Video(number, f"training of the {model_title(run)}", training_film([run]), caption))
         if self.by_ratio:
@@ -211,9 +211,10 @@ class Chapter:
         caption = (
             f"{self.data}: every frame is a supervised ratio, the share of the training images that carry a label; "
             "their number stays the same, so that a larger share leaves fewer unlabelled images. N = "
-            f"{len(runs[0].predictions())} validation images, {seeds_text(seeds[0], len(seeds))}. {ends}. {len(runs)} "
-            f"runs, {duration_text(sum(run.status.seconds for run in runs))} of training. {ALIGNED} The manifold shows "
-            "what each model draws where the images of a class are, a block a class, turned to the nearest quarter."
+            f"{len(runs[0].predictions()):,} validation images, {seeds_text(seeds[0], len(seeds))}. {ends}. {len(runs)}"
+            f" runs, {duration_text(sum(run.status.seconds for run in runs))} of training. {ALIGNED} The manifold"
+            " shows what each model draws where the images of a class are, a block a class, turned to the nearest"
+            " quarter."
         )
         return _Video(3, "the supervised ratio", ratio_film(runs, device=self.device), caption)
 

@@ -24,7 +24,7 @@ def latents(runs: Sequence[Run], predictions: Sequence[Predictions], caption: st
         figure = latent_scatter([Panel(plain(title), said)], _names(run))
         figure.update_layout(dragmode="pan")
         alt = (
-            f"Scatter of the latent means of {len(said)} images under the {title}, coloured by class; "
+            f"Scatter of the latent means of {len(said):,} images under the {title}, coloured by class; "
             f"accuracy {accuracy_text(run.accuracy)}."
         )
         charts.append(html.chart(figure, alt, height=LATENT_HEIGHT))
@@ -56,7 +56,7 @@ def confusions(counts: Mapping[str, np.ndarray], class_names: Sequence[str], cap
         figure = confusion_figure(matrix, shown, title=plain(title))
         figure.update_layout(coloraxis={"showscale": False})
         n, right = int(matrix.sum()), int(np.trace(matrix))
-        alt = f"Confusion matrix of {title}: {right} of {n} images on the diagonal."
+        alt = f"Confusion matrix of {title}: {right:,} of {n:,} images on the diagonal."
         charts.append(html.chart(figure, alt, height=CONFUSION_HEIGHT))
     return html.side_by_side(charts, f"Images by true class (down) and predicted class (across). {caption}")
 

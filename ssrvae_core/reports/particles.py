@@ -167,7 +167,7 @@ def result_sentence(runs: Sequence[Run], predictions: dict[str, Predictions]) ->
     n = int((predictions[runs[0].id].labels >= 0).sum())
     judged = [(run.accuracy, title) for title, run in zip(titles(runs), runs, strict=True) if run.accuracy is not None]
     if not judged or not n:
-        return f"{len(predictions[runs[0].id])} images classified, none of which has a label to judge by."
+        return f"{len(predictions[runs[0].id]):,} images classified, none of which has a label to judge by."
     judged.sort(reverse=True)
     (best, name), *others = judged
     labels = runs[0].config.split.in_words
@@ -175,7 +175,7 @@ def result_sentence(runs: Sequence[Run], predictions: dict[str, Predictions]) ->
     rest = "".join(f", the {title} for {percent(share)}" for share, title in others[:3])
     more = f" and {len(others) - 3} more runs for less" if len(others) > 3 else ""
     trained = f" ({labels})" if alike else ""
-    return f"The {name} is right for {percent(best)} of {n} validation images{rest}{more}{trained}."
+    return f"The {name} is right for {percent(best)} of {n:,} validation images{rest}{more}{trained}."
 
 
 def percent(share: float) -> str:

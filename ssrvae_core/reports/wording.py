@@ -139,7 +139,7 @@ def judgement_text(judgement: Judgement) -> str:
         return f"{who}; no label could be left out to compare them."
     alone, measured, both = judgement.scores
     return (
-        f"{who}. Mean log-likelihood of {judgement.left_out} labels, each left out of training once (0 is perfect): "
+        f"{who}. Mean log-likelihood of {judgement.left_out:,} labels, each left out of training once (0 is perfect): "
         f"network {alone:z.2f}, shape {measured:z.2f}, both {both:z.2f}."
     )
 
@@ -168,7 +168,7 @@ def conditions(runs: Sequence[Run], n: int) -> str:
         f"{f', classes by {JUDGES[run.status.judgement.by]}' if run.status.judgement else ''}"
         for run in runs
     )
-    return f"{first.data_name}: N = {n} validation images{f', {disorder}' if disorder else ''}. {each}."
+    return f"{first.data_name}: N = {n:,} validation images{f', {disorder}' if disorder else ''}. {each}."
 
 
 def verdict(ours: Mapping[str, float], rivals: Mapping[str, float]) -> str:

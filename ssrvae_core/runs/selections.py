@@ -22,7 +22,8 @@ from ssrvae_core.runs.mode import require_editor
 FOLDER = "explorer"
 LONGEST_NAME, MOST_BYTES = 60, 4 * 2**20
 """Characters of a name, and bytes of the ids of one selection."""
-_RANGES = re.compile(r"\d{1,15}(-\d{1,15})?(\.\d{1,15}(-\d{1,15})?)*")
+_ID = r"-?\d{1,19}"
+_RANGES = re.compile(rf"{_ID}(-{_ID})?(\.{_ID}(-{_ID})?)*", re.ASCII)
 
 
 @dataclass(frozen=True)

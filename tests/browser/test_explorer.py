@@ -215,6 +215,11 @@ def test_thousands_of_pictures_are_few_elements_and_every_one_can_be_scrolled_to
         page.goto(f"{HOST}/")
         page.wait_for_function("window.ready")
         assert page.locator(".pictures [data-sample]").count() < 400
+        page.evaluate("explorer.select(explorer.table.ids)")
+        assert page.locator("[data-selected]").evaluate("one => one.textContent") == "5000", "for programs"
+        assert page.locator(".comma").evaluate("one => getComputedStyle(one, '::before').content") == '","'
+        expect(page.locator(".counter")).to_contain_text("of 5,000 selected")
+        expect(page.locator(".told")).to_have_text("5,000 selected")
         page.locator(".pictures").evaluate("one => { one.scrollTop = one.scrollHeight; }")
         last = page.evaluate("explorer.table.ids[explorer.grid.rows[explorer.grid.rows.length - 1]]")
         tile = page.locator(f".pictures [data-sample='{last}'] .tile")
@@ -255,14 +260,21 @@ def test_on_a_phone_bar_map_and_pictures_stand_below_each_other(open_explorer):
 def test_ranges_outlines_and_cells_of_a_table_read_as_they_should(open_explorer):
     page = open_explorer()
     results = {
-        "selection.js": {
+        "ids.js": {
             "rangesOf([3, 4, 5, 9])": "3-5.9",
-            "idsOfRanges('3-5.9')": [3, 4, 5, 9],
-            "idsOfRanges('5-3')": None,
+            "rangesOf([-5, -4, -3, -1])": "-5--3.-1",
+            "rangesOf([2n ** 60n, 2n ** 60n + 1n, 2n ** 60n + 3n])": f"{2**60}-{2**60 + 1}.{2**60 + 3}",
+            "idsOfRanges('3-5.9', [1, 3, 5, 9])": [3, 5, 9],
+            "idsOfRanges('-5--3', [-6, -5, -4, -3, 3])": [-5, -4, -3],
+            "idsOfRanges('0-1000000000000000000', [3, 4])": [3, 4],
+            "idsOfRanges('5-3', [4])": None,
+            "idsOfRanges('', [4])": [],
+        },
+        "selection.js": {
             "simplified([[0, 0], [1, 0.1], [2, 0], [2, 2]], 0.5).length": 3,
         },
         "csv.js": {"cell('=1+1')": "'=1+1", "cell('a,\"b')": '"a,""b"', "cell(NaN)": ""},
-        "elements.js": {"share(0.99999)": ">0.999", "figure(NaN)": "not known"},
+        "elements.js": {"share(0.99999)": ">0.999", "figure(NaN)": "not known", "thousands(1234567)": "1,234,567"},
     }
     for module, calls in results.items():
         for call, result in calls.items():

@@ -39,16 +39,16 @@ window.ready = true;
 """
 
 
-@pytest.fixture(scope="module")
-def made():
-    sources, pixels = invented(N)
+def library_files(sources, pixels):
+    """Return what a page of the library's modules asks for, as that of the explorer's."""
     found = files(sources, pixels)
+    n = len(pixels)
     place = sources[0].predictions.predicted.astype("<i2")
     state = {
         "version": 0,
         "classes": [{"number": k, "name": name, "colour": "#0072b2"} for k, name in enumerate("abcd")],
         "place": base64.b64encode(place.tobytes()).decode(),
-        "origin": base64.b64encode(np.zeros(N, np.uint8).tobytes()).decode(),
+        "origin": base64.b64encode(np.zeros(n, np.uint8).tobytes()).decode(),
         "threshold": None,
         "undo": None,
         "redo": None,
@@ -62,13 +62,13 @@ def made():
 
 
 @pytest.fixture(scope="module")
-def page(browser, made):
+def page(browser):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    with serving_files(page, made):
+    with serving_files(page, library_files(*invented(N))):
         page.goto(f"{HOST}/")
         page.wait_for_function("window.ready")
         yield page
@@ -140,8 +140,10 @@ def test_an_address_restores_how_pictures_are_shown_and_what_is_selected(page):
     values = {"sort": "size", "descending": True, "size": 96, "upright": True, "shown": "hand"}
     parts = page.evaluate(f"choices.partsOf({json.dumps(values)}, [3, 4, 5, 9])")
     assert parts == {"sort": "-size", "upright": "1", "pictures": "96", "show": "hand", "select": "ri3-5.9"}
-    assert page.evaluate(f"choices.choicesOf({json.dumps(parts)}, {sorts})") == {"values": values, "ids": [3, 4, 5, 9]}
-    usual = page.evaluate(f"choices.choicesOf({{}}, {sorts})")
+    known = "[1, 3, 4, 5, 7, 9]"
+    restored = page.evaluate(f"choices.choicesOf({json.dumps(parts)}, {sorts}, {known})")
+    assert restored == {"values": values, "ids": [3, 4, 5, 9]}
+    usual = page.evaluate(f"choices.choicesOf({{}}, {sorts}, {known})")
     wrong = {"sort": "x", "pictures": "1e9", "show": "<b>", "select": "ra3", "upright": "no"}
-    assert page.evaluate(f"choices.choicesOf({json.dumps(wrong)}, {sorts})") == usual
+    assert page.evaluate(f"choices.choicesOf({json.dumps(wrong)}, {sorts}, {known})") == usual
     assert page.evaluate("choices.partsOf(choices.LIBRARY_USUAL, [])") == {}

@@ -113,7 +113,7 @@ def test_an_encrypted_scheduler_without_certificates_is_a_sentence_at_once(compl
     [
         ({"view": "mask"}, "mask"),
         ({"by_group": True}, "no groups"),
-        ({"labels_per_class": [5, 1000], "seeds": [0, 1]}, "1000 labels per class"),
+        ({"labels_per_class": [5, 1000], "seeds": [0, 1]}, "1,000 labels per class"),
     ],
 )
 def test_a_file_that_is_not_fit_for_the_sweep_is_refused_before_it_starts(complaint_of, tmp_path, asked, sentence):

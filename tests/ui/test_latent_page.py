@@ -19,6 +19,7 @@ from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.everything import write_particles
 from ssrvae_core.runs.execute import train_run
 from ssrvae_core.runs.thumbnails import to_pixels
+from tests.explorer_page import ANY_IDS
 from tests.ui.conftest import TINY, TINY_POLAR
 from tests.ui.test_pages import said
 from ui.choices import resolve_several
@@ -27,7 +28,7 @@ from ui.explorer.answers import answer
 from ui.explorer.downloads import particle_table
 from ui.explorer.kept import StoreShelf
 from ui.explorer.pictures import pictures_of
-from ui.explorer.told import ids_of, sound
+from ui.explorer.told import ids_of, sample_id, sound
 from ui.export import selection_fields
 
 
@@ -109,9 +110,22 @@ def test_a_view_is_taken_without_what_is_no_part_of_an_address():
     told = {"address": {"colour": "angle", "left": "x", "sort": 3, "find": "a" * 9000}, "ids": "3-5.9", "sequence": 4}
     view = sound({"view": told}, component.NAMES)
     assert view["address"] == {"colour": "angle"} and view["sequence"] == 4
-    assert ids_of(view["ids"], 100).tolist() == [3, 4, 5, 9]
-    assert ids_of("98-999999999999", 100).tolist() == [98, 99, 100]
-    assert ids_of("8-3.x.-4.", 100).tolist() == []
+    known = np.arange(101)
+    assert ids_of(view["ids"], known).tolist() == [3, 4, 5, 9]
+    assert ids_of("98-999999999999", known).tolist() == [98, 99, 100]
+    assert ids_of("8-3.x.-4..5-.1--", known).tolist() == []
+
+
+def test_any_whole_number_of_64_bits_is_an_id_and_a_range_holds_those_that_are_there():
+    known = np.array(ANY_IDS)
+    assert ids_of("-7--3", known).tolist() == [-7, -3] and ids_of("-3-5", known).tolist() == [-3, 0, 5]
+    assert ids_of(".".join(map(str, ANY_IDS)), known).tolist() == list(ANY_IDS)
+    assert ids_of(f"0-{10**18}.-5-0.{2**53}", known).tolist() == [-3, 0, 5, 2**53 + 1]
+    assert ids_of(f"{-(10**19) + 1}-{10**19 - 1}", known).tolist() == list(ANY_IDS)
+    assert [sample_id(str(one)) for one in ANY_IDS] == list(ANY_IDS)
+    strangers = (5, 5.0, None, True, "5.0", " 5", "5\n", "--5", "", "\u0665", str(2**63), str(-(2**63) - 1), "9" * 5000)
+    for strange in strangers:
+        assert sample_id(strange) is None
 
 
 def test_what_is_kept_is_kept_once_and_a_fault_is_a_sentence(monkeypatch, tmp_path):
@@ -200,7 +214,7 @@ def test_an_answer_has_a_drawing_and_a_posterior_of_every_model_that_turns(seen)
     sources = [Source(run.id, p.title, of_validation(p.predictions)) for run, p in zip(runs, panels, strict=True)]
     sample = int(sources[0].particles.ids[4])
     told = answer(sample, runs, sources, pictures_of(runs[0], sources[0].particles.ids))
-    assert told["id"] == sample and told["picture"].startswith("data:image/png")
+    assert told["id"] == str(sample) and told["picture"].startswith("data:image/png")
     turning = [run.config.model.rotation != "none" for run in runs]
     for model, turns in zip(told["models"], turning, strict=True):
         assert model["drawing"].startswith("data:image/png") and model["difference"]

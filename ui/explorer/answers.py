@@ -35,14 +35,14 @@ def answer(sample: int, runs: Sequence[Run], sources: Sequence[Source], pictures
     Returns
     -------
     dict
-        ``id``, ``picture`` (an address of an image, or None), and for every model its ``drawing`` as the particle is
-        seen, the ``difference`` (grey where both are alike), and ``posterior``, the probabilities of evenly spaced
-        angles from -180 degrees on; None where there is none.
+        ``id`` (as text), ``picture`` (an address of an image, or None), and for every model its ``drawing`` as the
+        particle is seen, the ``difference`` (grey where both are alike), and ``posterior``, the probabilities of evenly
+        spaced angles from -180 degrees on; None where there is none.
     """
     seen = None if pictures is None else pictures.one(sample)
     each = [_answer(run, source.predictions, sample, seen) for run, source in zip(runs, sources, strict=True)]
     picture = None if seen is None else data_uri(enlarge(seen, LEAST))
-    return {"id": sample, "picture": picture, "models": each}
+    return {"id": str(sample), "picture": picture, "models": each}
 
 
 def _answer(run: Run, predictions: Predictions, sample: int, seen: np.ndarray | None) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from ssrvae_core.reports.explorer.table import table
 from ui import markdown
 from ui.explorer import media
 from ui.explorer.pictures import Pictures, addresses
-from ui.explorer.told import follow, ids_of, sound, whole
+from ui.explorer.told import follow, ids_of, sample_id, sound, whole
 from ui.plotly_script import PLOTLY
 
 NAMES = (
@@ -108,7 +107,7 @@ def explorer(
     done = f"{key}-done"
     if shelf is not None:
         _act(shelf, view["actions"], done)
-    opened = view["open"] if view["open"] is not None else _asked_sample()
+    opened = view["open"] if view["open"] is not None else sample_id(st.query_params.get("sample"))
     data = {
         "token": token,
         "images": images,
@@ -127,8 +126,7 @@ def explorer(
     _component(key=key, data=data, on_view_change=_nothing)
     if view["sequence"]:
         follow(view["address"], NAMES)
-    chosen = np.intersect1d(ids_of(view["ids"], int(ids.max(initial=0))), ids)
-    return Selection(chosen, view["open"], view["sequence"])
+    return Selection(ids_of(view["ids"], ids), view["open"], view["sequence"])
 
 
 def _nothing() -> None:
@@ -154,11 +152,6 @@ def _table(token: str, _sources: Sequence[Source], _class_names: Sequence[str]) 
 
 
 # What the browser says.
-
-
-def _asked_sample() -> int | None:
-    asked = st.query_params.get("sample", "")
-    return int(asked) if re.fullmatch(r"\d{1,15}", asked) else None
 
 
 def _act(shelf: Shelf, actions: Sequence[Mapping[str, Any]], done: str) -> None:

@@ -114,7 +114,7 @@ def selection(
             icon=":material/download:",
             help=f"The maps and pictures in one file for any browser, without a network: at most {MOST:,} particles.",
         )
-        st.markdown(f"**{len(ids)} selected** of {of:,}", width="content")
+        st.markdown(f"**{len(ids):,} selected** of {of:,}", width="content")
 
 
 def _page(runs: Sequence[Run], sources: Sequence[Source], title: str, caption: str) -> str:

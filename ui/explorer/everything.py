@@ -46,7 +46,7 @@ def sources_of(page: str, runs: Sequence[Run], panels: Sequence[Panel]) -> list[
     total = min(len(source.particles) for source in each)
     shown = in_step(each, MOST)
     if len(shown[0].particles) < min(total, MOST):
-        markdown.note(f"{len(shown[0].particles)} particles that both runs have classified.")
+        markdown.note(f"{len(shown[0].particles):,} particles that both runs have classified.")
     elif total > MOST:
         markdown.note(f"An even choice of {MOST:,} of {total:,} particles; a table of all of them can be downloaded.")
     return shown

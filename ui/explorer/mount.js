@@ -82,7 +82,7 @@ class Mounted {
     this.root.replaceChildren();
     this.images = data.images;
     const table = readTable(buffer);
-    const shelf = new Shelf(data.images, storage());
+    const shelf = new Shelf(data.images, storage(), table.ids);
     shelf.shared = data.kept ?? [];
     const explorer = new Explorer(this.root, table, {
       sheets: { ...data.sheets, urls: this.absolute(data.sheets.urls) }, look: data.look, usual: data.usual, shelf, address,
@@ -108,7 +108,7 @@ class Mounted {
       if (ids !== null) shelf.shared.push({ name, ids });
       this.tellSoon();
     } else if (ids === null) shelf.forget(name);
-    else if (!shelf.keep(name, idsOfRanges(ids))) this.explorer.bar.say("This browser keeps nothing; use Copy link instead.");
+    else if (!shelf.keep(name, idsOfRanges(ids, this.explorer.table.ids))) this.explorer.bar.say("This browser keeps nothing; use Copy link instead.");
     this.explorer.drawBar();
   }
 
@@ -133,8 +133,9 @@ class Mounted {
     if (!this.root.isConnected) return;
     const { explorer } = this;
     this.sequence = Math.max(this.sequence + 1, Date.now());
+    const { open } = explorer.values;
     const view = {
-      sequence: this.sequence, address: explorer.address, ids: rangesOf(explorer.ids), open: explorer.values.open,
+      sequence: this.sequence, address: explorer.address, ids: rangesOf(explorer.ids), open: open === null ? null : String(open),
       sheets: [...this.missing], actions: this.actions,
     };
     this.tell("view", view);

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+ID = r"-?\d{1,19}"
+"""A sample id as text."""
+_SPAN = re.compile(rf"(?:^|(?<=\.))({ID})(?:-({ID}))?(?=\.|$)", re.ASCII)
 LONGEST = 8000
 """Characters that a part of an address may have."""
 
@@ -23,7 +26,7 @@ def sound(told: Any, names: Collection[str]) -> dict[str, Any]:
     return {
         "sequence": whole(view.get("sequence")) or 0,
         "ids": view["ids"] if isinstance(view.get("ids"), str) else "",
-        "open": whole(view.get("open")),
+        "open": sample_id(view.get("open")),
         "address": {
             name: text
             for name, text in (address.items() if isinstance(address, Mapping) else ())
@@ -39,13 +42,38 @@ def whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def ids_of(ranges: str, largest: int) -> np.ndarray:
-    """Return the numbers of ranges such as ``3-8.12``, none of them above the largest there can be."""
-    parts = [np.empty(0, np.int64)]
-    for found in re.finditer(r"(?<![\d-])(\d{1,15})(?:-(\d{1,15}))?(?=\.|$)", ranges):
-        first, last = int(found[1]), min(int(found[2] or found[1]), largest)
-        parts.append(np.arange(first, last + 1, dtype=np.int64) if first <= last else parts[0])
-    return np.concatenate(parts)
+def sample_id(value: Any) -> int | None:
+    """Return the sample id that a text is, None for anything else; as a number, a browser would round large ones."""
+    found = int(value) if isinstance(value, str) and re.fullmatch(ID, value, re.ASCII) else None
+    return found if found is None or found == _within_int64(found) else None
+
+
+def ids_of(ranges: str, known: np.ndarray) -> np.ndarray:
+    """Return those of the known ids that are in ranges such as ``-5--3.12``.
+
+    Parameters
+    ----------
+    ranges : str
+        What is no range in it counts for nothing.
+    known : int64 array (N,)
+        Ids, ascending.
+    """
+    spans = [(int(first), int(last or first)) for first, last in _SPAN.findall(ranges)]
+    if not spans:
+        return known[:0]
+    firsts, lasts = np.array([[_within_int64(end) for end in span] for span in spans], np.int64).T
+    begins = np.searchsorted(known, firsts, side="left")
+    ends = np.searchsorted(known, lasts, side="right")
+    some = begins < ends
+    # How many ranges each id is in.
+    changes = np.zeros(len(known) + 1, np.int64)
+    np.add.at(changes, begins[some], 1)
+    np.subtract.at(changes, ends[some], 1)
+    return known[np.cumsum(changes[:-1]) > 0]
+
+
+def _within_int64(number: int) -> int:
+    return min(max(number, -(2**63)), 2**63 - 1)
 
 
 def follow(address: Mapping[str, str], names: Collection[str]) -> None:

@@ -61,8 +61,7 @@ def _back(journal: Journal, kind: str, entry: int, who: str) -> Library:
 
 def _particles(journal: Journal, ranges: str) -> np.ndarray:
     """Return the run's own particles in ranges of ids, which may span ids that it does not have."""
-    known = journal.base.ids
-    return np.intersect1d(ids_of(ranges, int(known.max(initial=0))), known)
+    return ids_of(ranges, journal.base.ids)
 
 
 def waiting(actions: Sequence[Any], done: int) -> list[tuple[int, Mapping[str, Any]]]:

@@ -1,6 +1,6 @@
 // How the pictures of a library are shown, and which are selected, as parts of an address and back.
 import { LARGEST, SMALLEST } from "./address.js";
-import { idsOfRanges, rangesOf } from "./selection.js";
+import { idsOfRanges, rangesOf } from "./ids.js";
 
 export const LIBRARY_USUAL = { sort: "confidence", descending: false, size: 56, upright: false, shown: "all" };
 export const SHOWN = [
@@ -9,8 +9,9 @@ export const SHOWN = [
 ];
 const LONGEST_SELECTION = 6000; // characters; servers and browsers cut longer addresses
 
-// The choices that an address asks for, where they are there, and the ids that it selects; the others are the usual ones.
-export function choicesOf(address, sorts) {
+// The choices that an address asks for, where they are there, and which of the known ids it selects; the others are the
+// usual ones.
+export function choicesOf(address, sorts, known) {
   const values = { ...LIBRARY_USUAL };
   const sort = (address.sort ?? "").replace(/^-/, "");
   if (sorts.some(({ name }) => name === sort)) Object.assign(values, { sort, descending: address.sort.startsWith("-") });
@@ -18,7 +19,7 @@ export function choicesOf(address, sorts) {
   const size = Number(address.pictures);
   if (Number.isInteger(size) && size >= SMALLEST && size <= LARGEST) values.size = size;
   if (SHOWN.some(({ name }) => name === address.show)) values.shown = address.show;
-  return { values, ids: idsOfRanges((address.select ?? "").replace(/^ri/, "")) ?? [] };
+  return { values, ids: idsOfRanges((address.select ?? "").replace(/^ri/, ""), known) ?? [] };
 }
 
 // All choices that are not the usual ones, by name.

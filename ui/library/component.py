@@ -119,7 +119,7 @@ def show(
         text = view["ids"]
     else:
         text = st.query_params.get("select", "").removeprefix("ri")
-    return Told(library, np.intersect1d(ids_of(text, int(ids.max(initial=0))), ids))
+    return Told(library, ids_of(text, ids))
 
 
 def select(key: str, ids: np.ndarray) -> None:

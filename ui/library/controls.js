@@ -1,7 +1,7 @@
 // The bar above the classes: what is selected and where it goes, undo, how pictures are shown, and who changes things.
 import { LARGEST, SMALLEST } from "./address.js";
 import { SHOWN } from "./choices.js";
-import { button, choice, make, thousands } from "./elements.js";
+import { button, choice, make, showCount, thousands } from "./elements.js";
 
 export class LibraryBar {
   // `on`: {set(changes), move(number), split(name), undo(), redo(), clear(), alone(), everything(), who(name)}.
@@ -48,7 +48,7 @@ export class LibraryBar {
   // `said`: {tally, selected, classes, undo, redo, values, only, who}.
   draw({ tally, selected, classes, undo, redo, values, only, who }) {
     if (this.tally.textContent !== tally) this.tally.textContent = tally;
-    this.number.textContent = String(selected);
+    showCount(this.number, selected);
     this.drawMoves(classes, selected);
     for (const one of [this.newClass, this.clear, this.alone]) one.disabled = !selected;
     if (!selected) this.askName(false);

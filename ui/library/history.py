@@ -31,7 +31,7 @@ def lines(entries: Sequence[Entry], library: Library) -> list[tuple[str, str, st
 
 def show(entries: Sequence[Entry], library: Library) -> None:
     """Show the changes of a library, to be opened."""
-    with st.expander(verbatim(f"History: {len(entries)} changes" if len(entries) != 1 else "History: 1 change")):
+    with st.expander(verbatim(f"History: {len(entries):,} changes" if len(entries) != 1 else "History: 1 change")):
         if not entries:
             note("Nothing was changed yet. Every change is kept here with who made it and when, and can be undone.")
             return

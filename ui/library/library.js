@@ -6,8 +6,8 @@ import { LibraryBar } from "./controls.js";
 import { Dragging } from "./dragging.js";
 import { figure, make, share } from "./elements.js";
 import { LIKENESS, rowsOf, sortedRows, sortsOf } from "./filters.js";
+import { idsOfRanges, rangesOf } from "./ids.js";
 import { BY, NO_CLASS, afterClick, binnedCounts, boxed, edgesOf, meant, rowsByClass, tallied, tallyText, withMoves } from "./marks.js";
-import { idsOfRanges, rangesOf } from "./selection.js";
 import { Sprites } from "./sprites.js";
 import { ThresholdSlider } from "./threshold.js";
 
@@ -21,7 +21,7 @@ export class LibraryView {
     this.who = options.who;
     this.sorts = sortsOf(table).filter(({ name }) => name !== LIKENESS.name);
     this.measures = measuresOf(table);
-    const { values, ids } = choicesOf(options.address ?? {}, this.sorts);
+    const { values, ids } = choicesOf(options.address ?? {}, this.sorts, table.ids);
     this.values = { ...values, measure: this.measures[0]?.name ?? null };
     this.chosen = marksOf(table, ids);
     this.sprites = new Sprites({ ...options.sheets, n: table.n }, options.ask);
@@ -34,7 +34,7 @@ export class LibraryView {
   }
 
   get ids() {
-    return Array.from(rowsOf(this.chosen), (row) => this.table.ids[row]);
+    return this.table.idsOf(rowsOf(this.chosen));
   }
 
   build() {
@@ -69,7 +69,7 @@ export class LibraryView {
   // What the server says: `library`: {classes, place, origin, threshold, undo, redo}; moves on their way come on top.
   receive(library, pending = []) {
     const positions = library.classes.map(({ number }) => number);
-    const rowsOfMove = ({ ids, to }) => ({ to, rows: idsOfRanges(ids).map((id) => this.table.row(id)).filter((row) => row >= 0) });
+    const rowsOfMove = ({ ids, to }) => ({ to, rows: (idsOfRanges(ids, this.table.ids) ?? []).map((id) => this.table.row(id)) });
     const moves = pending.filter(({ kind }) => kind === "move").map(rowsOfMove);
     this.library = { ...library, ...withMoves(library.place, library.origin, moves, positions) };
     this.drawColumns();
@@ -251,7 +251,7 @@ export class LibraryView {
       return;
     }
     const next = this.open >= 0 ? this.after(this.open) : -1;
-    const ids = some.map((row) => this.table.ids[row]).sort((a, b) => a - b);
+    const ids = this.table.idsOf([...some].sort((a, b) => a - b));
     this.act({ kind: "move", ids: rangesOf(ids), to: number }, () => {
       this.clear();
       if (this.open >= 0 && next >= 0) this.openRow(next);
@@ -314,7 +314,7 @@ export class LibraryView {
 
   answered(answer) {
     this.answer = answer;
-    if (this.open >= 0 && answer?.id === this.table.ids[this.open]) this.drawCard();
+    if (this.open >= 0 && answer?.id === String(this.table.ids[this.open])) this.drawCard();
   }
 
   closeCard() {

@@ -1,4 +1,5 @@
 // What is counted and chosen among the particles of a library: pure functions on arrays.
+import { thousands } from "./elements.js";
 
 export const BY = { MODEL: 0, LABEL: 1, OUTLIER: 2, HAND: 3 }; // who says which class a particle is in, as in `state.py`
 export const NO_CLASS = -1;
@@ -26,10 +27,9 @@ export function tallied(place, origin) {
 }
 
 export function tallyText({ by, none }, n, classes) {
-  const many = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
-  const particles = n === 1 ? "1 particle" : `${many(n)} particles`;
-  const parts = [`${many(by[BY.LABEL])} by labels`, `${many(by[BY.HAND])} by hand`, `${many(by[BY.MODEL])} by the model`];
-  return `${particles} in ${classes === 1 ? "1 class" : `${classes} classes`}: ${parts.join(", ")}; ${many(none)} none of these.`;
+  const particles = n === 1 ? "1 particle" : `${thousands(n)} particles`;
+  const parts = [`${thousands(by[BY.LABEL])} by labels`, `${thousands(by[BY.HAND])} by hand`, `${thousands(by[BY.MODEL])} by the model`];
+  return `${particles} in ${classes === 1 ? "1 class" : `${classes} classes`}: ${parts.join(", ")}; ${thousands(none)} none of these.`;
 }
 
 // Bins of equal width over all finite numbers; null where there is none.

@@ -43,7 +43,7 @@ class MountedLibrary {
     }
     if (data.command && data.command.sequence > this.commanded) {
       this.commanded = data.command.sequence;
-      view.select(idsOfRanges(data.command.ids) ?? [], true);
+      view.select(idsOfRanges(data.command.ids, view.table.ids) ?? [], true);
       this.root.scrollIntoView({ block: "start" }); // the button stands far below
     }
     if (data.stats?.version !== data.library.version) this.restSoon();
@@ -120,7 +120,7 @@ class MountedLibrary {
     const { view } = this;
     this.tell("view", {
       sequence: this.sequence, run: this.data.run, address: view.address, ids: rangesOf(view.ids), sheets: [...this.missing],
-      open: view.open < 0 ? null : view.table.ids[view.open], actions: this.actions, stats: this.wanted ?? null,
+      open: view.open < 0 ? null : String(view.table.ids[view.open]), actions: this.actions, stats: this.wanted ?? null,
     });
     clearTimeout(this.again);
     this.again = setTimeout(() => this.data.sequence < this.sequence && this.tellNow(), AGAIN_MS);

@@ -58,5 +58,5 @@ export function costText({ judged, beyond, alarms }, threshold, { scores, low, h
   const first = `${thousands(beyond)} of ${thousands(judged)} particles beyond ${score}.`;
   if (!scores.length) return `${first} How many good particles that costs is not known: no labelled image was held out.`;
   const ends = [low[alarms], high[alarms]].map((value) => (100 * value).toFixed(1));
-  return `${first} False alarm for ${alarms} of ${scores.length} held-out images of known class (${ends[0]} to ${ends[1]} %).`;
+  return `${first} False alarm for ${thousands(alarms)} of ${thousands(scores.length)} held-out images of known class (${ends[0]} to ${ends[1]} %).`;
 }

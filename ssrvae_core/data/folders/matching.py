@@ -123,7 +123,7 @@ def match(table: Table, names: Names, skip_missing: bool = False) -> Matched:
     if missing and (not skip_missing or len(missing) == len(table.rows)):
         shown = ", ".join(missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
         raise MissingPictures(
-            f"{len(missing)} of {len(table.rows)} rows of {table.path} name pictures that are not here: {shown};"
+            f"{len(missing):,} of {len(table.rows):,} rows of {table.path} name pictures that are not here: {shown};"
             " add the pictures, or remove these rows.",
             all_missing=len(missing) == len(table.rows),
         )

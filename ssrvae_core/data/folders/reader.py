@@ -246,13 +246,13 @@ def _masks(
     lacking = [picture.name for picture, mask in zip(images, paired, strict=True) if mask is None]
     if lacking:
         shown = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
-        return {}, [LeftOut("masks", f"{len(lacking)} of {len(images)} images have none ({shown})", len(masks))]
+        return {}, [LeftOut("masks", f"{len(lacking):,} of {len(images):,} images have none ({shown})", len(masks))]
     own = [mask for mask in paired if mask is not None]
     read = stack([mask.file for mask in own], path, _read_file)
     if read.images.shape[:3] != pixels.images.shape[:3]:
         n, height, width = pixels.images.shape[:3]
         raise UserError(
-            f"{path} has {n} images of {height} x {width} pixels, but its {len(read.images)} masks are"
+            f"{path} has {n:,} images of {height} x {width} pixels, but its {len(read.images):,} masks are"
             f" {read.images.shape[1]} x {read.images.shape[2]}; save a mask of the same size for each image."
         )
     lossy = any(mask.file.suffix.lower() in JPEG_SUFFIXES for mask in own)

@@ -1,6 +1,6 @@
 // The reader's choices as parts of an address, and back. What an address asks for and is not there falls back.
+import { idOf, idsOfRanges, rangesOf } from "./ids.js";
 import { STARTING } from "./state.js";
-import { idsOfRanges, rangesOf } from "./selection.js";
 
 export const NAMES = [
   "colour", "hide", "find", "select", "sort", "grouped", "show", "upright", "pictures", "x", "y", "zoom", "by", "sample",
@@ -14,11 +14,11 @@ function stepText(step) {
 }
 
 function stepOf(text, table) {
-  const found = /^([rat])([im])([\d.-]+)$/.exec(text);
+  const found = /^([rat])([im])([\d.-]*)$/.exec(text);
   if (!found) return null;
   const [, how, kind, rest] = found;
   if (kind === "i") {
-    const ids = idsOfRanges(rest);
+    const ids = idsOfRanges(rest, table.ids);
     return ids && { how, ids };
   }
   const [map, x, y, ...numbers] = rest.split(".").map(Number);
@@ -130,7 +130,10 @@ export function valuesOf(parts, table, sorts, usual = STARTING) {
     const zooms = zoomsOf(text, table);
     return zooms && { zooms };
   });
-  take("sample", (text) => /^\d{1,15}$/.test(text) && table.row(Number(text)) >= 0 && { open: Number(text) });
+  take("sample", (text) => {
+    const row = /^-?\d{1,19}$/.test(text) ? table.row(idOf(text)) : -1;
+    return row >= 0 && { open: table.ids[row] };
+  });
   return { values, refused };
 }
 

@@ -1,6 +1,6 @@
 // The bar above: colour, parts, search, the legend that filters, the counter, and what can be done with a selection.
 import { gradient } from "./colours.js";
-import { button, choice, figure, make, marker, thousands } from "./elements.js";
+import { button, choice, figure, make, marker, showCount, thousands } from "./elements.js";
 
 export class Bar {
   // `on`: {set(changes), hide(name, value), only(name, value), everything(), matches(), clear(), link(), keep(name), use(name), forget(name), csv()}.
@@ -56,11 +56,11 @@ export class Bar {
   }
 
   counts(chosen, inSight) {
-    this.count.textContent = String(chosen);
+    showCount(this.count, chosen);
     this.all.textContent = thousands(inSight);
     this.clear.disabled = !chosen;
     if (this.csv) this.csv.disabled = !chosen;
-    this.live.textContent = `${chosen} of ${inSight} selected`;
+    this.live.textContent = `${thousands(chosen)} of ${thousands(inSight)} selected`;
   }
 
   draw(values, tally) {

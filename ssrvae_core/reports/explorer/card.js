@@ -24,7 +24,7 @@ export class ParticleCard {
     event.stopPropagation();
   }
 
-  // `answer`: {id, picture, models: [{drawing, difference, posterior}]} from whoever can decode, or null.
+  // `answer`: {id as text, picture, models: [{drawing, difference, posterior}]} from whoever can decode, or null.
   show(row, answer, by) {
     const same = row === this.row && answer === this.answer && by === this.by;
     Object.assign(this, { row, answer, by });
@@ -35,7 +35,7 @@ export class ParticleCard {
     const act = focused?.dataset.act;
     const { table } = this;
     const id = table.ids[row];
-    const ready = answer?.id === id ? answer : null;
+    const ready = answer?.id === String(id) ? answer : null;
     this.element.setAttribute("aria-busy", ready || !this.look.decodes ? "false" : "true");
     this.element.replaceChildren(this.head(row), make("div", { class: "facts" },
       ...table.models.map((_, model) => this.model(row, model, ready)), this.details(row)), this.neighbours(row));

@@ -3,6 +3,7 @@
 // A cell as it stands; one with a comma, a quote or a line's end in quotes, and none that a spreadsheet takes for a formula.
 export function cell(value) {
   if (value === null || value === undefined || value !== value) return "";
+  if (typeof value === "bigint") return String(value);
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
   const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

@@ -42,12 +42,15 @@ export function button(text, onclick, properties = {}) {
   return make("button", { type: "button", textContent: text, onclick, ...properties });
 }
 
-export function counted(n, one, many = `${one}s`) {
-  return `${thousands(n)} ${n === 1 ? one : many}`;
+// A count as the program's pages, reports and commands write it.
+export function thousands(n) {
+  return String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-export function thousands(n) {
-  return String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+// Shows a count whose text is its digits alone, for programs that read it.
+export function showCount(element, n) {
+  const [first, ...others] = thousands(n).split(",");
+  element.replaceChildren(first, ...others.flatMap((digits) => [make("span", { class: "comma" }), digits]));
 }
 
 // A number as it reads: three digits that count, or "not known".

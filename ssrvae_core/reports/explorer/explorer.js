@@ -4,7 +4,7 @@ import { Bar } from "./bar.js";
 import { ParticleCard } from "./card.js";
 import { looksOf } from "./colours.js";
 import { csvOf, save } from "./csv.js";
-import { choice, figure, make, share } from "./elements.js";
+import { choice, figure, make, share, thousands } from "./elements.js";
 import { LIKENESS, both, found, groupedRows, inSight, marked, rowsOf, sortedRows, sortsOf } from "./filters.js";
 import { PictureGrid } from "./grid.js";
 import { PointMap } from "./map.js";
@@ -145,7 +145,7 @@ export class Explorer {
 
   title(model) {
     const { title, accuracy, judged } = this.table.models[model];
-    return accuracy === null || accuracy === undefined ? title : `${title}: right for ${percent(accuracy)} of ${judged} validation images`;
+    return accuracy === null || accuracy === undefined ? title : `${title}: right for ${percent(accuracy)} of ${thousands(judged)} validation images`;
   }
 
   // What is said of one particle.
@@ -250,7 +250,7 @@ export class Explorer {
     const { rows, groups } = this.pictured;
     this.grid.show(rows, groups, { stay, nothing: "No particle passes the filters." });
     const what = this.chosenRows.length && !this.values.all ? "selected" : this.cache.inSight < this.table.n ? "in sight" : "in all";
-    this.told.textContent = `${rows.length} ${what}`;
+    this.told.textContent = `${thousands(rows.length)} ${what}`;
   }
 
   // Where all pictures are selected ones, marking them tells nothing.
@@ -307,7 +307,7 @@ export class Explorer {
     if (event.shiftKey && event.type === "click" && this.anchor !== undefined) {
       const { rows } = this.grid;
       const [from, to] = [rows.indexOf(this.anchor), rows.indexOf(row)].sort((a, b) => a - b);
-      if (from >= 0) this.set({ steps: [...this.values.steps, { how: ADD, ids: idsIn(this.table, rows.subarray(from, to + 1)) }], all: this.wide() });
+      if (from >= 0) this.set({ steps: [...this.values.steps, { how: ADD, ids: this.table.idsOf(rows.subarray(from, to + 1)) }], all: this.wide() });
       return;
     }
     this.anchor = row;
@@ -323,7 +323,7 @@ export class Explorer {
   selectMatches() {
     const marks = found(this.table, this.values.find);
     if (!marks) return;
-    this.set({ steps: [{ how: REPLACE, ids: idsIn(this.table, rowsOf(marks)) }], find: "", all: false });
+    this.set({ steps: [{ how: REPLACE, ids: this.table.idsOf(rowsOf(marks)) }], find: "", all: false });
   }
 
   clear() {
@@ -359,7 +359,7 @@ export class Explorer {
 
   // Ids of what is selected, ascending.
   get ids() {
-    return idsIn(this.table, this.chosenRows);
+    return this.table.idsOf(this.chosenRows);
   }
 
   hover(row, from) {
@@ -391,7 +391,7 @@ export class Explorer {
   // What only a model can say of the particle that is open.
   answered(answer) {
     this.answer = answer;
-    if (answer?.id === this.values.open) this.card.show(this.openRow, answer, this.values.by);
+    if (answer && answer.id === String(this.values.open)) this.card.show(this.openRow, answer, this.values.by);
   }
 
   key(event) {
@@ -422,10 +422,6 @@ export class Explorer {
   themed() {
     this.maps.forEach((map) => map.repaint());
   }
-}
-
-function idsIn(table, rows) {
-  return Array.from(rows, (row) => table.ids[row]);
 }
 
 function percent(share_) {

@@ -1,5 +1,5 @@
 // Which particles are in sight, and in which order their pictures stand.
-import { idsOfRanges } from "./selection.js";
+import { idsOfRanges } from "./ids.js";
 
 export const ID_SORT = { name: "id", label: "Sample id" };
 export const LIKENESS = { name: "likeness", label: "Likeness to the chosen one" };
@@ -18,12 +18,9 @@ export function found(table, text) {
   const words = text.trim();
   if (!words) return null;
   const marks = new Uint8Array(table.n);
-  const ids = idsOfRanges(words.split(/[\s,;]+/).filter(Boolean).join("."));
-  if (ids) {
-    for (const id of ids) {
-      const row = table.row(id);
-      if (row >= 0) marks[row] = 1;
-    }
+  const ids = idsOfRanges(words.split(/[\s,;]+/).filter(Boolean).join("."), table.ids) ?? [];
+  if (ids.length) {
+    for (const id of ids) marks[table.row(id)] = 1;
     return marks;
   }
   const piece = words.toLowerCase();

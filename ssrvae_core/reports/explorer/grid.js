@@ -1,5 +1,5 @@
 // A grid of pictures that holds only those in view: thousands scroll as fast as ten.
-import { make } from "./elements.js";
+import { make, thousands } from "./elements.js";
 
 const [GAP, CAPTION, HEADING] = [6, 18, 30];
 const MARGIN = 200; // pixels above and below what is to be seen that are made ready
@@ -131,7 +131,7 @@ export class PictureGrid {
     for (const b of wanted) {
       const head = before.get(b) ?? make("div", { class: "heading", role: "presentation" });
       const { label, count, top } = this.blocks[b];
-      head.replaceChildren(make("b", { textContent: label }), ` ${count}`);
+      head.replaceChildren(make("b", { textContent: label }), ` ${thousands(count)}`);
       head.style.transform = `translateY(${top}px)`;
       if (!head.parentNode) this.sheet.append(head);
       this.heads.set(b, head);

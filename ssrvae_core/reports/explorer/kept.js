@@ -1,11 +1,12 @@
 // Selections that are kept under a name: by the server for everybody, or by this browser for its reader.
-import { idsOfRanges, rangesOf } from "./selection.js";
+import { idsOfRanges, rangesOf } from "./ids.js";
 
 export class Shelf {
-  // `store`: localStorage or what acts like it; `place` tells the particles of one page from those of others.
-  constructor(place, store) {
+  // `store`: localStorage or what acts like it; `place` tells the particles of one page from those of others; `known`
+  // are the ids of those that are shown, ascending.
+  constructor(place, store, known) {
     this.key = `ssrvae selections ${place}`;
-    this.store = store;
+    Object.assign(this, { store, known });
     this.shared = [];
   }
 
@@ -20,12 +21,12 @@ export class Shelf {
 
   all() {
     const names = new Set(this.shared.map(({ name }) => name));
-    return [...this.shared, ...this.own.filter(({ name }) => !names.has(name))].map(({ name, ids }) => ({ name, ids, n: idsOfRanges(ids)?.length ?? 0 }));
+    return [...this.shared, ...this.own.filter(({ name }) => !names.has(name))].map(({ name, ids }) => ({ name, ids, n: idsOfRanges(ids, this.known)?.length ?? 0 }));
   }
 
   ids(name) {
     const found = this.all().find((one) => one.name === name);
-    return found ? idsOfRanges(found.ids) : null;
+    return found ? idsOfRanges(found.ids, this.known) : null;
   }
 
   // Whether this browser could keep it.

@@ -116,29 +116,3 @@ export function selected(table, steps) {
 export function withStep(steps, step) {
   return step.how === REPLACE ? [step] : [...steps, step];
 }
-
-// Whole numbers, ascending, as ranges: 3-8.12 and back.
-export function rangesOf(ids) {
-  const parts = [];
-  for (let i = 0; i < ids.length; ) {
-    let j = i;
-    while (j + 1 < ids.length && ids[j + 1] === ids[j] + 1) j += 1;
-    parts.push(j > i ? `${ids[i]}-${ids[j]}` : `${ids[i]}`);
-    i = j + 1;
-  }
-  return parts.join(".");
-}
-
-const MOST_IDS = 2000000;
-
-export function idsOfRanges(text) {
-  const ids = [];
-  for (const part of text.split(".")) {
-    const found = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(part);
-    if (!found) return null;
-    const [first, last] = [Number(found[1]), Number(found[2] ?? found[1])];
-    if (last < first || ids.length + last - first > MOST_IDS) return null;
-    for (let id = first; id <= last; id += 1) ids.push(id);
-  }
-  return ids;
-}

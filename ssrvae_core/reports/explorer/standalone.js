@@ -26,7 +26,7 @@ async function beginExplorer(place, number) {
     if (models.some((model, i) => model !== i)) parts.set(prefix + RUNS, models.map((model) => model + 1).join("."));
     return parts.toString();
   };
-  const shelf = new Shelf(name, safeStorage());
+  const shelf = new Shelf(name, safeStorage(), whole.ids);
   const drawn = new Map();
   const answerOf = (explorer) => {
     const { open } = explorer.values;
@@ -120,7 +120,7 @@ async function drawnOf(explorer, row, drawings, sheets) {
     const posterior = posteriors && Array.from(posteriors.subarray(row * angles, (row + 1) * angles));
     models.push({ drawing: drawn.toDataURL(), difference: differenceOf(seen, drawn, size), posterior });
   }
-  return { id: explorer.table.ids[row], picture: null, models };
+  return { id: String(explorer.table.ids[row]), picture: null, models };
 }
 
 function differenceOf(seen, drawn, [width, height]) {

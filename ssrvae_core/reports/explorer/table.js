@@ -1,7 +1,9 @@
 // The table of particles: a JSON header, then its columns end to end as typed arrays. `table.py` writes it.
+import { placeOf } from "./ids.js";
 
 const TYPES = {
   f4: Float32Array, f8: Float64Array, i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array,
+  i8: BigInt64Array,
 };
 const PROBABILITY_STEPS = 65535;
 
@@ -26,7 +28,6 @@ export class Table {
   constructor(header, columns) {
     Object.assign(this, header, { columns });
     this.ids = columns.ids;
-    this.rowOfId = null;
   }
 
   // The same particles under some of the models, in this order.
@@ -42,14 +43,12 @@ export class Table {
 
   // The row of a particle, -1 where there is none; ids ascend.
   row(id) {
-    let [low, high] = [0, this.n - 1];
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      if (this.ids[middle] === id) return middle;
-      if (this.ids[middle] < id) low = middle + 1;
-      else high = middle - 1;
-    }
-    return -1;
+    const row = placeOf(this.ids, id);
+    return row < this.n && this.ids[row] <= id ? row : -1;
+  }
+
+  idsOf(rows) {
+    return Array.from(rows, (row) => this.ids[row]);
   }
 
   // A column, which belongs to one model or to the particles themselves.

@@ -11,20 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from ssrvae_core.config import UserError
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import theme
-from ssrvae_core.figures.names import short_names
+from ssrvae_core.figures.names import EXACT, short_names
 from ssrvae_core.figures.values import OUTLIER, RADIANS, TRUE_ANGLE, varies
 from ssrvae_core.records import PARTS
 from ssrvae_core.reports.explorer.source import Source
 
-_TYPES = {"f4": "<f4", "f8": "<f8", "i1": "<i1", "u1": "<u1", "i2": "<i2", "u2": "<u2", "i4": "<i4"}
+_TYPES = {"f4": "<f4", "f8": "<f8", "i1": "<i1", "u1": "<u1", "i2": "<i2", "u2": "<u2", "i4": "<i4", "i8": "<i8"}
 _ALIGNED = 8
 _STEPS = 65535
 """A class probability is sent as a whole number of so many steps."""
-LARGEST_ID = 10**15
-"""Ids are below this: a browser's numbers hold 15 digits exactly."""
 CORRECT, WRONG, UNKNOWN = range(3)
 NOTHING = UNLABELLED
 """Value of what has no class or no micrograph."""
@@ -40,21 +37,10 @@ def table(sources: Sequence[Source], class_names: Sequence[str]) -> bytes:
         :func:`ssrvae_core.reports.explorer.source.in_step`.
     class_names : sequence of str, length K
         Name of class ``k`` at position ``k``.
-
-    Raises
-    ------
-    UserError
-        If an id is negative or has more digits than a browser's numbers and addresses hold.
     """
     columns = _Columns()
     first = sources[0].particles
-    strange = first.ids[(first.ids < 0) | (first.ids >= LARGEST_ID)]
-    if len(strange):
-        raise UserError(
-            f"The particles have ids that a browser cannot show, such as {strange[0]}; number them from 0 to"
-            f" {LARGEST_ID - 1} in the file, and train on it again."
-        )
-    columns.add("ids", first.ids, "i4" if first.ids.max(initial=0) < 2**31 else "f8")
+    columns.add("ids", first.ids, _kind_of(first.ids))
     columns.add("label", sources[0].predictions.labels, "i2")
     columns.add("part", first.part, "i1")
     if first.groups is not None:
@@ -105,6 +91,14 @@ class _Columns:
         packed += b"\0" * (-len(packed) % _ALIGNED)
         self.packed.append(packed)
         self._offset += len(packed)
+
+
+def _kind_of(ids: np.ndarray) -> str:
+    """Return the type that holds ids exactly and is quickest to read: a browser's own numbers where they do."""
+    low, high = int(ids.min(initial=0)), int(ids.max(initial=0))
+    if low >= -(2**31) and high < 2**31:
+        return "i4"
+    return "f8" if low > -EXACT and high < EXACT else "i8"
 
 
 def _add_model(columns: _Columns, number: int, source: Source, n_classes: int) -> None:

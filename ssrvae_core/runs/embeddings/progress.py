@@ -57,8 +57,8 @@ class EmbeddingProgress(BaseModel):
         if self.step < self.steps:
             return f"step {self.step} of {self.steps}"
         if self.measured < self.images:
-            return f"{self.measured} of {self.images} images measured"
-        return f"all {self.images} images measured, comparing them"
+            return f"{self.measured:,} of {self.images:,} images measured"
+        return f"all {self.images:,} images measured, comparing them"
 
     @property
     def stopped(self) -> EmbeddingProgress:
@@ -75,7 +75,7 @@ class EmbeddingProgress(BaseModel):
     @property
     def done_in_words(self) -> str:
         """What is done and kept, such as ``40 of 1500 steps``."""
-        return f"{self.saved} of {self.steps} steps" if self.steps else f"0 of {self.images} images"
+        return f"{self.saved} of {self.steps} steps" if self.steps else f"0 of {self.images:,} images"
 
 
 class Pace:

@@ -104,7 +104,7 @@ def test_matrices_side_by_side_share_one_colour_scale():
     figure = confusion_figures({"ss-VAE": COUNTS, "ss-rVAE": 2 * COUNTS}, NAMES)
     assert [matrix.coloraxis for matrix in _matrices(figure)] == ["coloraxis"] * 2
     titles = [annotation.text for annotation in figure.layout.annotations]
-    assert "ss-VAE" in titles[0] and "accuracy 87 %" in titles[0] and "N = 2000" in titles[0]
+    assert "ss-VAE" in titles[0] and "accuracy 87 %" in titles[0] and "N = 2,000" in titles[0]
 
 
 def test_an_empty_matrix_is_drawn():

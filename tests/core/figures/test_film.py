@@ -85,6 +85,13 @@ def test_a_film_opens_on_its_last_frame_and_shows_what_that_frame_holds(tracks, 
             np.testing.assert_array_equal(np.array(sent.get(name)), np.array(last.get(name)))
 
 
+def test_an_id_that_a_browser_would_round_is_told_as_text(tracks):
+    huge = [replace(track, frames=[f and replace(f, ids=f.ids - 2**60) for f in track.frames]) for track in tracks]
+    traces = [trace for trace in shown(film(huge, NAMES, axis="epoch"), 0) if trace["type"] == "scattergl"]
+    said = {one for trace in traces for one in trace["ids"]}
+    assert said == {str(one) for track in huge for one in track.frames[0].ids}
+
+
 @pytest.mark.parametrize("index", range(3))
 def test_every_point_of_every_frame_lies_where_its_sample_is(tracks, index):
     traces = shown(film(tracks, NAMES, axis="epoch"), index)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,6 +42,16 @@ def test_every_point_carries_its_own_sample_id(panels):
         for sample, z in zip(p.ids, p.z_mean, strict=True):
             assert seen.pop(int(sample)) == tuple(z)
     assert not seen
+
+
+def test_an_id_that_a_browser_would_round_is_told_as_text(panels):
+    p = panels[0].predictions
+    huge = replace(p, ids=p.ids + 2**60)
+    figure = latent_scatter([Panel("ss-VAE", huge)], NAMES)
+    # A browser reads every number of JSON as a double.
+    sent = json.loads(figure.to_json(), parse_int=float)["data"]
+    said = {one for trace in sent if "customdata" in trace for one in trace["customdata"]}
+    assert said == {str(one) for one in huge.ids}
 
 
 @pytest.mark.parametrize("colour_by", ["class", "predicted", "correct", "confidence", "angle"])

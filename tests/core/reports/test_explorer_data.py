@@ -16,7 +16,7 @@ from ssrvae_core.reports.explorer import bundle
 from ssrvae_core.reports.explorer.sheets import ACROSS, PER_SHEET, Sheets, within
 from ssrvae_core.reports.explorer.source import in_step, of_validation
 from ssrvae_core.reports.explorer.table import table
-from tests.explorer_page import NAMES, invented
+from tests.explorer_page import NAMES, invented, under
 
 
 def read(packed):
@@ -133,14 +133,24 @@ def test_the_modules_become_one_script_without_imports_and_without_a_name_twice(
     times = Counter(name for module in bundle.modules() for name in bundle.declared(module))
     assert [name for name, n in times.items() if n > 1] == []
     order = bundle.modules()
-    assert order.index("selection.js") < order.index("address.js") < order.index("explorer.js")
+    assert order.index("ids.js") < order.index("address.js") < order.index("explorer.js")
     assert {path.name for path in bundle.HERE.glob("*.js")} == {*order, "standalone.js"}
 
 
-@pytest.mark.parametrize("strange", [-1, 10**15, 2**62])
-def test_ids_that_a_browser_would_read_as_others_are_refused(strange):
-    sources, _ = invented(5)
-    ids = np.sort(np.array([0, 1, 2, 3, strange]))
-    particles = replace(sources[0].particles, predictions=replace(sources[0].predictions, ids=ids))
-    with pytest.raises(UserError, match=str(strange)):
-        table([replace(sources[0], particles=particles)], NAMES)
+@pytest.mark.parametrize(
+    ("ids", "kind"),
+    [
+        ([-(2**31), 0, 2**31 - 1], "i4"),
+        ([0, 5, 2**31], "f8"),
+        ([-(2**31) - 1, 0, 5], "f8"),
+        ([1 - 2**53, 0, 2**53 - 1], "f8"),
+        ([-7, 0, 2**53 + 1], "i8"),
+        ([-(2**53) - 1, 0, 5], "i8"),
+        ([-(2**63), 1_700_000_000_000_000_001, 2**63 - 1], "i8"),
+    ],
+)
+def test_every_id_of_64_bits_reaches_the_browser_as_it_is(ids, kind):
+    sources, _ = invented(3)
+    header, columns = read(table(under(sources, np.array(ids)), NAMES))
+    assert header["columns"][0]["type"] == kind
+    assert [int(one) for one in columns["ids"]] == ids

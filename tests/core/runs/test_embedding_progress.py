@@ -11,8 +11,8 @@ def at(**places):
 
 def test_it_says_what_is_under_way():
     assert at(step=40).in_words == "step 40 of 100"
-    assert at(step=100, measured=500).in_words == "500 of 1200 images measured"
-    assert at(step=100, measured=1200).in_words == "all 1200 images measured, comparing them"
+    assert at(step=100, measured=500).in_words == "500 of 1,200 images measured"
+    assert at(step=100, measured=1200).in_words == "all 1,200 images measured, comparing them"
     assert EmbeddingProgress(steps=0, images=5).in_words == "0 of 5 images measured"
 
 

@@ -27,6 +27,12 @@ def test_a_selection_is_kept_changed_and_forgotten(tmp_path):
     assert ids_by_name(tmp_path, "f" * 12) == {}, "another data set has its own"
 
 
+@pytest.mark.parametrize("ids", ["-7", "-5--3.-1-2", "9007199254740993.1700000000000000001", "-9223372036854775808-0"])
+def test_any_whole_number_of_64_bits_can_be_kept(ids, tmp_path):
+    keep(tmp_path, "a", ids)
+    assert ids_by_name(tmp_path) == {"a": ids}
+
+
 def test_a_line_that_was_not_written_to_its_end_costs_that_selection_alone(tmp_path):
     keep(tmp_path, "a", "1")
     file = next((tmp_path / selections.FOLDER).iterdir())
