@@ -27,7 +27,7 @@ from ui.explorer.answers import answer
 from ui.explorer.downloads import particle_table
 from ui.explorer.kept import StoreShelf
 from ui.explorer.pictures import pictures_of
-from ui.explorer.told import ids_of, sound
+from ui.explorer.told import ids_in, sound
 from ui.export import selection_fields
 
 
@@ -109,9 +109,9 @@ def test_a_view_is_taken_without_what_is_no_part_of_an_address():
     told = {"address": {"colour": "angle", "left": "x", "sort": 3, "find": "a" * 9000}, "ids": "3-5.9", "sequence": 4}
     view = sound({"view": told}, component.NAMES)
     assert view["address"] == {"colour": "angle"} and view["sequence"] == 4
-    assert ids_of(view["ids"], 100).tolist() == [3, 4, 5, 9]
-    assert ids_of("98-999999999999", 100).tolist() == [98, 99, 100]
-    assert ids_of("8-3.x.-4.", 100).tolist() == []
+    assert ids_in(view["ids"], np.arange(100)).tolist() == [3, 4, 5, 9]
+    assert ids_in("98-999999999999.97-98", np.arange(101)).tolist() == [97, 98, 99, 100]
+    assert ids_in("8-3.x.-4.", np.arange(100)).tolist() == []
 
 
 def test_what_is_kept_is_kept_once_and_a_fault_is_a_sentence(monkeypatch, tmp_path):

@@ -99,10 +99,14 @@ def test_undo_takes_back_what_its_button_says_and_not_what_somebody_else_did_mea
         {"kind": "move", "ids": "1", "to": 1},
         {"kind": "threshold", "value": "1"} | WHO,
         {"kind": "undo", "entry": None} | WHO,
+        {"kind": "move", "ids": "10", "to": True} | WHO,
+        {"kind": ["move"], "ids": "10", "to": 1} | WHO,
     ],
 )
-def test_what_cannot_be_meant_changes_nothing(journal, action):
-    assert acting.do(journal, action) is None and not journal.entries()
+def test_what_cannot_be_meant_is_refused_in_a_sentence_and_changes_nothing(journal, action):
+    with pytest.raises(UserError, match="reload the page"):
+        acting.do(journal, action)
+    assert not journal.entries()
 
 
 @pytest.mark.parametrize(
@@ -113,6 +117,11 @@ def test_what_cannot_be_meant_changes_nothing(journal, action):
         {"kind": "rename", "number": 0, "name": "unlabelled"},
         {"kind": "merge", "numbers": ["x"], "into": 0},
         {"kind": "threshold", "value": float("nan")},
+        {"kind": "threshold", "value": float("inf")},
+        {"kind": "threshold", "value": 10**400},
+        {"kind": "move", "ids": "0-9999999", "to": 10**30},
+        {"kind": "merge", "numbers": [0], "into": 2**40},
+        {"kind": "merge", "numbers": [], "into": 0},
         {"kind": "redo", "entry": 0},
     ],
 )

@@ -20,7 +20,7 @@ from ssrvae_core.reports.explorer.table import table
 from ui import markdown
 from ui.explorer import media
 from ui.explorer.pictures import Pictures, addresses
-from ui.explorer.told import follow, ids_of, sound, whole
+from ui.explorer.told import follow, ids_in, sound, whole
 from ui.plotly_script import PLOTLY
 
 NAMES = (
@@ -127,7 +127,7 @@ def explorer(
     _component(key=key, data=data, on_view_change=_nothing)
     if view["sequence"]:
         follow(view["address"], NAMES)
-    chosen = np.intersect1d(ids_of(view["ids"], int(ids.max(initial=0))), ids)
+    chosen = ids_in(view["ids"], ids)
     return Selection(chosen, view["open"], view["sequence"])
 
 

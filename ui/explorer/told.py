@@ -8,9 +8,15 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from jaxtyping import Int
 
 LONGEST = 8000
 """Characters that a part of an address may have."""
+
+LARGEST = 2**53 - 1
+"""The largest whole number that a browser can tell from the next one."""
+
+_RANGE = re.compile(r"(?<![\d-])(\d{1,15})(?:-(\d{1,15}))?(?=\.|$)")
 
 
 def sound(told: Any, names: Collection[str]) -> dict[str, Any]:
@@ -29,23 +35,33 @@ def sound(told: Any, names: Collection[str]) -> dict[str, Any]:
             for name, text in (address.items() if isinstance(address, Mapping) else ())
             if name in names and isinstance(text, str) and len(text) <= LONGEST
         },
-        "sheets": [i for i in (sheets if isinstance(sheets, list) else []) if whole(i) is not None],
+        "sheets": sorted({i for i in (sheets if isinstance(sheets, list) else []) if whole(i) is not None}),
         "actions": [a for a in (actions if isinstance(actions, list) else []) if isinstance(a, Mapping)],
     }
 
 
 def whole(value: Any) -> int | None:
-    """Return a whole number that is not negative, None for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """Return a whole number that is not negative and that a browser can count to, None for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST else None
 
 
-def ids_of(ranges: str, largest: int) -> np.ndarray:
-    """Return the numbers of ranges such as ``3-8.12``, none of them above the largest there can be."""
-    parts = [np.empty(0, np.int64)]
-    for found in re.finditer(r"(?<![\d-])(\d{1,15})(?:-(\d{1,15}))?(?=\.|$)", ranges):
-        first, last = int(found[1]), min(int(found[2] or found[1]), largest)
-        parts.append(np.arange(first, last + 1, dtype=np.int64) if first <= last else parts[0])
-    return np.concatenate(parts)
+def ids_in(ranges: str, known: Int[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:
+    """Return those of the known ids that lie in ranges such as ``3-8.12``, ascending.
+
+    Parameters
+    ----------
+    ranges : str
+        In any order; they may overlap, and span ids that are not known.
+    known : int64 array (N,)
+        Ascending.
+    """
+    spans = [(int(found[1]), int(found[2] or found[1])) for found in _RANGE.finditer(ranges)]
+    first, last = np.array(spans, dtype=np.int64).reshape(-1, 2).T
+    begin, end = np.searchsorted(known, first, side="left"), np.searchsorted(known, last, side="right")
+    some = begin < end
+    # Counted at their ends alone, as a browser may name more ids than fit into memory.
+    changes = np.bincount(begin[some], minlength=len(known) + 1) - np.bincount(end[some], minlength=len(known) + 1)
+    return known[changes.cumsum()[: len(known)] > 0]
 
 
 def follow(address: Mapping[str, str], names: Collection[str]) -> None:

@@ -25,7 +25,7 @@ from ssrvae_core.runs.mode import is_viewer
 from ui.explorer import media
 from ui.explorer.everything import MOST
 from ui.explorer.pictures import Pictures, addresses
-from ui.explorer.told import follow, ids_of, sound, whole
+from ui.explorer.told import follow, ids_in, sound, whole
 from ui.library import acting, bundle
 
 NAMES = ("sort", "upright", "pictures", "show", "select")
@@ -119,7 +119,7 @@ def show(
         text = view["ids"]
     else:
         text = st.query_params.get("select", "").removeprefix("ri")
-    return Told(library, np.intersect1d(ids_of(text, int(ids.max(initial=0))), ids))
+    return Told(library, ids_in(text, ids))
 
 
 def select(key: str, ids: np.ndarray) -> None:
@@ -178,7 +178,7 @@ def _act(key: str, journal: Journal, actions: list[Mapping[str, Any]], who: str)
     for number, action in acting.waiting(actions, st.session_state.get(done, 0)):
         st.session_state[done] = number
         try:
-            library = acting.do(journal, {**action, "who": who} if who else action) or library
+            library = acting.do(journal, {**action, "who": who} if who else action)
         except UserError as error:
             st.session_state[f"{key}-error"] = {"sequence": number, "text": str(error)}
     return journal.read() if library is None else library
