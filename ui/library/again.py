@@ -119,11 +119,15 @@ def _begin(asked: Asked, wanted: str, begun: str) -> None:
 def _quick(asked: Asked, pictures: Pictures | None) -> None:
     try:
         with st.spinner("Asking the embedding's head"):
-            answer = _answer(asked.token, asked.run, asked.library, asked.particles)
+            answer, remarks = _answer(asked.token, asked.run, asked.library, asked.particles)
     except UserError as error:
         markdown.warning(f"There is no quick answer: {error}")
         return
     markdown.show("**At once:** {words}", words=quick_text(answer, len(asked.particles)))
+    if remarks:
+        markdown.warning(" ".join(remarks))
+        _answer.clear()  # the damaged file may have been replaced the next time
+        _head.clear()
     if len(answer.changed):
         _changed(asked, pictures, answer.changed, quick_moves(asked, answer), "quick")
 
@@ -148,8 +152,9 @@ def quick_moves(asked: Asked, answer: QuickAnswer) -> list[tuple[str, np.ndarray
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _answer(token: str, _run: Run, _library: Library, _particles: Particles) -> QuickAnswer:
-    return quick_answer(_head(str(_run.path.absolute()), len(_particles), _run, _particles), _library, _particles)
+def _answer(token: str, _run: Run, _library: Library, _particles: Particles) -> tuple[QuickAnswer, tuple[str, ...]]:
+    head = _head(str(_run.path.absolute()), len(_particles), _run, _particles)
+    return quick_answer(head, _library, _particles), head.remarks
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
