@@ -17,6 +17,7 @@ from ui.explorer.pictures import pictures_of
 from ui.library import again, component, downloads, history
 from ui.library import stats as slow
 from ui.library.choosing import particles_or_stop, pick_run
+from ui.library.compared import Asked
 from ui.markdown import note
 from ui.runs import store
 
@@ -45,6 +46,19 @@ if len(particles) > MOST:
     )
 
 
+works, finished = again.under_way(run, store().runs())
+
+
+@st.fragment(run_every=2 if any(work.live for work in works) else None)
+@in_a_sentence
+def progress() -> None:
+    """Show how far trainings with the library's labels are, and draw the page again when one of them ends."""
+    now, _ = again.under_way(run, store().runs())
+    if [(one.id, one.live) for one in now] != [(one.id, one.live) for one in works]:
+        st.rerun()
+    again.progress(now)
+
+
 @st.fragment
 @in_a_sentence
 def library() -> None:
@@ -70,27 +84,8 @@ def library() -> None:
     )
     downloads.show(PAGE, ready, told.ids)
     history.show(journal.entries(), told.library)
-    again.show(again.Asked(PAGE, key, run, told.library, particles, token), pictures)
+    asked = Asked(PAGE, key, run, told.library, particles, token)
+    again.show(asked, journal, pictures, works, finished, progress)
 
 
 library()
-
-works, finished = again.under_way(run, store().runs())
-
-
-@st.fragment(run_every=2 if any(work.live for work in works) else None)
-@in_a_sentence
-def trained_again() -> None:
-    """Show what is trained with the library's labels, and what that changed."""
-    now, done = again.under_way(run, store().runs())
-    if [(one.id, one.live) for one in now] != [(one.id, one.live) for one in works]:
-        st.rerun()
-    again.progress(now)
-    if done:
-        state = journal.read()
-        asked = again.Asked(PAGE, key, run, state, particles, slow.token_of(state))
-        again.results(asked, journal, done, pictures)
-
-
-if works or finished:
-    trained_again()

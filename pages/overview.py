@@ -25,6 +25,8 @@ ALL = "all"
 MOST_WAITING = 5
 MOST_STOPPED = 10
 LOG_LINES = 3
+WHY_HEIGHT = 48
+"""Pixels for two lines on what is ticked: the list below does not move by what they say; what is longer scrolls."""
 LOOK = 5.0  # seconds between two looks at whether something changed while nothing is trained
 
 through_app()
@@ -97,39 +99,50 @@ def open_run(run_id: str) -> None:
 def actions(chosen: list[Run | BrokenRun], aside: DeltaGenerator) -> None:
     """Show what can be done with the runs that are ticked; the buttons are there before any is.
 
-    What is asked only of some runs stands aside, where it does not move the list under the pointer.
+    What is asked only of some runs stands aside, and what is done with one that did not finish in the place of the
+    comparison, which takes several, so that nothing moves the list under the pointer.
     """
     whole = [one for one in chosen if isinstance(one, Run) and one in done]
-    rest = f", {len(chosen) - len(whole)} of them not finished" if len(whole) < len(chosen) else ""
     beside = {}
     if whole:
         comparable = (run for run in whole[1:] if same_images(whole[0], run))
         other = next(comparable, None) or partner(whole[0], done)
         beside = {"left": whole[0].id, "right": other.id if other else NO_RUN}
     several = {"runs": ",".join(run.id for run in whole[:MOST])}
+    own = next((one for one in work if len(chosen) == 1 and one.id == chosen[0].id), None)
     with aside:
         pictures = manage.pictures_too(whole)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        markdown.show("**{n} of {all} selected**{rest}", n=len(chosen), all=n_runs, rest=rest)
-        for page, title, icon, query, is_ready in (
+        markdown.show("**{n} of {all} selected**", n=len(chosen), all=n_runs)
+        steps = (
             (LATENT, "Latent space", ":material/scatter_plot:", beside, bool(whole)),
             (LIBRARY, "Library", ":material/grid_view:", {"left": whole[0].id} if whole else {}, len(whole) == 1),
             ("pages/confusion.py", "Confusion", ":material/grid_on:", beside, bool(whole)),
             ("pages/compare.py", "Compare", ":material/compare_arrows:", several, len(whole) >= FEWEST),
-        ):
+        )
+        for page, title, icon, query, is_ready in steps if own is None else steps[:-1]:
             if st.button(
                 verbatim(title), key=f"overview-go-{title}", icon=icon, type="tertiary", disabled=not is_ready
             ):
                 st.switch_page(page, query_params=query)
+        if own is not None:
+            buttons(store(), own, "overview-chosen")
         manage.takeaways(whole, thumbnails=pictures)
         manage.namer(chosen)
-        for one in work:
-            if len(chosen) == 1 and one.id == chosen[0].id:
-                buttons(store(), one, "overview-chosen")
         manage.deleter(chosen, store())
-    if len(chosen) == 1 and not whole:
-        why = complaint(chosen[0]) or f"Run {chosen[0].id} has not finished yet; its figures come with its end."
-        markdown.info(why)
+    with st.container(height=WHY_HEIGHT, border=False):
+        note(_said_of(chosen))
+
+
+def _said_of(chosen: list[Run | BrokenRun]) -> str:
+    """Say which of the ticked runs have nothing to show; where all have, what is in the store and what ticking does."""
+    lacking = sum(one not in done for one in chosen)
+    if not lacking:
+        return f"{', '.join(counts)}. A row opens its run; the boxes select runs to compare, download or delete."
+    if len(chosen) > 1:
+        verb, them = ("has", "it") if lacking == 1 else ("have", "them")
+        return f"{lacking} of the {len(chosen)} selected {verb} not finished; figures, reports and bundles lack {them}."
+    return complaint(chosen[0]) or f"Run {chosen[0].id} has not finished yet; its figures come with its end."
 
 
 @st.fragment
@@ -183,9 +196,10 @@ st.subheader("Runs")
 counts = [f"{n_runs} {'run' if n_runs == 1 else 'runs'}", f"{len(done)} finished"]
 counts += [f"{n_running} under way"] if n_running else []
 counts += [f"{n_stopped} not finished"] if n_stopped else []
-note(f"{', '.join(counts)}. A row opens its run; the boxes select runs to compare, download or delete.")
 if n_runs:
     all_runs()
+else:
+    note(f"{', '.join(counts)}.")
 
 did_not_finish([one for one in work if one.state in STOPPED])
 export.menu("overview", "Runs", "", table=lambda: runs_table(runs, broken))

@@ -176,13 +176,16 @@ def _show(run: Run, library: Library, particles: Particles, as_json: bool) -> No
 
 
 def _fractions(run: Run, library: Library, particles: Particles) -> Fractions:
+    from dataclasses import replace
+
     from ssrvae_core.library.fractions import class_fractions
     from ssrvae_core.library.left_out import best_known
     from ssrvae_core.library.quick import head_at_hand
 
-    by_micrograph = run.config.split.by_group
-    classified = best_known(library, particles, head_at_hand(run, particles), by_micrograph=by_micrograph)
-    return class_fractions(library, particles, classified=classified)
+    head = head_at_hand(run, particles)
+    classified = best_known(library, particles, head, by_micrograph=run.config.split.by_group)
+    found = class_fractions(library, particles, classified=classified)
+    return found if head is None else replace(found, remarks=(*found.remarks, *head.remarks))
 
 
 def _export(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 
 from ssrvae_core.config import UserError
 from ssrvae_core.records import PARTS, Particles
@@ -78,6 +78,15 @@ class Base:
                 f" {self.ids[0]}."
             )
         return rows
+
+
+def beyond(scores: Float[np.ndarray, " n"], threshold: float | None) -> Bool[np.ndarray, " n"]:
+    """Return which outlier scores lie beyond a threshold, which may be any number: none of them where it is None.
+
+    A score that is not known (NaN) does not lie beyond any.
+    """
+    # In double precision: a threshold of 1e308 does not fit into that of the scores.
+    return scores.astype(np.float64) > (np.inf if threshold is None else threshold)
 
 
 def sample_ids(ids: Sequence[int] | np.ndarray) -> Int[np.ndarray, " m"]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Int
 
+from ssrvae_core.library.base import beyond
 from ssrvae_core.library.state import NONE, Library
 from ssrvae_core.records import PARTS, Particles
 
@@ -78,8 +79,8 @@ def validation_confusion(library: Library, particles: Particles, *, by_micrograp
     are outliers beyond the threshold, or none of these, are left out, as particles like them are.
     """
     predictions, numbers = particles.predictions, list(library.names)
-    beyond = particles.outlier_score > (np.inf if library.threshold is None else library.threshold)
-    judged = (particles.part == PARTS.index("validation")) & (library.known != NONE) & ~beyond
+    outliers = beyond(particles.outlier_score, library.threshold)
+    judged = (particles.part == PARTS.index("validation")) & (library.known != NONE) & ~outliers
     truth, called = library.known[judged], library.current(predictions.predicted[judged])
     groups = None if particles.groups is None else particles.groups[judged]
     found = confusion_of(truth, called, numbers, groups, by_micrograph=by_micrograph)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -135,7 +136,7 @@ class Journal:
         """Say from which outlier score on particles belong to none of these; None: from no score on."""
 
         def change(library: Library, **written: Any) -> Entry:
-            if value is not None and not np.isfinite(value):
+            if value is not None and not abs(value) <= sys.float_info.max:
                 raise UserError(f"The threshold {value} is not a finite number; give an outlier score, such as 3.5.")
             return Threshold(before=library.threshold, to=None if value is None else float(value), **written)
 
@@ -219,7 +220,7 @@ def _check_class(library: Library, number: int) -> None:
     """Refuse what is no class and never was; of those that were merged away the replay says where they are."""
     if number == NONE:
         raise UserError("None of these is not a class, so it cannot be renamed or merged; move its particles instead.")
-    if number < 0:
+    if number < 0 or number >= library.next_class:
         raise UserError(f"There is no class {number}; the classes are {', '.join(library.names.values())}.")
 
 

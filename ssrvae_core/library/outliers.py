@@ -14,6 +14,7 @@ from jaxtyping import Float
 from scipy.stats import beta
 
 from ssrvae_core.config import UserError
+from ssrvae_core.library.base import beyond
 from ssrvae_core.library.double_sampling import LEVEL
 from ssrvae_core.library.state import NONE, Library
 from ssrvae_core.records import PARTS, Particles
@@ -61,7 +62,7 @@ def trusted_scores(library: Library, particles: Particles) -> Float[np.ndarray, 
 def false_alarms(library: Library, particles: Particles, threshold: float) -> Rate:
     """Return how often an image that belongs to a class lies beyond a threshold."""
     scores = trusted_scores(library, particles)
-    return Rate.of(int((scores > threshold).sum()), len(scores))
+    return Rate.of(int(beyond(scores, threshold).sum()), len(scores))
 
 
 def threshold_for(library: Library, particles: Particles, rate: float) -> float:
@@ -152,5 +153,5 @@ def outliers(library: Library, particles: Particles, threshold: float | None = N
     judged = (library.base.labels == NONE) & ~decided & np.isfinite(particles.outlier_score)
     if threshold is None:
         return Outliers(None, 0, int(judged.sum()), Rate.of(0, len(trusted_scores(library, particles))))
-    beyond = judged & (particles.outlier_score > threshold)
-    return Outliers(threshold, int(beyond.sum()), int(judged.sum()), false_alarms(library, particles, threshold))
+    outliers = judged & beyond(particles.outlier_score, threshold)
+    return Outliers(threshold, int(outliers.sum()), int(judged.sum()), false_alarms(library, particles, threshold))

@@ -23,6 +23,8 @@ from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.store import Run, RunStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ssrvae_core.data import ImageSet
 
 MEASURED = "measured.npz"
@@ -31,7 +33,7 @@ MEASURED = "measured.npz"
 BLOCKS = ("rings", "descriptors")
 """What is measured where the store has no embedding of the images."""
 
-_ADVICE = "delete this file, and the images are measured again"
+_ADVICE = "they are measured again"
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,13 @@ class QuickHead:
         Features of all particles, in the order of their ids.
     embedding : str, optional
         Id of the embedding they are from; None where they were measured for this.
+    remarks : tuple of str
+        A sentence for each file that was passed over because it is damaged.
     """
 
     answers: Answers
     embedding: str | None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,25 +84,32 @@ def quick_head(run: Run, particles: Particles, load: Callable[[DatasetConfig], I
     """Return the head of a run's particles: on an embedding of the same images, else on what is measured of them.
 
     The first time, measuring takes about a second for 700 images; the result is kept with the run, unless this is a
-    viewer. Keep the returned object for as long as labels change: it holds what no label changes.
+    viewer. Keep the returned object for as long as labels change: it holds what no label changes. An embedding that
+    cannot be read is passed over with a remark, and what was measured is measured again where it cannot be read.
 
     Raises
     ------
     UserError
         If the images are needed and are not here.
     """
-    seed = run.config.seed
+    seed, remarks = run.config.seed, []
     for one in EmbeddingStore(RunStore(run.path.parent)).scan()[0]:
         if one.status.state == "finished" and _content(one.config.dataset) == _content(run.config.dataset):
-            images = one.images()
+            try:
+                images = one.images()
+            except UserError as error:
+                remarks.append(f"Embedding {one.id} was passed over: {error}")
+                continue
             order = np.argsort(images.samples.ids)
             if np.array_equal(images.samples.ids[order], particles.ids):
                 found = images.answers
                 groups = None if found.groups is None else found.groups[order]
                 scores = found.outlier_scores[order]
-                return QuickHead(Answers(found.features[order], found.columns, scores, groups, seed), one.id)
+                answers = Answers(found.features[order], found.columns, scores, groups, seed)
+                return QuickHead(answers, one.id, tuple(remarks))
     features, scores = _measured(run, particles, load)
-    return QuickHead(Answers(features, _columns(features), scores, particles.groups, seed), None)
+    answers = Answers(features, _columns(features), scores, particles.groups, seed)
+    return QuickHead(answers, None, tuple(remarks))
 
 
 MOST_MEASURED = 5000
@@ -172,17 +184,19 @@ def _columns(features: np.ndarray) -> dict[str, slice]:
 def _measured(
     run: Run, particles: Particles, load: Callable[[DatasetConfig], ImageSet] | None
 ) -> tuple[Float[np.ndarray, "n features"], Float[np.ndarray, " n"]]:
-    """Return what is measured of the images, and their outlier scores; from the disk where it is there."""
+    """Return what is measured of the images, and their outlier scores; from the disk where it is there and whole."""
     file = run.path / MEASURED
-    if file.exists():
-        arrays = directory.read_npz(file, ["ids", "features", "outlier_scores"], _ADVICE)
-        if np.array_equal(arrays["ids"], particles.ids) and _fits(arrays, len(particles)):
-            return arrays["features"], arrays["outlier_scores"]
-        raise UserError(f"{file} does not fit the run's particles; {_ADVICE}.")
+    if (kept := _kept(file, particles)) is not None:
+        return kept
     from ssrvae_core.embedding.features import Features
     from ssrvae_core.embedding.proposals import outlier_scores
 
-    images = crops(run, particles, load).images
+    try:
+        images = crops(run, particles, load).images
+    except UserError as error:
+        if not file.exists():
+            raise
+        raise UserError(f"{file} is damaged, and the images cannot be measured again: {error}") from error
     config = EmbeddingConfig(blocks=BLOCKS)
     features = Features(config, run.config.seed, "cpu").fit_blocks(images.images, images.masks)
     scores = outlier_scores(features)
@@ -190,6 +204,18 @@ def _measured(
         with writing(f"The store {run.path.parent}"):
             write_npz(file, {"ids": particles.ids, "features": features, "outlier_scores": scores})
     return features, scores
+
+
+def _kept(file: Path, particles: Particles) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return what was measured before; None where it was not, cannot be read, or is of other particles."""
+    if not file.exists():
+        return None
+    try:
+        arrays = directory.read_npz(file, ["ids", "features", "outlier_scores"], _ADVICE)
+    except UserError:
+        return None
+    fit = np.array_equal(arrays["ids"], particles.ids) and _fits(arrays, len(particles))
+    return (arrays["features"], arrays["outlier_scores"]) if fit else None
 
 
 def _fits(arrays: dict[str, np.ndarray], n: int) -> bool:

@@ -13,6 +13,7 @@ from jaxtyping import Int, Int8
 from ssrvae_core.config import UserError
 from ssrvae_core.library.base import NONE as NONE
 from ssrvae_core.library.base import Base as Base
+from ssrvae_core.library.base import beyond
 from ssrvae_core.library.entries import (
     NONE_OF_THESE,
     Change,
@@ -139,8 +140,8 @@ class Library:
         assigned = np.array(base.predicted, dtype=np.int64)
         origin = np.full(len(assigned), Origin.MODEL, dtype=np.int8)
         if self.threshold is not None:
-            beyond = base.outlier_score > self.threshold  # not where it is NaN
-            assigned[beyond], origin[beyond] = NONE, Origin.OUTLIER
+            outliers = beyond(base.outlier_score, self.threshold)
+            assigned[outliers], origin[outliers] = NONE, Origin.OUTLIER
         labelled = base.labels != NONE
         assigned[labelled], origin[labelled] = base.labels[labelled], Origin.LABEL
         if self.decisions:

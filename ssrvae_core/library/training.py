@@ -68,6 +68,11 @@ class Labels:
     held_out: int
     left_out: int
 
+    def teach_as(self, other: Labels) -> bool:
+        """Whether a training with these labels is one with the others: the same images, classes and parts."""
+        same = np.array_equal(self.rows, other.rows) and np.array_equal(self.labels, other.labels)
+        return same and self.class_names == other.class_names
+
     @property
     def in_words(self) -> str:
         """What it is trained with, such as ``37 labels, 12 new``."""
@@ -178,10 +183,15 @@ class Parent:
 
 def parent_of(run: Run) -> Parent | None:
     """Return the library that a run was trained from; None where it was trained from a file as it was."""
-    sha256 = run.config.dataset.sha256
+    return parent_of_data(run.config.dataset, run.path.parent)
+
+
+def parent_of_data(dataset: DatasetConfig, root: Path) -> Parent | None:
+    """Return the library whose labels a data set of a store has; None where it is a file as it was."""
+    sha256 = dataset.sha256
     if sha256 is None:
         return None
-    for upload in uploads(run.path.parent):
+    for upload in uploads(root):
         if upload.has_content(sha256):
             match upload.told.get(_PARENT):
                 case {"run": str(parent), "entries": int(entries)}:

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import json
 import time
-import zipfile
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +33,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ssrvae_core.config import UserError
+from ssrvae_core.data.formats import HEADER_DAMAGES, ZIP_DAMAGES
 from ssrvae_core.records import Epoch, Judgement, Predictions, Snapshot
 from ssrvae_core.runs.files import append_line, atomic_write, held, whole_lines, write_npz
 from ssrvae_core.runs.progress import Progress, read_progress
@@ -292,8 +292,10 @@ def read_npz(
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = dict(archive.items())
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read ({error}); {advice}.") from error
+    except (*ZIP_DAMAGES, *HEADER_DAMAGES, MemoryError) as error:  # a damaged header may ask for any memory
+        # What libraries say of a damaged file may quote its bytes.
+        reason = (isinstance(error, OSError) and error.strerror) or "it is damaged or cut short"
+        raise UserError(f"{path} cannot be read ({reason}); {advice}.") from error
     if missing := [name for name in required if name not in arrays]:
         raise UserError(f"{path} has no array '{missing[0]}'; {advice}.")
     return arrays

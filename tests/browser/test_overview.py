@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from ssrvae_core.runs import directory
 from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, until_idle
 
 pytestmark = pytest.mark.slow
@@ -37,6 +38,33 @@ def test_a_ticked_run_can_be_acted_on_in_a_bar_that_was_there_before_and_in_sigh
     dialog.get_by_role("button", name="Keep").click()
     expect(dialog).to_have_count(0)
     expect(boxes).to_have_count(2)
+
+
+def test_what_is_ticked_never_moves_the_list(open_page, store):
+    stopped, finished = store.runs()
+    failed = stopped.status.model_copy(update={"state": "failed", "error": "The loss is not a number. " * 8})
+    directory.write_status(stopped.path, failed)
+    try:
+        for width in (1280, 390):
+            page, table = opened(open_page, width=width)
+            heading = page.get_by_role("heading", name="Runs", exact=True)
+
+            def height(table=table, heading=heading):
+                return round(table.bounding_box()["y"] - heading.bounding_box()["y"])
+
+            before = height()
+            for run in (stopped, finished):
+                box = table.locator(f'tr[data-id="{run.id}"]').get_by_role("checkbox")
+                box.check()
+                expect(page.get_by_text("1 of 2 selected")).to_be_visible()
+                expect(page.get_by_text("failed after")).to_have_count(2 if run is stopped else 1)
+                until_idle(page)
+                assert height() == before
+                box.uncheck()
+                expect(page.get_by_text("0 of 2 selected")).to_be_visible()
+            expect(page.get_by_role("button", name="Resume")).to_have_count(1)  # that of the trainings that stopped
+    finally:
+        directory.write_status(stopped.path, stopped.status)
 
 
 def test_a_row_opens_its_run_wherever_it_is_clicked_and_by_the_keyboard(open_page, store):

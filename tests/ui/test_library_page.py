@@ -16,10 +16,12 @@ from ssrvae_core.library import NONE, Journal, Origin
 from ssrvae_core.library.crops import crops
 from ssrvae_core.library.fractions import class_fractions
 from ssrvae_core.library.sheets import sheets
+from ssrvae_core.library.training import train_again_config
 from ssrvae_core.reports.explorer import bundle as explorer_bundle
+from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.everything import write_particles
-from tests.ui.conftest import APP
-from ui.library import acting, again, bundle, component, downloads, history, strips
+from tests.ui.conftest import APP, copy_run
+from ui.library import acting, bundle, compared, component, downloads, history, strips
 from ui.library import stats as slow
 
 WHO = {"who": "AB"}
@@ -99,10 +101,14 @@ def test_undo_takes_back_what_its_button_says_and_not_what_somebody_else_did_mea
         {"kind": "move", "ids": "1", "to": 1},
         {"kind": "threshold", "value": "1"} | WHO,
         {"kind": "undo", "entry": None} | WHO,
+        {"kind": "move", "ids": "10", "to": True} | WHO,
+        {"kind": ["move"], "ids": "10", "to": 1} | WHO,
     ],
 )
-def test_what_cannot_be_meant_changes_nothing(journal, action):
-    assert acting.do(journal, action) is None and not journal.entries()
+def test_what_cannot_be_meant_is_refused_in_a_sentence_and_changes_nothing(journal, action):
+    with pytest.raises(UserError, match="reload the page"):
+        acting.do(journal, action)
+    assert not journal.entries()
 
 
 @pytest.mark.parametrize(
@@ -113,6 +119,11 @@ def test_what_cannot_be_meant_changes_nothing(journal, action):
         {"kind": "rename", "number": 0, "name": "unlabelled"},
         {"kind": "merge", "numbers": ["x"], "into": 0},
         {"kind": "threshold", "value": float("nan")},
+        {"kind": "threshold", "value": float("inf")},
+        {"kind": "threshold", "value": 10**400},
+        {"kind": "move", "ids": "0-9999999", "to": 10**30},
+        {"kind": "merge", "numbers": [0], "into": 2**40},
+        {"kind": "merge", "numbers": [], "into": 0},
         {"kind": "redo", "entry": 0},
     ],
 )
@@ -184,7 +195,7 @@ def test_the_history_says_who_did_what_the_latest_first(journal):
 
 
 def test_what_changed_class_is_grouped_by_from_and_to_the_most_first():
-    found = again.grouped(np.array([1, 2, 3]), ["a", "a", "b"], ["b", "b", "a"])
+    found = compared.grouped(np.array([1, 2, 3]), ["a", "a", "b"], ["b", "b", "a"])
     assert [(title, ids.tolist()) for title, ids in found] == [("a \u2192 b", [1, 2]), ("b \u2192 a", [3])]
 
 
@@ -216,6 +227,30 @@ def test_corrections_offer_a_training_with_their_labels(run, open_library, journ
     journal.move(particles.ids[particles.part == 1][:4], 0, who="AB")
     app = open_library(left=run.id)
     assert [button for button in app.button if button.label == "Train again with 20 labels, 4 new"]
+
+
+def test_labels_that_were_trained_with_are_not_offered_again_until_they_change(run, open_library, journal):
+    particles = run.particles()
+    free = particles.ids[particles.part == 1]
+    journal.move(free[:4], 0, who="AB")
+    trained = copy_run(RunStore(run.path.parent), run, train_again_config(run, journal.read(), particles))
+    journal.rename(0, "the hearts", who="AB")
+    journal.undo(who="AB")  # other entries, and the same labels
+
+    def shown():
+        app = open_library(left=run.id)
+        assert not app.exception and not app.error
+        [button] = [one for one in app.button if one.key == "library-again"]
+        return button, [one.value for one in app.subheader]
+
+    button, headings = shown()
+    assert button.disabled and "nothing has changed" in button.label and "20 labels, 4 new" in button.label
+    assert headings.index("What training again changed") < headings.index("Train again")
+    journal.move(free[4:5], 0, who="AB")
+    button, headings = shown()
+    assert not button.disabled and button.label == "Train again with 21 labels, 5 new"
+    assert headings.index("Train again") < headings.index("What training again changed")
+    assert trained.id != run.id
 
 
 def test_who_may_only_look_gets_exports_and_no_button_that_changes_anything(run, open_library, journal, monkeypatch):

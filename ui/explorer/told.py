@@ -8,12 +8,18 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from jaxtyping import Int
 
 ID = r"-?\d{1,19}"
 """A sample id as text."""
+
 _SPAN = re.compile(rf"(?:^|(?<=\.))({ID})(?:-({ID}))?(?=\.|$)", re.ASCII)
+
 LONGEST = 8000
 """Characters that a part of an address may have."""
+
+LARGEST = 2**53 - 1
+"""The largest whole number that a browser can tell from the next one."""
 
 
 def sound(told: Any, names: Collection[str]) -> dict[str, Any]:
@@ -32,14 +38,14 @@ def sound(told: Any, names: Collection[str]) -> dict[str, Any]:
             for name, text in (address.items() if isinstance(address, Mapping) else ())
             if name in names and isinstance(text, str) and len(text) <= LONGEST
         },
-        "sheets": [i for i in (sheets if isinstance(sheets, list) else []) if whole(i) is not None],
+        "sheets": sorted({i for i in (sheets if isinstance(sheets, list) else []) if whole(i) is not None}),
         "actions": [a for a in (actions if isinstance(actions, list) else []) if isinstance(a, Mapping)],
     }
 
 
 def whole(value: Any) -> int | None:
-    """Return a whole number that is not negative, None for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """Return a whole number that is not negative and that a browser can count to, None for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST else None
 
 
 def sample_id(value: Any) -> int | None:
@@ -48,7 +54,7 @@ def sample_id(value: Any) -> int | None:
     return found if found is None or found == _within_int64(found) else None
 
 
-def ids_of(ranges: str, known: np.ndarray) -> np.ndarray:
+def ids_of(ranges: str, known: Int[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:
     """Return those of the known ids that are in ranges such as ``-5--3.12``.
 
     Parameters

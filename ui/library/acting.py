@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ssrvae_core.config import UserError
 from ssrvae_core.library import Journal, Library
 from ui.explorer.told import ids_of, whole
@@ -14,8 +12,8 @@ from ui.explorer.told import ids_of, whole
 KINDS = ("move", "split", "rename", "merge", "threshold", "undo", "redo")
 
 
-def do(journal: Journal, action: Mapping[str, Any]) -> Library | None:
-    """Make one change; return the library after it, or None where nothing can be meant by it.
+def do(journal: Journal, action: Mapping[str, Any]) -> Library:
+    """Make one change; return the library after it.
 
     Parameters
     ----------
@@ -29,22 +27,22 @@ def do(journal: Journal, action: Mapping[str, Any]) -> Library | None:
     Raises
     ------
     UserError
-        If it does not fit the library as it is now, or cannot be written.
+        If nothing can be meant by it, it does not fit the library as it is now, or it cannot be written.
     """
-    match dict(action):
+    match {name: value for name, value in action.items() if not isinstance(value, bool)}:  # True is an int, too
         case {"kind": "move", "who": str(who), "ids": str(ids), "to": int(to)}:
-            return journal.move(_particles(journal, ids), to, who=who)
+            return journal.move(ids_of(ids, journal.base.ids), to, who=who)
         case {"kind": "split", "who": str(who), "ids": str(ids), "name": str(name)}:
-            return journal.split(_particles(journal, ids), name, who=who)
+            return journal.split(ids_of(ids, journal.base.ids), name, who=who)
         case {"kind": "rename", "who": str(who), "number": int(number), "name": str(name)}:
             return journal.rename(number, name, who=who)
         case {"kind": "merge", "who": str(who), "numbers": list(numbers), "into": int(into)}:
-            return journal.merge([k for k in numbers if whole(k) is not None], into, who=who)
+            return journal.merge(_numbers(numbers), into, who=who)
         case {"kind": "threshold", "who": str(who), "value": None | int() | float() as value}:
             return journal.set_threshold(value, who=who)
         case {"kind": "undo" | "redo" as kind, "who": str(who), "entry": int(entry)}:
             return _back(journal, kind, entry, who)
-    return None
+    raise UserError("What the browser asked for is no change of a library, so nothing was changed; reload the page.")
 
 
 def _back(journal: Journal, kind: str, entry: int, who: str) -> Library:
@@ -59,9 +57,11 @@ def _back(journal: Journal, kind: str, entry: int, who: str) -> Library:
     return journal.undo(who=who) if kind == "undo" else journal.redo(who=who)
 
 
-def _particles(journal: Journal, ranges: str) -> np.ndarray:
-    """Return the run's own particles in ranges of ids, which may span ids that it does not have."""
-    return ids_of(ranges, journal.base.ids)
+def _numbers(values: Sequence[Any]) -> list[int]:
+    found = [number for value in values if (number := whole(value)) is not None]
+    if len(found) < len(values):
+        raise UserError("A class that is to be merged is not named by its number; reload the page, and merge again.")
+    return found
 
 
 def waiting(actions: Sequence[Any], done: int) -> list[tuple[int, Mapping[str, Any]]]:

@@ -1,66 +1,105 @@
-"""Training again with corrected labels: at once by the embedding's head, then in full; and what that changed."""
+"""Training again with corrected labels: at once by the embedding's head, then in full."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from ssrvae_core.config import UserError
+from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.library import Journal, Library
-from ssrvae_core.library.compare import Comparison, compare
 from ssrvae_core.library.outliers import Rate
 from ssrvae_core.library.quick import QuickAnswer, QuickHead, quick_answer, quick_head
-from ssrvae_core.library.training import Labels, parent_of, train_again_config, training_labels
+from ssrvae_core.library.training import Labels, parent_of_data, train_again_config, training_labels
 from ssrvae_core.records import Particles
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import uploads
-from ssrvae_core.times import day_text
 from ui import markdown
-from ui.explorer.everything import particles_of
 from ui.explorer.pictures import Pictures
 from ui.jobs import TRAIN, Work, act, all_work, bar, buttons, config_of, stopped_text
-from ui.library import component
-from ui.library.strips import Strip, strips
+from ui.library.compared import Asked, grouped, results, show_changed
 from ui.markdown import note, verbatim
-from ui.runs import run_label, store
-from ui.state import pick
-
-LATENT, LIBRARY = "pages/latent_space.py", "pages/library.py"
+from ui.runs import store
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What is trained again.
+def show(
+    asked: Asked,
+    journal: Journal,
+    pictures: Pictures | None,
+    works: Sequence[Work],
+    finished: Sequence[Run],
+    progress: Callable[[], None],
+) -> None:
+    """Show the button that trains again, how far that is, and what it changed, which comes first once it is done.
 
-    Attributes
+    Parameters
     ----------
-    page, key : str
-        The page, and the key of the library's component on it.
-    run, library, particles : Run, Library and Particles
+    asked, journal : Asked and Journal
         Of one run.
-    token : str
-        Tells this state of the library from others.
+    pictures : Pictures, optional
+        Its particles.
+    works, finished : sequence
+        What :func:`under_way` returns.
+    progress : callable
+        Shows how far the trainings are.
     """
-
-    page: str
-    key: str
-    run: Run
-    library: Library
-    particles: Particles
-    token: str
+    with_these = [one for one in finished if _has_these_labels(asked, journal, one.config)]
+    if with_these:
+        results(asked, journal, finished, pictures, with_these[0])
+    live = any(work.live and _has_these_labels(asked, journal, config_of(work)) for work in works)
+    _train(asked, pictures, "done" if with_these else "live" if live else "")
+    if works:
+        progress()
+    if finished and not with_these:
+        results(asked, journal, finished, pictures, finished[0])
 
 
 # The labels, the quick answer and the job.
 
 
-def show(asked: Asked, pictures: Pictures | None) -> None:
-    """Show the button that trains again with corrected labels, and what the embedding's head says of them at once."""
+def _has_these_labels(asked: Asked, journal: Journal, config: RunConfig | None) -> bool:
+    """Whether a training has exactly the labels of the library as it is now."""
+    parent = None if config is None else parent_of_data(config.dataset, asked.run.path.parent)
+    if parent is None or parent.run != asked.run.id:
+        return False
+    if parent.entries == asked.library.n_entries:
+        return True
+    now = _labels(asked.token, asked.library, asked.particles)
+    entries = journal.entries()[: parent.entries]
+    then = _labels_then(f"{asked.run.path} {len(entries)} {entries[-1:]}", journal, parent.entries, asked.particles)
+    return now is not None and then is not None and then.teach_as(now)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _labels(token: str, _library: Library, _particles: Particles) -> Labels | None:
+    try:
+        return training_labels(_library, _particles)
+    except UserError:
+        return None
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _labels_then(token: str, _journal: Journal, _entries: int, _particles: Particles) -> Labels | None:
+    try:
+        return training_labels(_journal.at(_entries), _particles)
+    except UserError:  # the journal is another one than that which was trained from
+        return None
+
+
+def _train(asked: Asked, pictures: Pictures | None, state: str) -> None:
+    """Show the button that trains again with corrected labels, and what the embedding's head says of them at once.
+
+    Parameters
+    ----------
+    asked, pictures : Asked, and Pictures or None
+        Of one run.
+    state : str
+        Whether these very labels were trained with: "done", "live", or empty.
+    """
     st.subheader("Train again")
     try:
         labels = training_labels(asked.library, asked.particles)
@@ -78,15 +117,22 @@ def show(asked: Asked, pictures: Pictures | None) -> None:
         note(f"Corrected so far: {labels.in_words}.")
         return
     wanted, refused, begun = f"{asked.key}-quick", f"{asked.key}-refused", f"{asked.key}-begun"
+    title = {
+        "done": f"Trained with {labels.in_words}: nothing has changed since",
+        "live": f"A training with {labels.in_words} is under way",
+    }.get(state, f"Train again with {labels.in_words}")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            verbatim(f"Train again with {labels.in_words}"),
-            type="primary",
-            icon=":material/model_training:",
+            verbatim(title),
+            type="secondary" if state else "primary",
+            disabled=bool(state),
+            icon=":material/check:" if state == "done" else ":material/model_training:",
             key=f"{asked.page}-again",
             on_click=act,
             args=(refused, partial(_begin, asked, wanted, begun)),
-            help="A new run in the background with these labels; this run and its library stay as they are.",
+            help="Move particles to other classes, and they can be trained on again."
+            if state
+            else "A new run in the background with these labels; this run and its library stay as they are.",
         )
         if st.button("See at once what changes", icon=":material/bolt:", key=f"{asked.page}-quick-button"):
             st.session_state[wanted] = asked.token
@@ -119,13 +165,17 @@ def _begin(asked: Asked, wanted: str, begun: str) -> None:
 def _quick(asked: Asked, pictures: Pictures | None) -> None:
     try:
         with st.spinner("Asking the embedding's head"):
-            answer = _answer(asked.token, asked.run, asked.library, asked.particles)
+            answer, remarks = _answer(asked.token, asked.run, asked.library, asked.particles)
     except UserError as error:
         markdown.warning(f"There is no quick answer: {error}")
         return
     markdown.show("**At once:** {words}", words=quick_text(answer, len(asked.particles)))
+    if remarks:
+        markdown.warning(" ".join(remarks))
+        _answer.clear()  # the damaged file may have been replaced the next time
+        _head.clear()
     if len(answer.changed):
-        _changed(asked, pictures, answer.changed, quick_moves(asked, answer), "quick")
+        show_changed(asked, pictures, answer.changed, quick_moves(asked, answer), "quick")
 
 
 def quick_text(answer: QuickAnswer, n: int) -> str:
@@ -148,8 +198,9 @@ def quick_moves(asked: Asked, answer: QuickAnswer) -> list[tuple[str, np.ndarray
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _answer(token: str, _run: Run, _library: Library, _particles: Particles) -> QuickAnswer:
-    return quick_answer(_head(str(_run.path.absolute()), len(_particles), _run, _particles), _library, _particles)
+def _answer(token: str, _run: Run, _library: Library, _particles: Particles) -> tuple[QuickAnswer, tuple[str, ...]]:
+    head = _head(str(_run.path.absolute()), len(_particles), _run, _particles)
+    return quick_answer(head, _library, _particles), head.remarks
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -198,83 +249,6 @@ def progress(works: Sequence[Work]) -> None:
             st.page_link(
                 TRAIN, label="Watch it on the Train page", icon=":material/visibility:", query_params={"job": work.id}
             )
-
-
-def results(asked: Asked, journal: Journal, finished: Sequence[Run], pictures: Pictures | None) -> None:
-    """Compare the run with those that were trained from its library, one at a time."""
-    st.subheader("What training again changed")
-    known = {one.id: one for one in finished}
-    chosen = known[next(iter(known))]
-    if len(known) > 1:
-        chosen = known[
-            pick(asked.page, "again", "Trained again as", list(known), chosen.id, format_func=partial(_named, known))
-        ]
-    new, parent = particles_of(chosen), parent_of(chosen)
-    if new is None or parent is None:
-        note(f"Run {chosen.id} has not classified all its images yet; open it on the Train page.")
-        return
-    then = journal.at(parent.entries)
-    found = compare(asked.particles, asked.run.class_names, new, chosen.class_names, then)
-    markdown.show("{words}", words=comparison_text(found))
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.page_link(
-            LIBRARY, label="Open the new run's library", icon=":material/grid_view:", query_params={"left": chosen.id}
-        )
-        st.page_link(
-            LATENT,
-            label="See it in the latent space",
-            icon=":material/scatter_plot:",
-            query_params={"left": chosen.id},
-        )
-        note(f"{run_label(chosen)}, {day_text(chosen.status.updated)}")
-    if len(found.changed):
-        moves = model_moves(found.changed, asked.run, asked.particles, chosen, new, then)
-        _changed(asked, pictures, found.changed, moves, "compared")
-
-
-def comparison_text(found: Comparison) -> str:
-    """Say what a training changed, and whether the difference may be chance."""
-    if not found.old.n or found.only_old + found.only_new == 0:
-        return found.in_words
-    return (
-        f"{found.in_words} {found.only_new:,} only now and {found.only_old:,} only before (exact McNemar test:"
-        f" p = {found.p_value:.2g})."
-    )
-
-
-def model_moves(
-    changed: np.ndarray, run: Run, old: Particles, new_run: Run, new: Particles, library: Library
-) -> list[tuple[str, np.ndarray]]:
-    """Return from where to where particles go from one run to the other, and which ones, the most first."""
-    names = [library.names[k] for k in library.current(np.arange(len(run.class_names))).tolist()]
-    before = [names[k] for k in old.predictions.predicted[np.searchsorted(old.ids, changed)].tolist()]
-    after = [new_run.class_names[k] for k in new.predictions.predicted[np.searchsorted(new.ids, changed)].tolist()]
-    return grouped(changed, before, after)
-
-
-def grouped(ids: np.ndarray, before: Sequence[str], after: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-    """Return ids by where they come from and go to, the most first."""
-    by: dict[tuple[str, str], list[int]] = {}
-    for sample, old, new in zip(ids.tolist(), before, after, strict=True):
-        by.setdefault((old, new), []).append(sample)
-    most_first = sorted(by.items(), key=lambda item: -len(item[1]))
-    return [(f"{old} \u2192 {new}", np.array(some, dtype=np.int64)) for (old, new), some in most_first]
-
-
-def _changed(
-    asked: Asked, pictures: Pictures | None, ids: np.ndarray, moves: list[tuple[str, np.ndarray]], name: str
-) -> None:
-    """Show the particles that changed class, and the button that selects them among the classes."""
-    if pictures is not None:
-        st.html(strips([Strip(title, some, pictures.of(some[: Strip.MOST])) for title, some in moves[: Strip.ROWS]]))
-    words = "this one" if len(ids) == 1 else f"these {len(ids):,}"
-    if st.button(verbatim(f"Select {words} above"), key=f"{asked.page}-select-{name}", icon=":material/select_all:"):
-        component.select(asked.key, ids)
-        st.rerun()
-
-
-def _named(runs: Mapping[str, Run], run_id: str) -> str:
-    return run_label(runs[run_id])
 
 
 def _of(rate: Rate) -> str:

@@ -178,7 +178,7 @@ def _act(key: str, journal: Journal, actions: list[Mapping[str, Any]], who: str)
     for number, action in acting.waiting(actions, st.session_state.get(done, 0)):
         st.session_state[done] = number
         try:
-            library = acting.do(journal, {**action, "who": who} if who else action) or library
+            library = acting.do(journal, {**action, "who": who} if who else action)
         except UserError as error:
             st.session_state[f"{key}-error"] = {"sequence": number, "text": str(error)}
     return journal.read() if library is None else library

@@ -45,6 +45,7 @@ def stats(run: Run, library: Library, particles: Particles, written: float) -> d
         (addresses of pictures, or None), ``averaged`` and ``fraction`` (in words); ``words``, how far to trust them.
     """
     token = f"{written} {token_of(library)}"
+    head = _head(written, run, particles)
     found = fractions(token, written, run, library, particles)
     try:
         averages = _averages(token, written, run, library, particles)
@@ -56,7 +57,7 @@ def stats(run: Run, library: Library, particles: Particles, written: float) -> d
     return {
         "version": library.n_entries,
         "classes": [one | averages.get(number, nothing) for number, one in each.items()],
-        "words": in_words(found) + lacking,
+        "words": " ".join((in_words(found) + lacking, *(() if head is None else head.remarks))),
     }
 
 
@@ -72,14 +73,21 @@ def in_words(found: Fractions) -> str:
 @st.cache_data(max_entries=32, show_spinner=False)
 def fractions(token: str, written: float, _run: Run, _library: Library, _particles: Particles) -> Fractions:
     """Estimate the class fractions of a library's state."""
-    head = head_of(str(_run.path.absolute()), written, _run, _particles)
+    head = _head(written, _run, _particles)
     classified = best_known(_library, _particles, head, by_micrograph=_run.config.split.by_group)
     return class_fractions(_library, _particles, classified=classified)
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def head_of(path: str, written: float, _run: Run, _particles: Particles) -> QuickHead | None:
+def _head(written: float, run: Run, particles: Particles) -> QuickHead | None:
     """Return the embedding's head of a run where it is at hand."""
+    found = _head_kept(str(run.path.absolute()), written, run, particles)
+    if found is not None and found.remarks:
+        _head_kept.clear()  # the damaged file may have been replaced the next time
+    return found
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _head_kept(path: str, written: float, _run: Run, _particles: Particles) -> QuickHead | None:
     return head_at_hand(_run, _particles)
 
 

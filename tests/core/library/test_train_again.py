@@ -200,11 +200,13 @@ def test_a_quick_answer_needs_no_training_and_is_kept(tmp_path, store):
     assert quick_answer(head, wrong, particles).class_names == ("bars", "discs", "odd")
     few = {"ids": particles.ids, "features": np.zeros((36, 2), np.float32), "outlier_scores": np.zeros(36, np.float32)}
     np.savez(run.path / MEASURED, **few)
-    with pytest.raises(UserError, match=MEASURED):
+    with pytest.raises(UserError, match=MEASURED):  # and the images to measure again are not here
         quick_head(run, particles)
-    (run.path / MEASURED).write_bytes(b"nonsense")
-    with pytest.raises(UserError, match=MEASURED):
-        quick_head(run, particles)
+    _npz(tmp_path)
+    for content in (None, b"nonsense"):
+        if content is not None:
+            (run.path / MEASURED).write_bytes(content)
+        assert np.allclose(quick_head(run, particles).answers.features, head.answers.features)
 
 
 def test_a_quick_answer_takes_the_embedding_that_is_there(finished, tmp_path, tiny_embedding):
@@ -217,6 +219,13 @@ def test_a_quick_answer_takes_the_embedding_that_is_there(finished, tmp_path, ti
     embedding = train_embedding(config, RunStore(tmp_path / "runs"), device="cpu")
     head = quick_head(run, particles)
     assert head.embedding == embedding.id and not (run.path / MEASURED).exists()
+    assert quick_answer(head, Journal(run, particles).read(), particles).class_prob.shape == (len(particles), 4)
+    with (embedding.path / "features.npz").open("r+b") as file:
+        file.seek(-100, 2)
+        file.write(b"damaged" * 5)
+    head = quick_head(run, particles)
+    [remark] = head.remarks
+    assert head.embedding is None and embedding.id in remark and "features.npz" in remark and remark.endswith(".")
     assert quick_answer(head, Journal(run, particles).read(), particles).class_prob.shape == (len(particles), 4)
 
 

@@ -97,3 +97,23 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path):
         particle_file.write(tmp_path, replace(first, size=np.array([object()] * 5), size_unit="px"))
     assert_same(particle_file.read(tmp_path), first)
     assert [file.name for file in tmp_path.iterdir()] == [directory.PARTICLES]
+
+
+def test_whatever_byte_is_damaged_the_file_is_read_or_refused_in_a_sentence(tmp_path):
+    file = tmp_path / directory.PARTICLES
+    particle_file.write(tmp_path, particles())
+    with np.load(file) as archive:
+        np.savez_compressed(tmp_path / "small.npz", **dict(archive))  # as another program may write it
+    rng = np.random.default_rng(0)
+    for whole in (file.read_bytes(), (tmp_path / "small.npz").read_bytes()):
+        for _ in range(150):
+            damaged = bytearray(whole)
+            for place in rng.integers(0, len(whole), rng.integers(1, 4)):
+                damaged[place] = rng.integers(0, 256)
+            file.write_bytes(damaged)
+            try:
+                particle_file.read(tmp_path)
+            except UserError as error:
+                text = str(error)
+                assert directory.PARTICLES in text and "delete" in text
+                assert len(text.replace(str(tmp_path), "")) < 200 and text.isprintable() and ". " not in text
