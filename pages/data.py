@@ -9,7 +9,19 @@ from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import uploads
 from ui import charts, datasets, export, markdown
 from ui.browsing import browse
-from ui.data_form import HALVES, OF_THE_SET, PAGE, VIEWS, choose_split, chosen_file, disorder, label, one_picture
+from ui.data_form import (
+    HALVES,
+    OF_THE_SET,
+    PAGE,
+    VIEWS,
+    choose_split,
+    chosen_file,
+    disorder,
+    label,
+    nothing_labelled,
+    one_picture,
+    undivided,
+)
 from ui.deleting import deleter
 from ui.entry import through_app
 from ui.holding import cautions
@@ -71,17 +83,21 @@ try:
                 view = pick(PAGE, "view", "Show and train on", list(VIEWS), "image", format_func=read, segmented=True)
             config = config.model_copy(update={"view": view})
         whole = datasets.contents(config)
+        if len(whole) == 1:
+            one_picture(whole)
+            st.stop()
+        if not (whole.labels >= 0).any():  # there is nothing to choose about a split
+            nothing_labelled(label(files, chosen))
+            undivided(whole, config, chosen)
+            st.stop()
         rule = choose_split(config, chosen, of_hold_out)
     parts = datasets.parts_of(config, rule)
     labelled, unlabelled = datasets.examples(config, parts)
 except UserError as error:
     with of_images:
-        if whole is not None and len(whole) == 1:
-            one_picture(whole)
-            st.stop()
         markdown.error(str(error).replace(config.path or chosen, label(files, chosen)))
         if whole is not None and chosen in files:  # the images can be looked at, whatever their labels lack
-            st.html(datasets.gallery(datasets.first(whole)))
+            undivided(whole, config, chosen)
         st.stop()
 
 table = datasets.counts(parts)

@@ -101,7 +101,7 @@ with place:
             ready = []
             markdown.error(training.in_words(error).replace(base.path or chosen, read[chosen]))
         if len(ready) > 1 and JobQueue(store()).limit == 1:
-            note(f"They are trained one after the other: about {roughly(together)} together.")
+            note(f"They are trained one after the other: {roughly(together)} together.")
         what = "training" if len(ready) < 2 else f"{len(ready)} trainings"
         if st.button(
             verbatim(f"Start {what}"), type="primary", icon=":material/play_arrow:", disabled=not ready

@@ -11,6 +11,7 @@ from ssrvae_core.runs.thumbnails import to_pixels
 from ssrvae_core.runs.uploads import Upload
 from ssrvae_core.times import day_text
 from ui import datasets, markdown
+from ui.browsing import browse
 from ui.datasets import RULES
 from ui.holding import NAME, pick_hold_out
 from ui.markdown import note
@@ -90,14 +91,19 @@ def chosen_file(file: Upload) -> DatasetConfig:
 def choose_split(config: DatasetConfig, of: str, of_hold_out: DeltaGenerator) -> SplitConfig:
     """Show what decides on the split; what is held out is asked for in a place of its own."""
     images = datasets.contents(config)
-    columns = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
-    with columns[0]:
+    own = images.validation is not None and bool(images.validation.any())  # the set says itself what is held out
+    left, right = st.columns(2, gap="large", vertical_alignment="bottom")
+    with left:
+        of_rule = st.container(horizontal=True, vertical_alignment="bottom")
+    with right:
+        of_rest = st.container(horizontal=True, vertical_alignment="bottom")
+    with of_rule:
         rules = list(RULES) if not datasets.is_generated(config) else ["labels", "ratio"]
         rule = pick(
             PAGE, "rule", "Labels", rules, rules[-1] if "all" in rules else "labels", format_func=RULES.__getitem__
         )
     values: dict[str, float | bool | None] = {}
-    with columns[1]:
+    with of_rule:
         if rule == "labels":
             most = datasets.most_labels(config, images)
             default = min(DEFAULT_LABELS_PER_CLASS.get(of, 10), max(datasets.fewest_labels(images) // 2, 1))
@@ -108,16 +114,40 @@ def choose_split(config: DatasetConfig, of: str, of_hold_out: DeltaGenerator) ->
             (values["labelled_ratio"],) = number(
                 PAGE, "ratio", "Labelled / all", 0.001, 1.0, 0.05, of=of, step=0.01, slider=False, format="%.3f"
             )
-    with columns[3]:
-        if images.validation is None or not images.validation.any():
+    with of_rest:
+        (seed,) = number(PAGE, "seed", "Seed", 0, 2**31, 0, slider=False)
+        if not own:
             (share,) = number(PAGE, "share", "Validation (%)", 1, 90, 25, of=of, slider=False)
             values["validation_fraction"] = share / 100
-    with columns[2]:
-        (seed,) = number(PAGE, "seed", "Seed", 0, 2**31, 0, slider=False)
     held = SplitConfig(seed=seed, **{name: value for name, value in values.items() if name == "validation_fraction"})
     with of_hold_out:
         values["by_group"] = pick_hold_out(PAGE, images, held)
     return SplitConfig(seed=seed, **values)
+
+
+def nothing_labelled(name: str) -> None:
+    """Say what images without any label lack before they can be trained on."""
+    markdown.info(
+        f"No image of {name} has a label, so nothing can be trained on it yet: label a few images of at least two "
+        "classes, as 'labels' beside the images (npz, HDF5), in a labels.csv beside the pictures, or as one folder per "
+        "class, and upload it again."
+    )
+
+
+def undivided(images: ImageSet, config: DatasetConfig, of: str) -> None:
+    """Show images that are not split, the first ones and behind a fold all.
+
+    Parameters
+    ----------
+    images : ImageSet
+        The data set.
+    config : DatasetConfig
+        Its configuration.
+    of : str
+        Its name in the address.
+    """
+    st.html(datasets.gallery(datasets.first(images)))
+    browse(PAGE, of, config, datasets.undivided(images))
 
 
 def one_picture(images: ImageSet) -> None:

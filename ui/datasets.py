@@ -175,6 +175,14 @@ def parts_of(config: DatasetConfig, rule: SplitConfig) -> Split:
         return split(contents(config), rule)
 
 
+def undivided(images: ImageSet) -> Split:
+    """Return images that nothing was chosen about: those with a label, and all others; nothing is held out."""
+    has_label = images.labels != UNLABELLED
+    others = images.take(np.flatnonzero(~has_label)) if has_label.any() else images
+    nothing = images.take(np.arange(0))
+    return Split(images.take(np.flatnonzero(has_label)), others, nothing, others.labels)
+
+
 def pictures_of(config: DatasetConfig, parts: Split, rows: Sequence[tuple[str, int]]) -> list[np.ndarray]:
     """Return images (C, H, W) of a split, each by its part and its row in it; generated ones are drawn for it.
 

@@ -194,7 +194,7 @@ def progress_text(work: Work, ahead: int = 0) -> str:
     if work.at and work.share >= 1:  # what comes last, the evaluation, has no pace
         return at
     left = work.job.seconds_left if work.job else remaining_seconds(work.run) if work.run else None
-    when = f"about {roughly(left)} to go" if left is not None else "estimating the time" if at else "starting"
+    when = f"{roughly(left)} to go" if left is not None else "estimating the time" if at else "starting"
     return f"{at}, {when}".removeprefix(", ")
 
 

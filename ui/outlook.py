@@ -88,7 +88,7 @@ def _to_train(title: Markdown, config: RunConfig, runs: Sequence[Run], there: Ru
     )
     goes_on = f"; it goes on from {there.status.goes_on}" if there is not None and there.status.goes_on else ""
     markdown.show(
-        "{title}: {images}, {epochs} epochs, about **{time}**, {basis}.",
+        "{title}: {images}, {epochs} epochs, **{time}**, {basis}.",
         title=title,
         images=f"{len(parts.labelled):,} labelled and {len(parts.unlabelled):,} unlabelled images",
         epochs=config.training.epochs,

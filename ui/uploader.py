@@ -9,7 +9,7 @@ import streamlit as st
 
 from ssrvae_core.config import MissingPictures, UserError
 from ssrvae_core.data.folders.tables import TABLES
-from ssrvae_core.runs.uploads import known_as
+from ssrvae_core.runs.uploads import Upload, known_as
 from ui import markdown
 from ui.runs import store
 from ui.state import key
@@ -20,7 +20,7 @@ HELP = (
     f"class, or a table {TABLES[0]} with the columns file and label beside them; folders called train and test, and "
     "images beside masks, are understood."
 )
-ABOUT = f"Several files at once are one data set; class folders or a {TABLES[0]} (file, label) say the classes."
+ABOUT = f"Pictures chosen together are one data set; class folders or a {TABLES[0]} (file, label) say their classes."
 
 
 def uploader(page: str) -> bool:
@@ -50,7 +50,7 @@ def uploader(page: str) -> bool:
     for sentence in state["told"]:
         markdown.info(sentence)
     for number, (error, file) in enumerate(state["refused"]):
-        markdown.error(str(error))
+        markdown.error(file.in_words(str(error)))
         if isinstance(error, MissingPictures) and not error.all_missing:
             st.button(
                 "Go on without them",
@@ -69,7 +69,7 @@ def dismiss(page: str) -> None:
 def _take(page: str, files: list[Given], state: dict[str, Any], skip_missing: bool) -> None:
     """Check files and choose the first that is taken; keep in mind why others were refused."""
     state.update(refused=[], told=[], turn=state["turn"] + 1, at=st.session_state.get(key(page, "data")))
-    first = None
+    taken: list[Upload] = []
     with st.spinner("Checking the files"):
         for one in gathered(files):
             try:
@@ -77,9 +77,12 @@ def _take(page: str, files: list[Given], state: dict[str, Any], skip_missing: bo
             except UserError as error:
                 state["refused"].append((error, one))
                 continue
-            first = first or kept
+            taken.append(kept)
             if sentence := known_as(kept, one.name):
                 state["told"].append(sentence)
-    if first is not None:
-        st.session_state[key(page, "data")] = first.id
+    if taken:
+        st.session_state[key(page, "data")] = taken[0].id
+    if len(taken) > 1:
+        names = ", ".join(kept.name for kept in taken)
+        state["told"].append(f"These files are {len(taken)} data sets, each of which is in the list: {names}.")
     st.rerun()

@@ -109,10 +109,18 @@ def keep(name: str, content: bytes, store: RunStore, skip_missing: bool = False)
 
 @dataclass(frozen=True)
 class Given:
-    """A file that a visitor hands in, under the path it has in the folder that was chosen, if one was."""
+    """A file that a visitor hands in, under the path it has in the folder that was chosen, if one was.
+
+    ``called`` is how a sentence calls what was packed here, under a name that nobody gave it.
+    """
 
     name: str
     content: bytes
+    called: str = ""
+
+    def in_words(self, sentence: str) -> str:
+        """Return a sentence about this file without the name that it was packed under."""
+        return sentence.replace(f"{self.name}/", "").replace(self.name, self.called) if self.called else sentence
 
 
 def gathered(files: Sequence[Given]) -> list[Given]:
@@ -128,24 +136,40 @@ def gathered(files: Sequence[Given]) -> list[Given]:
     list of Given
         Files that hold a data set by themselves as they are, then a zip of all pictures where there are several.
     """
-    pictures = [file for file in files if _is_part(file.name)]
-    if len(pictures) == 1 and len(files) == 1:
+    parts = [file for file in files if _is_part(file.name)]
+    if len(parts) == 1 or all(_is_table(file.name) for file in parts):  # nothing that belongs together
         return list(files)
-    others = [file for file in files if file not in pictures]
-    return others + ([Given(_name_of(pictures), _zipped(pictures))] if pictures else [])
+    others = [file for file in files if file not in parts]
+    return [*others, Given(_name_of(parts), _zipped(parts), _called(parts))]
 
 
 def _is_part(name: str) -> bool:
     """Whether a file is one of many that make a data set together: a picture, or a table that labels them."""
-    path = PurePosixPath(name.lower())
-    return path.suffix in FOLDER_SUFFIXES or path.name in TABLES
+    return PurePosixPath(name.lower()).suffix in FOLDER_SUFFIXES or _is_table(name)
 
 
-def _name_of(pictures: Sequence[Given]) -> str:
-    paths = [_inside(file.name) for file in pictures]
-    tops = {path.parts[0] for path in paths if len(path.parts) > 1}
-    n = sum(PurePosixPath(file.name.lower()).name not in TABLES for file in pictures)
-    return f"{next(iter(tops))}.zip" if len(tops) == 1 else f"{n} {'picture' if n == 1 else 'pictures'}.zip"
+def _is_table(name: str) -> bool:
+    return PurePosixPath(name.lower()).name in TABLES
+
+
+def _name_of(parts: Sequence[Given]) -> str:
+    return f"{_folder_of(parts) or _counted(parts)}.zip"
+
+
+def _called(parts: Sequence[Given]) -> str:
+    folder = _folder_of(parts)
+    return f"the folder {folder}" if folder else f"the {_counted(parts)}"
+
+
+def _counted(parts: Sequence[Given]) -> str:
+    n = sum(not _is_table(file.name) for file in parts)
+    return f"{n} {'picture' if n == 1 else 'pictures'}"
+
+
+def _folder_of(parts: Sequence[Given]) -> str:
+    """Return the name of the one folder that all files are in; empty where they are in several, or in none."""
+    tops = {path.parts[0] for path in (_inside(file.name) for file in parts) if len(path.parts) > 1}
+    return next(iter(tops)) if len(tops) == 1 else ""
 
 
 def _inside(name: str) -> PurePosixPath:
@@ -169,6 +193,8 @@ def _zipped(files: Sequence[Given]) -> bytes:
 
 
 def _check_beginning(name: str, suffix: str, content: bytes) -> None:
+    if _is_table(name):
+        raise UserError(f"{name} says the classes of pictures, but no picture came with it; choose both together.")
     if suffix not in BEGINNINGS:
         raise UserError(f"{name} is of no known image format; upload a file ending in one of {', '.join(BEGINNINGS)}.")
     if len(content) > MAX_BYTES:

@@ -25,7 +25,6 @@ from ui.overview import duration
 from ui.training import PAGE
 
 LOG_LINES = 5
-HEIGHT = 330
 FEW_EPOCHS = 6
 
 
@@ -116,13 +115,14 @@ def _curves(run: Run) -> None:
     figure = training_curves({model_title(run): lines})
     epochs = run.config.training.epochs
     few = {"tick0": 1, "dtick": 1} if epochs <= FEW_EPOCHS else {}  # or whole epochs would have halves between them
-    figure.update_xaxes(range=[0.5, epochs + 0.5], tickformat="d", **few)
-    figure.update_layout(showlegend=False, dragmode="pan", uirevision=run.id)
-    # In half a page: room between the two, and a title no longer than its axis.
+    figure.update_xaxes(range=[0.5, epochs + 0.5], tickformat="d", domain=[0, 1], **few)
+    figure.update_layout(showlegend=False, dragmode="pan", uirevision=run.id, margin=charts.MARGIN | {"t": 40})
+    # Half a page is too narrow for two beside each other: the accuracy, which is what is watched, is above the loss.
     figure.update_layout(
-        xaxis={"domain": [0, 0.34]}, xaxis2={"domain": [0.66, 1]}, yaxis2={"title": {"text": "Accuracy"}}
+        yaxis={"domain": [0, 0.44]},
+        yaxis2={"domain": [0.56, 1], "title": {"text": "Accuracy"}},
+        xaxis2={"matches": "x", "showticklabels": False, "title": {"text": ""}},
     )
-    figure.update_layout(margin=charts.MARGIN | {"t": 40})
     last = lines[-1]
     lost = loss(last)
     accuracy = "" if last["validation_accuracy"] is None else f", accuracy {last['validation_accuracy']:.3f}"
@@ -132,7 +132,6 @@ def _curves(run: Run) -> None:
         alt=f"Loss and accuracy of {model_title(run)} by epoch; at epoch {last['epoch']} the loss is "
         f"{'unknown' if lost is None else f'{lost:.1f}'}{accuracy}.",
         file_name=f"training-{run.id}",
-        height=HEIGHT,
     )
 
 

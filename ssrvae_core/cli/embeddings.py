@@ -104,7 +104,7 @@ def embed(
         task = progress.add_task("embedding", total=1.0, at="starting", news="")
 
         def tell(now: EmbeddingProgress) -> None:
-            left = "" if now.seconds_left is None else f", about {roughly(now.seconds_left)}"
+            left = "" if now.seconds_left is None else f", {roughly(now.seconds_left)}"
             progress.update(task, completed=now.share, at=f"{now.in_words}{left}")
 
         one = train_embedding(config, RunStore(store), device=device, on_progress=tell, loader=loader)

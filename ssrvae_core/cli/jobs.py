@@ -122,7 +122,7 @@ def _in_words(name: str, value: Any) -> Any:
     if name == "share":
         return percent(value)
     if name == "seconds_left":
-        return f"about {roughly(value)}"
+        return roughly(value)
     return _minutes(value) if name == "seconds" else value
 
 
@@ -136,7 +136,7 @@ def _left(job: Job) -> str:
     """Say how long a job will still take; a dash where it does not run, or nothing was measured yet."""
     if job.state != "running":
         return "-"
-    return "estimating" if job.seconds_left is None else f"about {roughly(job.seconds_left)}"
+    return "estimating" if job.seconds_left is None else roughly(job.seconds_left)
 
 
 def _minutes(seconds: float) -> str:

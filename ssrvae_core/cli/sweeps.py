@@ -189,4 +189,4 @@ def _under_way(progress: Progress, i: int) -> str:
 
 
 def _remaining(progress: Progress) -> str:
-    return "estimating the time" if progress.eta is None else f"about {roughly(progress.eta)} to go"
+    return "estimating the time" if progress.eta is None else f"{roughly(progress.eta)} to go"

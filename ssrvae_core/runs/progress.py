@@ -113,7 +113,7 @@ class Progress(BaseModel):
         if not self.start and self.epoch >= self.epochs:
             return ""
         left = self.seconds_left
-        return "estimating" if left is None else f"about {roughly(left)}"
+        return "estimating" if left is None else roughly(left)
 
     @property
     def stopped(self) -> Progress:
@@ -202,9 +202,11 @@ def read_progress_as(model: type[_Told], path: Path) -> _Told | None:
 
 
 def roughly(seconds: float) -> str:
-    """Write a duration no more precisely than a forecast is, such as ``40 s``, ``3 min`` or ``1 h 20 min``."""
-    if seconds < 7.5:
-        return "a few seconds"
+    """Write a duration as a forecast knows it, such as ``a few seconds``, ``about 40 s`` or ``about 1 h 20 min``."""
+    return "a few seconds" if seconds < 7.5 else f"about {_rounded(seconds)}"
+
+
+def _rounded(seconds: float) -> str:
     if seconds < 55:
         return f"{5 * round(seconds / 5)} s"
     if seconds < 95:

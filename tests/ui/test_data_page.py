@@ -236,6 +236,24 @@ def test_several_files_of_a_data_set_each_are_all_taken_and_each_refused_one_is_
     assert not app.exception and {kept.name for kept in uploads(store.root)} == {"one.npz", "two.npz"}
     (error,) = app.error
     assert "torn.npz" in error.value and "Labelled images" in said(app)
+    assert any("one.npz" in told.value and "two.npz" in told.value for told in app.info)
+
+
+def test_pictures_that_do_not_go_together_are_named_as_they_were_handed_in(open_data, store):
+    taller = io.BytesIO()
+    Image.new("L", (12, 14)).save(taller, format="PNG")
+    app = open_data()
+    app.file_uploader[0].set_value([("a.png", png(0), ""), ("b.png", taller.getvalue(), "")]).run()
+    (error,) = app.error
+    assert "a.png" in error.value and "b.png" in error.value and ".zip" not in error.value
+
+
+def test_a_table_without_its_pictures_says_what_to_choose_with_it(open_data, store):
+    app = open_data()
+    app.file_uploader[0].set_value([("one.npz", some_images(), ""), ("labels.csv", b"file,label\na.png,a", "")]).run()
+    (error,) = app.error
+    assert "labels.csv" in error.value and "picture" in error.value
+    assert [kept.name for kept in uploads(store.root)] == ["one.npz"]
 
 
 def test_a_single_picture_is_shown_with_what_to_do_about_it(open_data, store):
@@ -243,6 +261,7 @@ def test_a_single_picture_is_shown_with_what_to_do_about_it(open_data, store):
     assert not app.exception and not app.error
     assert "one picture of 12 x 12 pixels" in said(app)
     assert "Delete lone.png" in [button.label for button in app.button]
+    assert not app.number_input, "there is nothing to split"
 
 
 def test_an_upload_is_deleted_unless_something_is_trained_on_it(store, monkeypatch):
@@ -401,12 +420,21 @@ def test_a_hostile_upload_is_a_sentence(open_data, store):
 def test_a_file_without_labels_says_what_is_missing(open_data, store):
     kept = keep("a.npz", npz(images=np.random.default_rng(0).random((5, 10, 10))), store)
     app = open_data(data=kept.id)
-    assert not app.exception
-    assert "No image of the data set has a label" in app.error[0].value
-    assert "a.npz" in app.error[0].value and str(store.root) not in app.error[0].value
-    assert (
-        "".join(element.proto.body for element in app.get("html")).count("<figure>") == 5
-    )  # they are shown all the same
+    assert not app.exception and not app.error
+    assert "a.npz" in app.info[0].value and "label" in app.info[0].value and str(store.root) not in app.info[0].value
+    assert not app.number_input, "there is nothing to split"
+    shown = "".join(element.proto.body for element in app.get("html"))
+    assert shown.count("<figure>") == 5, "they are shown all the same"
+    assert "All 5 images" in [fold.label for fold in app.expander]
+
+
+def test_images_that_are_not_split_are_labelled_or_not():
+    labels = np.array([0, -1, 1, 1, -1])
+    images = ImageSet(np.zeros((5, 1, 8, 8), np.float32), labels, np.arange(5), ("a", "b"))
+    parts = datasets.undivided(images)
+    assert parts.labelled.ids.tolist() == [0, 2, 3] and parts.unlabelled.ids.tolist() == [1, 4]
+    assert not len(parts.validation) and browsing.caption(parts, "unlabelled", 0)[0] == "no label"
+    assert len(browsing.rows_of(parts, "all", "all")) == 5
 
 
 def test_a_viewer_sees_no_uploader_and_cannot_train(open_data, monkeypatch):

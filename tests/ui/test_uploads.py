@@ -285,6 +285,8 @@ def test_files_that_hold_a_data_set_each_stay_apart_and_pictures_become_one():
 def test_one_file_stays_what_it_is():
     given = [uploads.Given("stack.tif", b"x")]
     assert uploads.gathered(given) == given
+    beside = [uploads.Given("a.npz", b"y"), *given]
+    assert uploads.gathered(beside) == beside, "and keeps its name beside others"
 
 
 def test_a_folder_keeps_its_subfolders_and_its_name(store):

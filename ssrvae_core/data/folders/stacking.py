@@ -82,7 +82,7 @@ def _check_alike(file: Path, images: np.ndarray, first_file: Path, first: np.nda
     if images.shape[1:3] != first.shape[1:3]:
         raise UserError(
             f"{file} is {_size(images)} pixels but {first_file} is {_size(first)}; all images of {source} must have one"
-            " size."
+            " size, so crop or pad them first."
         )
     if images.dtype != first.dtype:
         raise UserError(
