@@ -12,6 +12,7 @@ from ui import films, markdown, ratio_film, ratios
 from ui.entry import in_a_sentence, through_app
 from ui.markdown import note, public, verbatim
 from ui.overview import complaint
+from ui.presentation import presenting
 from ui.runs import caption, finished, n_images, nothing_yet, store
 from ui.state import drop, pick
 
@@ -19,35 +20,31 @@ PAGE = "ratio"
 
 through_app()
 st.title("Supervised ratio")
-st.markdown("How many labels does a model need? Move the slider, or let it play.")
+opening = st.container()
 runs, broken = store().scan()
 trained, complaints = ratio_film.readable_runs(ratios.swept(finished(runs)))
 for sentence in complaints:
     markdown.error(sentence)
-found = sorted(ratios.families(trained), key=lambda one: one.axis == RATIO)  # few labels tell more than shares of many
-if not found and finished(runs) and not complaints:
-    st.info(
-        "No run of this store was trained at a supervised ratio, and none with several numbers of labels per class. The"
-        " command below trains both models at four ratios."
-    )
-    st.code(public(demo_command()), language="bash")
-if not found and not (finished(runs) and not complaints):
-    nothing_yet(unfinished=len(runs) + len(broken))
-if not found:
-    ratio_film.offer_labels(store())
-    st.stop()
+films_of_store = ratios.families(trained)
+shelf = ratio_film.shelf(films_of_store, st.query_params.get("ratio"))
 
 # Which runs.
 
-families = {family.id: family for family in found}
+families = {family.id: family for family in shelf.families}
 columns = iter(st.columns([2, 1, 1]))
-if len(found) > 1:
+if len(families) > 1:
     with next(columns):
-        labels = ratios.family_labels(found)
-        family = families[pick(PAGE, "of", "Data set", list(families), found[0].id, format_func=labels.__getitem__)]
+        labels = shelf.labels()
+        family = families[
+            pick(PAGE, "of", "Data set", list(families), next(iter(families)), format_func=labels.__getitem__)
+        ]
 else:
-    family = found[0]
+    (family,) = shelf.families
     drop("of", "Data set", family.id)
+ready = family.id == shelf.ready
+if not presenting():
+    came = " These runs came with the program." if ready else ""
+    opening.markdown(f"How many labels does a model need? Move the slider, or let it play.{came}")
 seeds = [str(seed) for seed in family.seeds]
 if len(seeds) > 1:
     with next(columns):
@@ -120,7 +117,7 @@ def show() -> None:
             lambda: film.figure(start=reel.steps[now]["position"], missing=untrained),
             lambda: ratios.ratio_table(family, rivals),
         )
-        if here:
+        if here and not ready:  # which has no model to look into
             at = reel.steps[now]["label"] if family.axis == RATIO else here[0].config.split.in_words
             chosen = {"left": here[0].id, "right": here[1].id if len(here) > 1 else "none"}
             st.page_link(
@@ -158,5 +155,14 @@ def summary() -> str:
 
 
 show()
-if all(one.axis == RATIO for one in found):
+if ready:
     ratio_film.offer_labels(store())
+if not films_of_store and not complaints:
+    if finished(runs):
+        st.info(
+            "No run of this store was trained at a supervised ratio, and none with several numbers of labels per class."
+            " The command below trains both models at four ratios."
+        )
+        st.code(public(demo_command()), language="bash")
+    else:
+        nothing_yet(unfinished=len(runs) + len(broken))
