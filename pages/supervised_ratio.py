@@ -12,26 +12,27 @@ from ui import films, markdown, ratio_film, ratios
 from ui.entry import in_a_sentence, through_app
 from ui.markdown import note, public, verbatim
 from ui.overview import complaint
-from ui.presentation import presenting
+from ui.presentation import places, presenting
 from ui.runs import caption, finished, n_images, nothing_yet, store
 from ui.state import drop, pick
 
 PAGE = "ratio"
 
 through_app()
-st.title("Supervised ratio")
-opening = st.container()
+_, choices, stage = places("Supervised ratio")
+opening = choices.container()
 runs, broken = store().scan()
 trained, complaints = ratio_film.readable_runs(ratios.swept(finished(runs)))
-for sentence in complaints:
-    markdown.error(sentence)
+with choices:
+    for sentence in complaints:
+        markdown.error(sentence)
 films_of_store = ratios.families(trained)
 shelf = ratio_film.shelf(films_of_store, st.query_params.get("ratio"))
 
 # Which runs.
 
 families = {family.id: family for family in shelf.families}
-columns = iter(st.columns([2, 1, 1]))
+columns = iter(choices.columns([2, 1, 1]))
 if len(families) > 1:
     with next(columns):
         labels = shelf.labels()
@@ -40,7 +41,8 @@ if len(families) > 1:
         ]
 else:
     (family,) = shelf.families
-    drop("of", "Data set", family.id)
+    with choices:
+        drop("of", "Data set", family.id)
 ready = family.id == shelf.ready
 if not presenting():
     came = " These runs came with the program." if ready else ""
@@ -52,7 +54,8 @@ if len(seeds) > 1:
         seed = int(pick(PAGE, "seed", "Seed", seeds, seeds[0], help=help))
 else:
     seed = family.seeds[0]
-    drop("seed", "Seed", seeds[0])
+    with choices:
+        drop("seed", "Seed", seeds[0])
 rivals = ratios.rivals_of(family, list_rivals(store()))
 film = ratio_film.film_of(family, rivals, seed)
 
@@ -64,7 +67,7 @@ wanted = {config.run_id for configs in lacking.values() for config in configs}
 asked_for = {amount: ratio_film.works_of(store(), configs) for amount, configs in lacking.items()}
 works = [work for of_step in asked_for.values() for work in of_step]
 live = [work.id for work in works if work.live]
-with st.container():  # also where it is empty: a film that changes its place on the page would start again
+with choices.container():  # also where it is empty: a film that changes its place on the page would start again
     for lost in broken:
         if lost.id in wanted:
             markdown.warning(complaint(lost) or lost.id)
@@ -93,7 +96,7 @@ def start_training(amount: float) -> None:
 @in_a_sentence
 def show() -> None:
     """Show the film; a step of it changes the address and the links below it, nothing else."""
-    reel = ratio_film.reel_of(family, rivals, seed, film, films.width_of(PAGE))
+    reel = ratio_film.reel_of(family, rivals, seed, film, films.width_of(PAGE), films.room_of(PAGE))
     now = films.show(
         PAGE,
         "ratio",
@@ -154,7 +157,8 @@ def summary() -> str:
     )
 
 
-show()
+with stage:
+    show()
 if ready:
     ratio_film.offer_labels(store())
 if not films_of_store and not complaints:

@@ -23,7 +23,7 @@ from ui.entry import in_a_sentence
 from ui.films import asked_position
 from ui.jobs import STOPPED, Work, act, bar, buttons, reason, work_of
 from ui.overview import LIVE
-from ui.presentation import enlarged, presenting
+from ui.presentation import enlarged
 from ui.ratios import Family, accuracies, amount_in, families, family_labels, swept
 from ui.rivals import job_of
 
@@ -68,16 +68,18 @@ def untrained(family: Family, film: Film) -> dict[float, str]:
     return {amount: amount_text(family.axis, amount) for amount in sorted({*family.standard, *known} - shown)}
 
 
-def reel_of(family: Family, rivals: Sequence[RivalResult], seed: int, film: Film, width: int) -> films.Reel:
+def reel_of(
+    family: Family, rivals: Sequence[RivalResult], seed: int, film: Film, width: int, room: int | None
+) -> films.Reel:
     """Return the film ready to be shown."""
     stamps = (tuple(_stamp(run) for run in family.runs), tuple(result.id for result in rivals), seed)
-    return _reel_of(stamps, width, presenting(), family, film)
+    return _reel_of(stamps, width, room, family, film)
 
 
 @st.cache_data(max_entries=8, show_spinner="Putting the film together")
-def _reel_of(stamps: tuple[object, ...], width: int, large: bool, _family: Family, _film: Film) -> films.Reel:
+def _reel_of(stamps: tuple[object, ...], width: int, room: int | None, _family: Family, _film: Film) -> films.Reel:
     missing = untrained(_family, _film)
-    figure = _film.figure(missing=missing, **films.look_of(width, len(_film.tracks), large=large))
+    figure = _film.figure(missing=missing, **films.look_of(width, len(_film.tracks), room))
     steps = steps_of(_film.tracks, missing)
     labels = {amount_in(run): run.status.n_labelled for run in _family.runs}
 
@@ -85,7 +87,7 @@ def _reel_of(stamps: tuple[object, ...], width: int, large: bool, _family: Famil
         n = labels.get(step.position)
         return f"{n} {'label' if n == 1 else 'labels'}" if n else amounts_in_words(_family.axis, step.position)
 
-    return films.reel(enlarged(figure) if large else figure, steps, _film.tracks, width, about)
+    return films.reel(figure if room is None else enlarged(figure), steps, _film.tracks, width, about, room)
 
 
 # The sweep over few labels that comes with the program.
