@@ -130,7 +130,7 @@ def describe_film(tracks: Sequence[Track], class_names: Sequence[str], axis: str
             continue
         first, last = track.frames[0], track.frames[-1]
         if first.accuracy is not None and last.accuracy is not None:
-            ends.append(f"{track.name} from accuracy {first.accuracy:.3f} to {last.accuracy:.3f}")
+            ends.append(f"{track.name} from accuracy {theme.percent(first.accuracy)} to {theme.percent(last.accuracy)}")
     return (
         f"Film of {len(steps)} frames over the {axis}, {steps[0].label} to {steps[-1].label}: latent scatter and "
         f"confusion matrix of {' and '.join(track.name for track in tracks)} for {len(class_names)} classes"

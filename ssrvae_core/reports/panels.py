@@ -11,7 +11,7 @@ from ssrvae_core.records import Predictions
 from ssrvae_core.reports import html
 from ssrvae_core.reports.gather import Film
 from ssrvae_core.reports.reliability import reliability, reliability_figure
-from ssrvae_core.reports.wording import accuracy_text, plain, titles
+from ssrvae_core.reports.wording import judged_text, plain, titles
 from ssrvae_core.runs import Run
 
 LATENT_HEIGHT, CONFUSION_HEIGHT, CURVE_HEIGHT = 520, 430, 400
@@ -25,7 +25,7 @@ def latents(runs: Sequence[Run], predictions: Sequence[Predictions], caption: st
         figure.update_layout(dragmode="pan")
         alt = (
             f"Scatter of the latent means of {len(said)} images under the {title}, coloured by class; "
-            f"accuracy {accuracy_text(run.accuracy)}."
+            f"{judged_text(run.accuracy)}."
         )
         charts.append(html.chart(figure, alt, height=LATENT_HEIGHT))
     return html.side_by_side(charts, f"Latent means, coloured and shaped by true class. {caption}")

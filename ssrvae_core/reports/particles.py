@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ssrvae_core.config import UserError
+from ssrvae_core.figures import theme
 from ssrvae_core.records import Particles, Predictions
 from ssrvae_core.registry import RIVALS, rival_title
 from ssrvae_core.reports import html
@@ -172,18 +173,10 @@ def result_sentence(runs: Sequence[Run], predictions: dict[str, Predictions]) ->
     (best, name), *others = judged
     labels = runs[0].config.split.in_words
     alike = len({run.config.split.in_words for run in runs}) == 1
-    rest = "".join(f", the {title} for {percent(share)}" for share, title in others[:3])
+    rest = "".join(f", the {title} for {theme.percent(share)}" for share, title in others[:3])
     more = f" and {len(others) - 3} more runs for less" if len(others) > 3 else ""
     trained = f" ({labels})" if alike else ""
-    return f"The {name} is right for {percent(best)} of {n} validation images{rest}{more}{trained}."
-
-
-def percent(share: float) -> str:
-    """Return a share as a percentage that never rounds a few errors away."""
-    value = 100 * share
-    if 99.5 <= value < 100:
-        return f"{min(value, 99.9):.1f} %"
-    return f"{value:.0f} %"
+    return f"The {name} is right for {theme.percent(best)} of {n} validation images{rest}{more}{trained}."
 
 
 def methods(runs: Sequence[Run]) -> str:
