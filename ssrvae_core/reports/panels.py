@@ -53,12 +53,14 @@ def confusions(counts: Mapping[str, np.ndarray], class_names: Sequence[str], cap
     charts = []
     for title, matrix in counts.items():
         shown = [plain(name) for name in class_names]
-        figure = confusion_figure(matrix, shown, title=plain(title))
+        figure = confusion_figure(matrix, shown, normalise=True, title=plain(title))
         figure.update_layout(coloraxis={"showscale": False})
         n, right = int(matrix.sum()), int(np.trace(matrix))
         alt = f"Confusion matrix of {title}: {right} of {n} images on the diagonal."
         charts.append(html.chart(figure, alt, height=CONFUSION_HEIGHT))
-    return html.side_by_side(charts, f"Images by true class (down) and predicted class (across). {caption}")
+    return html.side_by_side(
+        charts, f"Shares of each true class (a row) by predicted class, with numbers of images. {caption}"
+    )
 
 
 def run_confusions(runs: Sequence[Run]) -> dict[str, np.ndarray]:
