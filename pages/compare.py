@@ -153,8 +153,8 @@ if judged:
     for first in range(0, len(judged), wide):
         for column, (title, names_, matrix) in zip(st.columns(wide), judged[first : first + wide], strict=False):
             seen = list(map(wording.plain, names_))
-            figure = confusion_figure(matrix, seen, title=wording.plain(title))
-            shown_here = legible(confusion_figure(matrix, seen, title=wording.plain(title), ink=ink()))
+            figure = confusion_figure(matrix, seen, normalise=True, title=wording.plain(title))
+            shown_here = legible(confusion_figure(matrix, seen, normalise=True, title=wording.plain(title), ink=ink()))
             for one in (figure, shown_here):
                 charts.make_panel(one, coloraxis_showscale=False)
             confusions[title] = figure  # what is saved has no theme to be legible on

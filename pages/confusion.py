@@ -231,7 +231,8 @@ st.html(
         [
             (
                 method.title,
-                *(tables.share(method.judged.get(name)) for name in ("accuracy", "balanced_accuracy", "ece", "nll")),
+                *(tables.share(method.judged.get(name)) for name in ("accuracy", "balanced_accuracy", "ece")),
+                tables.decimals(method.judged.get("nll")),
                 tables.share(method.judged.get("flip_rate")),
                 f"{method.seconds:.1f}",
             )

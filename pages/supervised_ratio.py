@@ -12,42 +12,41 @@ from ui import films, markdown, ratio_film, ratios
 from ui.entry import in_a_sentence, through_app
 from ui.markdown import note, public, verbatim
 from ui.overview import complaint
+from ui.presentation import places, presenting
 from ui.runs import caption, finished, n_images, nothing_yet, store
 from ui.state import drop, pick
 
 PAGE = "ratio"
 
 through_app()
-st.title("Supervised ratio")
-st.markdown("How many labels does a model need? Move the slider, or let it play.")
+_, choices, stage = places("Supervised ratio")
+opening = choices.container()
 runs, broken = store().scan()
 trained, complaints = ratio_film.readable_runs(ratios.swept(finished(runs)))
-for sentence in complaints:
-    markdown.error(sentence)
-found = sorted(ratios.families(trained), key=lambda one: one.axis == RATIO)  # few labels tell more than shares of many
-if not found and finished(runs) and not complaints:
-    st.info(
-        "No run of this store was trained at a supervised ratio, and none with several numbers of labels per class. The"
-        " command below trains both models at four ratios."
-    )
-    st.code(public(demo_command()), language="bash")
-if not found and not (finished(runs) and not complaints):
-    nothing_yet(unfinished=len(runs) + len(broken))
-if not found:
-    ratio_film.offer_labels(store())
-    st.stop()
+with choices:
+    for sentence in complaints:
+        markdown.error(sentence)
+films_of_store = ratios.families(trained)
+shelf = ratio_film.shelf(films_of_store, st.query_params.get("ratio"))
 
 # Which runs.
 
-families = {family.id: family for family in found}
-columns = iter(st.columns([2, 1, 1]))
-if len(found) > 1:
+families = {family.id: family for family in shelf.families}
+columns = iter(choices.columns([2, 1, 1]))
+if len(families) > 1:
     with next(columns):
-        labels = ratios.family_labels(found)
-        family = families[pick(PAGE, "of", "Data set", list(families), found[0].id, format_func=labels.__getitem__)]
+        labels = shelf.labels()
+        family = families[
+            pick(PAGE, "of", "Data set", list(families), next(iter(families)), format_func=labels.__getitem__)
+        ]
 else:
-    family = found[0]
-    drop("of", "Data set", family.id)
+    (family,) = shelf.families
+    with choices:
+        drop("of", "Data set", family.id)
+ready = family.id == shelf.ready
+if not presenting():
+    came = " These runs came with the program." if ready else ""
+    opening.markdown(f"How many labels does a model need? Move the slider, or let it play.{came}")
 seeds = [str(seed) for seed in family.seeds]
 if len(seeds) > 1:
     with next(columns):
@@ -55,7 +54,8 @@ if len(seeds) > 1:
         seed = int(pick(PAGE, "seed", "Seed", seeds, seeds[0], help=help))
 else:
     seed = family.seeds[0]
-    drop("seed", "Seed", seeds[0])
+    with choices:
+        drop("seed", "Seed", seeds[0])
 rivals = ratios.rivals_of(family, list_rivals(store()))
 film = ratio_film.film_of(family, rivals, seed)
 
@@ -67,7 +67,7 @@ wanted = {config.run_id for configs in lacking.values() for config in configs}
 asked_for = {amount: ratio_film.works_of(store(), configs) for amount, configs in lacking.items()}
 works = [work for of_step in asked_for.values() for work in of_step]
 live = [work.id for work in works if work.live]
-with st.container():  # also where it is empty: a film that changes its place on the page would start again
+with choices.container():  # also where it is empty: a film that changes its place on the page would start again
     for lost in broken:
         if lost.id in wanted:
             markdown.warning(complaint(lost) or lost.id)
@@ -96,7 +96,7 @@ def start_training(amount: float) -> None:
 @in_a_sentence
 def show() -> None:
     """Show the film; a step of it changes the address and the links below it, nothing else."""
-    reel = ratio_film.reel_of(family, rivals, seed, film, films.width_of(PAGE))
+    reel = ratio_film.reel_of(family, rivals, seed, film, films.width_of(PAGE), films.room_of(PAGE))
     now = films.show(
         PAGE,
         "ratio",
@@ -120,7 +120,7 @@ def show() -> None:
             lambda: film.figure(start=reel.steps[now]["position"], missing=untrained),
             lambda: ratios.ratio_table(family, rivals),
         )
-        if here:
+        if here and not ready:  # which has no model to look into
             at = reel.steps[now]["label"] if family.axis == RATIO else here[0].config.split.in_words
             chosen = {"left": here[0].id, "right": here[1].id if len(here) > 1 else "none"}
             st.page_link(
@@ -157,6 +157,16 @@ def summary() -> str:
     )
 
 
-show()
-if all(one.axis == RATIO for one in found):
+with stage:
+    show()
+if ready:
     ratio_film.offer_labels(store())
+if not films_of_store and not complaints:
+    if finished(runs):
+        st.info(
+            "No run of this store was trained at a supervised ratio, and none with several numbers of labels per class."
+            " The command below trains both models at four ratios."
+        )
+        st.code(public(demo_command()), language="bash")
+    else:
+        nothing_yet(unfinished=len(runs) + len(broken))

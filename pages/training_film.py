@@ -6,6 +6,7 @@ from ssrvae_core.reports.gather import ALIGNED
 from ui import films, markdown, training_film
 from ui.entry import in_a_sentence, through_app
 from ui.markdown import note
+from ui.presentation import places
 from ui.runs import NO_RUN, caption, nothing_yet, run_label, store
 from ui.state import pick
 
@@ -13,8 +14,7 @@ PAGE = "film"
 CURVES = {"loss": "Loss", "accuracy": "Accuracy"}
 
 through_app()
-head = st.container(horizontal=True, vertical_alignment="bottom")
-head.title("Training film")
+beside, choices, stage = places("Training film")
 runs, broken = store().scan()
 shown = {run.id: run for run in training_film.filmed(runs)}
 if not shown:
@@ -29,7 +29,7 @@ def label(run_id: str) -> str:
     return run_label(shown[run_id]) if run_id in shown else "none beside it"
 
 
-columns = st.columns(2)  # a run is read whole in half of a page
+columns = choices.columns(2)  # a run is read whole in half of a page
 with columns[0]:
     first = training_film.left_default(list(shown.values()))
     left = shown[pick(PAGE, "left", "Left run", list(shown), first.id, format_func=label)]
@@ -38,10 +38,10 @@ with columns[1]:
     help = "The runs that are judged on the same images as the left one."
     options = [*others, NO_RUN]
     right = pick(PAGE, "right", "Right run", options, options[0], format_func=label, help=help)
-with head:
+with beside:
     curve = pick(PAGE, "curve", "Curve", list(CURVES), "loss", format_func=CURVES.__getitem__, segmented=True)
 pair = [left] if right == NO_RUN else [left, shown[right]]
-with st.container(horizontal=True, vertical_alignment="center"):
+with choices.container(horizontal=True, vertical_alignment="center"):
     if live := training_film.still_training(pair):
         markdown.info(f"{live}; the film has the epochs so far.")
         st.button("Add the new epochs", icon=":material/refresh:")
@@ -57,7 +57,7 @@ if len(pair) == 2 and pair[0].config.training.epochs != pair[1].config.training.
 @in_a_sentence
 def show() -> None:
     """Show the film; a step of it changes the address, nothing else."""
-    reel = training_film.reel_of(stamps, quantity, film, films.width_of(PAGE))
+    reel = training_film.reel_of(stamps, quantity, film, films.width_of(PAGE), films.room_of(PAGE))
     name = f"training-film-{'-'.join(run.id for run in pair)}"
     now = films.show(PAGE, "epoch", "Epoch", reel, pause=films.PAUSE_MS[film.axis], file_name=name)
     note(about)
@@ -71,4 +71,5 @@ def show() -> None:
     )
 
 
-show()
+with stage:
+    show()

@@ -37,7 +37,7 @@ STYLE = """<style>
 .compare th, .compare td {padding: 5px 14px 5px 0; text-align: left; vertical-align: top; border: 0;
   border-bottom: 1px solid rgba(138, 138, 138, 0.35)}
 .compare th {font-weight: 600}
-.compare td.number {font-variant-numeric: tabular-nums}
+.compare td.number {font-variant-numeric: tabular-nums; white-space: nowrap}
 .compare td.best {font-weight: 700}
 .compare td.best::after {content: " \\2605"; color: #E69F00}
 .compare td.differs {font-weight: 600}
@@ -68,6 +68,8 @@ class Score:
             return "n/a"
         if self.form == "share":
             return theme.share(value)
+        if self.form == "nats":
+            return theme.decimals(value)
         return duration(value) if self.form == "time" else format(value, self.form)
 
 
@@ -159,8 +161,8 @@ def scores(runs: Sequence[Run], rivals: Sequence[RivalResult] = ()) -> list[Scor
         Score("Accuracy", of("accuracy"), True, "share"),
         Score("Balanced accuracy", of("balanced_accuracy"), True, "share"),
         Score("F1, mean over the classes", tuple(f1), True, "share"),
-        Score("Negative log-likelihood (nats)", of("nll"), False, ".3f"),
-        Score("Calibration error", of("ece"), False, ".3f"),
+        Score("Negative log-likelihood (nats)", of("nll"), False, "nats"),
+        Score("Calibration error", of("ece"), False, "share"),
         Score("Validation images", of("n"), None, ".0f"),
         Score("Labelled images", tuple(labelled), None, ".0f"),
         Score("Time to train", tuple(seconds), False, "time"),

@@ -21,7 +21,7 @@ from ssrvae_core.reports.gather import Film
 from ui import charts, export, markdown, markers
 from ui.markdown import verbatim
 from ui.plotly_script import PLOTLY
-from ui.presentation import SCALE
+from ui.presentation import SCALE, presenting
 from ui.state import harmless
 
 FPS = {"epoch": 8.0, "supervised ratio": 2.0, "labels per class": 2.0}
@@ -38,7 +38,10 @@ USUAL_WIDTH = 800
 PROJECTOR = 1120
 """Pixels from which on everything of a film is laid out in two rows."""
 
-_WIDTH = "film width"
+USUAL_ROOM = 500
+"""Pixels in height that a presentation leaves a film, until the browser says otherwise."""
+
+_WIDTH, _ROOM = "film width", "film room"
 _HERE = Path(__file__).parent / "film"
 _film = st.components.v2.component(
     "ssrvae-film",
@@ -61,6 +64,8 @@ class Reel:
         Of every frame ``position``, ``label``, ``told`` (what is to be seen, in a sentence) and ``missing``.
     width : int
         Pixels it is laid out for, 0 for a phone.
+    room : int, optional
+        Pixels in height it is fitted to in a presentation.
     alt : str
         What the film shows, in a sentence.
     token : str
@@ -70,6 +75,7 @@ class Reel:
     figure: str
     steps: tuple[dict[str, Any], ...]
     width: int
+    room: int | None
     alt: str
     token: str
 
@@ -88,7 +94,12 @@ class Reel:
 
 
 def reel(
-    figure: go.Figure, steps: Sequence[Step], tracks: Sequence[Track], width: int, about: Callable[[Step], str]
+    figure: go.Figure,
+    steps: Sequence[Step],
+    tracks: Sequence[Track],
+    width: int,
+    about: Callable[[Step], str],
+    room: int | None = None,
 ) -> Reel:
     """Make a film ready to be shown.
 
@@ -104,6 +115,8 @@ def reel(
         Pixels the figure is laid out for, 0 for a phone.
     about : callable
         Says in a few words at what a step shows the models, such as "32 labels".
+    room : int, optional
+        Pixels in height it is fitted to in a presentation.
     """
     content = figure.to_json().replace("\\u002f", "/")  # plotly.py makes it fit for a script in a page, a tenth longer
     told = [
@@ -115,8 +128,8 @@ def reel(
         }
         for step in steps
     ]
-    token = hashlib.sha256(f"{width}{content}".encode()).hexdigest()[:16]
-    return Reel(content, tuple(told), width, figure.layout.meta["alt"], token)
+    token = hashlib.sha256(f"{width} {room} {content}".encode()).hexdigest()[:16]
+    return Reel(content, tuple(told), width, room, figure.layout.meta["alt"], token)
 
 
 def told_of(step: Step, names: Sequence[str], about: str) -> str:
@@ -152,24 +165,44 @@ def width_of(key: str) -> int:
     return width
 
 
+def room_of(key: str) -> int | None:
+    """Return the pixels in height that a presentation leaves for a film without scrolling, None where none is given."""
+    if not presenting():
+        return None
+    told = (st.session_state.get(key) or {}).get("room")
+    if told is not None:
+        st.session_state[_ROOM] = int(told)
+    room: int = st.session_state.get(_ROOM, USUAL_ROOM)
+    return room
+
+
 class Look(TypedDict):
     """How a film is laid out."""
 
     columns: Literal[1, 2, 4]
     side: int
+    screen: int | None
     controls: bool
 
 
-def look_of(width: int, tracks: int, *, large: bool = False) -> Look:
-    """Return how a film of this many models is laid out on a width in pixels, 0 for a phone.
+def look_of(width: int, tracks: int, room: int | None = None) -> Look:
+    """Return how a film of this many models is laid out.
 
-    One that is enlarged afterwards is laid out for as much less.
+    Parameters
+    ----------
+    width : int
+        Pixels there are, 0 for a phone.
+    tracks : int
+        Models.
+    room : int, optional
+        Pixels in height of a presentation, whose film is enlarged afterwards and so laid out for as much less.
     """
-    width = round(width / SCALE) if large else width
-    columns: Literal[1, 2, 4] = 4 if width >= PROJECTOR else 2 if width else 1
+    screen = None if room is None else round(room / SCALE)
+    wide = width if room is None else round(width / SCALE)
+    columns: Literal[1, 2, 4] = 4 if width and (screen or wide >= PROJECTOR) else 2 if width else 1
     abreast = max(tracks, 2) * (2 if columns == 4 else 1)
-    side = round((0.9 if columns == 4 else 0.85) * (width - 80) / abreast)
-    return {"columns": columns, "side": min(max(side, 160), SIDE), "controls": False}
+    side = round((0.9 if columns == 4 else 0.85) * (wide - 80) / abreast)
+    return {"columns": columns, "side": min(max(side, 160), SIDE), "screen": screen, "controls": False}
 
 
 def show(
@@ -220,6 +253,7 @@ def show(
         "figure": shown.figure,
         "steps": list(shown.steps),
         "width": shown.width,
+        "room": shown.room,
         "alt": shown.alt,
         "token": shown.token,
         "start": st.session_state[start][1],
@@ -231,7 +265,14 @@ def show(
         "shapes": markers.SHAPES,
         "plotly": PLOTLY,
     }
-    state = _film(key=key, data=data, on_at_change=_nothing, on_width_change=_nothing, on_train_change=_nothing)
+    state = _film(
+        key=key,
+        data=data,
+        on_at_change=_nothing,
+        on_width_change=_nothing,
+        on_room_change=_nothing,
+        on_train_change=_nothing,
+    )
     pressed = None if state.train is None else shown.index(float(state.train))
     if pressed is not None and shown.steps[pressed]["position"] in (offers or {}):
         on_offer(shown.steps[pressed]["position"])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ui import look, markdown
 from ui.state import harmless
@@ -77,6 +78,29 @@ def switch() -> None:
 
 def _set(on: bool) -> None:
     st.session_state[_STATE] = on
+
+
+class Places(NamedTuple):
+    """Parts of a page: a row beside its title, its choices, and what they choose."""
+
+    beside: DeltaGenerator
+    choices: DeltaGenerator
+    shown: DeltaGenerator
+
+
+def places(title: str) -> Places:
+    """Show the title of a page, and return its parts.
+
+    In a presentation the screen belongs to what is shown: the title is there for those who cannot see the page, and the
+    choices stand below.
+    """
+    if not presenting():
+        head = st.container(horizontal=True, vertical_alignment="bottom")
+        head.title(title)
+        return Places(head, st.container(), st.container())
+    st.html(f"<h1 class='unseen'>{title}</h1><style>h1.unseen {{position: absolute; clip-path: inset(50%)}}</style>")
+    shown = st.container()
+    return Places(st.container(horizontal=True), st.container(), shown)
 
 
 def enlarged(figure: go.Figure, scale: float = SCALE) -> go.Figure:

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import streamlit as st
 
-from ssrvae_core.config import RunConfig, UserError
+from ssrvae_core.config import DATASETS, DEMO_PRESET, PRESETS, RunConfig, UserError
 from ssrvae_core.figures.frames import Step, steps_of
 from ssrvae_core.reports.gather import Film, ratio_film
-from ssrvae_core.reports.label_axis import amount_text, amounts_in_words
+from ssrvae_core.reports.label_axis import PER_CLASS, RATIO, amount_text, amounts_in_words
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.sweep_spec import LABELS
 from ssrvae_core.runs.uploads import with_owners_names
-from ui import films, markdown
+from ui import films, markdown, ready_made
 from ui.entry import in_a_sentence
+from ui.films import asked_position
 from ui.jobs import STOPPED, Work, act, bar, buttons, reason, work_of
 from ui.overview import LIVE
-from ui.presentation import enlarged, presenting
-from ui.ratios import Family, accuracies, amount_in
+from ui.presentation import enlarged
+from ui.ratios import Family, accuracies, amount_in, families, family_labels, swept
 from ui.rivals import job_of
 
 REFRESH = 2.0
@@ -66,16 +68,18 @@ def untrained(family: Family, film: Film) -> dict[float, str]:
     return {amount: amount_text(family.axis, amount) for amount in sorted({*family.standard, *known} - shown)}
 
 
-def reel_of(family: Family, rivals: Sequence[RivalResult], seed: int, film: Film, width: int) -> films.Reel:
+def reel_of(
+    family: Family, rivals: Sequence[RivalResult], seed: int, film: Film, width: int, room: int | None
+) -> films.Reel:
     """Return the film ready to be shown."""
     stamps = (tuple(_stamp(run) for run in family.runs), tuple(result.id for result in rivals), seed)
-    return _reel_of(stamps, width, presenting(), family, film)
+    return _reel_of(stamps, width, room, family, film)
 
 
 @st.cache_data(max_entries=8, show_spinner="Putting the film together")
-def _reel_of(stamps: tuple[object, ...], width: int, large: bool, _family: Family, _film: Film) -> films.Reel:
+def _reel_of(stamps: tuple[object, ...], width: int, room: int | None, _family: Family, _film: Film) -> films.Reel:
     missing = untrained(_family, _film)
-    figure = _film.figure(missing=missing, **films.look_of(width, len(_film.tracks), large=large))
+    figure = _film.figure(missing=missing, **films.look_of(width, len(_film.tracks), room))
     steps = steps_of(_film.tracks, missing)
     labels = {amount_in(run): run.status.n_labelled for run in _family.runs}
 
@@ -83,14 +87,53 @@ def _reel_of(stamps: tuple[object, ...], width: int, large: bool, _family: Famil
         n = labels.get(step.position)
         return f"{n} {'label' if n == 1 else 'labels'}" if n else amounts_in_words(_family.axis, step.position)
 
-    return films.reel(enlarged(figure) if large else figure, steps, _film.tracks, width, about)
+    return films.reel(figure if room is None else enlarged(figure), steps, _film.tracks, width, about, room)
 
 
-# A sweep over few labels.
+# The sweep over few labels that comes with the program.
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The films there are, the one to begin with first, and the id of the one that came with the program."""
+
+    families: tuple[Family, ...]
+    ready: str | None
+
+    def labels(self) -> dict[str, str]:
+        """Name each film."""
+        named = family_labels(self.families)
+        return {one: f"{text} \u00b7 ready-made" if one == self.ready else text for one, text in named.items()}
+
+
+def shelf(own: Sequence[Family], asked: str | None) -> Shelf:
+    """Return the films of the store and the one that came with the program.
+
+    On the demo's cards the ss-rVAE is right at every ratio, so that the film that came with the program goes before the
+    demo's; it stands behind all others, and in the place of a part of the same sweep.
+
+    Parameters
+    ----------
+    own : sequence of Family
+        The films of the store.
+    asked : str, optional
+        What the address asks for as number of labels: a share is one of a film over ratios.
+    """
+    (ready,) = families(swept(ready_made.labels_runs()))
+    kept = [one for one in own if one.id != ready.id or len(one.runs) >= len(ready.runs)]
+    share = (asked_position(asked) or 1) < 1
+    places = {RATIO: 1, PER_CLASS: 0}  # few labels tell more than shares of many
+
+    def place(one: Family) -> tuple[bool, int, int]:
+        of_the_demo = one.axis == RATIO and one.runs[0].config.dataset == DATASETS[PRESETS[DEMO_PRESET].data]
+        return share and one.axis != RATIO, 2 if of_the_demo else int(one is ready), places[one.axis]
+
+    shown = kept if any(one.id == ready.id for one in kept) else [*kept, ready]
+    return Shelf(tuple(sorted(shown, key=place)), ready.id if ready in shown else None)
 
 
 def offer_labels(store: RunStore) -> None:
-    """Offer the sweep on which every label helps, or say how far it is; a viewer is offered nothing."""
+    """Offer to train what came with the program, or say how far that is; a viewer is offered nothing."""
     if is_viewer():
         return
     job = job_of(LABELS, store)
@@ -99,7 +142,6 @@ def offer_labels(store: RunStore) -> None:
         return
     if job is not None and job.state in STOPPED:
         markdown.warning(f"The sweep over labels per class was {job.state}. {job.error or ''}".strip())
-    runs = len(LABELS.configs())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Train the sweep over labels per class",
@@ -108,8 +150,8 @@ def offer_labels(store: RunStore) -> None:
             args=("ratio-labels-refused", lambda: JobQueue(store).submit("sweep", spec=LABELS.model_dump(mode="json"))),
         )
         markdown.note(
-            f"{runs} small runs on images on which every label helps, from {min(LABELS.labels_per_class)} to "
-            f"{max(LABELS.labels_per_class)} labels per class, {len(LABELS.seeds)} seeds each."
+            f"{len(LABELS.configs())} small runs in some minutes, the same as came with the program as results alone; "
+            "those in this store open on every page."
         )
     if refused := st.session_state.pop("ratio-labels-refused", None):
         markdown.error(refused)

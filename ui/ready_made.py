@@ -1,16 +1,21 @@
-"""The lesson that comes with the program: six small runs in a bundle, so that nothing has to be trained to teach."""
+"""What comes with the program, so that nothing has to be trained to teach: a lesson, and a sweep over labels."""
 
 from __future__ import annotations
 
 import tempfile
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
-from ssrvae_core.runs import RunStore
+from ssrvae_core.config import UserError
+from ssrvae_core.runs import Run, RunStore
 
 BUNDLE = Path(__file__).with_name("lesson.zip")
-"""Made by ``benchmarks/lesson.py``."""
+"""The lesson: six small runs. Made by ``benchmarks/lesson.py``."""
+LABELS_ARCHIVE = Path(__file__).with_name("labels.zip")
+"""The sweep over labels: what its film shows of 36 runs, without their weights. Made by ``benchmarks/labels.py``."""
 
 
 def lesson_store() -> RunStore:
@@ -31,3 +36,40 @@ def _unpacked() -> tempfile.TemporaryDirectory[str]:
     folder = tempfile.TemporaryDirectory(prefix="ssrvae-lesson-")  # removed when the server ends
     unpack_bundle(BUNDLE, RunStore(folder.name))
     return folder
+
+
+def labels_runs() -> Sequence[Run]:
+    """Return the runs of the sweep over labels, apart from the dashboard's own; they have results and no weights.
+
+    Raises
+    ------
+    UserError
+        If the archive is damaged.
+    """
+    return RunStore(_labels_unpacked().name).runs()
+
+
+@st.cache_resource(max_entries=1, show_spinner="Opening the sweep over labels")
+def _labels_unpacked() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory(prefix="ssrvae-labels-")  # removed when the server ends
+    try:
+        unpack(LABELS_ARCHIVE, Path(folder.name))
+    except UserError:
+        folder.cleanup()
+        raise
+    return folder
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Take the files of an archive that came with the program into a folder.
+
+    Raises
+    ------
+    UserError
+        If it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            file.extractall(folder)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise UserError(f"{archive.name} is damaged ({error}); install the program again.") from error

@@ -59,5 +59,10 @@ def html(columns: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str 
 
 
 def share(value: float | None) -> str:
-    """Write a number from 0 to 1 as figures do, "n/a" where there is none."""
+    """Write a number from 0 to 1 as reports do, "n/a" where there is none."""
     return "n/a" if value is None else theme.share(value)
+
+
+def decimals(value: float | None) -> str:
+    """Write any other number likewise."""
+    return "n/a" if value is None else theme.decimals(value)

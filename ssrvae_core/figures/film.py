@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from ssrvae_core.figures import film_panels, theme
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track, nearest, steps_of
 from ssrvae_core.figures.names import short_names
-from ssrvae_core.figures.stage import SIDE, Stage, broad, narrow, wide
+from ssrvae_core.figures.stage import SIDE, Stage, broad, narrow, rows_within, wide
 
 __all__ = ["Curve", "Frame", "Track", "film"]
 
@@ -18,6 +18,8 @@ SECONDS, FASTEST = 4.0, 0.1
 """A film plays for about this long, and no frame is shorter than this."""
 _CONTROLS, _CONTROLS_NARROW, _LEGEND_LINE = 84, 106, 22
 """Pixels of the slider with its buttons, beside or above it, and of a line of the legend."""
+_FOOT = 64
+"""Pixels below the panels."""
 _BUTTON = {"font": {"color": "#1A1A1A"}, "bgcolor": "#DCE6EE", "bordercolor": theme.NEUTRAL, "borderwidth": 1}
 """Dark on light on either page: plotly lights up the button under the mouse, whatever its colours."""
 
@@ -33,6 +35,7 @@ def film(
     missing: Mapping[float, str] | None = None,
     columns: Literal[1, 2, 4] = 2,
     side: int = SIDE,
+    screen: int | None = None,
     controls: bool = True,
     dark: bool = False,
 ) -> go.Figure:
@@ -61,6 +64,8 @@ def film(
         projector, with everything in two rows.
     side : int
         Pixels along a panel of two or more columns, for the width there is.
+    screen : int, optional
+        Pixels in height that 4 columns are fitted to, for a page that is to be seen without scrolling.
     controls : bool
         Slider and buttons above the panels. Without them a page brings its own, and puts the frames into place itself:
         the traces then hold only what no step changes.
@@ -82,7 +87,10 @@ def film(
     steps = steps_of(tracks, missing)
     opening = nearest(steps, start if start is not None else max(f.position for t in tracks for f in t.frames))
     manifolds = any(frame is not None and frame.manifold is not None for step in steps for frame in step.frames)
-    if columns == 1:
+    if columns == 4 and screen is not None:
+        first, below = rows_within(screen - _legend_height(class_names, columns), _FOOT, len(curves))
+        stage = broad(len(tracks), manifolds=manifolds, curves=len(curves), side=min(side, below), first=first)
+    elif columns == 1:
         stage = narrow(len(tracks), manifolds=manifolds, curves=len(curves))
     else:
         lay_out = wide if columns == 2 else broad
@@ -122,7 +130,7 @@ def describe_film(tracks: Sequence[Track], class_names: Sequence[str], axis: str
             continue
         first, last = track.frames[0], track.frames[-1]
         if first.accuracy is not None and last.accuracy is not None:
-            ends.append(f"{track.name} from accuracy {first.accuracy:.3f} to {last.accuracy:.3f}")
+            ends.append(f"{track.name} from accuracy {theme.percent(first.accuracy)} to {theme.percent(last.accuracy)}")
     return (
         f"Film of {len(steps)} frames over the {axis}, {steps[0].label} to {steps[-1].label}: latent scatter and "
         f"confusion matrix of {' and '.join(track.name for track in tracks)} for {len(class_names)} classes"
@@ -134,8 +142,8 @@ def _lay_out(
     figure: go.Figure, stage: Stage, class_names: Sequence[str], columns: int, dark: bool, controls: int
 ) -> None:
     """Place the legend above the panels, leave room for the controls over it, and fit the height."""
-    legend_height = _LEGEND_LINE * _legend_rows(class_names, 310 if columns == 1 else 1000)
-    margin = {"l": 64, "r": 16, "t": controls + legend_height, "b": 64, "pad": 0}
+    legend_height = _legend_height(class_names, columns)
+    margin = {"l": 64, "r": 16, "t": controls + legend_height, "b": _FOOT, "pad": 0}
     figure.update_layout(
         template=theme.template(dark=dark),
         height=stage.height + margin["t"] + margin["b"],
@@ -153,6 +161,10 @@ def _lay_out(
         hovermode="closest",
         uirevision="film",
     )
+
+
+def _legend_height(class_names: Sequence[str], columns: int) -> int:
+    return _LEGEND_LINE * _legend_rows(class_names, 310 if columns == 1 else 1000)
 
 
 def _legend_rows(class_names: Sequence[str], width: int) -> int:

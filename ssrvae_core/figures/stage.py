@@ -17,6 +17,8 @@ ABREAST = 4
 KINDS: tuple[Kind, ...] = ("latent", "confusion", "manifold")
 _GAP, _NARROW_GAP = 0.09, 0.16
 _FOOT, _HEAD, _TITLE = 52, 44, 24
+LOWEST = 150
+"""Pixels below which a panel of a projector cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -74,19 +76,47 @@ def wide(tracks: int, *, manifolds: bool, curves: int, side: int = SIDE) -> Stag
     return Stage((*places, *pictures), round(lowest), across=True)
 
 
-def broad(tracks: int, *, manifolds: bool, curves: int, side: int = SIDE) -> Stage:
-    """Place all in two rows, for a projector: the curves beside the latents, over manifolds and confusions."""
+def broad(tracks: int, *, manifolds: bool, curves: int, side: int = SIDE, first: int | None = None) -> Stage:
+    """Place all in two rows, for a projector: the curves beside the latents, over manifolds and confusions.
+
+    ``first`` is the height of the first row in pixels, where it is not ``side``.
+    """
     half = max(tracks, 2)
     columns = _columns(2 * half, 0.7 * _GAP)
-    lower = side + _FOOT + _HEAD + (LEGEND_LINE * -(-curves // ABREAST) if curves else 0)
+    top = first or side
+    lower = top + _FOOT + _HEAD + legend_below(curves)
     places, pictures = [], []
     for track in range(tracks):
-        places.append(Place("latent", track, *columns[half + track], _HEAD, _HEAD + side))
+        places.append(Place("latent", track, *columns[half + track], _HEAD, _HEAD + top))
         places.append(Place("confusion", track, *columns[half + track], _HEAD + lower, _HEAD + lower + side))
         pictures.append(Place("manifold", track, *columns[track], _HEAD + lower, _HEAD + lower + side))
     if curves:
-        places.append(Place("curve", 0, 0.0, columns[half - 1][1], _HEAD, _HEAD + side))
+        places.append(Place("curve", 0, 0.0, columns[half - 1][1], _HEAD, _HEAD + top))
     return Stage((*places, *(pictures if manifolds else ())), _HEAD + lower + side, across=True)
+
+
+def legend_below(curves: int) -> int:
+    """Pixels that the names of so many curves take below them."""
+    return LEGEND_LINE * -(-curves // ABREAST) if curves else 0
+
+
+def rows_within(height: int, foot: int, curves: int) -> tuple[int, int]:
+    """Return the heights of the two rows of :func:`broad` on a screen of this many pixels in height.
+
+    Where two rows would be too low to be read, the first one alone fills the screen.
+
+    Parameters
+    ----------
+    height : int
+        Pixels from the top of the panels to the end of the screen.
+    foot : int
+        Pixels below the last row.
+    curves : int
+        Curves that are named below the first row.
+    """
+    around = _HEAD + _FOOT + legend_below(curves)
+    both = (height - foot - around - _HEAD) // 2
+    return (both, both) if both >= LOWEST else (max(height - around, LOWEST), LOWEST)
 
 
 def narrow(tracks: int, *, manifolds: bool, curves: int) -> Stage:

@@ -121,14 +121,19 @@ def template(*, dark: bool = False) -> go.layout.Template:
     )
 
 
-def share(accuracy: float) -> str:
-    """Three decimals that never round a few errors away."""
-    return ">0.999" if 0.9995 <= accuracy < 1 else f"{accuracy:.3f}"
+def share(value: float) -> str:
+    """Write a share with three decimals that round neither the last few errors nor the last few hits away."""
+    return ">0.999" if 0.9995 <= value < 1 else decimals(value)
+
+
+def decimals(value: float) -> str:
+    """Write a number with three decimals that do not round a small one to nothing."""
+    return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}"
 
 
 def panel_title(title: str, accuracy: float | None, n: int) -> str:
-    """Title of a panel, with accuracy and number of images in small type below; a few errors never round to 1.000."""
-    known = "" if accuracy is None else f"accuracy {share(accuracy)}, "
+    """Title of a panel, with accuracy and number of images in small type below; a few errors never round to 100 %."""
+    known = "" if accuracy is None else f"accuracy {percent(accuracy)}, "
     return f"<b>{title}</b><br><span style='font-size:12px'>{known}N = {n:,}</span>"
 
 

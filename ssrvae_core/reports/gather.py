@@ -52,6 +52,7 @@ class Film:
         missing: Mapping[float, str] | None = None,
         columns: Literal[1, 2, 4] = 2,
         side: int = SIDE,
+        screen: int | None = None,
         controls: bool = True,
     ) -> go.Figure:
         """Return the film as one figure, see :func:`ssrvae_core.figures.film.film`; class names show as they are."""
@@ -65,6 +66,7 @@ class Film:
             missing=missing,
             columns=columns,
             side=side,
+            screen=screen,
             controls=controls,
         )
 

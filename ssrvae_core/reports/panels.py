@@ -11,7 +11,7 @@ from ssrvae_core.records import Predictions
 from ssrvae_core.reports import html
 from ssrvae_core.reports.gather import Film
 from ssrvae_core.reports.reliability import reliability, reliability_figure
-from ssrvae_core.reports.wording import accuracy_text, plain, titles
+from ssrvae_core.reports.wording import judged_text, plain, titles
 from ssrvae_core.runs import Run
 
 LATENT_HEIGHT, CONFUSION_HEIGHT, CURVE_HEIGHT = 520, 430, 400
@@ -25,7 +25,7 @@ def latents(runs: Sequence[Run], predictions: Sequence[Predictions], caption: st
         figure.update_layout(dragmode="pan")
         alt = (
             f"Scatter of the latent means of {len(said):,} images under the {title}, coloured by class; "
-            f"accuracy {accuracy_text(run.accuracy)}."
+            f"{judged_text(run.accuracy)}."
         )
         charts.append(html.chart(figure, alt, height=LATENT_HEIGHT))
     return html.side_by_side(charts, f"Latent means, coloured and shaped by true class. {caption}")
@@ -53,12 +53,14 @@ def confusions(counts: Mapping[str, np.ndarray], class_names: Sequence[str], cap
     charts = []
     for title, matrix in counts.items():
         shown = [plain(name) for name in class_names]
-        figure = confusion_figure(matrix, shown, title=plain(title))
+        figure = confusion_figure(matrix, shown, normalise=True, title=plain(title))
         figure.update_layout(coloraxis={"showscale": False})
         n, right = int(matrix.sum()), int(np.trace(matrix))
         alt = f"Confusion matrix of {title}: {right:,} of {n:,} images on the diagonal."
         charts.append(html.chart(figure, alt, height=CONFUSION_HEIGHT))
-    return html.side_by_side(charts, f"Images by true class (down) and predicted class (across). {caption}")
+    return html.side_by_side(
+        charts, f"Shares of each true class (a row) by predicted class, with numbers of images. {caption}"
+    )
 
 
 def run_confusions(runs: Sequence[Run]) -> dict[str, np.ndarray]:

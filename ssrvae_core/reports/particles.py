@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ssrvae_core.config import UserError
+from ssrvae_core.figures import theme
 from ssrvae_core.records import Particles, Predictions
 from ssrvae_core.registry import RIVALS, rival_title
 from ssrvae_core.reports import html
@@ -165,25 +166,24 @@ def _strip(pixels: np.ndarray, words: str) -> str:
 def result_sentence(runs: Sequence[Run], predictions: dict[str, Predictions]) -> str:
     """Say in a sentence how well runs on the same images do, the best first."""
     n = int((predictions[runs[0].id].labels >= 0).sum())
-    judged = [(run.accuracy, title) for title, run in zip(titles(runs), runs, strict=True) if run.accuracy is not None]
+    named = zip(map(_in_a_sentence, titles(runs)), runs, strict=True)
+    judged = [(run.accuracy, title) for title, run in named if run.accuracy is not None]
     if not judged or not n:
         return f"{len(predictions[runs[0].id]):,} images classified, none of which has a label to judge by."
     judged.sort(reverse=True)
     (best, name), *others = judged
     labels = runs[0].config.split.in_words
     alike = len({run.config.split.in_words for run in runs}) == 1
-    rest = "".join(f", the {title} for {percent(share)}" for share, title in others[:3])
+    rest = "".join(f", the {title} for {theme.percent(share)}" for share, title in others[:3])
     more = f" and {len(others) - 3} more runs for less" if len(others) > 3 else ""
-    trained = f" ({labels})" if alike else ""
-    return f"The {name} is right for {percent(best)} of {n:,} validation images{rest}{more}{trained}."
+    trained = f" ({labels})" if alike and "(" not in name else ""
+    return f"The {name} is right for {theme.percent(best)} of {n:,} validation images{rest}{more}{trained}."
 
 
-def percent(share: float) -> str:
-    """Return a share as a percentage that never rounds a few errors away."""
-    value = 100 * share
-    if 99.5 <= value < 100:
-        return f"{min(value, 99.9):.1f} %"
-    return f"{value:.0f} %"
+def _in_a_sentence(title: str) -> str:
+    """Write what tells a title from others in brackets: "ss-rVAE, 2 % labelled" would cut a sentence in two."""
+    name, _, apart = title.partition(", ")
+    return f"{name} ({apart})" if apart else name
 
 
 def methods(runs: Sequence[Run]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ssrvae_core.config import UserError
+from ssrvae_core.figures import theme
 from ssrvae_core.records import Predictions
 from ssrvae_core.reports import html, panels, particles
 from ssrvae_core.reports.gather import ALIGNED, by_images, training_film
@@ -59,9 +60,9 @@ def write_report(runs: Sequence[Run], out: Path, title: str = "Report") -> None:
 
 def report_html(runs: Sequence[Run], title: str = "Report") -> str:
     """Return the report that :func:`write_report` writes."""
-    runs = in_order(runs)
+    groups = by_images(in_order(runs))
+    runs = [run for group in groups for run in group]  # those that can be compared stand below each other
     predictions = {run.id: run.predictions() for run in runs}
-    groups = by_images(runs)
     results = [particles.result_sentence(group, predictions) for group in groups]
     if len(groups) > 1:
         results = [f"{group[0].data_name}: {words}" for group, words in zip(groups, results, strict=True)]
@@ -103,9 +104,8 @@ def _summary(runs: Sequence[Run], predictions: dict[str, Predictions]) -> str:
             str(run.config.seed),
             str(len(predictions[run.id])),
             accuracy_text(run.accuracy),
-            _number(run, "balanced_accuracy"),
-            _number(run, "ece"),
-            _number(run, "nll"),
+            *(_number(run, name, theme.share) for name in ("balanced_accuracy", "ece")),
+            _number(run, "nll", theme.decimals),
             duration_text(run.status.seconds),
         )
         for run in runs
@@ -210,6 +210,6 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else "-" if value is None else json.dumps(value)
 
 
-def _number(run: Run, name: str) -> str:
+def _number(run: Run, name: str, write: Callable[[float], str]) -> str:
     value = (run.status.validation or {}).get(name)
-    return "-" if value is None else f"{value:.3f}"
+    return "-" if value is None else write(value)

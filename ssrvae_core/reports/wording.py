@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ssrvae_core.config import DatasetConfig, RunConfig
+from ssrvae_core.figures import theme
 from ssrvae_core.figures.looks import MODEL_TITLES as MODEL_TITLES
 from ssrvae_core.figures.names import plain as plain
 from ssrvae_core.records import Judgement
@@ -65,7 +66,12 @@ def accuracy_text(accuracy: float | None) -> str:
     """Return an accuracy with three decimals that never round a few errors away."""
     if accuracy is None:
         return "no accuracy (no labels)"
-    return ">0.999" if 0.9995 <= accuracy < 1 else f"{accuracy:.3f}"
+    return theme.share(accuracy)
+
+
+def judged_text(accuracy: float | None) -> str:
+    """Return what a sentence says of an accuracy; tables have decimals instead."""
+    return "no accuracy (no labels)" if accuracy is None else f"accuracy {theme.percent(accuracy)}"
 
 
 def spread_text(accuracies: Sequence[float]) -> str:
@@ -163,7 +169,7 @@ def conditions(runs: Sequence[Run], n: int) -> str:
     disorder = disorder_text(first.config.dataset)
     each = "; ".join(
         f"{model_title(run)} (run {run.id}): {run.config.split.in_words}, seed {run.config.seed}, "
-        f"accuracy {accuracy_text(run.accuracy)}, {run.status.epoch} epochs in "
+        f"{judged_text(run.accuracy)}, {run.status.epoch} epochs in "
         f"{duration_text(run.status.seconds)} on {run.status.device}"
         f"{f', classes by {JUDGES[run.status.judgement.by]}' if run.status.judgement else ''}"
         for run in runs

@@ -164,6 +164,18 @@ def test_the_training_film_fits_on_a_phone_and_follows_its_slider_too(open_page)
     _assert_fits_on_a_phone(page)
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
+@pytest.mark.parametrize("address", ["supervised_ratio", "training_film"])
+def test_in_a_presentation_slider_sentence_and_curve_are_on_one_screen(address, width, height, open_page):
+    page = open_page(f"{address}?present=1", width=width)
+    page.set_viewport_size({"width": width, "height": height})
+    expect(page.locator(FILM)).to_be_visible(timeout=PATIENCE)
+    assert page.locator(".film .told").bounding_box()["y"] > 0
+    lowest = ".film" if height == 1080 else ".film .legend2"  # all of it, or all down to the names below the curve
+    within = "([lowest, height]) => document.querySelector(lowest)?.getBoundingClientRect().bottom <= height"
+    page.wait_for_function(within, arg=[lowest, height], timeout=PATIENCE)
+
+
 def test_the_comparison_needs_no_sideways_scrolling_on_a_phone(open_page):
     _assert_fits_on_a_phone(open_page("compare", width=390))
 

@@ -117,6 +117,10 @@ def test_the_charts_are_drawn_and_fit_on_a_phone_and_on_paper(page):
     page.set_viewport_size({"width": 390, "height": 800})
     width = page.evaluate("() => document.documentElement.scrollWidth")
     assert width == 390, "the report scrolls sideways on a phone"
+    page.locator(".kept summary").click()
+    menu = page.locator(".kept .menu").bounding_box()
+    assert menu["x"] >= 0 and menu["x"] + menu["width"] <= 390, "an open menu is cut on a phone"
+    page.locator(".kept summary").click()
     page.set_viewport_size({"width": 1280, "height": 900})
 
     charts = page.locator(".chart").count()

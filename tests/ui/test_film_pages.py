@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ssrvae_core.config import UserError
-from ssrvae_core.runs import RunStore
+from ssrvae_core.config import UserError, run_config
+from ssrvae_core.runs import Run, RunStore
+from ssrvae_core.runs.directory import Status
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.sweep_file import read_spec
 from ssrvae_core.runs.sweep_spec import LABELS
@@ -24,7 +25,7 @@ from tests.ui.ratio_stores import (
     open_film_page,
     ratio_config,
 )
-from ui import ratio_film, training_film
+from ui import ratio_film, ready_made, training_film
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = ["<script>alert(1)</script>", "../../../etc/passwd", "0" * 5000 + "x", "", "__proto__", "nan", "-1e999"]
@@ -62,6 +63,60 @@ def test_an_empty_store_says_what_to_do(page, make_store):
     assert "no runs in this store yet" in app.info[0].value
 
 
+def test_an_empty_store_has_a_film_in_which_every_label_helps(make_store):
+    store = make_store("empty")
+    app = open_film_page("ratio")
+    data = film_data(app)
+    right = [int(re.search(r"against ss-rVAE (\d+) % right", step["told"])[1]) for step in data["steps"]]
+    assert [step["position"] for step in data["steps"]] == list(LABELS.labels_per_class)
+    assert right == sorted(set(right)) and right[-1] > 2 * right[0]
+    assert "came with the program" in said(app) and not store.runs()
+    links = [link.proto.page for link in app.get("page_link")]
+    assert "latent_space" not in links, "there is no model to open there"
+
+
+def finished_run(config):
+    status = Status(state="finished", epoch=6, class_names=("a", "b"), validation={"accuracy": 0.5, "n": 4})
+    return Run(config.run_id, Path(config.run_id), config, status)
+
+
+def test_the_ready_made_sweep_is_that_of_the_examples_and_small():
+    assert ready_made.LABELS_ARCHIVE.stat().st_size < 3_000_000
+    runs = ready_made.labels_runs()
+    (shown,), (wanted,) = ratio_film.families(runs), ratio_film.families([finished_run(c) for c in LABELS.configs()])
+    trained = [
+        {(run.config.model.name, run.config.split, run.config.seed) for run in one.runs} for one in (shown, wanted)
+    ]
+    assert shown.id == wanted.id and trained[0] == trained[1]
+    for run in runs:
+        predictions = run.predictions()
+        assert (predictions.predicted == predictions.labels).mean() == pytest.approx(run.accuracy)
+
+
+def test_a_damaged_ready_made_sweep_is_a_sentence(tmp_path):
+    (torn := tmp_path / "labels.zip").write_bytes(ready_made.LABELS_ARCHIVE.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"labels\.zip is damaged"):
+        ready_made.unpack(torn, tmp_path / "folder")
+
+
+def test_the_ready_made_film_goes_before_the_demos_and_behind_all_others():
+    def family(each):
+        return ratio_film.families([finished_run(run_config(preset="teaching", model="ss-rvae", **of)) for of in each])
+
+    ratios = [{"labelled_ratio": ratio} for ratio in (0.02, 0.5)]
+    (demo,) = family(ratios)
+    (own,) = family([{"data": "cards-b2", **ratio} for ratio in ratios])
+    shelf = ratio_film.shelf([demo, own], None)
+    assert [one.id for one in shelf.families] == [own.id, shelf.ready, demo.id]
+    assert shelf.labels()[shelf.ready].endswith("ready-made")
+    asked = ratio_film.shelf([demo], "0.02")
+    assert asked.families[0] is demo, "a link to a ratio opens the film over ratios"
+    part, whole = LABELS.configs()[:4], LABELS.configs()
+    (begun,), (trained,) = (ratio_film.families(list(map(finished_run, configs))) for configs in (part, whole))
+    assert ratio_film.shelf([begun], None).ready == begun.id
+    assert ratio_film.shelf([trained], None).ready is None and ratio_film.shelf([trained], None).families == (trained,)
+
+
 @pytest.mark.parametrize("kind", ["one", "two", "many", "broken"])
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_opens_on_any_store(page, kind, make_store):
@@ -72,7 +127,8 @@ def test_a_page_opens_on_any_store(page, kind, make_store):
 
 def test_runs_without_a_ratio_are_not_taken_for_a_film(make_store):
     make_store("two")
-    assert "No run of this store was trained at a supervised ratio" in open_film_page("ratio").info[0].value
+    app = open_film_page("ratio")
+    assert "No run of this store was trained at a supervised ratio" in app.info[0].value and film_data(app)
 
 
 @pytest.mark.parametrize("points", [POINTS, POINTS[:1], [(m, r, s) for m, r, _ in POINTS for s in range(50)]])
@@ -112,9 +168,10 @@ def test_ratios_and_labels_per_class_are_two_films_to_choose_from(store_of):
     assert not app.exception
     assert {step["position"] for step in film_data(app)["steps"] if not step["missing"]} == {1, 5}, "few labels first"
     (chooser,) = (box for box in app.selectbox if box.label == "Data set")
-    assert sorted(option.rpartition(" ")[0].split(" \u00b7 ")[-1] for option in chooser.options) == [
-        "labels per",
-        "supervised",
+    assert [option.split(" \u00b7 ")[-1] for option in chooser.options] == [
+        "labels per class",
+        "supervised ratio",
+        "ready-made",
     ]
     other = next(option for option in chooser.options if option.endswith("supervised ratio"))
     film = film_data(chooser.select(other).run())
@@ -129,10 +186,10 @@ def test_a_model_missing_at_one_ratio_is_offered_alone(store_of):
     assert "ss-rVAE is not trained here" in data["steps"][at]["told"]
 
 
-def test_where_no_sweep_has_few_labels_the_one_of_the_examples_is_a_button(store_of, monkeypatch):
+def test_the_ready_made_sweep_is_trained_by_a_button(make_store, monkeypatch):
     assert read_spec(ROOT / "examples" / "labels.yaml").sweep_id == LABELS.sweep_id
     assert len(LABELS.seeds) >= 3 and min(LABELS.labels_per_class) == 1
-    store = store_of(POINTS)
+    store = make_store("empty")
     monkeypatch.setattr("ssrvae_core.runs.jobs.ensure_dispatcher", lambda store: None)
     app = open_film_page("ratio")
     next(button for button in app.button if button.label == "Train the sweep over labels per class").click().run()

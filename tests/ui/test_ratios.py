@@ -89,7 +89,7 @@ def test_an_address_without_a_number_asks_for_no_position(asked):
 
 def test_a_reel_finds_a_position_and_opens_on_the_last_that_shows_a_model():
     steps = tuple({"position": p, "label": f"{p}", "told": "", "missing": p == 0.5} for p in (0.05, 0.1, 0.5))
-    reel = Reel("{}", steps, 800, "", "")
+    reel = Reel("{}", steps, 800, None, "", "")
     assert reel.index(0.1) == 1 and reel.index(0.1000000001) == 1
     assert reel.index(0.07) is None and reel.index(None) is None
     assert reel.last == 1
@@ -98,7 +98,8 @@ def test_a_reel_finds_a_position_and_opens_on_the_last_that_shows_a_model():
 def test_a_phone_has_one_column_and_a_narrow_desk_smaller_panels():
     assert look_of(0, 2)["columns"] == 1
     assert look_of(720, 2)["columns"] == 2 and look_of(720, 2)["side"] < look_of(960, 2)["side"] <= 320
-    assert look_of(1280, 2)["columns"] == 4 and look_of(1280, 2, large=True)["columns"] == 2
+    assert look_of(1280, 2)["columns"] == 4 and look_of(1200, 2, 460)["columns"] == 4
+    assert look_of(0, 2, 460)["columns"] == 1, "a phone scrolls in a presentation as well"
 
 
 def per_class(model, labels, seed=0, data=None, **settings):

@@ -1,7 +1,7 @@
 // A film in one figure: all of its frames are here already, so no step asks the server.
 
 const TELL_MS = 400;
-const [NARROW, WIDEST, ROUNDED] = [640, 1280, 80];
+const [NARROW, WIDEST, ROUNDED, HIGH] = [640, 1280, 80, 20];
 const MOST_TICKS = 10;
 const [LONG_MS, SLOWEST_MS, MANY] = [8000, 1500, 20]; // a film of few frames plays for about so long
 const LINE = "rgba(138, 138, 138, 0.7)";
@@ -178,18 +178,32 @@ function widthOf(root) {
   return Math.min(WIDEST, ROUNDED * Math.floor(root.clientWidth / ROUNDED));
 }
 
+// The height that is left for a film in a presentation, whatever the page is scrolled to; coarse as well.
+function roomOf(root) {
+  const scrolled = root.closest('[data-testid="stMain"]')?.scrollTop ?? 0;
+  const above = root.querySelector(".stage").getBoundingClientRect().top + scrolled;
+  return HIGH * Math.floor(Math.max(window.innerHeight - above, 0) / HIGH);
+}
+
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".film");
   Object.assign(root, { offers: data.offers, picture: data.picture });
   const header = document.querySelector('[data-testid="stHeader"]'); // which lies over what scrolls
   root.style.setProperty("--under", `${header?.offsetHeight ?? 0}px`);
   root.watch?.disconnect(); // this is called again whenever the data change, and what it returns only at the very end
-  const watch = (root.watch = new ResizeObserver(() => {
-    if (root.clientWidth && widthOf(root) !== data.width) setStateValue("width", widthOf(root));
-    else root.resized?.();
-  }));
+  const fit = () => {
+    if (!root.clientWidth) return true;
+    const otherWidth = widthOf(root) !== data.width;
+    const otherRoom = data.room !== null && widthOf(root) > 0 && roomOf(root) !== data.room;
+    if (otherWidth) setStateValue("width", widthOf(root));
+    if (otherRoom) setStateValue("room", roomOf(root));
+    return !otherWidth && !otherRoom;
+  };
+  const watch = (root.watch = new ResizeObserver(() => fit() && root.resized?.()));
   watch.observe(root);
-  const fits = !root.clientWidth || widthOf(root) === data.width;
+  window.removeEventListener("resize", root.fit);
+  window.addEventListener("resize", (root.fit = fit)); // a window that only grows in height does not resize the film
+  const fits = fit();
   if (fits && root.dataset.token !== data.token) {
     root.dataset.token = data.token;
     const failed = (error) => {
@@ -200,5 +214,8 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   } else {
     root.relabel?.();
   }
-  return () => watch.disconnect();
+  return () => {
+    watch.disconnect();
+    window.removeEventListener("resize", fit);
+  };
 }

@@ -16,7 +16,7 @@ from ssrvae_core.figures.film import film
 from ssrvae_core.figures.frames import Curve, Frame, Track
 from ssrvae_core.figures.manifold import examples_picture
 from ssrvae_core.figures.pictures import film_gif, film_mp4
-from ssrvae_core.figures.stage import KINDS, broad, wide
+from ssrvae_core.figures.stage import KINDS, LOWEST, broad, wide
 
 NAMES = ("hearts", "spades", "diamonds")
 EPOCHS = (1, 5, 10)
@@ -195,6 +195,18 @@ def test_panels_fitted_to_the_width_do_not_overlap(side, lay_out, tracks):
             for other in places:
                 apart = one.right <= other.left or other.right <= one.left
                 assert one == other or apart or one.bottom <= other.top or other.bottom <= one.top
+
+
+@pytest.mark.parametrize("screen", [300, 400, 600, 900])
+def test_a_film_fitted_to_a_screen_is_no_higher_unless_its_second_row_could_not_be_read(tracks, curves, screen):
+    figure = film(tracks, NAMES, axis="epoch", curves=curves, columns=4, screen=screen, controls=False)
+    pixels = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
+    boxes = [getattr(figure.layout, name).domain for name in figure.layout if name.startswith("yaxis")]
+    first_row = figure.layout.margin.t + pixels * (
+        1 - max(low for low, high in boxes if high == max(h for _, h in boxes))
+    )
+    assert figure.layout.height <= screen or first_row <= max(screen, 300)
+    assert min(high - low for low, high in boxes) * pixels >= LOWEST - 1
 
 
 def test_ids_are_sent_once_unless_they_change(tracks):

@@ -78,7 +78,8 @@ def test_captions_tell_of_data_labels_seeds_accuracy_and_time(page):
         "N = 32 validation images",
         "40 labels",
         "seed 3",
-        "accuracy 0.",
+        "accuracy ",
+        " %, ",
         "worst 0.",
         " s on cpu",
     ):
