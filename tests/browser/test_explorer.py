@@ -154,6 +154,21 @@ def test_another_colour_is_painted_at_once_and_its_scale_stands_above(open_explo
     expect(page.locator(".legend .entry", has_text="Correct")).to_have_attribute("aria-pressed", "false")
 
 
+def test_a_map_without_colours_says_why(open_explorer):
+    page = open_explorer(models=2)
+    notes = page.locator(".map .grey")
+    expect(notes.nth(0)).to_be_hidden()
+    page.get_by_label("Colour by").select_option("angle")
+    expect(notes.nth(0)).to_be_visible()
+    expect(notes.nth(0)).to_contain_text("ss-VAE infers no angle")
+    expect(notes.nth(1)).to_be_hidden()
+    assert page.evaluate("explorer.lines(3, 0)")[-1].endswith("not known")
+    assert page.evaluate("explorer.lines(3, 1)")[-1].endswith("degrees")
+    assert "infers no angle" in page.evaluate("explorer.maps[0].figure().layout.title.text")
+    page.get_by_label("Colour by").select_option("confidence")
+    expect(notes.nth(0)).to_be_hidden()
+
+
 def test_a_kept_selection_comes_back_and_a_link_restores_everything(open_explorer):
     page = open_explorer(models=2)
     page.get_by_label("Colour by").select_option("confidence")
