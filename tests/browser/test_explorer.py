@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.shared import PATIENCE
-from tests.explorer_page import HOST, files, invented, serving_files
+from tests.explorer_page import HOST, NAMES, files, invented, serving_files
+from ui.explorer.downloads import particle_table
 
 pytestmark = pytest.mark.slow
 
@@ -151,6 +154,21 @@ def test_another_colour_is_painted_at_once_and_its_scale_stands_above(open_explo
     expect(page.locator(".legend .entry", has_text="Correct")).to_have_attribute("aria-pressed", "false")
 
 
+def test_a_map_without_colours_says_why(open_explorer):
+    page = open_explorer(models=2)
+    notes = page.locator(".map .grey")
+    expect(notes.nth(0)).to_be_hidden()
+    page.get_by_label("Colour by").select_option("angle")
+    expect(notes.nth(0)).to_be_visible()
+    expect(notes.nth(0)).to_contain_text("ss-VAE infers no angle")
+    expect(notes.nth(1)).to_be_hidden()
+    assert page.evaluate("explorer.lines(3, 0)")[-1].endswith("not known")
+    assert page.evaluate("explorer.lines(3, 1)")[-1].endswith("degrees")
+    assert "infers no angle" in page.evaluate("explorer.maps[0].figure().layout.title.text")
+    page.get_by_label("Colour by").select_option("confidence")
+    expect(notes.nth(0)).to_be_hidden()
+
+
 def test_a_kept_selection_comes_back_and_a_link_restores_everything(open_explorer):
     page = open_explorer(models=2)
     page.get_by_label("Colour by").select_option("confidence")
@@ -194,17 +212,26 @@ def test_what_an_address_asks_for_and_is_not_there_is_named_and_falls_back(open_
     ]
 
 
-def test_the_csv_holds_exactly_what_is_selected(open_explorer, tmp_path):
-    page = open_explorer()
+@pytest.mark.parametrize("models", [1, 2])
+def test_the_csv_is_the_page_s_own_table_of_exactly_what_is_selected(models, open_explorer):
+    page = open_explorer(models)
     lasso(page, LEFT)
+    ids = page.evaluate("explorer.ids")
     with page.expect_download() as download:
         page.get_by_role("button", name="Selected particles as CSV").click()
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
-    assert [int(row["id"]) for row in rows] == page.evaluate("explorer.ids")
-    assert sum(float(rows[0][f"p_{name}"]) for name in ("hearts", "spades", "diamonds", "clubs")) == pytest.approx(
-        1, abs=1e-3
-    )
-    assert rows[0]["name"].startswith("crop-") and rows[0]["part"] in ("Labelled", "Unlabelled", "Validation")
+    views, _ = invented(N, models)
+    size = views[0].particles.size  # of the image, whoever looks at it
+    sources = [replace(source, particles=replace(source.particles, size=size)) for source in views]
+    own = list(csv.DictReader(io.StringIO(particle_table(".csv", np.array(ids), sources, NAMES).decode())))
+    assert [int(row["id"]) for row in rows] == [one for one in ids for _ in range(models)]
+    assert list(rows[0]) == list(own[0])
+    for row, expected in zip(rows, own, strict=True):
+        for name, text in expected.items():
+            if name in ("id", "run", "model", "name", "group", "part", "label", "class", "size_unit") or not text:
+                assert row[name] == text, name
+            else:
+                assert float(row[name]) == pytest.approx(float(text), rel=1e-4, abs=1e-3), name
 
 
 def test_thousands_of_pictures_are_few_elements_and_every_one_can_be_scrolled_to(browser, made):

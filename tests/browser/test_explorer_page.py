@@ -17,7 +17,7 @@ from tests.browser.test_explorer import LEFT, lasso, selected, shown_ids
 
 pytestmark = pytest.mark.slow
 
-IDS = "document.querySelector('.explorer-place').mounted.explorer.ids"
+IDS = "document.querySelector('.explorer-place').mounted.view.ids"
 ALL = 80
 """Images of each run: 16 labelled, 32 unlabelled and 32 for validation."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.browser.shared import PATIENCE
 from tests.explorer_page import HOST, files, invented, serving_files
+from ui.images import data_uri
 from ui.library import bundle
 
 pytestmark = pytest.mark.slow
@@ -133,6 +134,22 @@ def test_a_move_is_seen_before_the_server_has_made_it_and_only_pictures_in_view_
     page.evaluate("view.receive(library, [])")
     assert page.evaluate(f"view.library.place[{first}]") == 0, "what the server does not know is not so"
     assert 0 < page.locator(".library .picture").count() < N
+
+
+def test_averages_of_a_moment_ago_stay_legible_while_new_ones_are_worked_out(page):
+    column = page.locator(".library [data-class='0']")
+    working = column.get_by_text("working out averages")
+    page.evaluate("view.told(null)")
+    assert working.is_visible()
+    dot = data_uri(np.zeros((1, 1), np.uint8))
+    stats = {"words": "", "classes": [{"number": 0, "mean": dot, "deviation": dot, "averaged": 3, "fraction": "1 %"}]}
+    page.evaluate("stats => view.told(stats)", {**stats, "version": 0})
+    assert not working.is_visible() and column.locator("figcaption").first.is_visible()
+    page.evaluate("stats => view.told(stats)", {**stats, "version": -1})
+    assert working.is_visible() and column.locator(".averages img").count() == 2
+    known = column.locator(".averages img, .fraction")
+    faint = known.evaluate_all("all => all.map(one => getComputedStyle(one).opacity)")
+    assert min(map(float, faint)) > 0.7
 
 
 def test_an_address_restores_how_pictures_are_shown_and_what_is_selected(page):

@@ -1,8 +1,5 @@
 // The explorer as a component of Streamlit: fetches the data once, tells the server what is chosen, and takes its answers.
 
-const TELL_MS = 150;
-const AGAIN_MS = 4000; // after which a view that the server has not heard of is told again
-
 // A component begins before any chart of Streamlit's has fetched plotly.
 let plotlyLoading = null;
 function plotlyAt(path) {
@@ -29,38 +26,18 @@ function storage() {
   }
 }
 
-class Mounted {
-  constructor(root) {
-    Object.assign(this, { root, missing: new Set(), actions: [], sequence: 0, explorer: null });
-    keepFitting(root);
-  }
-
-  receive(data, tell) {
-    Object.assign(this, { data, tell });
-    this.actions = this.actions.filter(({ sequence }) => sequence > data.done);
-    if (this.token !== data.token) {
-      this.token = data.token;
-      this.begin(data).catch((error) => (this.root.textContent = error.message));
-      return;
-    }
-    if (!this.explorer) return;
-    this.take(data);
-  }
-
+class MountedExplorer extends Mounted {
   take(data) {
-    if (data.kept) this.explorer.options.shelf.shared = data.kept;
-    this.explorer.sprites.add(this.absolute(data.sheets.urls));
-    this.explorer.answered(data.answer);
-    this.explorer.bar.kept.draw(this.explorer.options.shelf.all());
-  }
-
-  absolute(urls) {
-    return Object.fromEntries(Object.entries(urls).map(([index, path]) => [index, appAddress() + path]));
+    const { view } = this;
+    if (data.kept) view.options.shelf.shared = data.kept;
+    view.sprites.add(this.absolute(data.sheets.urls));
+    view.answered(data.answer);
+    view.bar.kept.draw(view.options.shelf.all());
   }
 
   // What a reader had chosen stays where it has a meaning: the selection for the same images, else only how it looks.
   carried(data) {
-    const before = this.explorer;
+    const before = this.view;
     if (!before) return data.address;
     const { select, zoom, ...parts } = before.address;
     if (this.images !== data.images) {
@@ -73,7 +50,7 @@ class Mounted {
   }
 
   async begin(data) {
-    const before = this.explorer !== null;
+    const before = this.view !== null;
     const drawing = plotlyAt(data.plotly);
     const buffer = await contentOf(data.table);
     if (this.token !== data.token) return; // other runs have been chosen meanwhile
@@ -93,58 +70,37 @@ class Mounted {
       forget: (name) => this.keep(name, null, data.kept !== null),
       link: () => this.copy(),
     });
-    this.explorer = explorer;
+    this.view = explorer;
     this.take(this.data);
     if (before || Object.keys(address).length) this.changed();
     await explorer.draw(await drawing);
   }
 
   keep(name, ids, shared) {
-    const { shelf } = this.explorer.options;
+    const { shelf } = this.view.options;
     if (shared) {
-      this.sequence = Math.max(this.sequence + 1, Date.now());
-      this.actions.push({ sequence: this.sequence, name, ids });
+      this.act({ name, ids });
       shelf.shared = shelf.shared.filter((one) => one.name !== name);
       if (ids !== null) shelf.shared.push({ name, ids });
       this.tellSoon();
     } else if (ids === null) shelf.forget(name);
-    else if (!shelf.keep(name, idsOfRanges(ids, this.explorer.table.ids))) this.explorer.bar.say("This browser keeps nothing; use Copy link instead.");
-    this.explorer.drawBar();
-  }
-
-  ask(sheet) {
-    this.missing.add(sheet);
-    this.tellSoon();
+    else if (!shelf.keep(name, idsOfRanges(ids, this.view.table.ids))) this.view.bar.say("This browser keeps nothing; use Copy link instead.");
+    this.view.drawBar();
   }
 
   changed() {
-    const query = withParts(location.search, this.explorer.address);
+    const query = withParts(location.search, this.view.address);
     history.replaceState(history.state, "", `${location.pathname}${query ? `?${query}` : ""}`);
     this.tellSoon();
   }
 
-  tellSoon() {
-    clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.tellNow(), TELL_MS);
-  }
-
-  // The server hears of the latest view; what was dropped on the way is told again.
-  tellNow() {
-    if (!this.root.isConnected) return;
-    const { explorer } = this;
-    this.sequence = Math.max(this.sequence + 1, Date.now());
-    const { open } = explorer.values;
-    const view = {
-      sequence: this.sequence, address: explorer.address, ids: rangesOf(explorer.ids), open: open === null ? null : String(open),
-      sheets: [...this.missing], actions: this.actions,
-    };
-    this.tell("view", view);
-    clearTimeout(this.again);
-    this.again = setTimeout(() => this.data.sequence < this.sequence && this.tellNow(), AGAIN_MS);
+  telling() {
+    const { view } = this;
+    return { address: view.address, ids: rangesOf(view.ids), open: textOrNull(view.values.open) };
   }
 
   async copy() {
-    const query = withParts(location.search, this.explorer.address);
+    const query = withParts(location.search, this.view.address);
     try {
       await navigator.clipboard.writeText(`${location.origin}${location.pathname}?${query}`);
       return true;
@@ -156,7 +112,7 @@ class Mounted {
 
 export default function ({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".explorer-place");
-  const mounted = (root.mounted ??= new Mounted(root));
+  const mounted = (root.mounted ??= new MountedExplorer(root));
   mounted.receive(data, setStateValue);
-  root.ontransitionend = (event) => event.target === root && mounted.explorer?.themed();
+  root.ontransitionend = (event) => event.target === root && mounted.view?.themed();
 }

@@ -13,6 +13,8 @@ export class ClassColumn {
     this.count = make("span", { class: "count" });
     this.menu = number === NO_CLASS ? null : this.buildMenu();
     this.pair = make("div", { class: "averages" });
+    this.working = make("span", { class: "working", textContent: "working out averages" });
+    this.pair.append(this.working);
     this.plot = make("div", { class: "histogram" });
     this.words = make("p", { class: "fraction" });
     this.extra = make("div", { class: "extra" });
@@ -99,10 +101,11 @@ export class ClassColumn {
     if (this.number === NO_CLASS) return;
     this.element.setAttribute("aria-busy", waiting ? "true" : "false");
     if (!stats) return;
+    this.working.textContent = stats.mean ? "working out averages" : "working out fractions";
     const average = stats.mean
       ? [plate(stats.mean, `Average of ${thousands(stats.averaged)} upright particles`, "Average"), plate(stats.deviation, "Standard deviation over them, pixel by pixel", "Deviation")]
       : [];
-    this.pair.replaceChildren(...average);
+    this.pair.replaceChildren(...average, this.working);
     this.words.textContent = stats.fraction;
   }
 

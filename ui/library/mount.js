@@ -1,8 +1,6 @@
 // The library as a component of Streamlit: fetches the table once, sends what people do, and shows what came of it.
 
-const TELL_MS = 150;
 const REST_MS = 700; // after the last change before averages and fractions are worked out again
-const AGAIN_MS = 4000; // after which a view that the server has not heard of is told again
 const SIGNED = "ssrvae who";
 const NAMES_KEPT = ["sort", "upright", "pictures", "show", "select"];
 
@@ -15,19 +13,10 @@ function remembered(name, value) {
   }
 }
 
-class MountedLibrary {
+class MountedLibrary extends Mounted {
   constructor(root) {
-    Object.assign(this, { root, missing: new Set(), actions: [], sequence: 0, view: null, commanded: 0, complained: 0 });
-    keepFitting(root);
-  }
-
-  receive(data, tell) {
-    Object.assign(this, { data, tell });
-    this.actions = this.actions.filter(({ sequence }) => sequence > data.done);
-    if (this.token !== data.token) {
-      this.token = data.token;
-      this.begin(data).catch((error) => (this.root.textContent = error.message));
-    } else if (this.view) this.take(data);
+    super(root);
+    Object.assign(this, { commanded: 0, complained: 0 });
   }
 
   take(data) {
@@ -53,10 +42,6 @@ class MountedLibrary {
     return { ...others, place: bytesAs(Int16Array, place), origin: bytesAs(Uint8Array, origin) };
   }
 
-  absolute(urls) {
-    return Object.fromEntries(Object.entries(urls).map(([index, path]) => [index, appAddress() + path]));
-  }
-
   async begin(data) {
     const table = readTable(await contentOf(data.table));
     if (this.token !== data.token) return; // another run has been chosen meanwhile
@@ -67,11 +52,8 @@ class MountedLibrary {
       sheets: { ...data.sheets, urls: this.absolute(data.sheets.urls) }, address: this.view ? looks : data.address, decodes: data.decodes,
       readonly: data.readonly, neutral: data.neutral, trusted: data.trusted, who: data.who || remembered(SIGNED), known: Boolean(data.who),
       keepWho: (name) => remembered(SIGNED, name),
-      ask: (sheet) => {
-        this.missing.add(sheet);
-        this.tellSoon();
-      },
-      act: (action) => this.act(action),
+      ask: (sheet) => this.ask(sheet),
+      act: (action) => this.change(action),
       changed: () => this.changed(),
     });
     this.commanded = data.command?.sequence ?? 0;
@@ -80,13 +62,8 @@ class MountedLibrary {
     this.tellSoon();
   }
 
-  next() {
-    return Math.max(this.sequence + 1, Date.now());
-  }
-
-  act(action) {
-    this.sequence = this.next();
-    this.actions.push({ ...action, sequence: this.sequence });
+  change(action) {
+    this.act(action);
     if (action.kind === "move") this.view.receive(this.library(this.data.library), this.actions);
     this.tellNow();
   }
@@ -100,11 +77,6 @@ class MountedLibrary {
     this.tellSoon();
   }
 
-  tellSoon() {
-    clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.tellNow(), TELL_MS);
-  }
-
   // What takes the server long is asked for when nobody has changed anything for a moment.
   restSoon() {
     clearTimeout(this.resting);
@@ -114,16 +86,10 @@ class MountedLibrary {
     }, this.data.stats ? REST_MS : 0);
   }
 
-  tellNow() {
-    if (!this.root.isConnected || !this.view) return;
-    this.sequence = this.next();
+  telling() {
     const { view } = this;
-    this.tell("view", {
-      sequence: this.sequence, run: this.data.run, address: view.address, ids: rangesOf(view.ids), sheets: [...this.missing],
-      open: view.open < 0 ? null : String(view.table.ids[view.open]), actions: this.actions, stats: this.wanted ?? null,
-    });
-    clearTimeout(this.again);
-    this.again = setTimeout(() => this.data.sequence < this.sequence && this.tellNow(), AGAIN_MS);
+    const open = view.open < 0 ? null : view.table.ids[view.open];
+    return { run: this.data.run, address: view.address, ids: rangesOf(view.ids), open: textOrNull(open), stats: this.wanted ?? null };
   }
 }
 

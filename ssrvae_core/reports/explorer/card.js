@@ -1,5 +1,5 @@
 // One particle: its pictures, what the models say of it, and those that are like it.
-import { button, figure, make, share, vector } from "./elements.js";
+import { button, figure, make, measured, share, vector } from "./elements.js";
 import { nearest } from "./filters.js";
 
 const NEIGHBOURS = 10;
@@ -131,7 +131,7 @@ export class ParticleCard {
       const values = table.models.map((_, model) => table.column(one.column, model)[row]);
       if (!values.some((value) => value === value)) continue;
       const shown = columns[one.column] ? values.slice(0, 1) : values;
-      facts.push([one.label, shown.map((value) => figure(value)).join(" and ")]);
+      facts.push([one.label, measured(shown, one.unit)]);
     }
     return make("dl", { class: "details" }, ...facts.flatMap(([name, text]) => [
       make("dt", { textContent: name }), make("dd", { textContent: text }),

@@ -14,7 +14,8 @@ export function onScale(scale, share) {
   return scale[low].map((v, i) => v + rest * (scale[high][i] - v));
 }
 
-// One look per particle: `look[row]` is a place in `looks`, each a colour, a symbol, and whether it is hollow.
+// One look per particle: `look[row]` is a place in `looks`, each a colour, a symbol, and whether it is hollow; `lacking` where
+// the model knows the value of no particle.
 export function looksOf(table, name, model) {
   const colouring = table.colouring(name) ?? table.colourings[0];
   const values = table.column(colouring.column, model);
@@ -23,7 +24,7 @@ export function looksOf(table, name, model) {
     const place = new Map(colouring.categories.map(({ value }, i) => [value, i]));
     for (let row = 0; row < table.n; row += 1) look[row] = place.get(values[row]) ?? 0;
     const looks = colouring.categories.map(({ colour, symbol, name: label }) => ({ colour, symbol, label }));
-    return { look, looks, values, colouring };
+    return { look, looks, values, colouring, lacking: false };
   }
   const scale = table.scales[colouring.scale];
   const symbols = table.colouring("predicted").categories.map(({ symbol }) => symbol);
@@ -39,7 +40,7 @@ export function looksOf(table, name, model) {
     const share = Math.min(Math.max((value - colouring.low) / width, 0), 1);
     look[row] = value === value ? predicted[row] * LEVELS + Math.round(share * (LEVELS - 1)) : looks.length - 1;
   }
-  return { look, looks, values, colouring };
+  return { look, looks, values, colouring, lacking: values.every((value) => value !== value) };
 }
 
 export function gradient(scale) {

@@ -1,4 +1,4 @@
-// The table of some particles as CSV, a row a particle and model, in the columns of the program's own tables.
+// The table of some particles as CSV, a row a particle and model, in the columns of the Latent space page's own tables.
 
 // A cell as it stands; one with a comma, a quote or a line's end in quotes, and none that a spreadsheet takes for a formula.
 export function cell(value) {
@@ -13,20 +13,20 @@ export function csvOf(table, rows) {
   const { columns, classes } = table;
   const dims = Math.max(...table.models.map((model) => model.dims));
   const latents = Array.from({ length: dims }, (_, d) => `z_${d + 1}`);
-  const several = table.models.length > 1;
   const header = [
-    "id", ...(several ? ["model"] : []), "name", "group", "part", "label", "class", ...classes.map((name) => `p_${name}`),
-    "angle_degrees", "confidence", "outlier_score", "size", ...latents,
+    "id", "run", "model", "name", "group", "part", "label", "class", ...classes.map((name) => `p_${name}`),
+    "angle_degrees", "confidence", "outlier_score", "size", "size_unit", ...latents,
   ];
+  const groupOf = (group) => (group === undefined || group < 0 ? "" : table.groupsNamed ? table.groups[group] : String(group));
   const lines = [header.map(cell).join(",")];
   for (const row of rows) {
     table.models.forEach((model, m) => {
       const of = (name) => columns[`${m}/${name}`]?.[row];
       const z = latents.map((_, d) => (d < model.dims ? columns[`${m}/z`][row * model.dims + d] : null));
       lines.push([
-        table.ids[row], ...(several ? [model.title] : []), columns.names?.[row], table.groups && columns.group?.[row] >= 0 ? table.groups[columns.group[row]] : "",
-        table.parts[columns.part[row]], classes[columns.label[row]] ?? "", classes[of("predicted")], ...table.probabilities(m, row),
-        of("angle"), of("confidence"), of("outlier"), columns.size?.[row], ...z,
+        table.ids[row], model.run, model.title, columns.names?.[row], groupOf(columns.group?.[row]),
+        table.parts[columns.part[row]].toLowerCase(), classes[columns.label[row]] ?? "", classes[of("predicted")], ...table.probabilities(m, row),
+        of("angle"), of("confidence"), of("outlier"), columns.size?.[row], table.sizeUnit, ...z,
       ].map(cell).join(","));
     });
   }

@@ -60,6 +60,11 @@ export function figure(value, digits = 3) {
   return String(Number(value.toPrecision(digits)));
 }
 
+// Numbers of one unit, of which one at least is known.
+export function measured(values, unit) {
+  return `${values.map((value) => figure(value)).join(" and ")}${unit ? ` ${unit}` : ""}`;
+}
+
 // A probability that never rounds a doubt away.
 export function share(value) {
   if (value >= 0.9995 && value < 1) return ">0.999";

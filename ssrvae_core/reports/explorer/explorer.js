@@ -4,7 +4,7 @@ import { Bar } from "./bar.js";
 import { ParticleCard } from "./card.js";
 import { looksOf } from "./colours.js";
 import { csvOf, save } from "./csv.js";
-import { choice, figure, make, share, thousands } from "./elements.js";
+import { choice, figure, make, measured, share, thousands } from "./elements.js";
 import { LIKENESS, both, found, groupedRows, inSight, marked, rowsOf, sortedRows, sortsOf } from "./filters.js";
 import { PictureGrid } from "./grid.js";
 import { PointMap } from "./map.js";
@@ -177,7 +177,8 @@ export class Explorer {
       label < 0 ? table.parts[columns.part[row]] : `true class ${table.classes[label]}, ${table.parts[columns.part[row]]}`,
     ];
     const { colouring, values } = this.cache.looks[model];
-    if (!colouring.categories && colouring.name !== "confidence") lines.push(`${colouring.label} ${figure(values[row])}`);
+    const value = values[row];
+    if (!colouring.categories && colouring.name !== "confidence") lines.push(`${colouring.label} ${value === value ? measured([value], colouring.unit) : "not known"}`);
     return lines;
   }
 

@@ -17,12 +17,13 @@ export class PointMap {
     this.outline = make("canvas", { class: "outline", "aria-hidden": "true" });
     this.picture = make("span", { class: "tile" });
     this.words = make("span", { class: "words" });
+    this.grey = make("p", { class: "grey", hidden: true });
     this.tip = make("div", { class: "tip", hidden: true }, make("span", { class: "frame" }, this.picture), this.words);
     this.element = make("div", {
       class: "map", tabIndex: 0, role: "group", "data-explorer-map": String(model),
       "aria-label": `Map of the latent variables of ${table.models[model].title}. L lasso, B box, P pan, plus and minus `
         + "zoom, arrows move, 0 shows all, Escape clears the selection.",
-    }, this.graph, this.outline, this.tip);
+    }, this.graph, this.outline, this.grey, this.tip);
     place.append(this.element);
     this.canvas = make("canvas", { class: "painted", "aria-hidden": "true" });
     this.rings = make("canvas", { class: "painted", "aria-hidden": "true" });
@@ -133,6 +134,8 @@ export class PointMap {
   show(changes) {
     const before = this.dims;
     Object.assign(this, changes);
+    this.grey.textContent = this.lack;
+    this.grey.hidden = !this.lack;
     if (before && (before.x !== this.dims.x || before.y !== this.dims.y)) {
       this.xs = this.ys = null;
       this.zoom = changes.zoom ?? null;
@@ -142,6 +145,14 @@ export class PointMap {
       }
     }
     this.paint();
+  }
+
+  // Why no point has a colour; empty where they have one.
+  get lack() {
+    const { lacking, colouring } = this.marks;
+    if (!lacking) return "";
+    const { title } = this.table.models[this.model];
+    return colouring.name === "angle" ? `The ${title} infers no angle.` : `The ${title} has no ${colouring.label.toLowerCase()}.`;
   }
 
   get points() {
@@ -451,7 +462,7 @@ export class PointMap {
     return {
       data,
       layout: {
-        ...layout, ...white, showlegend: true, title: { text: this.look.title(this.model), font: { size: 14 } },
+        ...layout, ...white, showlegend: true, title: { text: [this.look.title(this.model), this.lack].filter(Boolean).join("<br>"), font: { size: 14 } },
         legend: { orientation: "h", y: -0.12 }, xaxis: { ...layout.xaxis, range: x }, yaxis: { ...layout.yaxis, range: y },
         margin: { ...layout.margin, t: 48, b: 70 },
       },

@@ -59,6 +59,8 @@ def table(sources: Sequence[Source], class_names: Sequence[str]) -> bytes:
         "classes": list(class_names),
         "parts": [name.capitalize() for name in PARTS],
         "groups": None if first.groups is None else _group_names(first.groups, first.group_names),
+        "groupsNamed": first.group_names is not None,
+        "sizeUnit": first.size_unit or "",
         "models": [_model(source) for source in sources],
         "colourings": _colourings(sources, class_names, factors),
         "scales": {"sequential": _scale(theme.SEQUENTIAL), "cyclic": _scale(theme.CYCLIC)},
