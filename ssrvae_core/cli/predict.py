@@ -33,7 +33,8 @@ def predict(
         bool, typer.Option("--all", help="All images of the run's own data: labelled, unlabelled and validation.")
     ] = False,
     watch: Annotated[
-        Path | None, typer.Option(help="A folder: classify the files in it, and every new one, until Ctrl-C.")
+        Path | None,
+        typer.Option(help="A folder: classify its files, and every one that is new or overwritten, until Ctrl-C."),
     ] = None,
     interval: Annotated[float, typer.Option(min=0.05, help="Seconds between two looks at the watched folder.")] = 2.0,
     skip_missing: SkipMissing = False,
@@ -44,6 +45,9 @@ def predict(
     """Predict class, angle and latents of images, and write them as a table with a row per image.
 
     Labels are not needed. Outlier scores are measured by what is usual among the run's own images.
+
+    With --watch a file is classified once it has stopped growing. One that was overwritten is classified again, and its
+    former rows are replaced; the rows of one that was deleted or renamed stay, and under its new name it is a new file.
     """
     from ssrvae_core.runs.tables import check_kind
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def watch_folder(run: Run, folder: Path, out: Path, interval: float, device: str, as_json: bool) -> None:
-    """Classify the files in a folder and every new one into a table, until Ctrl-C or SIGTERM.
+    """Classify the files in a folder, and every one that is new or overwritten, into a table, until Ctrl-C or SIGTERM.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def watch_folder(run: Run, folder: Path, out: Path, interval: float, device: str
             with sigterm_interrupts():
                 _go_on(watch, interval)
         except KeyboardInterrupt:
-            print(f"Ended; {watch.n_images:,} images were added to {out}, and the same command goes on.")
+            print(f"Ended; {watch.n_images:,} images went to {out}, and the same command goes on.")
         if as_json:
             print_json({"id": run.id, "images": watch.n_images, "out": str(out)})
 
@@ -58,7 +58,8 @@ def _go_on(watch: Watch, interval: float) -> None:
             for found in watch.look():
                 if isinstance(found, Classified):
                     alone = f"{found.class_name} ({percent(found.confidence)})"
-                    print(f"{found.name}: {alone if found.n == 1 else f'{found.n:,} images'}", flush=True)
+                    again = "; it was overwritten, and its former rows are replaced" if found.again else ""
+                    print(f"{found.name}: {alone if found.n == 1 else f'{found.n:,} images'}{again}", flush=True)
                 else:
                     say(f"{found.name} is passed over until it changes: {found.reason}")
             refused = ""

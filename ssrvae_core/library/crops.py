@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Float, Int
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.dataset import UNLABELLED
+from ssrvae_core.library.centres import TRIED, intensity_centroid, intensity_is_better, mask_centroid
 from ssrvae_core.library.upright import upright
 from ssrvae_core.records import PARTS, Particles
 from ssrvae_core.runs.data_files import load_images
@@ -32,18 +34,35 @@ class Crops:
         In ascending order of the ids: row ``i`` is that of the particles. Labels that were hidden from training are -1.
     angle : float32 array (N,)
         Inferred angle of each, radians; NaN without rotation.
+    frame : int64 array (N,)
+        The model's class of each: what is upright is the same within a class.
     centre : bool
         Whether the run's model brings the centroid of each image to its centre.
     """
 
     images: ImageSet
     angle: np.ndarray
+    frame: np.ndarray
     centre: bool
 
     def rows(self, rows: Int[np.ndarray, " m"], *, turned: bool = False) -> Float[np.ndarray, "m channel height width"]:
         """Return images at these positions, as seen or upright."""
         chosen = self.images.images[rows]
-        return upright(chosen, self.angle[rows], centre=self.centre) if turned else chosen
+        return upright(chosen, self.angle[rows], self._middle(chosen, rows)) if turned else chosen
+
+    def _middle(
+        self, chosen: Float[np.ndarray, "m channel height width"], rows: Int[np.ndarray, " m"]
+    ) -> Float[np.ndarray, "m 2"]:
+        """Return where the particle is in each of these images, pixels right and up from the centre."""
+        if self.images.masks is not None:
+            return mask_centroid(self.images.masks[rows])
+        return intensity_centroid(chosen) if self._by_intensity else np.zeros((len(chosen), 2), dtype=np.float32)
+
+    @cached_property
+    def _by_intensity(self) -> bool:
+        """Whether images without masks are centred by their grey levels, found once."""
+        some = np.unique(np.linspace(0, len(self.images) - 1, TRIED).astype(np.int64))
+        return intensity_is_better(self.images.images[some], self.angle[some], self.frame[some], usual=self.centre)
 
 
 def crops(run: Run, particles: Particles, load: Callable[[DatasetConfig], ImageSet] | None = None) -> Crops:
@@ -71,7 +90,8 @@ def crops(run: Run, particles: Particles, load: Callable[[DatasetConfig], ImageS
             f"The images of run {run.id} are not those that it classified; restore its file, or have it classify all"
             f" its images again, with 'predict {run.id} --all'."
         )
-    return Crops(images, particles.predictions.angle, run.config.model.centre)
+    predictions = particles.predictions
+    return Crops(images, predictions.angle, predictions.predicted, run.config.model.centre)
 
 
 def _as_trained(found: ImageSet, run: Run, particles: Particles) -> ImageSet:

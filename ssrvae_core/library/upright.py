@@ -1,4 +1,4 @@
-"""Crops as they were seen, and upright: turned by minus the inferred angle about the particle's centre."""
+"""Crops turned by minus the inferred angle about the particle's centre."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ BATCH = 256
 
 
 def upright(
-    images: Float[np.ndarray, "n channel height width"], angle: Float[np.ndarray, " n"], *, centre: bool
+    images: Float[np.ndarray, "n channel height width"],
+    angle: Float[np.ndarray, " n"],
+    middle: Float[np.ndarray, "n 2"],
 ) -> Float[np.ndarray, "n channel height width"]:
     """Turn images by minus their angle, bilinearly; what comes from outside is the nearest border pixel.
 
@@ -22,9 +24,8 @@ def upright(
         As seen.
     angle : float array (N,)
         Radians, counter-clockwise; an image whose angle is NaN is not turned.
-    centre : bool
-        Whether the object's centroid is brought to the centre, as the model does that looked at it
-        (``run.config.model.centre``); else they are turned about the centre of the image.
+    middle : float array (N, 2)
+        The point of each that is brought to the centre, pixels right and up from it.
     """
     import torch
 
@@ -34,9 +35,9 @@ def upright(
     for rows in batches(len(images)):
         x = torch.from_numpy(np.ascontiguousarray(images[rows], dtype=np.float32))
         turned = geometry.rotation(torch.from_numpy(np.nan_to_num(angle[rows]).astype(np.float32)))
-        middle = geometry.centroid(x) if centre else x.new_zeros(len(x), 2)
+        about = torch.from_numpy(np.ascontiguousarray(middle[rows], dtype=np.float32))
         points = geometry.pixel_points(*x.shape[-2:])
-        out[rows] = geometry.sample_moved(x, points, turned, middle).numpy()
+        out[rows] = geometry.sample_moved(x, points, turned, about).numpy()
     return out
 
 

@@ -1,7 +1,8 @@
 """A CSV table of particles that rows are appended to, and that is whole whatever ends the process that writes it.
 
 What is appended at once is in the table as a whole or not at all: its first byte is a zero until everything else is on
-disk, and what begins with a zero is taken back when the table is opened again.
+disk, and what begins with a zero is taken back when the table is opened again. Where rows go because others come
+instead of them, a new file takes the place of the old one.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import csv
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Self
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from ssrvae_core.config import UserError
 from ssrvae_core.records import Particles, Predictions
+from ssrvae_core.runs.files import replacing
 from ssrvae_core.runs.tables import CSV, columns, csv_lines
 
 _UNFINISHED = b"\0"
@@ -40,6 +42,8 @@ class GrowingTable:
         The names in the table when it was opened.
     next_id : int
         The smallest number that is larger than every id in the table.
+    written : int
+        When the table was changed last before it was opened, Unix time in nanoseconds; 0 of a new one.
 
     Raises
     ------
@@ -50,7 +54,7 @@ class GrowingTable:
     def __init__(self, out: Path, class_names: Sequence[str], latent_dim: int) -> None:
         self.out, self.class_names = out, class_names
         self.names: set[str] = set()
-        self.next_id = 0
+        self.next_id = self.written = 0
         self._header = list(columns(_nothing(len(class_names), latent_dim), class_names, np.arange(0)))
 
     def __enter__(self) -> Self:
@@ -77,8 +81,15 @@ class GrowingTable:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def append(self, particles: Particles) -> None:
+    def append(self, particles: Particles, instead_of: Callable[[str], bool] | None = None) -> None:
         """Add rows, all of them or none, and have the system write them to disk.
+
+        Parameters
+        ----------
+        particles : Particles
+            What is added, with ids from ``next_id`` on.
+        instead_of : callable, optional
+            Whether a row of this name goes at the same moment, as one of the new ones comes instead of it.
 
         Raises
         ------
@@ -88,7 +99,10 @@ class GrowingTable:
         content = csv_lines(columns(particles, self.class_names, np.arange(len(particles))), header=False)
         try:
             self._check_place()
-            self._write(content)
+            if instead_of is None:
+                self._write(content)
+            else:
+                self._replace(content, instead_of)
         except OSError as error:
             raise self._refusal(error) from error
         self.next_id = max(self.next_id, int(particles.ids.max()) + 1)
@@ -108,8 +122,37 @@ class GrowingTable:
         os.pwrite(descriptor, content[:1], end)
         os.fsync(descriptor)
 
+    def _replace(self, content: bytes, goes: Callable[[str], bool]) -> None:
+        """Put a file in the table's place that lacks the rows that go and has new ones at its end."""
+        with replacing(self.out.resolve()) as temporary:  # the table itself, where a link leads to it
+            new: IO[bytes] = os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+            try:
+                fcntl.flock(new, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it is locked from its first moment in that place
+                os.fchmod(new.fileno(), os.fstat(self._file.fileno()).st_mode & 0o777)
+                with os.fdopen(os.dup(new.fileno()), "wb") as file:
+                    for line, row in self._lines():
+                        if not goes(row[1]):
+                            file.write(line)
+                    file.write(content)
+                os.fsync(new.fileno())
+            except BaseException:  # a signal, too
+                new.close()
+                raise
+        self._file.close()
+        self._file = new
+
+    def _lines(self) -> Iterator[tuple[bytes, list[str]]]:
+        """Yield every row of the table, its header first, as it is in the file and in its parts."""
+        self._file.seek(0)
+        before = 0
+        for row, after in _records(self._file):
+            yield os.pread(self._file.fileno(), after - before, before), row
+            before = after
+
     def _take_up(self) -> None:
         """Read what is in the table, and take back what was not finished."""
+        status = os.fstat(self._file.fileno())
+        self.written = status.st_mtime_ns if status.st_size else 0
         self._file.seek(0)
         end = 0
         for row, after in _records(self._file):
@@ -127,7 +170,8 @@ class GrowingTable:
                 self.names.add(row[1])
                 self.next_id = max(self.next_id, int(row[0]) + 1)
             end = after
-        os.ftruncate(self._file.fileno(), end)
+        if end < status.st_size:  # else it would count as changed now
+            os.ftruncate(self._file.fileno(), end)
         if not end:
             self._write(csv_lines({name: [] for name in self._header}, header=True))
 

@@ -1,7 +1,8 @@
 """Classifying the files that an instrument writes into a folder, as it writes them, into a table that grows.
 
-The table is what is remembered: a file that is named in it was classified. Every look at the folder takes the files
-that have not changed since the look before, so that one that is still being written is waited for.
+The table is what is remembered: a file that is named in it was classified, unless it has changed since. Every look at
+the folder takes the files that have not changed since the look before, so that one that is still being written is
+waited for. A file that was overwritten is classified again, and its rows are replaced; those of one that is gone stay.
 """
 
 from __future__ import annotations
@@ -31,15 +32,22 @@ _PAGE = re.compile(r"#\d+\Z")
 Stamp = tuple[int, int]
 """Size and time of the last change of a file: another one is another content."""
 
+Refused = tuple[Stamp, int]
+"""The stamp of a file that cannot be used, and when its permissions or its name changed last."""
+
 
 @dataclass(frozen=True)
 class Classified:
-    """A file that is in the table now: the number of its images, and the class and confidence of the first."""
+    """A file that is in the table now: the number of its images, and the class and confidence of the first.
+
+    ``again`` says that it was overwritten, so that its rows are there instead of its former ones.
+    """
 
     name: str
     n: int
     class_name: str
     confidence: float
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,12 +90,13 @@ class Watch:
         self.folder, self.own, self.classify = folder, own, classify
         self.class_names, self.table = class_names, table
         self.n_images = 0
-        self._done = {file_of(name) for name in table.names}
+        # Of those that were classified before this watch began, only the table knows when.
+        self._done: dict[str, Stamp | None] = {file_of(name): None for name in table.names}
         self._seen: dict[str, Stamp] = {}
-        self._broken: dict[str, Stamp] = {}
+        self._broken: dict[str, Refused | None] = {}
 
     def look(self) -> Iterator[Classified | Skipped]:
-        """Classify the files that are new and have come to rest, and yield what became of each.
+        """Classify the files that are new or overwritten and have come to rest, and yield what became of each.
 
         Raises
         ------
@@ -113,22 +122,32 @@ class Watch:
             yield from self._classify(waiting)
 
     def _rested(self) -> list[tuple[str, Path, Stamp]]:
-        """Return the files that are new and have not changed since the last look."""
+        """Return the files that are new or overwritten, and have not changed since the last look."""
         now: dict[str, Stamp] = {}
         rested = []
         for file in self._files():
             name = plain(file.relative_to(self.folder).as_posix())
             suffix = file.suffix.lower()
-            if name in self._done or suffix not in READERS or suffix in ELSEWHERE:
+            if suffix not in READERS or suffix in ELSEWHERE:
                 continue
             stamp = _stamp(file)
-            if stamp is None or not stamp[0] or self._broken.get(name) == stamp:
+            if stamp is None or not stamp[0] or self._is_done(name, stamp):
+                continue
+            if name in self._broken and self._broken[name] == _refused(file):
                 continue
             now[name] = stamp
             if self._seen.get(name) == stamp:
                 rested.append((name, file, stamp))
         self._seen = now
         return rested
+
+    def _is_done(self, name: str, stamp: Stamp) -> bool:
+        """Whether the table has the rows of a file as it is now."""
+        if name not in self._done:
+            return False
+        if self._done[name] is None and stamp[1] <= self.table.written:
+            self._done[name] = stamp
+        return self._done[name] == stamp
 
     def _files(self) -> list[Path]:
         try:
@@ -146,9 +165,9 @@ class Watch:
             if _stamp(file) != stamp:
                 return None
             self._seen.pop(name, None)
-            self._broken[name] = stamp
+            self._broken[name] = _refused(file)
             return Skipped(name, str(error))
-        return _Read(name, stamp, images) if _stamp(file) == stamp else None
+        return _Read(name, file, stamp, images) if _stamp(file) == stamp else None
 
     def _classify(self, files: list[_Read]) -> Iterator[Classified | Skipped]:
         """Classify what was read, and append it to the table as a whole."""
@@ -158,19 +177,20 @@ class Watch:
         except UserError as error:  # images of another shape than the model's
             for one in files:
                 self._seen.pop(one.name, None)
-                self._broken[one.name] = one.stamp
+                self._broken[one.name] = _refused(one.file)
                 yield Skipped(one.name, str(error))
             return
-        self.table.append(particles)
+        again = {one.name for one in files if one.name in self._done}
+        self.table.append(particles, (lambda name: file_of(name) in again) if again else None)
         self.n_images += len(particles)
         first = 0
         for one in files:
-            self._done.add(one.name)
+            self._done[one.name] = one.stamp
             self._seen.pop(one.name, None)
             self._broken.pop(one.name, None)
             predicted = int(particles.predictions.predicted[first])
             confidence = float(particles.predictions.confidence[first])
-            yield Classified(one.name, len(one.images), self.class_names[predicted], confidence)
+            yield Classified(one.name, len(one.images), self.class_names[predicted], confidence, one.name in again)
             first += len(one.images)
 
 
@@ -179,6 +199,7 @@ class _Read:
     """The images of a file."""
 
     name: str
+    file: Path
     stamp: Stamp
     images: ImageSet
 
@@ -236,3 +257,12 @@ def _stamp(file: Path) -> Stamp | None:
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns
+
+
+def _refused(file: Path) -> Refused | None:
+    """Return what has to change before a file that cannot be used is tried again; None where it is gone."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return (status.st_size, status.st_mtime_ns), status.st_ctime_ns

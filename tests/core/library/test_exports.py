@@ -11,6 +11,7 @@ import pytest
 from ssrvae_core.config import UserError
 from ssrvae_core.data import ImageSet, read_images
 from ssrvae_core.library import NONE, Journal
+from ssrvae_core.library.centres import intensity_centroid, mask_centroid
 from ssrvae_core.library.crops import Crops
 from ssrvae_core.library.exports import write_csv, write_image_file, write_page, write_parquet, write_pictures
 from ssrvae_core.library.exports.pictures import folder_names, members
@@ -38,7 +39,7 @@ def crops(particles):
         validation=particles.part == 2,
         masks=rng.random((n, 12, 12)) > 0.5,
     )
-    return Crops(images, particles.predictions.angle, centre=True)
+    return Crops(images, particles.predictions.angle, particles.predictions.predicted, centre=True)
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_upright_pictures_are_turned_back(tmp_path, library, crops, ids):
     write_pictures(tmp_path / "a.zip", library, crops, ids, turned=True)
     back = read_images(tmp_path / "a.zip")
     row = next(k for k, name in enumerate(back.names) if f"{library.base.ids[30]}_30" in name)
-    wanted = upright(crops.images.images[30:31], crops.angle[30:31], centre=True)
+    wanted = upright(crops.images.images[30:31], crops.angle[30:31], mask_centroid(crops.images.masks[30:31]))
     assert np.abs(back.images[row] - wanted[0]).max() < 0.51 / 255 + 1e-6
 
 
@@ -105,12 +106,12 @@ def test_an_object_that_was_turned_is_upright_again():
         return np.exp(-((u - 3) ** 2) / 60 - v**2 / 8).astype(np.float32)[None, None]
 
     for angle in (0.4, -2.0, 3.0):
-        for centre in (False, True):
-            straight = upright(bar(0.0), np.zeros(1), centre=centre)
-            back = upright(bar(angle), np.array([angle]), centre=centre)
+        for middle in (lambda _: np.zeros((1, 2)), intensity_centroid):
+            straight = upright(bar(0.0), np.zeros(1), middle(bar(0.0)))
+            back = upright(bar(angle), np.array([angle]), middle(bar(angle)))
             inside = np.hypot(x, y) < 18
             assert np.abs(back - straight)[0, 0][inside].max() < 0.05
-    assert np.allclose(upright(bar(0.5), np.array([np.nan]), centre=False), bar(0.5), atol=1e-5)
+    assert np.allclose(upright(bar(0.5), np.array([np.nan]), np.zeros((1, 2))), bar(0.5), atol=1e-5)
 
 
 def test_an_image_file_reads_back_as_the_same_data_set(tmp_path, library, crops, ids):
