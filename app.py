@@ -50,10 +50,8 @@ try:
     presentation.switch()
     login.show_visitor()
     if not presentation.presenting() and not is_viewer():  # who may only look is not told where anything lies
-        st.sidebar.caption("Runs are read from")
-        st.sidebar.text(
-            markdown.public(str(store().root))
-        )  # a code block would load 1.5 MB of highlighting into every page
+        with st.sidebar:  # as text: a code block would load 1.5 MB of highlighting into every page
+            markdown.note(f"Runs are read from {markdown.public(str(store().root))}")
     page.run()
 except UserError as error:
     markdown.error(str(error))

@@ -151,17 +151,17 @@ def all_runs() -> None:
     """Show the list of runs with its filter, and above it what can be done with those that are ticked."""
     names = data_sets(runs)
     data = None
-    filters = st.columns([2, 2, 3], vertical_alignment="bottom")
-    with filters[0]:
-        if len(names) > 1:
+    *filters, aside = st.columns([2, 2, 3] if len(names) > 1 else [2, 5], vertical_alignment="bottom")
+    if len(names) > 1:
+        with filters[0]:
             read = {ALL: "All data sets"} | dict(zip(names, names, strict=True))
             of = pick("overview", "of", "Data set", list(read), ALL, format_func=read.__getitem__)
             data = None if of == ALL else of
-    with filters[1]:
+    with filters[-1]:
         group = pick("overview", "group-by", "Group by", list(GROUPINGS), "none", format_func=GROUPINGS.__getitem__)
     listed = shown([*runs, *broken], data)
     bar = st.container()
-    told = run_list("overview-runs", listed, group=group, sort=st.query_params.get("sort"))
+    told = run_list("overview-runs", listed, group=group, sort=st.query_params.get("sort"), waiting=waiting)
     if told.sort is None:
         st.query_params.pop("sort", None)
     elif st.query_params.get("sort") != told.sort:
@@ -169,7 +169,7 @@ def all_runs() -> None:
     if told.opened:
         open_run(told.opened)
     with bar:
-        actions(told.ticked, filters[2])
+        actions(told.ticked, aside)
 
 
 if is_viewer():
@@ -191,10 +191,13 @@ else:
     elsewhere()
 
 n_running = sum(run.status.state == "running" for run in runs)
-n_stopped = sum(run.status.state in STOPPED for run in runs) + len(broken)
+waiting = {one.id for one in work if one.state == "queued"}
+n_waiting = sum(run.id in waiting for run in runs)
+n_stopped = sum(run.status.state in STOPPED and run.id not in waiting for run in runs) + len(broken)
 st.subheader("Runs")
 counts = [f"{n_runs} {'run' if n_runs == 1 else 'runs'}", f"{len(done)} finished"]
 counts += [f"{n_running} under way"] if n_running else []
+counts += [f"{n_waiting} waiting"] if n_waiting else []
 counts += [f"{n_stopped} not finished"] if n_stopped else []
 if n_runs:
     all_runs()

@@ -25,7 +25,7 @@ MOST_CLASSES = 8
 
 _STYLE = """<style>
 .best {display: flex; gap: 20px}
-.best figure {margin: 0; flex: 1 1 0; max-width: 360px}
+.best figure {margin: 0; flex: 1 1 0; max-width: 460px}
 .best figcaption {font-size: 0.95rem; padding-bottom: 2px}
 .best figcaption b {font-size: 1.5rem; font-variant-numeric: tabular-nums; padding-left: 8px}
 .best img {width: 100%; display: block}

@@ -35,6 +35,14 @@ function measure({ data, parentElement, setStateValue }) {
   whenItStands(() => setStateValue("wide", wide));
 }
 
+// On a phone the list of pages lies over the page: it goes once a page was chosen.
+const PHONE = 768;
+
+function onClick(event) {
+  if (window.innerWidth > PHONE || !event.target.closest?.('[data-testid="stSidebarNavLink"]')) return;
+  setTimeout(() => document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click());
+}
+
 const RUNS = "data-test-script-state";
 const COMING = '[data-testid="stSkeleton"]';
 
@@ -52,16 +60,18 @@ function whenItStands(then) {
 
 export default function (component) {
   // Streamlit calls this again at times: there is one listener of each kind, whoever added it.
-  const { keydown, resize } = window.ssrvaeLook ?? {};
+  const { keydown, click, resize } = window.ssrvaeLook ?? {};
   if (keydown) document.removeEventListener("keydown", keydown, true);
+  if (click) document.removeEventListener("click", click);
   if (resize) window.removeEventListener("resize", resize);
   let waiting;
   const onResize = () => {
     clearTimeout(waiting);
     waiting = setTimeout(() => measure(component), 300);
   };
-  window.ssrvaeLook = { keydown: onKey, resize: onResize };
+  window.ssrvaeLook = { keydown: onKey, click: onClick, resize: onResize };
   document.addEventListener("keydown", onKey, true);
+  document.addEventListener("click", onClick);
   window.addEventListener("resize", onResize);
   measure(component);
 }

@@ -132,3 +132,19 @@ def test_the_width_of_a_window_is_told_only_when_the_page_stands(browser):
     page.evaluate("document.querySelector('[data-testid=stSkeleton]').remove()")
     page.wait_for_function("window.told.length === 1 && window.told[0][1] === true", polling=50)
     page.close()
+
+
+def test_on_a_phone_the_list_of_pages_goes_once_one_is_chosen_and_closed_it_is_no_stop_for_the_keyboard(open_page):
+    page = open_page("compare", width=390)
+    until_idle(page)
+    stops = []
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate("Boolean(document.activeElement.closest('[data-testid=stSidebar]'))"))
+    assert not any(stops)
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name="Train", exact=True).click()
+    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_test_id("stSidebarNav")).to_be_hidden(timeout=PATIENCE)
+    page.get_by_test_id("stExpandSidebarButton").click()
+    expect(page.get_by_role("link", name="Train", exact=True)).to_be_visible(timeout=PATIENCE)

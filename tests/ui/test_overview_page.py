@@ -169,6 +169,8 @@ def test_a_run_whose_terminal_is_gone_is_resumed_as_a_job_and_its_log_is_shown(m
     assert any("the lamp went out" in block.value for block in app.code)
     press(app, "Resume")
     assert JobQueue(store).get(run.id).state == "queued"
+    app = app.run()
+    assert "1 waiting" in said(app) and "not finished" not in said(app)
 
 
 @pytest.mark.slow
@@ -370,7 +372,7 @@ def test_what_runs_stands_before_what_waits_and_what_stopped(make_store, open_ov
     copy_run(store, run, tiny_config("ss-rvae", 3, **{"training.epochs": 4}), state="running", validation=None)
     work = all_work(store, store.runs())
     assert [one.state for one in work] == ["running", "queued", "cancelled"]
-    assert progress_text(work[0]).startswith("epoch 1 of 4, about")
+    assert progress_text(work[0]).startswith("epoch 1 of 4, a few seconds")
 
 
 def test_what_is_begun_or_goes_on_elsewhere_is_a_change(make_store, monkeypatch):

@@ -168,7 +168,7 @@ def test_a_live_run_shows_its_progress(make_store, open_page):
     copy_run(store, store.runs()[0], tiny_config("ss-rvae", **{"training.epochs": 4}), state="running", validation=None)
     app = open_page("overview")
     assert not app.exception
-    assert any("epoch 1 of 4, about" in element.proto.text for element in app.get("progress"))
+    assert any("epoch 1 of 4, a" in element.proto.text for element in app.get("progress"))
 
 
 def test_the_manifolds_angle_is_in_the_address(make_store, open_page):

@@ -50,6 +50,11 @@ def test_an_unfinished_run_opens_its_training():
     assert rows.row_of(a_run(state="running", epoch=3))["href"].startswith("train?job=")
 
 
+def test_a_run_that_was_cancelled_and_waits_again_is_queued():
+    row = rows.row_of(a_run(state="cancelled", epoch=3), waits=True)
+    assert row["state"] == row["words"] == "queued"
+
+
 def test_runs_that_differ_by_view_or_second_opinion_alone_are_told_apart():
     views = [seen_as(view) for view in ("image", "mask", "masked")]
     assert len({rows.row_of(run)["variant"] for run in views}) == 3

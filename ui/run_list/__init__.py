@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,14 @@ class Told:
     sort: str | None
 
 
-def run_list(key: str, runs: Sequence[Run | BrokenRun], *, group: str = "none", sort: str | None = None) -> Told:
+def run_list(
+    key: str,
+    runs: Sequence[Run | BrokenRun],
+    *,
+    group: str = "none",
+    sort: str | None = None,
+    waiting: Collection[str] = (),
+) -> Told:
     """Show runs as a list, and return what was done with it.
 
     Parameters
@@ -43,9 +50,11 @@ def run_list(key: str, runs: Sequence[Run | BrokenRun], *, group: str = "none", 
         A key of :data:`ui.run_list.rows.GROUPINGS`.
     sort : str, optional
         How it is sorted at first, as an address has it.
+    waiting : collection of str
+        Ids of the runs that wait for their turn.
     """
     data = {
-        "rows": [row_of(run) for run in runs],
+        "rows": [row_of(run, run.id in waiting) for run in runs],
         "columns": [{"name": name, "title": title} for name, title in COLUMNS.items()],
         "group": group,
         "sort": sort_of(sort),

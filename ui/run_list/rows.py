@@ -19,10 +19,17 @@ _TEXTS = ("name", "note", "data", "model", "variant", "labels", "device", "durat
 _NUMBERS = ("fraction", "seed", "accuracy", "seconds", "updated")
 
 
-def row_of(run: Run | BrokenRun) -> dict[str, Any]:
+def row_of(run: Run | BrokenRun, waits: bool = False) -> dict[str, Any]:
     """Return what the browser shows of a run, and what it sorts by.
 
     Of a broken run only its id and its state are known.
+
+    Parameters
+    ----------
+    run : Run or BrokenRun
+        The run.
+    waits : bool
+        Whether it waits for its turn, which a run that stopped does not know of itself.
     """
     if isinstance(run, BrokenRun):
         nothing, unknown = dict.fromkeys(_TEXTS, ""), dict.fromkeys(_NUMBERS)
@@ -41,8 +48,8 @@ def row_of(run: Run | BrokenRun) -> dict[str, Any]:
         "seed": config.seed,
         "accuracy": run.accuracy,
         "accuracyText": "" if run.accuracy is None else theme.share(run.accuracy),
-        "state": status.state,
-        "words": state_text(run),
+        "state": "queued" if waits else status.state,
+        "words": "queued" if waits else state_text(run),
         "seconds": status.seconds if status.epoch else None,
         "duration": duration(status.seconds) if status.epoch else "",
         "device": status.device or "",
