@@ -183,6 +183,7 @@ if done:
     for first in range(0, len(drawn), wide):
         for column, (run, figure) in zip(st.columns(wide), drawn[first : first + wide], strict=False):
             charts.make_panel(figure)
+            charts.with_legend_in_full_screen(figure)
             latents[by_id[run.id]] = figure
             with column:
                 charts.show(
