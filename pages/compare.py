@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from ssrvae_core.figures import Panel, confusion_figure
@@ -183,7 +184,8 @@ if done:
     for first in range(0, len(drawn), wide):
         for column, (run, figure) in zip(st.columns(wide), drawn[first : first + wide], strict=False):
             charts.make_panel(figure)
-            latents[by_id[run.id]] = figure
+            latents[by_id[run.id]] = charts.with_legend_below(go.Figure(figure).update_layout(showlegend=True))
+            charts.with_legend_in_full_screen(figure)
             with column:
                 charts.show(
                     figure,

@@ -114,7 +114,8 @@ def show_matrix(method: Method, framed: tuple[int, int] | None, height: int = HE
     figure = confusion_figure(
         matrix, shown_names, normalise=shown == "shares", title=method.title, framed=framed, ink=ink()
     )
-    figure.update_layout(margin={"l": figure.layout.margin.l, "r": 4, "t": 64, "b": 44})
+    above = cells.room_above(figure)
+    figure.update_layout(margin={"l": figure.layout.margin.l, "r": 4, "t": above, "b": 44})
     charts.show(
         legible(figure),
         key=f"{PAGE}-matrix-{method.name}",
@@ -149,10 +150,10 @@ def show_mistakes() -> None:
 def show_cell(by: Panel, words: str, ids: np.ndarray) -> None:
     """Show small pictures of a cell, those the model is least certain of first."""
     few = least_certain_first(ids, by.predictions)
+    n = f"{len(ids):,} image{'' if len(ids) == 1 else 's'}"
     more = f", the {cells.MOST} least certain" if len(few) > cells.MOST else ""
     with st.container(horizontal=True, vertical_alignment="top", horizontal_alignment="distribute"):
-        n = f"{len(ids):,}"
-        markdown.show("**{words}**  \n{title}, {n} images{more}", words=words, title=by.title, n=n, more=more)
+        markdown.show("**{words}**  \n{title}, {n}{more}", words=words, title=by.title, n=n, more=more)
         st.button(
             "Clear",
             key=f"{PAGE}-clear",

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
+import plotly.graph_objects as go
 
 from ssrvae_core.records import Predictions
 from ui.images import Pictures, data_uri
 from ui.selection import rows_of
+
+TOOLS, LINE = 24, 20
+"""Pixels of a tool bar above a matrix, and of a line of its title."""
 
 MOST = 30
 """Pictures beside a matrix; the gallery below has all of them."""
@@ -30,6 +34,11 @@ class Mistake:
     predicted: int
     n: int
     of: int
+
+
+def room_above(figure: go.Figure) -> int:
+    """Return the pixels above a matrix that its title takes, and the tool bar above that."""
+    return TOOLS + LINE * (figure.layout.annotations[0].text.count("<br>") + 1)
 
 
 def mistakes(matrix: np.ndarray, most: int) -> list[Mistake]:

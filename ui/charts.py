@@ -31,6 +31,7 @@ _BAR = 132
 """Pixels of a colour bar with its numbers and its title."""
 
 _LEGEND_STYLE = """<style>
+[data-testid="stFullScreenFrame"]:not(:has([data-title="Close fullscreen"])) .js-plotly-plot .legend2 {display: none}
 ul.legend {display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 0.9rem; margin: 2px 0; padding: 0;
     list-style: none}
 ul.legend li {display: inline-flex; align-items: center; gap: 6px; margin: 0}
@@ -125,10 +126,17 @@ def make_panel(figure: go.Figure, **layout: Any) -> None:
     figure.update_annotations(yshift=10)
 
 
+def with_legend_in_full_screen(figure: go.Figure) -> None:
+    """Give a figure that shares the legend of a page its own one in the full screen."""
+    figure.update_traces(legend="legend2")
+    figure.update_layout(showlegend=True, legend2=figure.layout.legend.to_plotly_json())
+
+
 def with_legend_below(figure: go.Figure) -> go.Figure:
-    """Return a figure of lines with its legend under the axes, where it may take as many rows as it needs."""
-    legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
-    return figure.update_layout(margin=MARGIN | {"t": 40, "b": 110}, legend=legend)
+    """Return a figure with its legend under the axes, where it may take as many rows as it needs."""
+    legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top", "yref": "paper"}
+    above = MARGIN["t"] if figure.layout.annotations else 40  # with a title, or without
+    return figure.update_layout(margin=MARGIN | {"t": above, "b": 110}, legend=legend)
 
 
 def legend(*figures: go.Figure) -> str:

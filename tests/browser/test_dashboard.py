@@ -60,6 +60,17 @@ def test_panels_fit_on_a_phone_and_a_chart_is_as_large_after_the_full_screen_as_
     assert (after["width"], after["height"]) == pytest.approx((area["width"], area["height"]), abs=1)
 
 
+def test_latents_that_share_a_legend_have_their_own_in_the_full_screen(open_page):
+    page = open_page("compare", width=1280)
+    chart = page.locator(".js-plotly-plot").last
+    chart.scroll_into_view_if_needed()
+    expect(chart.locator(".legend2")).to_be_hidden(timeout=PATIENCE)
+    expect(page.locator(".js-plotly-plot .legend").first).to_be_visible()  # of the trainings, which have no other
+    chart.hover()
+    chart.get_by_role("button", name="Fullscreen").click()
+    expect(page.locator(".js-plotly-plot .legend2:visible")).to_have_count(1, timeout=PATIENCE)
+
+
 def _click_cell(page, chart, true, predicted, images, inside=0.5):
     """Click a cell of a chart's matrix once its hover says how many images are in it; until then the page may move."""
     hover = page.locator(".hoverlayer").nth(chart)

@@ -9,6 +9,7 @@ import pytest
 
 from ssrvae_core.config import DATASETS, run_config
 from ssrvae_core.data.readers import file_dataset
+from ssrvae_core.figures.confusion import confusion_figure
 from ssrvae_core.runs.comparison import RIVALS_DIRECTORY, find_rival, rival_id, rival_result
 from ssrvae_core.runs.jobs import JobQueue
 from tests.ui.conftest import tiny_config
@@ -192,6 +193,14 @@ def test_the_first_thing_on_the_page_are_the_mistakes_and_one_click_shows_its_im
     assert app.query_params["true"] in (str(worst.true), [str(worst.true)])
     next(button for button in app.button if button.label == "Clear").click().run()
     assert "data-sample=" not in tables(app)
+
+
+def test_a_title_of_three_lines_stays_clear_of_the_tool_bar():
+    alike = confusion_figure(np.array([[5, 5], [0, 10]]), ("a", "b"), title="m")
+    unequal = confusion_figure(np.array([[5, 5], [0, 90]]), ("a", "b"), title="m")
+    assert "balanced" in unequal.layout.annotations[0].text
+    assert cells.room_above(unequal) - cells.room_above(alike) >= 16
+    assert cells.room_above(alike) >= 24 + 2 * 18
 
 
 def test_mistakes_are_told_by_how_often_they_are_made():
