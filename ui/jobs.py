@@ -181,7 +181,7 @@ def progress_text(work: Work, ahead: int = 0) -> str:
     at = work.at  # of an earlier version's training, and of a sweep, only what is done is known
     if not at and work.total:
         trains = work.job is None or work.job.kind == "train"
-        at = f"epoch {work.done} of {work.total}" if trains else f"{work.done} of {work.total} {work.unit}"
+        at = f"epoch {work.done} of {work.total}" if trains else f"{work.done:,} of {work.total:,} {work.unit}"
     if work.state == "queued":
         before = f"{ahead} before it" if ahead else "it is next"
         return f"queued, {before}" + (f"; goes on from {work.goes_on}" if work.goes_on else "")
@@ -203,7 +203,7 @@ def _stopped_at(work: Work) -> str:
     if work.run is not None:
         done = work.run.status.done_in_words
     else:
-        done = f"{work.done} of {work.total} {work.unit}" if work.total else ""
+        done = f"{work.done:,} of {work.total:,} {work.unit}" if work.total else ""
     goes_on = f"; goes on from {work.goes_on}" if work.goes_on and work.state in STOPPED else ""
     return (f"{work.state} after {done}" if done else work.state) + goes_on
 

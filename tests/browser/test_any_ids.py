@@ -20,7 +20,7 @@ from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.everything import write_particles
 from ssrvae_core.runs.execute import train_run
 from tests.browser.shared import PATIENCE, until_idle
-from tests.browser.test_explorer import LEFT, lasso, selected, shown_ids
+from tests.browser.test_explorer import LEFT, lasso, place_of, selected, shown_ids
 from tests.browser.test_library import drawn
 from tests.browser.test_library_modules import library_files
 from tests.data.make_golden_store import tiny_settings
@@ -63,13 +63,6 @@ def open_file(browser, tmp_path):
 
 def chosen(page):
     return [int(one) for one in page.evaluate("explorer.ids.map(String)")]
-
-
-def place_of(page, row):
-    return page.evaluate(
-        f"""() => {{ const map = explorer.maps[0], box = map.element.getBoundingClientRect();
-        const [x, y] = map.placeOf({row}); return [box.left + x, box.top + y]; }}"""
-    )
 
 
 def rows_of(download):

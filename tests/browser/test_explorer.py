@@ -64,6 +64,14 @@ def lasso(page, corners=((0.1, 0.1), (0.98, 0.1), (0.98, 0.95), (0.1, 0.95)), ch
         page.keyboard.up(key)
 
 
+def place_of(page, row):
+    """Where the point of a row is in the window."""
+    return page.evaluate(
+        f"""() => {{ const map = explorer.maps[0], box = map.element.getBoundingClientRect();
+        const [x, y] = map.placeOf({row}); return [box.left + x, box.top + y]; }}"""
+    )
+
+
 def selected(page):
     return int(page.locator("[data-selected]").inner_text())
 
@@ -104,10 +112,7 @@ def test_a_lasso_shows_the_pictures_of_its_points_and_shift_adds_and_alt_takes_a
 
 def test_a_click_on_a_point_or_a_picture_opens_its_particle_and_arrows_go_on(open_explorer):
     page = open_explorer()
-    place = page.evaluate(
-        """() => { const map = explorer.maps[0], box = map.element.getBoundingClientRect();
-        const [x, y] = map.placeOf(17); return [box.left + x, box.top + y]; }"""
-    )
+    place = place_of(page, 17)
     page.mouse.move(*place)
     expect(page.locator(".tip")).to_be_visible()
     expect(page.locator(".tip .tile")).to_have_attribute("style", re.compile("sheet-0"))
@@ -282,6 +287,17 @@ def test_on_a_phone_bar_map_and_pictures_stand_below_each_other(open_explorer):
     tops = [page.locator(place).first.bounding_box()["y"] for place in (".bar", "[data-explorer-map]", ".pictures")]
     assert tops == sorted(tops)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_on_a_phone_the_particle_of_a_point_is_in_sight_beside_the_map(open_explorer):
+    page = open_explorer(width=390)
+    page.mouse.click(*place_of(page, 17))
+    card = page.locator(".card")
+    expect(card).to_be_visible()
+    box = card.bounding_box()
+    assert box["y"] > 300 and box["y"] + box["height"] <= 901
+    card.get_by_role("button", name="Close").click()
+    expect(card).to_be_hidden()
 
 
 def test_ranges_outlines_and_cells_of_a_table_read_as_they_should(open_explorer):
