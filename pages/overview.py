@@ -187,7 +187,8 @@ counts += [f"{n_waiting} waiting"] if n_waiting else []
 counts += [f"{n_stopped} not finished"] if n_stopped else []
 if n_runs:  # what waits has none yet
     st.subheader("Runs")
-    note(f"{', '.join(counts)}. A row opens its run; the boxes select runs to compare, download or delete.")
+    use = "compare or download" if is_viewer() else "compare, download or delete"
+    note(f"{', '.join(counts)}. A row opens its run; the boxes select runs to {use}.")
     all_runs()
 
 did_not_finish([one for one in work if one.state in STOPPED])
