@@ -194,18 +194,16 @@ n_running = sum(run.status.state == "running" for run in runs)
 waiting = {one.id for one in work if one.state == "queued"}
 n_waiting = sum(run.id in waiting for run in runs)
 n_stopped = sum(run.status.state in STOPPED and run.id not in waiting for run in runs) + len(broken)
-st.subheader("Runs")
 counts = [f"{n_runs} {'run' if n_runs == 1 else 'runs'}", f"{len(done)} finished"]
 counts += [f"{n_running} under way"] if n_running else []
 counts += [f"{n_waiting} waiting"] if n_waiting else []
 counts += [f"{n_stopped} not finished"] if n_stopped else []
-if n_runs:
+if n_runs:  # what waits has none yet
     all_runs()
-else:
-    note(f"{', '.join(counts)}.")
 
 did_not_finish([one for one in work if one.state in STOPPED])
-export.menu("overview", "Runs", "", table=lambda: runs_table(runs, broken))
+if n_runs:
+    export.menu("overview", "Runs", "", table=lambda: runs_table(runs, broken))
 if not is_viewer():
     with st.expander("Import runs", icon=":material/upload:"):
         manage.importer(store())

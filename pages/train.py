@@ -28,6 +28,8 @@ runs = store().runs()
 watched = watching.section(runs)
 if is_viewer():
     st.info("This dashboard is read-only: trainings can be watched here, but not started.")
+    if not watched:
+        st.page_link("pages/overview.py", label="See the runs that are there", icon=":material/list:")
     st.stop()
 
 place: DeltaGenerator

@@ -75,12 +75,13 @@ def pick_labels(page: str, runs: Sequence[Run], found: Sequence[Pair]) -> None:
             st.session_state[left] = found[0][0].id
     if len(found) < 2:
         return
-    splits = {pair[0].id: pair[0].config.split for pair in found}
-    axes = {axis_of(split) for split in splits.values()}
-    axis = axes.pop() if len(axes) == 1 else None  # else some are a ratio and some a number
+    axes = {axis_of(pair[0].config.split) for pair in found}
+    axis = axes.pop() if len(axes) == 1 else None  # else some are a ratio and some a number: all are counted
     words_of = {
-        run: split.in_words if axis is None else amount_text(axis, amount_of(split) or 0)
-        for run, split in splits.items()
+        run.id: f"{run.status.n_labelled or 0:,}"
+        if axis is None
+        else amount_text(axis, amount_of(run.config.split) or 0)
+        for run, _ in found
     }
     other = {pair[0].id: pair[1].id if pair[1] else NO_RUN for pair in found}
     widget = key(page, "labels")
@@ -91,7 +92,7 @@ def pick_labels(page: str, runs: Sequence[Run], found: Sequence[Pair]) -> None:
 
     now = st.session_state.get(left, st.query_params.get("left"))
     st.session_state[widget] = now if now in words_of else None
-    label, spoken = (axis or "labels").capitalize(), words_of.__getitem__
+    label, spoken = (axis or "labelled images").capitalize(), words_of.__getitem__
     if len(words_of) <= MOST:
         st.segmented_control(verbatim(label), list(words_of), format_func=words(spoken), key=widget, on_change=choose)
     else:

@@ -160,6 +160,17 @@ def test_an_empty_store_has_the_lesson_that_comes_with_the_program(mode, make_st
     assert not app.exception and f"{most} labels per class" in said(app)
 
 
+def test_labels_by_class_and_by_ratio_are_counted_so_that_they_compare_and_take_little_room(make_store, open_learn):
+    store = make_store("two")
+    for run in store.runs():
+        split = run.config.split.model_copy(update={"labels_per_class": None, "labelled_ratio": 0.5})
+        copy_run(store, run, run.config.model_copy(update={"split": split}), n_labelled=1024)
+    app = open_learn()
+    assert not app.exception and not app.error
+    labels = next(group for group in app.get("button_group") if group.key == "learn-labels")
+    assert labels.options == ["16", "1,024"]
+
+
 def _run_of(app, labels, content):
     """Return the run behind a button, which AppTest knows by what it says alone."""
     from ui.ready_made import lesson_store

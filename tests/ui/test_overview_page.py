@@ -72,6 +72,7 @@ def test_an_empty_store_offers_the_demo_which_is_queued_as_one_job(make_store, o
     assert not app.exception and "Cancel" in labels(app)
     (shown,) = [element.proto.text for element in app.get("progress")]
     assert "queued, it is next" in shown and "ss-rVAE" in shown and "ss-rvae" not in shown
+    assert "0 runs" not in said(app) and "Runs" not in [header.value for header in app.subheader]
 
 
 def test_what_waits_is_cancelled_and_what_was_cancelled_resumed(make_store, open_overview):
@@ -306,7 +307,7 @@ def test_a_viewer_has_no_buttons_and_is_refused_without_them(make_store, open_ov
     JobQueue(store).submit(config=tiny_config("ss-rvae", 9))
     monkeypatch.setenv("SSRVAE_MODE", "viewer")
     app = open_overview()
-    assert not app.exception and "read-only" in said(app)
+    assert not app.exception and "read-only" in said(app) and "delete" not in said(app)
     assert not {"Cancel", "Resume", "Delete", "Start the demo"} & set(labels(app))
     assert not app.get("file_uploader")
     refused = (

@@ -485,6 +485,13 @@ def test_a_viewer_may_watch_and_not_start(make_store, open_train, queue_only, mo
     assert not {"Cancel", "Resume", "Start training"} & {button.label for button in app.button}
 
 
+def test_a_viewer_with_nothing_to_watch_is_led_on(make_store, open_train, monkeypatch):
+    make_store("two")
+    monkeypatch.setenv("SSRVAE_MODE", "viewer")
+    (link,) = open_train().get("page_link")
+    assert "runs" in link.proto.label
+
+
 def test_a_run_of_a_terminal_is_cancelled_too_and_a_broken_one_is_a_sentence(make_store, open_train):
     store = make_store("broken")
     running = copy_run(store, store.runs()[0], tiny_config("ss-rvae", 5), state="running", validation=None)
