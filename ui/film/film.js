@@ -47,6 +47,16 @@ function drawTicks(ticks, steps, narrow) {
   }));
 }
 
+// A sentence whose numbers keep their sign beside them where the line ends.
+function inOnePiece(sentence) {
+  return sentence.split(/(\S+ %)/).map((part, i) => {
+    if (i % 2 === 0) return part;
+    const share = document.createElement("span");
+    share.textContent = part;
+    return share;
+  });
+}
+
 function nearest(steps, position) {
   const distance = ({ position: own }) => Math.abs(own - position);
   return steps.reduce((best, step, i) => (distance(step) < distance(steps[best]) ? i : best), 0);
@@ -70,7 +80,7 @@ async function run(root, data, tell, ask) {
     slider.value = wanted;
     slider.setAttribute("aria-valuetext", step.label);
     find("output").textContent = step.label;
-    find(".told").textContent = step.told;
+    find(".told").replaceChildren(...inOnePiece(step.told));
     const offered = root.offers[wanted];
     offer.hidden = !offered;
     offer.textContent = offered ?? "";
