@@ -138,7 +138,8 @@ def _said_of(chosen: list[Run | BrokenRun]) -> str:
     """Say which of the ticked runs have nothing to show; where all have, what is in the store and what ticking does."""
     lacking = sum(one not in done for one in chosen)
     if not lacking:
-        return f"{', '.join(counts)}. A row opens its run; the boxes select runs to compare, download or delete."
+        use = "compare or download" if is_viewer() else "compare, download or delete"
+        return f"{', '.join(counts)}. A row opens its run; the boxes select runs to {use}."
     if len(chosen) > 1:
         verb, them = ("has", "it") if lacking == 1 else ("have", "them")
         return f"{lacking} of the {len(chosen)} selected {verb} not finished; figures, reports and bundles lack {them}."
@@ -199,6 +200,7 @@ counts += [f"{n_running} under way"] if n_running else []
 counts += [f"{n_waiting} waiting"] if n_waiting else []
 counts += [f"{n_stopped} not finished"] if n_stopped else []
 if n_runs:  # what waits has none yet
+    st.subheader("Runs")
     all_runs()
 
 did_not_finish([one for one in work if one.state in STOPPED])

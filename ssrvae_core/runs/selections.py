@@ -80,7 +80,7 @@ def keep(root: Path, key: str, name: str, ids: str | None) -> None:
         If the store is only looked at or cannot be written, the name is empty or too long, or the ids are not ranges.
     """
     require_editor()
-    name = normal(name)
+    name = " ".join(normal(name).split())
     if not name or len(name) > LONGEST_NAME:
         raise UserError(f"The name of a selection has 1 to {LONGEST_NAME} characters; choose another one.")
     if ids is not None and (len(ids) > MOST_BYTES or not _RANGES.fullmatch(ids)):
