@@ -65,7 +65,9 @@ def report_html(runs: Sequence[Run], title: str = "Report") -> str:
     predictions = {run.id: run.predictions() for run in runs}
     results = [particles.result_sentence(group, predictions) for group in groups]
     if len(groups) > 1:
-        results = [f"{group[0].data_name}: {words}" for group, words in zip(groups, results, strict=True)]
+        results = [
+            f"{group[0].data_name}: {words[0].lower()}{words[1:]}" for group, words in zip(groups, results, strict=True)
+        ]
     lead = [*results, f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {time_text()}."]
     table = html.section("Runs", _summary(runs, predictions), _configuration(runs))
     chapters = [_chapter(group, predictions, _apart(group, groups), _place(i)) for i, group in enumerate(groups)]

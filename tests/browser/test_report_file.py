@@ -123,6 +123,13 @@ def test_the_charts_are_drawn_and_fit_on_a_phone_and_on_paper(page):
     page.locator(".kept summary").click()
     page.set_viewport_size({"width": 1280, "height": 900})
 
+    page.set_viewport_size({"width": 700, "height": 990})  # A4 between its margins
+    page.emulate_media(media="print")
+    widths = page.locator("table").evaluate_all("tables => tables.map((table) => table.getBoundingClientRect().right)")
+    assert widths and max(widths) <= 700, "a table is cut on paper"
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1280, "height": 900})
+
     charts = page.locator(".chart").count()
     page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
     drawn = "() => [...document.querySelectorAll('.chart')].filter(c => c.querySelector('.main-svg')).length"
