@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
 
+from ssrvae_core.refusals import in_words
 from ssrvae_core.registry import SOURCES, Registry, source_of
 from ssrvae_core.relevance import NOT_GENERATED, applies, locate, settle, unused
 from ssrvae_core.schema import (
@@ -301,25 +302,14 @@ def _within(group: Any, value: Any) -> Any:
     return group | {name: _within(group.get(name), own) for name, own in value.items()}
 
 
-_WANTED = {
-    "bool_type": "give true or false",
-    "bool_parsing": "give true or false",
-    "tuple_type": "give a list in brackets, such as [32, 64]",
-    "too_short": "give at least one value",
-    "model_type": "it is a group of settings; set one of them by its dotted name",
-    "model_attributes_type": "it is a group of settings; set one of them by its dotted name",
-}
-"""What to do, where pydantic speaks of Python's types."""
-
-
 def describe(error: ValidationError) -> str:
     """One sentence for the first problem of a pydantic error."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "the configuration"
-    what = _WANTED.get(first["type"], first["msg"].removeprefix("Value error, "))
     given = first["input"]
-    got = "" if isinstance(given, dict | bytes) else f" (got {given!r})"  # a whole part of it says nothing
-    return f"{where} is not valid: {what[:1].lower() + what[1:]}{got}."
+    missing = first["type"] in ("missing", "json_invalid")  # what is given then is what is around it
+    got = "" if missing or isinstance(given, dict | bytes) else f" (got {given!r})"  # a whole part of it says nothing
+    return f"{where} is not valid: {in_words(first)}{got}."
 
 
 def choose(kind: str, registry: Mapping[str, T], name: str) -> T:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_vali
 from ssrvae_core.config import Frozen, UserError
 from ssrvae_core.data.labels import is_unlabelled, normal
 from ssrvae_core.data.limits import MAX_NAME
+from ssrvae_core.refusals import in_words, json_in_words
 from ssrvae_core.runs.directory import LATEST
 
 MAX_WHO = 80
@@ -122,16 +123,21 @@ def parse(line: str) -> Entry:
         If it is not an entry; the text is a clause without a full stop.
     """
     try:
-        return _ENTRY.validate_python(json.loads(line))
+        values = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(json_in_words(error)) from error
+    if not isinstance(values, dict):
+        raise ValueError('it is not a change with its fields in braces, such as {"action": "undo"}')
+    try:
+        return _ENTRY.validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         if first["type"].startswith("union_tag"):
             raise ValueError("it does not say which change it is, such as 'move' or 'rename'") from error
-        where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ").rstrip(".")
-        raise ValueError(f"{where}: {message}" if where else message) from error
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"it is not JSON ({str(error).replace('. ', '; ')})") from error
+        _, *fields = first["loc"]  # after the kind of change
+        where = ".".join(map(str, fields))
+        words = in_words(first).rstrip(".")
+        raise ValueError(f"its field '{where}' cannot be used: {words}" if where else words) from error
 
 
 def checked_who(who: str) -> str:

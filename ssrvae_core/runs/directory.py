@@ -35,6 +35,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from ssrvae_core.config import UserError
 from ssrvae_core.data.formats import HEADER_DAMAGES, ZIP_DAMAGES
 from ssrvae_core.records import Epoch, Judgement, Predictions, Snapshot
+from ssrvae_core.refusals import json_in_words
 from ssrvae_core.runs.files import append_line, atomic_write, held, whole_lines, write_npz
 from ssrvae_core.runs.progress import Progress, read_progress
 
@@ -184,7 +185,11 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         if odd := [number for number, line in enumerate(lines, 1) if not _is_epoch(line)]:
             raise ValueError(f"line {odd[0]} is not that of an epoch")
         return lines
-    except (OSError, ValueError, RecursionError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(
+            f"{path / METRICS} cannot be read ({json_in_words(error)}); delete the run and train it again."
+        ) from error
+    except (OSError, ValueError) as error:
         raise UserError(f"{path / METRICS} cannot be read ({error}); delete the run and train it again.") from error
 
 

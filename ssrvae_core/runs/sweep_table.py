@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ssrvae_core.config import UserError, describe
+from ssrvae_core.refusals import json_in_words
 from ssrvae_core.runs.comparison import find_rival
 from ssrvae_core.runs.directory import LATEST
 from ssrvae_core.runs.files import atomic_write, held, write_json
@@ -244,7 +245,11 @@ def read_sweep(store: RunStore, sweep_id: str) -> Sweep:
             rows = [{name: _value(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
     except OSError as error:
         raise UserError(f"There is no finished sweep {sweep_id} in the store {store.root}.") from error
-    except (ValueError, KeyError, RecursionError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(
+            f"The sweep {sweep_id} in {path} cannot be read ({json_in_words(error)}); run it again."
+        ) from error
+    except (ValueError, KeyError) as error:
         raise UserError(f"The sweep {sweep_id} in {path} cannot be read ({error}); run it again.") from error
     return Sweep(sweep_id, path, rows, summary)
 

@@ -8,6 +8,7 @@ import math
 import re
 from typing import Any, NoReturn
 
+from ssrvae_core.refusals import json_in_words
 from ssrvae_core.runs.bundle.archive import Refusal
 
 MAX_DEPTH = 12
@@ -47,6 +48,8 @@ def parse(content: bytes, what: str, max_text: int = MAX_TEXT) -> Any:
         _check(values, max_text)
     except Refusal:
         raise
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise Refusal(f"{what} is not usable as JSON ({json_in_words(error)})") from error
     except ValueError as error:
         raise Refusal(f"{what} is not usable as JSON ({' '.join(str(error).split())[:100]})") from error
     return values
