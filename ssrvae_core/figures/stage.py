@@ -14,7 +14,6 @@ CURVE = 230
 """Pixels of the curves in height on a desk."""
 ABREAST = 4
 """Names of curves in a row there."""
-KINDS: tuple[Kind, ...] = ("latent", "confusion", "manifold")
 _GAP, _NARROW_GAP = 0.09, 0.16
 _FOOT, _HEAD, _TITLE = 52, 44, 24
 LOWEST = 150
@@ -49,27 +48,24 @@ class Stage:
 def wide(tracks: int, *, manifolds: bool, curves: int, side: int = SIDE) -> Stage:
     """Place the curves over the whole width; below them a column per track: latents, manifold and confusion.
 
-    A single track has its latents beside its manifold.
+    A single track has them beside each other.
     """
-    columns = _columns(max(tracks, 2), _GAP)
     row = side + _FOOT + _HEAD
     top = float(_HEAD)
     places: list[Place] = []
     curve = Place("curve", 0, 0.0, 1.0, top, top + CURVE)
     if curves:
         top += CURVE + _FOOT + LEGEND_LINE * -(-curves // ABREAST) + _HEAD
-    beside = manifolds and tracks == 1
-    below = {"latent": 0, "manifold": 0 if beside else 1, "confusion": 2 if manifolds and not beside else 1}
-    pictures = []
+    kinds: list[Kind] = ["latent", "manifold", "confusion"] if manifolds else ["latent", "confusion"]
+    alone = tracks == 1
+    columns = _columns(len(kinds) if alone else tracks, _GAP)
+    pictures: list[Place] = []
     for track in range(tracks):
-        for kind in KINDS:
-            left, right = columns[1 if beside and kind == "manifold" else track]
-            start = top + below[kind] * row
+        for at, kind in enumerate(kinds):
+            left, right = columns[at if alone else track]
+            start = top if alone else top + at * row
             place = Place(kind, track, left, right, start, start + side)
-            if kind != "manifold":
-                places.append(place)
-            elif manifolds:
-                pictures.append(place)
+            (pictures if kind == "manifold" else places).append(place)
     if curves:
         places.append(curve)
     lowest = max(place.bottom for place in places)

@@ -16,7 +16,7 @@ from ssrvae_core.figures.film import film
 from ssrvae_core.figures.frames import Curve, Frame, Track
 from ssrvae_core.figures.manifold import examples_picture
 from ssrvae_core.figures.pictures import film_gif, film_mp4
-from ssrvae_core.figures.stage import KINDS, LOWEST, broad, wide
+from ssrvae_core.figures.stage import LOWEST, broad, wide
 
 NAMES = ("hearts", "spades", "diamonds")
 EPOCHS = (1, 5, 10)
@@ -187,7 +187,10 @@ def test_without_controls_a_film_leaves_no_room_for_them(tracks, curves):
 def test_panels_fitted_to_the_width_do_not_overlap(side, lay_out, tracks):
     for curves in (0, 2, 10):
         places = lay_out(tracks, manifolds=True, curves=curves, side=side).places
-        area = {kind: max((p.right - p.left) * (p.bottom - p.top) for p in places if p.kind == kind) for kind in KINDS}
+        area = {
+            kind: max((p.right - p.left) * (p.bottom - p.top) for p in places if p.kind == kind)
+            for kind in ("latent", "confusion", "manifold")
+        }
         for curve in (place for place in places if place.kind == "curve"):
             assert (curve.right - curve.left) * (curve.bottom - curve.top) >= max(area.values()), "the largest panel"
         assert {place.kind for place in places} >= {"latent", "confusion", "manifold"}
@@ -312,3 +315,12 @@ def test_a_narrow_film_has_room_for_a_row_for_each_long_name(tracks):
         return film(tracks, names, axis="epoch", columns=1).layout.margin.t
 
     assert above([f"a long name, no {i}" for i in range(3)]) - above(["a", "b", "c"]) == 2 * 22
+
+
+@pytest.mark.parametrize("manifolds", [False, True])
+def test_the_panels_of_one_model_stand_beside_each_other(manifolds):
+    panels = [place for place in wide(1, manifolds=manifolds, curves=1).places if place.kind != "curve"]
+    assert len(panels) == (3 if manifolds else 2) and len({(place.top, place.bottom) for place in panels}) == 1
+    ordered = sorted(panels, key=lambda place: place.left)
+    assert all(one.right < other.left for one, other in zip(ordered, ordered[1:], strict=False))
+    assert ordered[0].left == 0 and ordered[-1].right == pytest.approx(1)
