@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from ssrvae_core.figures.stage import LOWEST, broad, wide
 
 NAMES = ("hearts", "spades", "diamonds")
 EPOCHS = (1, 5, 10)
+PANELS = ("latent", "confusion", "manifold")
 
 
 def frame(position, seed=0, n=12, manifold=True):
@@ -187,13 +189,10 @@ def test_without_controls_a_film_leaves_no_room_for_them(tracks, curves):
 def test_panels_fitted_to_the_width_do_not_overlap(side, lay_out, tracks):
     for curves in (0, 2, 10):
         places = lay_out(tracks, manifolds=True, curves=curves, side=side).places
-        area = {
-            kind: max((p.right - p.left) * (p.bottom - p.top) for p in places if p.kind == kind)
-            for kind in ("latent", "confusion", "manifold")
-        }
+        area = {kind: max((p.right - p.left) * (p.bottom - p.top) for p in places if p.kind == kind) for kind in PANELS}
         for curve in (place for place in places if place.kind == "curve"):
             assert (curve.right - curve.left) * (curve.bottom - curve.top) >= max(area.values()), "the largest panel"
-        assert {place.kind for place in places} >= {"latent", "confusion", "manifold"}
+        assert {place.kind for place in places} >= set(PANELS)
         for one in places:
             for other in places:
                 apart = one.right <= other.left or other.right <= one.left
@@ -322,5 +321,5 @@ def test_the_panels_of_one_model_stand_beside_each_other(manifolds):
     panels = [place for place in wide(1, manifolds=manifolds, curves=1).places if place.kind != "curve"]
     assert len(panels) == (3 if manifolds else 2) and len({(place.top, place.bottom) for place in panels}) == 1
     ordered = sorted(panels, key=lambda place: place.left)
-    assert all(one.right < other.left for one, other in zip(ordered, ordered[1:], strict=False))
+    assert all(one.right < other.left for one, other in pairwise(ordered))
     assert ordered[0].left == 0 and ordered[-1].right == pytest.approx(1)
