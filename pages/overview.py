@@ -143,6 +143,8 @@ def _said_of(chosen: list[Run | BrokenRun]) -> str:
     if len(chosen) > 1:
         verb, them = ("has", "it") if lacking == 1 else ("have", "them")
         return f"{lacking} of the {len(chosen)} selected {verb} not finished; figures, reports and bundles lack {them}."
+    if chosen[0].id in waiting:
+        return f"Run {chosen[0].id} waits for its turn; its figures come with its end."
     return complaint(chosen[0]) or f"Run {chosen[0].id} has not finished yet; its figures come with its end."
 
 

@@ -214,10 +214,10 @@ def reason(work: Work) -> str:
 
 
 def stopped_text(work: Work) -> str:
-    """Return one sentence on something that stopped before its end."""
+    """Say where something stopped before its end, and why, where that is known."""
     if work.run is not None and (sentence := complaint(work.run)):
         return sentence
-    return f"{work.title} is {progress_text(work)}" + (f": {why}" if (why := reason(work)) else ".")
+    return f"{work.title}: {progress_text(work)}" + (f". {why}" if (why := reason(work)) else ".")
 
 
 # On the page.

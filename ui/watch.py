@@ -104,7 +104,7 @@ def ending(work: Work) -> str:
     if work.run is None:
         return f"finished, {work.done} of {work.total} {work.unit}."
     accuracy = work.run.accuracy
-    share = "" if accuracy is None else f", accuracy {theme.share(accuracy)} on the validation images"
+    share = "" if accuracy is None else f", accuracy {theme.percent(accuracy)} on the validation images"
     return f"finished after {work.run.status.epoch} epochs and {duration(work.run.status.seconds)}{share}."
 
 
@@ -125,7 +125,7 @@ def _curves(run: Run) -> None:
     )
     last = lines[-1]
     lost = loss(last)
-    accuracy = "" if last["validation_accuracy"] is None else f", accuracy {last['validation_accuracy']:.3f}"
+    accuracy = "" if last["validation_accuracy"] is None else f", accuracy {theme.percent(last['validation_accuracy'])}"
     charts.show(
         figure,
         key=f"watch-curves-{run.id}",
