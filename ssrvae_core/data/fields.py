@@ -346,7 +346,7 @@ def _masks(fields: Mapping[str, np.ndarray], shape: tuple[int, int, int], path: 
     whole = masks.dtype.kind == "f" and bool(((masks == 0) | (masks == 1)).all())
     if masks.dtype.kind not in "bui" and not whole:
         raise UserError(f"The field 'masks' of {path} has the type {masks.dtype}; store it as bool.")
-    return masks != 0
+    return masks if masks.dtype.kind == "b" else masks != 0
 
 
 def _pixel_size(fields: Mapping[str, np.ndarray], n: int, path: Path) -> np.ndarray | None:

@@ -18,7 +18,7 @@ from ssrvae_core.data.fields import Annotations, annotate, checked_images, image
 from ssrvae_core.data.folders.archives import read_zip
 from ssrvae_core.data.folders.reader import read_folder, visible_files
 from ssrvae_core.data.formats import read_npy, read_npz
-from ssrvae_core.data.grey import Scale, scale_of, whole_range
+from ssrvae_core.data.grey import Scale, scale_of, scaled, whole_range
 from ssrvae_core.data.hdf5.reader import HDF5_SUFFIXES, read_hdf5
 from ssrvae_core.data.microscopes.reader import ELSEWHERE, PLUGINS, read_microscope, refuse_elsewhere
 from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, read_picture
@@ -110,6 +110,35 @@ class ImageFile:
         """Whether this is the data of a configuration, also of one from before the content read was the fingerprint."""
         return config.sha256 == self.sha256 or config.sha256 == _digest_of_bytes(self.path)
 
+    def some(self, positions: np.ndarray, intensity: tuple[float, float] | None = None) -> ImageSet:
+        """Return the images at these positions as :meth:`images` does, without the others being brought onto a scale.
+
+        Parameters
+        ----------
+        positions : int array (n,)
+            Rows, in any order.
+        intensity : (float, float), optional
+            As in :meth:`images`.
+        """
+        known = self.annotations
+
+        def rows(values: np.ndarray | None) -> np.ndarray | None:
+            return None if values is None else values[positions]
+
+        return ImageSet(
+            images=scaled(self.pixels[positions], *self.scale_for(intensity)),
+            labels=known.labels[positions],
+            ids=known.ids[positions],
+            class_names=known.class_names,
+            groups=rows(known.groups),
+            group_names=known.group_names,
+            validation=rows(known.validation),
+            masks=rows(known.masks),
+            factors={name: values[positions] for name, values in known.factors.items()},
+            names=None if known.names is None else tuple(known.names[i] for i in positions),
+            pixel_size=rows(known.pixel_size),
+        )
+
     def images(self, intensity: tuple[float, float] | None = None) -> ImageSet:
         """Return the images on a scale, see :func:`ssrvae_core.data.fields.image_set`."""
         return image_set(self.contents.fields, self.path, intensity)
@@ -197,13 +226,24 @@ def read_file(config: DatasetConfig) -> ImageSet:
     UserError
         If the content is not the one the configuration was made for, or cannot be used.
     """
+    return open_file(config).images(config.intensity)
+
+
+def open_file(config: DatasetConfig) -> ImageFile:
+    """Open the file or folder of a ``file`` data set.
+
+    Raises
+    ------
+    UserError
+        If the content is not the one the configuration was made for.
+    """
     opened = open_images(config.path or "", config.skip_missing)
     if not opened.holds(config):
         raise UserError(
             f"The content of {config.path} has changed since the run was configured; restore the file, or start a new"
             " run."
         )
-    return opened.images(config.intensity)
+    return opened
 
 
 def _reader(path: Path) -> Reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,14 +14,89 @@ from ssrvae_core.data.dataset import UNLABELLED
 from ssrvae_core.library.centres import TRIED, intensity_centroid, intensity_is_better, mask_centroid
 from ssrvae_core.library.upright import upright
 from ssrvae_core.records import PARTS, Particles
-from ssrvae_core.runs.data_files import load_images
+from ssrvae_core.runs.data_files import load_images, open_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ssrvae_core.config import DatasetConfig
     from ssrvae_core.data import ImageSet
+    from ssrvae_core.data.readers import ImageFile
     from ssrvae_core.runs.store import Run
+
+
+class Images(Protocol):
+    """Images that some can be taken of, such as an :class:`ssrvae_core.data.ImageSet`."""
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Sample ids (N,)."""
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Where each comes from."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+
+    def take(self, positions: np.ndarray) -> ImageSet:
+        """Return those at these positions."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+
+@dataclass(frozen=True)
+class StoredImages:
+    """The images of a file as they are stored: only those that are asked for become float32, in the run's view.
+
+    Twenty thousand of 48 x 48 pixels are 46 MB as bytes, and four times as many as floats.
+
+    Attributes
+    ----------
+    file : ImageFile
+        All its images.
+    dataset : DatasetConfig
+        View and grey levels.
+    order : int array (N,)
+        Position in the file of each.
+    hidden, held_out : bool array (N,)
+        Whose labels training did not see, and which were held out.
+    """
+
+    file: ImageFile
+    dataset: DatasetConfig
+    order: np.ndarray
+    hidden: np.ndarray
+    held_out: np.ndarray
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Sample ids (N,)."""
+        return self.file.annotations.ids[self.order]
+
+    @cached_property
+    def names(self) -> tuple[str, ...] | None:
+        """Where each comes from."""
+        names = self.file.annotations.names
+        return None if names is None else tuple(names[i] for i in self.order)
+
+    @cached_property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) in the run's view."""
+        return self.take(np.arange(1)).image_shape
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def take(self, positions: np.ndarray) -> ImageSet:
+        """Return those at these positions, labels that were hidden from training as -1."""
+        from ssrvae_core.data.views import view
+
+        some = view(self.file.some(self.order[positions], self.dataset.intensity), self.dataset.view)
+        labels = np.where(self.hidden[positions], UNLABELLED, some.labels)
+        return replace(some, labels=labels, validation=self.held_out[positions])
 
 
 @dataclass(frozen=True)
@@ -30,7 +105,7 @@ class Crops:
 
     Attributes
     ----------
-    images : ImageSet
+    images : Images
         In ascending order of the ids: row ``i`` is that of the particles. Labels that were hidden from training are -1.
     angle : float32 array (N,)
         Inferred angle of each, radians; NaN without rotation.
@@ -40,29 +115,27 @@ class Crops:
         Whether the run's model brings the centroid of each image to its centre.
     """
 
-    images: ImageSet
+    images: Images
     angle: np.ndarray
     frame: np.ndarray
     centre: bool
 
     def rows(self, rows: Int[np.ndarray, " m"], *, turned: bool = False) -> Float[np.ndarray, "m channel height width"]:
         """Return images at these positions, as seen or upright."""
-        chosen = self.images.images[rows]
-        return upright(chosen, self.angle[rows], self._middle(chosen, rows)) if turned else chosen
+        chosen = self.images.take(rows)
+        return upright(chosen.images, self.angle[rows], self._middle(chosen)) if turned else chosen.images
 
-    def _middle(
-        self, chosen: Float[np.ndarray, "m channel height width"], rows: Int[np.ndarray, " m"]
-    ) -> Float[np.ndarray, "m 2"]:
+    def _middle(self, chosen: ImageSet) -> Float[np.ndarray, "m 2"]:
         """Return where the particle is in each of these images, pixels right and up from the centre."""
-        if self.images.masks is not None:
-            return mask_centroid(self.images.masks[rows])
-        return intensity_centroid(chosen) if self._by_intensity else np.zeros((len(chosen), 2), dtype=np.float32)
+        if chosen.masks is not None:
+            return mask_centroid(chosen.masks)
+        return intensity_centroid(chosen.images) if self._by_intensity else np.zeros((len(chosen), 2), np.float32)
 
     @cached_property
     def _by_intensity(self) -> bool:
         """Whether images without masks are centred by their grey levels, found once."""
         some = np.unique(np.linspace(0, len(self.images) - 1, TRIED).astype(np.int64))
-        return intensity_is_better(self.images.images[some], self.angle[some], self.frame[some], usual=self.centre)
+        return intensity_is_better(self.images.take(some).images, self.angle[some], self.frame[some], usual=self.centre)
 
 
 def crops(run: Run, particles: Particles, load: Callable[[DatasetConfig], ImageSet] | None = None) -> Crops:
@@ -83,8 +156,12 @@ def crops(run: Run, particles: Particles, load: Callable[[DatasetConfig], ImageS
     UserError
         If the file is not here, or does not hold the run's particles any more.
     """
-    found = load_images(run.config.dataset, run.path.parent) if load is None else load(run.dataset)
-    images = _as_trained(found, run, particles)
+    images: Images
+    if load is None and run.config.dataset.path is not None:
+        images = _stored(run, particles)
+    else:
+        found = load_images(run.config.dataset, run.path.parent) if load is None else load(run.dataset)
+        images = _as_trained(found, run, particles)
     if not np.array_equal(images.ids, particles.ids):
         raise UserError(
             f"The images of run {run.id} are not those that it classified; restore its file, or have it classify all"
@@ -92,6 +169,17 @@ def crops(run: Run, particles: Particles, load: Callable[[DatasetConfig], ImageS
         )
     predictions = particles.predictions
     return Crops(images, predictions.angle, predictions.predicted, run.config.model.centre)
+
+
+def _stored(run: Run, particles: Particles) -> StoredImages:
+    """Return the images of a run's file in ascending order of the ids."""
+    file = open_stored(run.config.dataset, run.path.parent)
+    order = np.argsort(file.annotations.ids, kind="stable")
+    if len(order) != len(particles):
+        nothing = np.zeros(len(order), dtype=bool)  # these are not the run's images, which is said by who asked
+        return StoredImages(file, run.config.dataset, order, nothing, nothing)
+    hidden, held_out = (particles.part == PARTS.index(part) for part in ("unlabelled", "validation"))
+    return StoredImages(file, run.config.dataset, order, hidden, held_out)
 
 
 def _as_trained(found: ImageSet, run: Run, particles: Particles) -> ImageSet:

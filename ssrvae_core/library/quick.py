@@ -192,7 +192,7 @@ def _measured(
     from ssrvae_core.embedding.proposals import outlier_scores
 
     try:
-        images = crops(run, particles, load).images
+        images = crops(run, particles, load).images.take(np.arange(len(particles)))
     except UserError as error:
         if not file.exists():
             raise

@@ -7,9 +7,9 @@ the file was moved, the path leads nowhere; the fingerprint still says which fil
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ssrvae_core.config import DatasetConfig, UserError, data_name
 from ssrvae_core.paths import located
@@ -17,6 +17,9 @@ from ssrvae_core.runs.uploads import harmless_name, is_upload_name, short_name, 
 
 if TYPE_CHECKING:
     from ssrvae_core.data import ImageSet
+    from ssrvae_core.data.readers import ImageFile
+
+T = TypeVar("T")
 
 EMBEDDINGS = "embeddings"
 """The store's folder of embeddings, see :mod:`ssrvae_core.runs.embeddings`."""
@@ -62,6 +65,23 @@ def load_images(dataset: DatasetConfig, root: Path) -> ImageSet:
     """
     from ssrvae_core.data import load
 
+    return _from_here(load, dataset, root)
+
+
+def open_stored(dataset: DatasetConfig, root: Path) -> ImageFile:
+    """Open the file of a run's data set from wherever it is, its images as they are stored.
+
+    Raises
+    ------
+    UserError
+        As in :func:`load_images`.
+    """
+    from ssrvae_core.data.readers import open_file
+
+    return _from_here(open_file, dataset, root)
+
+
+def _from_here(read: Callable[[DatasetConfig], T], dataset: DatasetConfig, root: Path) -> T:
     here = readable(dataset, root)
     if not is_here(here):
         raise UserError(
@@ -69,7 +89,7 @@ def load_images(dataset: DatasetConfig, root: Path) -> ImageSet:
             "on the Data page, where it is recognised by its content, whatever its name is."
         )
     try:
-        return load(here)
+        return read(here)
     except UserError as error:
         raise UserError(with_owners_names(str(error), root)) from error
 
