@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 from tests.browser.shared import PATIENCE
 from tests.explorer_page import HOST, NAMES, files, invented, serving_files
 from ui.explorer.downloads import particle_table
+from ui.explorer.told import ids_in_link
 
 pytestmark = pytest.mark.slow
 
@@ -312,6 +313,12 @@ def test_ranges_outlines_and_cells_of_a_table_read_as_they_should(open_explorer)
             "idsOfRanges('0-1000000000000000000', [3, 4])": [3, 4],
             "idsOfRanges('5-3', [4])": None,
             "idsOfRanges('', [4])": [],
+            "linkOf([3, 4, 5, 9])": "i3-5.9",
+            "idsOfLink('i3-5.9', [1, 3, 5, 9])": [3, 5, 9],
+            "idsOfLink('pBgID', [1, 3, 4, 5])": None,
+            "idsOfLink('pBgI', [2, 3, 4, 5, 6])": [3, 4, 5],
+            "idsOfLink('p?', [4])": None,
+            "idsOfLink('', [4])": None,
         },
         "selection.js": {
             "simplified([[0, 0], [1, 0.1], [2, 0], [2, 2]], 0.5).length": 3,
@@ -322,6 +329,38 @@ def test_ranges_outlines_and_cells_of_a_table_read_as_they_should(open_explorer)
     for module, calls in results.items():
         for call, result in calls.items():
             assert page.evaluate(f"async () => (await import('./{module}')).{call}") == result, call
+
+
+PACKED = """async () => {
+  const { idsOfLink, linkOf } = await import("./ids.js");
+  const tell = (ids) => {
+    const link = linkOf(ids);
+    const back = link && idsOfLink(link, ids);
+    return { link, same: back !== null && back.length === ids.length && back.every((id, i) => id === ids[i]) };
+  };
+  const every = Array.from({ length: 9000 }, (_, i) => 2 * i);
+  const odd = Array.from({ length: 6000 }, (_, i) => i).filter((i) => (i * 7919) % 10 < 4);
+  const shifted = (by) => odd.map((id) => BigInt(id) * 3n + by);
+  return [tell(odd), tell(shifted(-(2n ** 63n))), tell(odd.map((id) => id - 3000)), linkOf(every)];
+}"""
+
+
+def test_thousands_of_ids_go_into_an_address_and_come_back(open_explorer):
+    *told, too_many = open_explorer().evaluate(PACKED)
+    ids = np.array([i for i in range(6000) if (i * 7919) % 10 < 4])
+    for one, known in zip(told, (ids, np.iinfo(np.int64).min + ids * 3, ids - 3000), strict=True):
+        assert one["same"] and one["link"].startswith("p") and len(one["link"]) < 8000
+        others = np.union1d(known, known[:-1] + 1)  # what is not selected stays so
+        assert ids_in_link(f"r{one['link']}", others).tolist() == known.tolist()
+    assert too_many is None
+
+
+def test_a_selection_that_no_link_can_hold_is_told_of(open_explorer):
+    page = open_explorer()
+    page.evaluate("explorer.set({ steps: [{ how: 'r', ids: Array.from({ length: 9000 }, (_, i) => 2 * i) }] })")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator(".notice")).to_contain_text("too long for a link")
+    assert "select=" not in page.evaluate("window.copied")
 
 
 CROSSINGS = """async () => {

@@ -45,7 +45,8 @@ class MountedExplorer extends Mounted {
       return looks;
     }
     const ids = before.ids;
-    if (ids.length) parts.select = `ri${rangesOf(ids)}`;
+    const link = ids.length ? linkOf(ids) : null;
+    if (link) parts.select = `r${link}`;
     return parts;
   }
 

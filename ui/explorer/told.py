@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,45 @@ def ids_of(ranges: str, known: Int[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:
     known : int64 array (N,)
         Ids, ascending.
     """
-    spans = [(int(first), int(last or first)) for first, last in _SPAN.findall(ranges)]
+    return _within([(int(first), int(last or first)) for first, last in _SPAN.findall(ranges)], known)
+
+
+def ids_in_link(select: str, known: Int[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:
+    """Return those of the known ids that an address selects by ids; none where it selects by outlines.
+
+    Parameters
+    ----------
+    select : str
+        As ``linkOf`` in ``ids.js`` writes it, after an "r".
+    known : int64 array (N,)
+        Ids, ascending.
+    """
+    if select.startswith("ri"):
+        return ids_of(select[2:], known)
+    return _within(_unpacked(select[2:]) if select.startswith("rp") else [], known)
+
+
+def _unpacked(text: str) -> list[tuple[int, int]]:
+    """Return the runs of ids that are packed in a text, none where it is something else."""
+    try:
+        content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        return []
+    numbers, number, shift = [], 0, 0
+    for byte in content:
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            numbers.append(number)
+            number = shift = 0
+    runs: list[tuple[int, int]] = []
+    for begin, more in zip(numbers[::2], numbers[1::2], strict=False):
+        first = runs[-1][1] + begin + 2 if runs else (-(begin + 1) // 2 if begin % 2 else begin // 2)
+        runs.append((first, first + more))
+    return runs
+
+
+def _within(spans: Sequence[tuple[int, int]], known: Int[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:
     if not spans:
         return known[:0]
     firsts, lasts = np.array([[_within_int64(end) for end in span] for span in spans], np.int64).T

@@ -1,13 +1,12 @@
 // How the pictures of a library are shown, and which are selected, as parts of an address and back.
 import { LARGEST, SMALLEST } from "./address.js";
-import { idsOfRanges, rangesOf } from "./ids.js";
+import { idsOfLink, linkOf } from "./ids.js";
 
 export const LIBRARY_USUAL = { sort: "confidence", descending: false, size: 56, upright: false, shown: "all" };
 export const SHOWN = [
   { name: "all", label: "All particles" }, { name: "label", label: "Classes by labels" },
   { name: "hand", label: "Moved by hand" }, { name: "model", label: "Classes by the model" },
 ];
-const LONGEST_SELECTION = 6000; // characters; servers and browsers cut longer addresses
 
 // The choices that an address asks for, where they are there, and which of the known ids it selects; the others are the
 // usual ones.
@@ -19,7 +18,7 @@ export function choicesOf(address, sorts, known) {
   const size = Number(address.pictures);
   if (Number.isInteger(size) && size >= SMALLEST && size <= LARGEST) values.size = size;
   if (SHOWN.some(({ name }) => name === address.show)) values.shown = address.show;
-  return { values, ids: idsOfRanges((address.select ?? "").replace(/^ri/, ""), known) ?? [] };
+  return { values, ids: idsOfLink((address.select ?? "").replace(/^r/, ""), known) ?? [] };
 }
 
 // All choices that are not the usual ones, by name.
@@ -29,8 +28,8 @@ export function partsOf(values, ids) {
   if (values.upright) parts.upright = "1";
   if (values.size !== LIBRARY_USUAL.size) parts.pictures = String(values.size);
   if (values.shown !== LIBRARY_USUAL.shown) parts.show = values.shown;
-  const text = rangesOf(ids);
-  if (text && text.length < LONGEST_SELECTION) parts.select = `ri${text}`;
+  const link = ids.length ? linkOf(ids) : null;
+  if (link) parts.select = `r${link}`;
   return parts;
 }
 

@@ -25,7 +25,7 @@ from ssrvae_core.runs.mode import is_viewer
 from ui.explorer import media
 from ui.explorer.everything import MOST
 from ui.explorer.pictures import Pictures, addresses
-from ui.explorer.told import follow, ids_of, sound, whole
+from ui.explorer.told import follow, ids_in_link, ids_of, sound, whole
 from ui.library import acting, bundle
 
 NAMES = ("sort", "upright", "pictures", "show", "select")
@@ -116,10 +116,8 @@ def show(
     _component(key=key, data=data, on_view_change=_nothing)
     if view["sequence"]:
         follow(view["address"], NAMES)
-        text = view["ids"]
-    else:
-        text = st.query_params.get("select", "").removeprefix("ri")
-    return Told(library, ids_of(text, ids))
+        return Told(library, ids_of(view["ids"], ids))
+    return Told(library, ids_in_link(st.query_params.get("select", ""), ids))
 
 
 def select(key: str, ids: np.ndarray) -> None:

@@ -1,24 +1,26 @@
 // The reader's choices as parts of an address, and back. What an address asks for and is not there falls back.
-import { idOf, idsOfRanges, rangesOf } from "./ids.js";
+import { LONGEST_LINK, idOf, idsOfLink, linkOf } from "./ids.js";
 import { STARTING } from "./state.js";
 
 export const NAMES = [
   "colour", "hide", "find", "select", "sort", "grouped", "show", "upright", "pictures", "x", "y", "zoom", "by", "sample",
 ];
 export const [SMALLEST, LARGEST] = [32, 192]; // pixels of a picture
-const LONGEST = 6000; // characters of a selection; servers and browsers cut longer addresses
 
 function stepText(step) {
-  if (step.ids) return `${step.how}i${rangesOf(step.ids)}`;
+  if (step.ids) {
+    const link = linkOf(step.ids);
+    return link && `${step.how}${link}`;
+  }
   return `${step.how}m${[step.map, step.x, step.y, ...step.outline.flat()].join(".")}`;
 }
 
 function stepOf(text, table) {
-  const found = /^([rat])([im])([\d.-]*)$/.exec(text);
+  const found = /^([rat])(?:([ip].*)|m([\d.-]*))$/.exec(text);
   if (!found) return null;
-  const [, how, kind, rest] = found;
-  if (kind === "i") {
-    const ids = idsOfRanges(rest, table.ids);
+  const [, how, link, rest] = found;
+  if (link) {
+    const ids = idsOfLink(link, table.ids);
     return ids && { how, ids };
   }
   const [map, x, y, ...numbers] = rest.split(".").map(Number);
@@ -30,9 +32,11 @@ function stepOf(text, table) {
   return { how, map, x, y, outline };
 }
 
+// The steps of a selection for an address, null where they are too long for one.
 export function selectionText(steps) {
-  const text = steps.map(stepText).join("~");
-  return text.length > LONGEST ? null : text;
+  const texts = steps.map(stepText);
+  const text = texts.includes(null) ? null : texts.join("~");
+  return text === null || text.length > LONGEST_LINK ? null : text;
 }
 
 // All choices that are not the usual ones, by name.

@@ -3,7 +3,7 @@ import { gradient } from "./colours.js";
 import { button, choice, figure, make, marker, showCount, thousands } from "./elements.js";
 
 export class Bar {
-  // `on`: {set(changes), hide(name, value), only(name, value), everything(), matches(), clear(), link(), keep(name), use(name), forget(name), csv()}.
+  // `on`: {set(changes), hide(name, value), only(name, value), everything(), matches(), clear(), link(), linkable(), keep(name), use(name), forget(name), csv()}.
   constructor(place, table, look, on) {
     Object.assign(this, { table, look, on });
     this.colour = choice("Colour by", table.colourings, "class", (colour) => on.set({ colour }), { class: "colour" });
@@ -48,6 +48,7 @@ export class Bar {
     clearTimeout(this.again);
     this.again = setTimeout(() => (this.link.textContent = "Copy link"), 1500);
     if (!done) this.say("The browser does not let this page copy; the address of the page is the link.");
+    else if (!this.on.linkable()) this.say("The selection is too long for a link, which restores all else; keep it under a name instead.");
   }
 
   say(words) {

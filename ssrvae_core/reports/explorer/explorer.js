@@ -75,6 +75,7 @@ export class Explorer {
       matches: () => this.selectMatches(),
       clear: () => this.clear(),
       link: () => options.link(this),
+      linkable: () => selectionText(this.values.steps) !== null,
       keep: (name) => this.keep(name),
       use: (name) => this.use(name),
       forget: (name) => options.forget(name, this),
@@ -414,10 +415,6 @@ export class Explorer {
 
   get address() {
     return addressOf(this.values, this.usual);
-  }
-
-  get linkable() {
-    return selectionText(this.values.steps) !== null;
   }
 
   themed() {
