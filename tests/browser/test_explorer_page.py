@@ -127,3 +127,12 @@ def test_maps_and_pictures_fill_the_window_whatever_comes_and_goes_above(page):
     page.evaluate("document.getElementById('above').remove()")
     page.wait_for_function(free)
     assert place.bounding_box()["height"] == pytest.approx(high, abs=1)
+
+
+def test_two_maps_stand_beside_each_other_and_the_pictures_at_their_right(page):
+    boxes = [page.locator(".explorer .holder").nth(at).bounding_box() for at in range(2)]
+    pictures = page.locator(".explorer .side").bounding_box()
+    assert page.viewport_size["width"] == 1280
+    assert [box["y"] for box in boxes] == [pictures["y"]] * 2
+    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+    assert boxes[1]["x"] + boxes[1]["width"] <= pictures["x"]
