@@ -29,6 +29,28 @@ with choices:
 films_of_store = ratios.families(trained)
 shelf = ratio_film.shelf(films_of_store, st.query_params.get("ratio"))
 
+
+def nothing_of_own() -> None:
+    """Say what to do about a store without a film."""
+    if films_of_store or complaints:
+        return
+    if finished(runs):
+        st.info(
+            "No run of this store was trained at a supervised ratio, and none with several numbers of labels per class."
+            " The command below trains both models at four ratios."
+        )
+        st.code(public(demo_command()), language="bash")
+    else:
+        nothing_yet(unfinished=len(runs) + len(broken))
+
+
+if shelf.remark:
+    with choices:
+        markdown.warning(shelf.remark)
+if not shelf.families:
+    nothing_of_own()
+    st.stop()
+
 # Which runs.
 
 families = {family.id: family for family in shelf.families}
@@ -160,14 +182,6 @@ def summary() -> str:
 
 with stage:
     show()
-if ready:
+if family.id in (shelf.ready, shelf.part):
     ratio_film.offer_labels(store())
-if not films_of_store and not complaints:
-    if finished(runs):
-        st.info(
-            "No run of this store was trained at a supervised ratio, and none with several numbers of labels per class."
-            " The command below trains both models at four ratios."
-        )
-        st.code(public(demo_command()), language="bash")
-    else:
-        nothing_yet(unfinished=len(runs) + len(broken))
+nothing_of_own()

@@ -199,7 +199,7 @@ def look_of(width: int, tracks: int, room: int | None = None) -> Look:
     """
     screen = None if room is None else round(room / SCALE)
     wide = width if room is None else round(width / SCALE)
-    columns: Literal[1, 2, 4] = 4 if width and (screen or wide >= PROJECTOR) else 2 if width else 1
+    columns: Literal[1, 2, 4] = 4 if width and (screen is not None or wide >= PROJECTOR) else 2 if width else 1
     abreast = max(tracks, 2) * (2 if columns == 4 else 1)
     side = round((0.9 if columns == 4 else 0.85) * (wide - 80) / abreast)
     return {"columns": columns, "side": min(max(side, 160), SIDE), "screen": screen, "controls": False}

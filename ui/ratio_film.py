@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -95,10 +95,24 @@ def _reel_of(stamps: tuple[object, ...], width: int, room: int | None, _family: 
 
 @dataclass(frozen=True)
 class Shelf:
-    """The films there are, the one to begin with first, and the id of the one that came with the program."""
+    """The films there are.
+
+    Attributes
+    ----------
+    families : tuple of Family
+        The one to begin with first.
+    ready : str, optional
+        The id of the one that came with the program, where it is shown.
+    part : str, optional
+        The id of what the store has of the same sweep, where that is not the whole of it.
+    remark : str
+        Why the one that came with the program cannot be shown, in a sentence.
+    """
 
     families: tuple[Family, ...]
-    ready: str | None
+    ready: str | None = None
+    part: str | None = None
+    remark: str = ""
 
     def labels(self) -> dict[str, str]:
         """Name each film."""
@@ -110,7 +124,7 @@ def shelf(own: Sequence[Family], asked: str | None) -> Shelf:
     """Return the films of the store and the one that came with the program.
 
     On the demo's cards the ss-rVAE is right at every ratio, so that the film that came with the program goes before the
-    demo's; it stands behind all others, and in the place of a part of the same sweep.
+    demo's; it stands behind all others, and is there until the store has the whole of the same sweep.
 
     Parameters
     ----------
@@ -119,17 +133,36 @@ def shelf(own: Sequence[Family], asked: str | None) -> Shelf:
     asked : str, optional
         What the address asks for as number of labels: a share is one of a film over ratios.
     """
-    (ready,) = families(swept(ready_made.labels_runs()))
-    kept = [one for one in own if one.id != ready.id or len(one.runs) >= len(ready.runs)]
     share = (asked_position(asked) or 1) < 1
     places = {RATIO: 1, PER_CLASS: 0}  # few labels tell more than shares of many
+    ready, remark = _ready_made()
+    same = next((one for one in own if ready is not None and one.id == ready.id), None)
+    if ready is not None and same is not None:
+        ready = None if _ids(ready) <= _ids(same) else replace(ready, id=f"{ready.id}-ready")
 
     def place(one: Family) -> tuple[bool, int, int]:
         of_the_demo = one.axis == RATIO and one.runs[0].config.dataset == DATASETS[PRESETS[DEMO_PRESET].data]
         return share and one.axis != RATIO, 2 if of_the_demo else int(one is ready), places[one.axis]
 
-    shown = kept if any(one.id == ready.id for one in kept) else [*kept, ready]
-    return Shelf(tuple(sorted(shown, key=place)), ready.id if ready in shown else None)
+    if ready is None:
+        return Shelf(tuple(sorted(own, key=place)), remark=remark)
+    return Shelf(tuple(sorted([*own, ready], key=place)), ready.id, None if same is None else same.id)
+
+
+def _ready_made() -> tuple[Family | None, str]:
+    """Return the film that came with the program, or why it cannot be shown."""
+    try:
+        found = families(swept(ready_made.labels_runs()))
+        if len(found) == 1:
+            return found[0], ""
+        reason = f"{ready_made.LABELS_ARCHIVE.name} has no sweep over labels; install the program again."
+    except UserError as error:
+        reason = str(error)
+    return None, f"The ready-made film is not available: {reason}"
+
+
+def _ids(family: Family) -> set[str]:
+    return {run.config.run_id for run in family.runs}
 
 
 def offer_labels(store: RunStore) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from ssrvae_core.config import UserError
+from ssrvae_core.data.formats import ZIP_DAMAGES
 from ssrvae_core.runs import Run, RunStore
 
 BUNDLE = Path(__file__).with_name("lesson.zip")
@@ -66,10 +67,15 @@ def unpack(archive: Path, folder: Path) -> None:
     Raises
     ------
     UserError
-        If it is damaged.
+        If it is damaged or not there, or the folder cannot be written.
     """
     try:
         with zipfile.ZipFile(archive) as file:
             file.extractall(folder)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{archive.name} is damaged ({error}); install the program again.") from error
+    except OSError as error:
+        reason = error.strerror or "it is cut short"
+        raise UserError(
+            f"{archive.name} cannot be unpacked ({reason}); make room for temporary files or install the program again."
+        ) from error
+    except ZIP_DAMAGES as error:
+        raise UserError(f"{archive.name} is damaged; install the program again.") from error

@@ -83,6 +83,12 @@ def compare(
     with interruptible(), leaving_within(LEAVES, _interrupted):
         _check(tasks, runs)
         results = [(task, _result(task, runs, device)) for task in _by_seed(tasks)]
+    _say_what_came(results, seeds, as_json)
+
+
+def _say_what_came(results: Sequence[tuple[Task, dict[str, Any]]], seeds: int, as_json: bool) -> None:
+    """Print the methods from the best to the worst, and how far that can be trusted."""
+    tasks = [task for task, _ in results]
     uneven = any(_uneven(result["validation"]) for _, result in results)
     by = "balanced_accuracy" if uneven else "accuracy"
     rows = [_row(method, [result for task, result in results if task.model == method]) for method in _methods(tasks)]

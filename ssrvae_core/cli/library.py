@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,31 +69,23 @@ def library(
 
     runs = RunStore(store)
     run = runs.get(run_id)
-    _only_one(
-        move, split, rename, merge, threshold, no_threshold, false_alarms, undo, redo, history, export, train_again
-    )
-    _goes_with(to, "--to", move, split, rename, merge, "--move, --split, --rename or --merge")
-    for option, asked in {"--move": move, "--split": split, "--rename": rename, "--merge": merge}.items():
-        if asked is not None and to is None:
-            raise UserError(f"{option} needs a class or a name; give it with --to.")
+    changes = {"--move": move, "--split": split, "--rename": rename, "--merge": merge}
+    _only_one(*changes.values(), threshold, no_threshold, false_alarms, undo, redo, history, export, train_again)
+    _check_names(changes, to)
     _goes_with(ids or in_class or upright, "--ids, --class and --upright", export, "--export")
     particles = run.particles()
     journal = Journal(run, particles)
     assert particles is not None  # the journal refuses a run without
     if history:
         _history(journal, as_json)
-        return
-    if export is not None:
+    elif export is not None:
         _export(run, runs, journal.read(), particles, export, ids, in_class or [], upright, as_json)
-        return
-    if train_again:
+    elif train_again:
         _train_again(run, runs, journal, particles, device, as_json)
-        return
-    change = _change(
-        journal, particles, move, split, rename, merge, to, threshold, no_threshold, false_alarms, undo, redo
-    )
-    now = journal.read() if change is None else change(who or _user())
-    _show(run, now, particles, as_json)
+    else:
+        asked = (move, split, rename, merge, to, threshold, no_threshold, false_alarms, undo, redo)
+        change = _change(journal, particles, *asked)
+        _show(run, journal.read() if change is None else change(who or _user()), particles, as_json)
 
 
 def _change(
@@ -291,6 +283,14 @@ def _user() -> str:
 def _only_one(*asked: Any) -> None:
     if sum(one is not None and one is not False for one in asked) > 1:
         raise UserError("The options ask for several things at once; give one of them at a time.")
+
+
+def _check_names(changes: Mapping[str, str | None], to: str | None) -> None:
+    """Refuse a change that needs ``--to`` without it, and ``--to`` without such a change."""
+    _goes_with(to, "--to", *changes.values(), "--move, --split, --rename or --merge")
+    for option, asked in changes.items():
+        if asked is not None and to is None:
+            raise UserError(f"{option} needs a class or a name; give it with --to.")
 
 
 def _goes_with(given: Any, option: str, *others: Any) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -94,16 +95,7 @@ def train(
 ) -> None:
     """Train a model, or go on with it; a finished run is not trained again."""
     given = dict(setting(text) for text in settings or [])
-    for option, value, names in (
-        ("--seed", seed, ("seed", "split.seed")),
-        ("--labels-per-class", labels_per_class, ("split.labels_per_class",)),
-        ("--labelled-ratio", labelled_ratio, ("split.labelled_ratio",)),
-        ("--group-split", group_split, ("split.by_group",)),
-        ("--view", view, ("dataset.view",)),
-        ("--epochs", epochs, ("training.epochs",)),
-    ):
-        if value and (twice := next((name for name in names if name in given), None)):
-            raise UserError(f"{option} and --set {twice} say the same thing; give one of them.")
+    _refuse_twice(given, seed, labels_per_class, labelled_ratio, group_split, view, epochs)
     changes = ({"dataset.view": view} if view else {}) | ({"training.epochs": epochs} if epochs is not None else {})
     named = data is None or data in DATASETS
     dataset, loader = (None, None) if data is None or named else file_data(data, view, skip_missing)
@@ -119,15 +111,48 @@ def train(
         settings=changes | given,
     )
     if detach:
-        from ssrvae_core.runs.execute import check
-
-        check(config, device)
-        job = JobQueue(RunStore(store)).submit(config=config, device=device, time_limit=time_limit)
-        print_submitted(job, as_json)
+        _queue(config, RunStore(store), device, time_limit, as_json)
         return
     with interruptible(), epoch_progress() as progress:
         task = progress.add_task(config.model.name, total=1.0, at="starting", news="")
         run = _train(config, RunStore(store), device, time_limit, progress, task, loader)
+    _say_what_came(run)
+    if as_json:
+        shown = run.status.model_dump(include={"seconds", "epoch", "epochs", "device", "validation", "judgement"})
+        print_json({"id": run.id, "status": run.status.state, **shown})
+
+
+def _refuse_twice(
+    given: Mapping[str, Any],
+    seed: int,
+    labels_per_class: int | None,
+    labelled_ratio: float | None,
+    group_split: bool,
+    view: View | None,
+    epochs: int | None,
+) -> None:
+    """Refuse an option whose setting is given by ``--set`` as well."""
+    for option, value, names in (
+        ("--seed", seed, ("seed", "split.seed")),
+        ("--labels-per-class", labels_per_class, ("split.labels_per_class",)),
+        ("--labelled-ratio", labelled_ratio, ("split.labelled_ratio",)),
+        ("--group-split", group_split, ("split.by_group",)),
+        ("--view", view, ("dataset.view",)),
+        ("--epochs", epochs, ("training.epochs",)),
+    ):
+        if value and (twice := next((name for name in names if name in given), None)):
+            raise UserError(f"{option} and --set {twice} say the same thing; give one of them.")
+
+
+def _queue(config: RunConfig, store: RunStore, device: str, time_limit: float | None, as_json: bool) -> None:
+    from ssrvae_core.runs.execute import check
+
+    check(config, device)
+    print_submitted(JobQueue(store).submit(config=config, device=device, time_limit=time_limit), as_json)
+
+
+def _say_what_came(run: Run) -> None:
+    """Say how far the run is, and how good."""
     status = run.status
     done = "1 epoch" if (status.state, status.epoch) == ("finished", 1) else f"{status.epoch} epochs"
     done = done if status.state == "finished" else status.done_in_words
@@ -138,9 +163,6 @@ def train(
             print(judgement_text(status.judgement))
     elif status.state != "finished":
         print(f"The same command {f'goes on from {status.goes_on}' if status.goes_on else 'begins again'}.")
-    if as_json:
-        shown = status.model_dump(include={"seconds", "epoch", "epochs", "device", "validation", "judgement"})
-        print_json({"id": run.id, "status": status.state, **shown})
 
 
 def _train(

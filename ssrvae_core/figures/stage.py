@@ -79,7 +79,7 @@ def broad(tracks: int, *, manifolds: bool, curves: int, side: int = SIDE, first:
     """
     half = max(tracks, 2)
     columns = _columns(2 * half, 0.7 * _GAP)
-    top = first or side
+    top = side if first is None else first
     lower = top + _FOOT + _HEAD + legend_below(curves)
     places, pictures = [], []
     for track in range(tracks):

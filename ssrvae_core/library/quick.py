@@ -16,10 +16,10 @@ from ssrvae_core.library.outliers import Rate
 from ssrvae_core.library.state import NONE, Library
 from ssrvae_core.library.training import training_labels
 from ssrvae_core.records import PARTS, Particles
-from ssrvae_core.runs import directory
 from ssrvae_core.runs.embeddings.store import EmbeddingStore
 from ssrvae_core.runs.files import write_npz, writing
 from ssrvae_core.runs.mode import is_viewer
+from ssrvae_core.runs.npz import UnreadableArrays, read_npz
 from ssrvae_core.runs.store import Run, RunStore
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ MEASURED = "measured.npz"
 BLOCKS = ("rings", "descriptors")
 """What is measured where the store has no embedding of the images."""
 
-_ADVICE = "they are measured again"
-
 
 @dataclass(frozen=True)
 class QuickHead:
@@ -47,7 +45,7 @@ class QuickHead:
     embedding : str, optional
         Id of the embedding they are from; None where they were measured for this.
     remarks : tuple of str
-        A sentence for each file that was passed over because it is damaged.
+        A sentence for each file that was passed over because it cannot be read.
     """
 
     answers: Answers
@@ -107,9 +105,9 @@ def quick_head(run: Run, particles: Particles, load: Callable[[DatasetConfig], I
                 scores = found.outlier_scores[order]
                 answers = Answers(found.features[order], found.columns, scores, groups, seed)
                 return QuickHead(answers, one.id, tuple(remarks))
-    features, scores = _measured(run, particles, load)
+    features, scores, remark = _measured(run, particles, load)
     answers = Answers(features, _columns(features), scores, particles.groups, seed)
-    return QuickHead(answers, None, tuple(remarks))
+    return QuickHead(answers, None, (*remarks, *([remark] if remark else [])))
 
 
 MOST_MEASURED = 5000
@@ -183,39 +181,44 @@ def _columns(features: np.ndarray) -> dict[str, slice]:
 
 def _measured(
     run: Run, particles: Particles, load: Callable[[DatasetConfig], ImageSet] | None
-) -> tuple[Float[np.ndarray, "n features"], Float[np.ndarray, " n"]]:
-    """Return what is measured of the images, and their outlier scores; from the disk where it is there and whole."""
+) -> tuple[Float[np.ndarray, "n features"], Float[np.ndarray, " n"], str]:
+    """Return what is measured of the images, their outlier scores, and why what was kept of them cannot be read.
+
+    They are from the disk where they are there and whole; the last one is a sentence, or empty.
+    """
     file = run.path / MEASURED
-    if (kept := _kept(file, particles)) is not None:
-        return kept
+    kept, reason = _kept(file, particles)
+    if kept is not None:
+        return *kept, ""
     from ssrvae_core.embedding.features import Features
     from ssrvae_core.embedding.proposals import outlier_scores
 
     try:
         images = crops(run, particles, load).images.take(np.arange(len(particles)))
     except UserError as error:
-        if not file.exists():
+        if not reason:
             raise
-        raise UserError(f"{file} is damaged, and the images cannot be measured again: {error}") from error
+        raise UserError(f"{reason}, and the images cannot be measured again: {error}") from error
     config = EmbeddingConfig(blocks=BLOCKS)
     features = Features(config, run.config.seed, "cpu").fit_blocks(images.images, images.masks)
     scores = outlier_scores(features)
     if not is_viewer():
         with writing(f"The store {run.path.parent}"):
             write_npz(file, {"ids": particles.ids, "features": features, "outlier_scores": scores})
-    return features, scores
+    return features, scores, f"{reason}, so the images were measured again." if reason else ""
 
 
-def _kept(file: Path, particles: Particles) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return what was measured before; None where it was not, cannot be read, or is of other particles."""
+def _kept(file: Path, particles: Particles) -> tuple[tuple[np.ndarray, np.ndarray] | None, str]:
+    """Return what was measured before, or None and, where there is a file, why it is not used."""
     if not file.exists():
-        return None
+        return None, ""
     try:
-        arrays = directory.read_npz(file, ["ids", "features", "outlier_scores"], _ADVICE)
-    except UserError:
-        return None
-    fit = np.array_equal(arrays["ids"], particles.ids) and _fits(arrays, len(particles))
-    return (arrays["features"], arrays["outlier_scores"]) if fit else None
+        arrays = read_npz(file, ["ids", "features", "outlier_scores"])
+    except UnreadableArrays as error:
+        return None, error.what
+    if np.array_equal(arrays["ids"], particles.ids) and _fits(arrays, len(particles)):
+        return (arrays["features"], arrays["outlier_scores"]), ""
+    return None, f"{file} does not fit the particles of the run"
 
 
 def _fits(arrays: dict[str, np.ndarray], n: int) -> bool:

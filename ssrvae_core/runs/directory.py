@@ -33,10 +33,10 @@ import psutil
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.formats import HEADER_DAMAGES, ZIP_DAMAGES
 from ssrvae_core.records import Epoch, Judgement, Predictions, Snapshot
 from ssrvae_core.refusals import json_in_words
 from ssrvae_core.runs.files import append_line, atomic_write, held, whole_lines, write_npz
+from ssrvae_core.runs.npz import read_npz
 from ssrvae_core.runs.progress import Progress, read_progress
 
 CONFIG = "config.json"
@@ -282,25 +282,3 @@ def _alive(status: Status) -> bool:
         )
     except psutil.NoSuchProcess:
         return False
-
-
-def read_npz(
-    path: Path, required: list[str], advice: str = "delete the run and train it again"
-) -> dict[str, np.ndarray]:
-    """Read every array of an npz, without pickles.
-
-    Raises
-    ------
-    UserError
-        If it cannot be read, or lacks an array that is required; the sentence ends with the advice.
-    """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = dict(archive.items())
-    except (*ZIP_DAMAGES, *HEADER_DAMAGES, MemoryError) as error:  # a damaged header may ask for any memory
-        # What libraries say of a damaged file may quote its bytes.
-        reason = (isinstance(error, OSError) and error.strerror) or "it is damaged or cut short"
-        raise UserError(f"{path} cannot be read ({reason}); {advice}.") from error
-    if missing := [name for name in required if name not in arrays]:
-        raise UserError(f"{path} has no array '{missing[0]}'; {advice}.")
-    return arrays

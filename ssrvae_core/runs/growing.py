@@ -38,8 +38,8 @@ class GrowingTable:
 
     Attributes
     ----------
-    names : set of str
-        The names in the table when it was opened.
+    names : dict of str to int
+        The names in the table when it was opened, and the id of each.
     next_id : int
         The smallest number that is larger than every id in the table.
     written : int
@@ -53,7 +53,7 @@ class GrowingTable:
 
     def __init__(self, out: Path, class_names: Sequence[str], latent_dim: int) -> None:
         self.out, self.class_names = out, class_names
-        self.names: set[str] = set()
+        self.names: dict[str, int] = {}
         self.next_id = self.written = 0
         self._header = list(columns(_nothing(len(class_names), latent_dim), class_names, np.arange(0)))
 
@@ -167,7 +167,7 @@ class GrowingTable:
                         f"A row of the table {self.out} is damaged ({','.join(row)[:40]}); correct it, or choose "
                         "another name with --out."
                     )
-                self.names.add(row[1])
+                self.names[row[1]] = int(row[0])
                 self.next_id = max(self.next_id, int(row[0]) + 1)
             end = after
         if end < status.st_size:  # else it would count as changed now

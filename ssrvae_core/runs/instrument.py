@@ -1,8 +1,9 @@
 """Classifying the files that an instrument writes into a folder, as it writes them, into a table that grows.
 
-The table is what is remembered: a file that is named in it was classified, unless it has changed since. Every look at
-the folder takes the files that have not changed since the look before, so that one that is still being written is
-waited for. A file that was overwritten is classified again, and its rows are replaced; those of one that is gone stay.
+The table is what is remembered: a file that is named in it was classified, unless it has changed since, as the stamps
+beside the table tell. Every look at the folder takes the files that have not changed since the look before, so that one
+that is still being written is waited for. A file that was overwritten is classified again, and its rows are replaced;
+those of one that is gone stay.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +24,13 @@ from ssrvae_core.data.readers import READERS, open_images
 from ssrvae_core.data.seen import seen_by
 from ssrvae_core.records import Particles
 from ssrvae_core.runs.growing import GrowingTable
+from ssrvae_core.runs.stamps import Stamp, Stamps
 from ssrvae_core.runs.tables import plain
 
 TOGETHER = 100
 """Images that are classified at once, where as many are there."""
 
 _PAGE = re.compile(r"#\d+\Z")
-
-Stamp = tuple[int, int]
-"""Size and time of the last change of a file: another one is another content."""
 
 Refused = tuple[Stamp, int]
 """The stamp of a file that cannot be used, and when its permissions or its name changed last."""
@@ -90,8 +90,12 @@ class Watch:
         self.folder, self.own, self.classify = folder, own, classify
         self.class_names, self.table = class_names, table
         self.n_images = 0
-        # Of those that were classified before this watch began, only the table knows when.
-        self._done: dict[str, Stamp | None] = {file_of(name): None for name in table.names}
+        ids: dict[str, int] = {}
+        for name, number in table.names.items():
+            file = file_of(name)
+            ids[file] = min(number, ids.get(file, number))
+        self._stamps = Stamps(table.out, ids, table.written)
+        self._done = {name: self._stamps.of(name, number) for name, number in ids.items()}
         self._seen: dict[str, Stamp] = {}
         self._broken: dict[str, Refused | None] = {}
 
@@ -103,7 +107,7 @@ class Watch:
         FolderAway
             If the folder cannot be looked at.
         UserError
-            If the table cannot be written.
+            If the table, or the file of stamps beside it, cannot be written.
         """
         waiting: list[_Read] = []
         for name, file, stamp in self._rested():
@@ -145,7 +149,7 @@ class Watch:
         """Whether the table has the rows of a file as it is now."""
         if name not in self._done:
             return False
-        if self._done[name] is None and stamp[1] <= self.table.written:
+        if self._done[name] is None and stamp[1] <= self._stamps.before:
             self._done[name] = stamp
         return self._done[name] == stamp
 
@@ -181,6 +185,8 @@ class Watch:
                 yield Skipped(one.name, str(error))
             return
         again = {one.name for one in files if one.name in self._done}
+        starts = accumulate((len(one.images) for one in files), initial=start)
+        self._stamps.add((one.name, number, one.stamp) for one, number in zip(files, starts, strict=False))
         self.table.append(particles, (lambda name: file_of(name) in again) if again else None)
         self.n_images += len(particles)
         first = 0

@@ -17,6 +17,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.records import PARTS, Particles
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.files import replacing
+from ssrvae_core.runs.npz import read_npz
 
 UNITS = ("nm", "px")
 
@@ -41,7 +42,7 @@ def read(path: Path) -> Particles | None:
     file = path / directory.PARTICLES
     if not file.exists():
         return None
-    arrays = directory.read_npz(file, [*directory.PREDICTION_ARRAYS, "part", "outlier_score"], _ADVICE)
+    arrays = read_npz(file, [*directory.PREDICTION_ARRAYS, "part", "outlier_score"], _ADVICE)
     try:
         return particles_of(arrays)
     except ValueError as error:

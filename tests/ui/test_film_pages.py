@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -113,8 +115,52 @@ def test_the_ready_made_film_goes_before_the_demos_and_behind_all_others():
     assert asked.families[0] is demo, "a link to a ratio opens the film over ratios"
     part, whole = LABELS.configs()[:4], LABELS.configs()
     (begun,), (trained,) = (ratio_film.families(list(map(finished_run, configs))) for configs in (part, whole))
-    assert ratio_film.shelf([begun], None).ready == begun.id
     assert ratio_film.shelf([trained], None).ready is None and ratio_film.shelf([trained], None).families == (trained,)
+    both = ratio_film.shelf([begun], None)
+    assert both.families[0] is begun, "runs of one's own come first, also while some of their sweep are missing"
+    assert [one.id for one in both.families] == [begun.id, both.ready] and both.part == begun.id
+    assert len(set(both.labels().values())) == 2 and both.labels()[both.ready].endswith("ready-made")
+
+
+def test_a_sweep_that_is_begun_is_shown_beside_the_ready_made_one_and_can_be_completed(trained, tmp_path, monkeypatch):
+    store = RunStore(tmp_path / "store")
+    monkeypatch.setenv("SSRVAE_STORE", str(store.root))
+    begun = [config for config in LABELS.configs() if config.seed == 0 and config.split.labels_per_class <= 2]
+    for config in begun:
+        copy_run(store, next(run for run in trained.runs() if run.config.model.name == config.model.name), config)
+    app = open_film_page("ratio")
+    assert not app.exception and not app.error
+    assert {step["position"] for step in film_data(app)["steps"] if not step["missing"]} == {1, 2}
+    assert "came with the program" not in app.markdown[0].value
+    assert "Train the sweep over labels per class" in [button.label for button in app.button]
+    (chooser,) = (box for box in app.selectbox if box.label == "Data set")
+    ready = film_data(chooser.select(chooser.options[1]).run())
+    assert not app.exception and len([step for step in ready["steps"] if not step["missing"]]) > 2
+
+
+@pytest.mark.parametrize("damage", ["cut short", "other files", "away", "bytes in its middle"])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_damaged_ready_made_film_is_left_out_and_ones_own_stay(store_of, tmp_path, monkeypatch, damage, own):
+    damaged, content = tmp_path / "labels.zip", ready_made.LABELS_ARCHIVE.read_bytes()
+    if damage == "other files":
+        with zipfile.ZipFile(damaged, "w") as file:
+            file.writestr("notes.txt", "hello")
+    elif damage != "away":
+        middle = content[:5000] + bytes(1000) + content[6000:]
+        damaged.write_bytes(content[:1000] if damage == "cut short" else middle)
+
+    def unpacked():
+        (folder := tmp_path / "labels").mkdir(exist_ok=True)
+        ready_made.unpack(damaged, folder)
+        return SimpleNamespace(name=str(folder))
+
+    monkeypatch.setattr(ready_made, "_labels_unpacked", unpacked)
+    store_of(POINTS if own else ())
+    app = open_film_page("ratio")
+    assert not app.exception and not app.error
+    assert any("labels.zip" in warning.value and "install" in warning.value for warning in app.warning)
+    assert bool(app.get("bidi_component")) == own
+    assert own or "no runs in this store yet" in app.info[0].value
 
 
 @pytest.mark.parametrize("kind", ["one", "two", "many", "broken"])

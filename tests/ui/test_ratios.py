@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ssrvae_core.config import run_config
+from ssrvae_core.figures.stage import LOWEST, rows_within
 from ssrvae_core.runs.directory import Status
 from ssrvae_core.runs.store import Run
 from ui import ratios
@@ -100,6 +101,12 @@ def test_a_phone_has_one_column_and_a_narrow_desk_smaller_panels():
     assert look_of(720, 2)["columns"] == 2 and look_of(720, 2)["side"] < look_of(960, 2)["side"] <= 320
     assert look_of(1280, 2)["columns"] == 4 and look_of(1200, 2, 460)["columns"] == 4
     assert look_of(0, 2, 460)["columns"] == 1, "a phone scrolls in a presentation as well"
+
+
+def test_a_presentation_without_room_has_panels_that_can_be_read():
+    look = look_of(1280, 2, 0)
+    assert look["columns"] == 4 and look["screen"] == 0
+    assert min(rows_within(look["screen"], 20, 3)) >= LOWEST
 
 
 def per_class(model, labels, seed=0, data=None, **settings):

@@ -23,9 +23,9 @@ from ssrvae_core.config import UserError
 from ssrvae_core.data.dataset import UNLABELLED, ImageSet
 from ssrvae_core.data.labels import Labels
 from ssrvae_core.embedding.answers import Answers
-from ssrvae_core.runs import directory
 from ssrvae_core.runs.embeddings.config import StoredEmbeddingConfig
 from ssrvae_core.runs.files import replacing, write_npz
+from ssrvae_core.runs.npz import read_npz
 
 if TYPE_CHECKING:
     from ssrvae_core.embedding.features import Features
@@ -200,7 +200,7 @@ def _arrays(path: Path, config: StoredEmbeddingConfig) -> dict[str, np.ndarray]:
     """Read ``features.npz`` and check that its arrays fit together."""
     required = ["embedding", "image_shape", "on_masks", "features", "outlier_scores", "ids", "labels", "class_names"]
     required += [f"blocks/{name}/{part}" for name in config.embedding.blocks for part in _SCALING]
-    arrays = directory.read_npz(path / FEATURES, required, _advice(path))
+    arrays = read_npz(path / FEATURES, required, _advice(path))
     if str(arrays["embedding"]) != path.name:
         raise UserError(f"{path / FEATURES} is of another embedding ({arrays['embedding']}); {_advice(path)}.")
     if (odd := _misfit(arrays, config)) is not None:

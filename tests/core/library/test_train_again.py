@@ -4,6 +4,7 @@ import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -207,7 +208,28 @@ def test_a_quick_answer_needs_no_training_and_is_kept(tmp_path, store):
     for content in (None, b"nonsense"):
         if content is not None:
             (run.path / MEASURED).write_bytes(content)
-        assert np.allclose(quick_head(run, particles).answers.features, head.answers.features)
+        again = quick_head(run, particles)
+        assert np.allclose(again.answers.features, head.answers.features)
+        assert len(again.remarks) == 1 and MEASURED in again.remarks[0] and "measured again" in again.remarks[0]
+    assert quick_head(run, particles).remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [(MemoryError(), "memory"), (PermissionError(13, "Permission denied"), "Permission denied"), (None, "damaged")],
+)
+def test_why_what_was_measured_cannot_be_read_is_said(tmp_path, store, monkeypatch, fault, reason):
+    run = _trained(store, file_dataset(_npz(tmp_path)))
+    particles = particles_of(run)
+    quick_head(run, particles)
+    (tmp_path / "data.npz").unlink()
+    if fault is None:
+        (run.path / MEASURED).write_bytes(b"nonsense")
+    else:
+        monkeypatch.setattr(np, "load", Mock(side_effect=fault))
+    with pytest.raises(UserError, match=f"{MEASURED}.*{reason}.*cannot be measured again") as refusal:
+        quick_head(run, particles)
+    assert ("damaged" in str(refusal.value)) == (fault is None) and ". " not in str(refusal.value)
 
 
 def test_a_quick_answer_takes_the_embedding_that_is_there(finished, tmp_path, tiny_embedding):

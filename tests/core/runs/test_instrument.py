@@ -38,7 +38,11 @@ def watching(finished, classify, folder, tmp_path):
     class Open:
         def __enter__(self):
             self.table = open_table().__enter__()
-            return Watch(folder, finished.config.dataset, classify, finished.class_names, self.table)
+            try:
+                return Watch(folder, finished.config.dataset, classify, finished.class_names, self.table)
+            except BaseException:
+                self.table.__exit__()
+                raise
 
         def __exit__(self, *error):
             self.table.__exit__(*error)
@@ -382,3 +386,111 @@ def test_a_file_that_may_not_be_read_is_tried_again_once_it_may(watching, folder
         if read:
             file.chmod(0o644)
         assert names(looks(watch)) == (["a.png"] if read else [])
+
+
+def test_an_overwriting_that_the_watch_did_not_live_to_see_is_found_by_the_next(watching, folder, rows):
+    """Rows that other files added meanwhile make the table younger than the overwritten file."""
+    picture(folder / "a.png")
+    with watching() as watch:
+        looks(watch)
+        before = rows()[0]
+        picture(folder / "b.png")
+        looks(watch, 1)
+        picture(folder / "a.png")
+        assert names(looks(watch, 1)) == ["b.png"]
+    for expected in (["a.png"], []):
+        with watching() as watch:
+            assert names(looks(watch)) == expected
+    after = {row["name"]: row for row in rows()}
+    assert len(rows()) == 2 and after["a.png"]["z_1"] != before["z_1"]
+
+
+def test_an_older_file_that_takes_the_place_of_one_while_nobody_watched_is_found(watching, folder, rows):
+    picture(folder / "a.png")
+    with watching() as watch:
+        looks(watch)
+    later(picture(folder / "a.png"), -3600)
+    with watching() as watch:
+        assert names(looks(watch)) == ["a.png"]
+
+
+@pytest.mark.parametrize("moment", ["before its rows are added", "before its stamp is kept"])
+@pytest.mark.parametrize("overwritten", [True, False])
+def test_a_crash_leaves_no_row_of_another_content(watching, folder, rows, monkeypatch, moment, overwritten):
+    file = picture(folder / "a.png")
+    if overwritten:
+        with watching() as watch:
+            looks(watch)
+            picture(file)
+
+    class Crash(BaseException):
+        pass
+
+    def crash(*_, **__):
+        raise Crash
+
+    where = "growing.GrowingTable.append" if moment == "before its rows are added" else "stamps.append_line"
+    with watching() as watch, monkeypatch.context() as patch:
+        patch.setattr(f"ssrvae_core.runs.{where}", crash)
+        with pytest.raises(Crash):
+            looks(watch)
+    for expected in (["a.png"], []):
+        with watching() as watch:
+            assert names(looks(watch)) == expected
+    assert [row["name"] for row in rows()] == ["a.png"]
+
+
+def test_a_table_of_an_earlier_version_goes_on_and_is_remembered_from_then_on(watching, folder, rows, tmp_path):
+    for name in "abc":
+        picture(folder / f"{name}.png")
+    with watching() as watch:
+        looks(watch)
+    (tmp_path / "table.csv.watch").unlink()
+    later(tmp_path / "table.csv", 1)
+    later(picture(folder / "a.png"), 3600)
+    with watching() as watch:
+        assert looks(watch, 1) == [], "the others are older than the table"
+    later(tmp_path / "table.csv", 7200)
+    with watching() as watch:
+        assert names(looks(watch)) == ["a.png"]
+        picture(folder / "d.png")
+        assert names(looks(watch)) == ["d.png"]
+    with watching() as watch:
+        assert looks(watch) == []
+    assert [row["name"] for row in rows()] == ["b.png", "c.png", "a.png", "d.png"]
+
+
+def test_what_was_remembered_of_another_table_of_that_name_does_not_count(watching, folder, rows, tmp_path):
+    picture(folder / "a.png")
+    with watching() as watch:
+        looks(watch)
+    (tmp_path / "table.csv").rename(tmp_path / "first.csv")
+    for _ in range(2):
+        with watching() as watch:
+            looks(watch)
+    assert [row["name"] for row in rows()] == ["a.png"]
+    assert (tmp_path / "table.csv.watch").read_text().count("a.png") == 1
+
+
+@pytest.mark.parametrize("damage", ["{}\n", "[1]\n", "x\n", '{"before": 1}\n{"name": "a.png"}\n', "\udcff\n"])
+def test_damage_in_what_is_remembered_is_a_sentence(watching, folder, tmp_path, damage):
+    picture(folder / "a.png")
+    with watching() as watch:
+        looks(watch)
+    (tmp_path / "table.csv.watch").write_bytes(damage.encode("utf-8", "surrogateescape"))
+    with pytest.raises(UserError, match=r"table\.csv\.watch is damaged.*delete it"), watching():
+        pass
+
+
+def test_a_torn_line_of_what_is_remembered_has_that_file_classified_again(watching, folder, rows, tmp_path):
+    for name in "ab":
+        picture(folder / f"{name}.png")
+    with watching() as watch:
+        looks(watch)
+    kept = tmp_path / "table.csv.watch"
+    kept.write_bytes(kept.read_bytes()[:-10])
+    with watching() as watch:
+        assert names(looks(watch)) == ["b.png"]
+    with watching() as watch:
+        assert looks(watch) == []
+    assert sorted(row["name"] for row in rows()) == ["a.png", "b.png"]
