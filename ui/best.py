@@ -12,6 +12,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.figures.mapsvg import map_svg
 from ssrvae_core.reports.wording import TIE, ahead, model_title
 from ssrvae_core.runs import Run
+from ssrvae_core.shares import percent
 from ui import charts, markdown
 from ui.markers import SHAPES
 from ui.runs import partner, predictions_of
@@ -59,10 +60,9 @@ def _lead(pair: tuple[Run, Run]) -> float:
     return (pair[1].accuracy or 0.0) - (pair[0].accuracy or 0.0)
 
 
-def percent(share: float) -> str:
-    """Write a share in percent with a decimal, so that a few errors are never rounded away."""
-    text = ">99.9" if 0.9995 <= share < 1 else f"{100 * share:.1f}".removesuffix(".0")
-    return f"{text}\u00a0%"
+def right_text(run: Run) -> str:
+    """Write a run's accuracy so that it does not break over two lines."""
+    return percent(run.accuracy or 0.0).replace(" ", "\u00a0")
 
 
 def result_text(pair: tuple[Run, Run]) -> str:
@@ -73,9 +73,9 @@ def result_text(pair: tuple[Run, Run]) -> str:
     known = f"With {labels:,} labelled images" if labels else "On the same labels"
     of = f"{n:,} validation images" if n else "the validation images"
     return (
-        f"{known}, the {model_title(run)} is right about {percent(run.accuracy or 0.0)} of {of} of {run.data_name} "
+        f"{known}, the {model_title(run)} is right about {right_text(run)} of {of} of {run.data_name} "
         f"({len(run.class_names)} classes); the {model_title(control)}, which does not know that particles turn, about "
-        f"{percent(control.accuracy or 0.0)}."
+        f"{right_text(control)}."
     )
 
 
@@ -107,7 +107,7 @@ def show(runs: Sequence[Run]) -> None:
 def _figure(run: Run) -> str:
     p = predictions_of(run)
     svg = map_svg(p.z_mean, p.labels, SHAPES)
-    title, accuracy = model_title(run), percent(run.accuracy or 0.0)
+    title, accuracy = model_title(run), right_text(run)
     alt = escape(f"Map of the latents of {len(p):,} validation images by {title}, coloured by class; {accuracy} right.")
     source = f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
     caption = f"<figcaption>{escape(title)}<b>{escape(accuracy)}</b></figcaption>"

@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ssrvae_core.records import Predictions
+from ssrvae_core.shares import share
 from ui.images import Pictures, data_uri
 from ui.selection import rows_of
 
@@ -68,6 +69,6 @@ def html(ids: np.ndarray, pictures: Pictures, predictions: Predictions, class_na
         if picture is None:
             continue
         label, confidence = class_names[predictions.predicted[row]], predictions.confidence[row]
-        about = escape(f"Sample {sample}: {label}, confidence {confidence:.2f}", quote=True)
+        about = escape(f"Sample {sample}: {label}, confidence {share(float(confidence))}", quote=True)
         images += f'<img data-sample="{sample}" src="{data_uri(picture)}" alt="{about}" title="{about}">'
     return f'{STYLE}<div class="cell-images" role="group" aria-label="Images of the cell">{images}</div>'

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from ssrvae_core import shares
 from ssrvae_core.figures import Panel, latent_scatter, theme
 from ssrvae_core.figures.curves import curve_traces, loss
 from ssrvae_core.figures.frames import Curve
@@ -67,9 +68,9 @@ class Score:
         if value is None:
             return "n/a"
         if self.form == "share":
-            return theme.share(value)
+            return shares.share(value)
         if self.form == "nats":
-            return theme.decimals(value)
+            return shares.decimals(value)
         return duration(value) if self.form == "time" else format(value, self.form)
 
 

@@ -18,6 +18,7 @@ from ssrvae_core.figures import theme
 from ssrvae_core.figures.frames import Step, Track
 from ssrvae_core.figures.stage import SIDE
 from ssrvae_core.reports.gather import Film
+from ssrvae_core.shares import percent
 from ui import charts, export, markdown, markers
 from ui.markdown import verbatim
 from ui.plotly_script import PLOTLY
@@ -143,7 +144,7 @@ def told_of(step: Step, names: Sequence[str], about: str) -> str:
         elif frame.accuracy is None:
             parts.append(f"{name} cannot be judged, as no image has a label")
         else:
-            parts.append(f"{name} {theme.percent(frame.accuracy)} right")
+            parts.append(f"{name} {percent(frame.accuracy)} right")
     return f"{about}: {(' against ' if len(parts) == 2 and all(step.frames) else ', ').join(parts)}."
 
 

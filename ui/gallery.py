@@ -13,6 +13,7 @@ import streamlit as st
 from ssrvae_core.config import UserError
 from ssrvae_core.figures import Panel
 from ssrvae_core.runs import Run
+from ssrvae_core.shares import share
 from ui import markdown
 from ui.images import Pictures, data_uri, reconstructions, validation_pictures
 from ui.selection import least_certain_first, rows_of
@@ -82,7 +83,7 @@ def _line(verdict: Verdict) -> str:
     said = escape(verdict.predicted)
     marked = f'<span class="wrong">{said}, wrong</span>' if verdict.right is False else said
     angle = "" if np.isnan(verdict.angle) else f", {verdict.angle:.0f}\u00b0"
-    return f"{escape(verdict.model)}: {marked}, confidence {verdict.confidence:.2f}{angle}"
+    return f"{escape(verdict.model)}: {marked}, confidence {share(float(verdict.confidence))}{angle}"
 
 
 def cards(

@@ -15,6 +15,7 @@ from PIL import Image
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.evaluation.turning import Turning, all_angles, peaks, turned, turning
 from ssrvae_core.figures import theme
+from ssrvae_core.reports.explorer import bundle
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.data_files import load_images
 from ssrvae_core.runs.thumbnails import to_pixels
@@ -32,7 +33,7 @@ _turntable = st.components.v2.component(
     "ssrvae-turntable",
     html=(_HERE / "turntable.html").read_text("utf-8"),
     css=(_HERE / "turntable.css").read_text("utf-8"),
-    js=(_HERE / "turntable.js").read_text("utf-8"),
+    js=(bundle.HERE / "shares.js").read_text("utf-8") + (_HERE / "turntable.js").read_text("utf-8"),
 )
 
 
@@ -206,12 +207,18 @@ def _model_scene(title: str, seen: Turning, truth: int) -> dict[str, Any]:
     return {
         "title": title,
         "said": seen.class_prob.argmax(axis=1).tolist(),
-        "shares": seen.class_prob.round(4).tolist(),
+        "shares": _rounded(seen.class_prob).tolist(),
         "sheet": contact_sheet(seen.drawn)[0],
         "posterior": None if seen.posterior is None else seen.posterior.round(4).tolist(),
         "peaks": None if seen.posterior is None else [peaks_text(peaks(row)) for row in seen.posterior],
         "told": f"wrong {wrong}" if truth >= 0 else "its true class is not known",
     }
+
+
+def _rounded(probability: np.ndarray) -> np.ndarray:
+    """Round to four decimals, which is less to send; nothing but 0 becomes 0, and nothing but 1 becomes 1."""
+    inside = probability.astype(np.float64).round(4).clip(0.0001, 0.9999)
+    return np.where((probability > 0) & (probability < 1), inside, probability)
 
 
 def peaks_text(degrees: Sequence[int]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssrvae_core.evaluation.turning import Turning
+from ssrvae_core.shares import share
 from ui.learn import angles_text, wrong_at
 from ui.markdown import Markdown, filled
 
@@ -106,7 +107,7 @@ def _at(titles: Sequence[str], seen: Sequence[Turning], truth: int, degrees: int
         return filled("The true class of this image is not known, so look whether the models agree.")
     row = [int(np.flatnonzero(one.degrees == degrees)[0]) for one in seen]
     parts = [
-        f"{title} gives the true class {one.class_prob[at, truth]:.2f}"
+        f"{title} gives the true class {share(float(one.class_prob[at, truth]))}"
         for title, one, at in zip(titles, seen, row, strict=True)
     ]
     return filled(

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ssrvae_core.config import RunConfig
-from ssrvae_core.figures import theme
 from ssrvae_core.reports.wording import MODEL_TITLES
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.progress import roughly
+from ssrvae_core.shares import percent
 from ui import datasets, markdown
 from ui.forecast import forecast
 from ui.jobs import Work, work_of
@@ -55,7 +55,7 @@ def outlook(config: RunConfig, runs: Sequence[Run]) -> float | None:
 
 def _finished(title: Markdown, run: Run) -> None:
     accuracy = run.accuracy
-    share = "" if accuracy is None else f", with an accuracy of {theme.percent(accuracy)}"
+    share = "" if accuracy is None else f", with an accuracy of {percent(accuracy)}"
     with st.container(horizontal=True, vertical_alignment="center"):
         markdown.show("{title}: finished already{share}.", title=title, share=share)
         st.page_link(

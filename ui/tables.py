@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from ssrvae_core.figures import theme
+from ssrvae_core import shares
 
 _FIT_A_PHONE = 4  # columns; of more, every row becomes a list there
 
@@ -60,9 +60,9 @@ def html(columns: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str 
 
 def share(value: float | None) -> str:
     """Write a number from 0 to 1 as reports do, "n/a" where there is none."""
-    return "n/a" if value is None else theme.share(value)
+    return "n/a" if value is None else shares.share(value)
 
 
 def decimals(value: float | None) -> str:
     """Write any other number likewise."""
-    return "n/a" if value is None else theme.decimals(value)
+    return "n/a" if value is None else shares.decimals(value)

@@ -11,12 +11,13 @@ import streamlit as st
 
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.data import UNLABELLED
-from ssrvae_core.figures import Panel, latent_scatter, theme
+from ssrvae_core.figures import Panel, latent_scatter
 from ssrvae_core.figures.curves import loss, training_curves
 from ssrvae_core.records import Predictions, Snapshot
 from ssrvae_core.reports.wording import model_title, plain, titles
 from ssrvae_core.runs import Run, RunStore, directory
 from ssrvae_core.runs.uploads import with_owners_names
+from ssrvae_core.shares import percent
 from ssrvae_core.times import with_local_times, zone
 from ui import charts, classes, datasets, markdown
 from ui.jobs import Work, bar, buttons, reason
@@ -104,7 +105,7 @@ def ending(work: Work) -> str:
     if work.run is None:
         return f"finished, {work.done} of {work.total} {work.unit}."
     accuracy = work.run.accuracy
-    share = "" if accuracy is None else f", accuracy {theme.percent(accuracy)} on the validation images"
+    share = "" if accuracy is None else f", accuracy {percent(accuracy)} on the validation images"
     return f"finished after {work.run.status.epoch} epochs and {duration(work.run.status.seconds)}{share}."
 
 
@@ -125,7 +126,7 @@ def _curves(run: Run) -> None:
     )
     last = lines[-1]
     lost = loss(last)
-    accuracy = "" if last["validation_accuracy"] is None else f", accuracy {theme.percent(last['validation_accuracy'])}"
+    accuracy = "" if last["validation_accuracy"] is None else f", accuracy {percent(last['validation_accuracy'])}"
     charts.show(
         figure,
         key=f"watch-curves-{run.id}",

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from ssrvae_core.cli.app import RESUMES, Device, Json, SkipMissing, Store, View, app, interruptible, setting
-from ssrvae_core.cli.console import percent, print_json, print_table, say
+from ssrvae_core.cli.console import in_percent, print_json, print_table, say
 from ssrvae_core.config import DATASETS, DEMO_MODELS, MODELS, PRESETS, UserError
 from ssrvae_core.registry import RIVALS
 from ssrvae_core.reports.wording import ahead, settings_text
@@ -157,7 +157,7 @@ def _result(task: Task, store: RunStore, device: str) -> dict[str, Any]:
         result = {"id": run.id, "seconds": seconds, "validation": run.status.validation}
     if result["validation"]["accuracy"] is None:
         raise UserError(f"No validation image of {task.data} has a label, so there is nothing to compare by.")
-    say(f"{task.title}: accuracy {percent(result['validation']['accuracy'])}, {result['seconds']:.0f} s")
+    say(f"{task.title}: accuracy {in_percent(result['validation']['accuracy'])}, {result['seconds']:.0f} s")
     return result | {"rival": task.rival}
 
 
@@ -216,7 +216,7 @@ def _table(rows: Sequence[dict[str, Any]], task: Task) -> Table:
         shares = (accuracy["mean"], balanced, accuracy["sd"], accuracy["min"])
         table.add_row(
             row["method"],
-            *map(percent, (*shares, row["ece"]["mean"], row["flip_rate"]["mean"])),
+            *map(in_percent, (*shares, row["ece"]["mean"], row["flip_rate"]["mean"])),
             f"{row['seconds']:.1f}",
         )
     return table

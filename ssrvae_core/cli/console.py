@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ssrvae_core.config import Frozen, SplitConfig
 from ssrvae_core.runs import Run
+from ssrvae_core.shares import percent
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -52,9 +53,9 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, allow_nan=False))
 
 
-def percent(share: float | None) -> str:
-    """Format a share in [0, 1]; a dash where there is none."""
-    return "-" if share is None else f"{share:.1%}"
+def in_percent(share: float | None) -> str:
+    """Write a share with a decimal, as columns have it; a dash where there is none."""
+    return "-" if share is None else percent(share, 1)
 
 
 def labels(row: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ssrvae_core.cli.app import Device, Json, SkipMissing, Store, app, opened_file, tell
-from ssrvae_core.cli.console import percent, print_json
+from ssrvae_core.cli.console import in_percent, print_json
 from ssrvae_core.config import DEMO_PRESET, SELF_TEST, UserError, run_config
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.mode import is_viewer
@@ -57,7 +57,7 @@ def _check_installation(store: Path | None, device: str, as_json: bool) -> None:
         raise UserError(
             f"The self-test did not learn: the ELBO went from {bounds[0]} to {bounds[-1]}; try --device cpu."
         )
-    print(f"{'self-test':>18}  trained in {seconds:.1f} s, accuracy {percent(accuracy)}")
+    print(f"{'self-test':>18}  trained in {seconds:.1f} s, accuracy {in_percent(accuracy)}")
     print("All is well.")
     if as_json:
         print_json(found | {"ok": True, "self_test": {"seconds": seconds, "accuracy": accuracy}})

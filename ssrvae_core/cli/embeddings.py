@@ -27,7 +27,7 @@ from ssrvae_core.cli.app import (
 from ssrvae_core.cli.compare import LEAVES
 from ssrvae_core.cli.console import (
     epoch_progress,
-    percent,
+    in_percent,
     print_json,
     print_sections,
     print_submitted,
@@ -132,7 +132,7 @@ def embeddings(
     table = Table("id", "data", "images", "labelled", "seed", "state", "done", "updated")
     for one in found:
         images, labelled = (str(value) if value is not None else "-" for value in (one.n_images, one.status.n_labelled))
-        done, updated = percent(one.share), time_text(one.status.updated, seconds=True)
+        done, updated = in_percent(one.share), time_text(one.status.updated, seconds=True)
         table.add_row(one.id, one.data_name, images, labelled, str(one.config.seed), one.status.state, done, updated)
     for lost in broken:
         table.add_row(lost.id, "", "", "", "", "broken", "", "")
@@ -150,7 +150,7 @@ def show_embedding(one: EmbeddingRun, as_json: bool) -> None:
     """Show an embedding's state and configuration."""
     row = _row(one)
     shown = row | {"seconds": round(row["seconds"], 1), "updated": time_text(row["updated"], seconds=True)}
-    for name, value in (shown | {"share": percent(row["share"])}).items():
+    for name, value in (shown | {"share": in_percent(row["share"])}).items():
         if value is not None:
             print(f"{name:>18}  {value}")
     print_sections(one.config)

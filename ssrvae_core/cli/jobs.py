@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from ssrvae_core.cli.app import Json, Store, app
-from ssrvae_core.cli.console import JOB_TIMES, job_row, percent, print_json, print_submitted, print_table, say
+from ssrvae_core.cli.console import JOB_TIMES, in_percent, job_row, print_json, print_submitted, print_table, say
 from ssrvae_core.runs import EmbeddingRun, EmbeddingStore, Run, RunStore
 from ssrvae_core.runs.jobs import Job, JobQueue
 from ssrvae_core.runs.mode import require_editor
@@ -120,7 +120,7 @@ def _in_words(name: str, value: Any) -> Any:
     if name in JOB_TIMES:
         return time_text(value, seconds=True)
     if name == "share":
-        return percent(value)
+        return in_percent(value)
     if name == "seconds_left":
         return roughly(value)
     return _minutes(value) if name == "seconds" else value

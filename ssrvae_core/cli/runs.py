@@ -6,8 +6,8 @@ from rich.table import Table
 
 from ssrvae_core.cli.app import Json, RunId, Store, app
 from ssrvae_core.cli.console import (
+    in_percent,
     labels,
-    percent,
     print_evaluation,
     print_json,
     print_sections,
@@ -31,7 +31,7 @@ def list_runs(store: Store = None, as_json: Json = False) -> None:
     for row in rows:
         epochs = f"{row['epoch']}/{row['epochs']}"
         columns = (row["id"], row["model"], row["data"], labels(row), row["seed"], row["state"], epochs)
-        table.add_row(*map(str, columns), percent(row["accuracy"]))
+        table.add_row(*map(str, columns), in_percent(row["accuracy"]))
     for lost in broken:
         table.add_row(lost.id, "", "", "", "", "broken")
     print_table(table) if rows or broken else print(f"There are no runs in {RunStore(store).root} yet.")

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ssrvae_core.cli.app import RESUMES, Device, Json, Store, app, interruptible
-from ssrvae_core.cli.console import labels, percent, plain_console, print_json, print_table, say
+from ssrvae_core.cli.console import in_percent, labels, plain_console, print_json, print_table, say
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.progress import roughly
@@ -121,9 +121,9 @@ def summary_table(done: Sweep) -> Table:
             group["model"],
             labels(group),
             f"{len(group['seeds'])}{failed}",
-            percent(accuracy.get("mean")),
-            percent(accuracy.get("sd")),
-            percent(accuracy.get("worst")),
+            in_percent(accuracy.get("mean")),
+            in_percent(accuracy.get("sd")),
+            in_percent(accuracy.get("worst")),
             f"{seconds['mean']:.1f}" if seconds else "-",
         )
     return table
@@ -147,7 +147,7 @@ class _View:
         row = progress.rows[progress.tasks.index(task)]
         if row["state"] in ENDED:
             ended = f"{progress.count(*ENDED)}/{len(progress.tasks)}, {_remaining(progress)}"
-            came_to = f"accuracy {percent(row['accuracy'])}" if row["state"] == "finished" else row["state"]
+            came_to = f"accuracy {in_percent(row['accuracy'])}" if row["state"] == "finished" else row["state"]
             say(f"{task.title}: {row['error'] or came_to} ({ended})")
 
     def __rich__(self) -> Group:
@@ -176,8 +176,8 @@ def _live_row(progress: Progress, members: Sequence[int]) -> list[str]:
         labels(rows[0]),
         f"{ended}/{len(rows)}",
         "  ".join(_under_way(progress, i) for i in running),
-        percent(sum(finished) / len(finished) if finished else None),
-        percent(min(finished, default=None)),
+        in_percent(sum(finished) / len(finished) if finished else None),
+        in_percent(min(finished, default=None)),
     ]
 
 
@@ -185,7 +185,7 @@ def _under_way(progress: Progress, i: int) -> str:
     """Epochs of a run, and how much of it is done with its short starts and the steps of this epoch."""
     if progress.tasks[i].rival:
         return "fitting"
-    return f"{progress.epochs[i]}/{progress.total(i)} ({progress.shares[i]:.0%})"
+    return f"{progress.epochs[i]}/{progress.total(i)} ({in_percent(progress.shares[i])})"
 
 
 def _remaining(progress: Progress) -> str:

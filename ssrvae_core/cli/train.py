@@ -23,7 +23,7 @@ from ssrvae_core.cli.app import (
 )
 from ssrvae_core.cli.console import (
     epoch_progress,
-    percent,
+    in_percent,
     print_evaluation,
     print_json,
     print_submitted,
@@ -56,7 +56,7 @@ def demo(store: Store = None, device: Device = "auto", as_json: Json = False) ->
     accuracy = {(row["labelled_ratio"], row["model"]): row["accuracy"] for row in done.rows}
     table = Table("labelled images", *DEMO.models, title="Accuracy on the validation images")
     for ratio in DEMO.labelled_ratios:
-        table.add_row(ratio_text(ratio), *(percent(accuracy[ratio, model]) for model in DEMO.models))
+        table.add_row(ratio_text(ratio), *(in_percent(accuracy[ratio, model]) for model in DEMO.models))
     print_table(table)
     print("The number of training images stays the same: a larger share of labels, which come nearly upright, leaves")
     print("fewer images at other angles. This is one seed.")
@@ -177,7 +177,7 @@ def _train(
     from ssrvae_core.runs.execute import train_run
 
     def advance(epoch: Epoch) -> None:
-        accuracy = percent(None if math.isnan(epoch.validation_accuracy) else epoch.validation_accuracy)
+        accuracy = in_percent(None if math.isnan(epoch.validation_accuracy) else epoch.validation_accuracy)
         bound = epoch.elbo_unlabelled or epoch.elbo_labelled  # the first is 0 where every image has a label
         progress.update(task, news=f"accuracy {accuracy}")
         if progress.disable:  # into a log, a line per epoch

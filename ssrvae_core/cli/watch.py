@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ssrvae_core.cli.console import percent, print_json, say
+from ssrvae_core.cli.console import in_percent, print_json, say
 from ssrvae_core.cli.judge import say_who_is_not_asked
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import Run
@@ -57,7 +57,7 @@ def _go_on(watch: Watch, interval: float) -> None:
         try:
             for found in watch.look():
                 if isinstance(found, Classified):
-                    alone = f"{found.class_name} ({percent(found.confidence)})"
+                    alone = f"{found.class_name} ({in_percent(found.confidence)})"
                     again = "; it was overwritten, and its former rows are replaced" if found.again else ""
                     print(f"{found.name}: {alone if found.n == 1 else f'{found.n:,} images'}{again}", flush=True)
                 else:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.looks import looks
+from ssrvae_core.shares import share
 
 
 def accuracy_by_angle_figure(
@@ -40,7 +41,8 @@ def accuracy_by_angle_figure(
                 line={"dash": look.dash, "color": look.colour, "width": 2},
                 marker={"symbol": look.symbol, "size": 8},
                 text=[f"{b['low_deg']} to {b['high_deg']} degrees, {b['n']:,} images" for b in bins],
-                hovertemplate=f"{title}<br>%{{text}}<br>accuracy %{{y:.3f}}<extra></extra>",
+                customdata=["" if b["accuracy"] is None else share(b["accuracy"]) for b in bins],
+                hovertemplate=f"{title}<br>%{{text}}<br>accuracy %{{customdata}}<extra></extra>",
             )
         )
     if chance is not None:

@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.names import BESIDE_CELLS, short_names, width
+from ssrvae_core.shares import percent
 
 MANY = 6
 """Classes above which a cell has one number, in small type."""
@@ -103,7 +104,7 @@ def shares_of(matrix: np.ndarray) -> np.ndarray:
 
 def texts_of(matrix: np.ndarray) -> list[str]:
     """Write the shares of a confusion matrix, row by row: whole percent, without the sign where cells are small."""
-    texts = ["n/a" if np.isnan(share) else theme.percent(float(share)) for share in shares_of(matrix).flat]
+    texts = ["n/a" if np.isnan(share) else percent(float(share)) for share in shares_of(matrix).flat]
     return [text.removesuffix(" %") for text in texts] if len(matrix) > MANY else texts
 
 
@@ -125,7 +126,7 @@ def _numbers(
     names = np.array(class_names, dtype=object)
     hover = [
         f"True {t}<br>Predicted {p}<br>{n} image{'' if n == 1 else 's'}"
-        + ("" if np.isnan(share) else f", {theme.percent(float(share))}")
+        + ("" if np.isnan(share) else f", {percent(float(share))}")
         for t, p, n, share in zip(names[true], names[predicted], matrix.flat, shares.flat, strict=True)
     ]
     font: dict[str, Any] = {"size": 11 if len(matrix) > MANY else 14} | ({} if ink is None else {"color": ink})
@@ -166,9 +167,9 @@ def _judgements(matrix: np.ndarray) -> list[str]:
         return ["N = 0"]
     recalls = np.diag(shares_of(matrix))
     support = matrix.sum(axis=1)
-    accuracy = f"accuracy {theme.percent(float(matrix.trace()) / n)}, N = {n:,}"
+    accuracy = f"accuracy {percent(float(matrix.trace()) / n)}, N = {n:,}"
     if len(set(support[support > 0].tolist())) > 1:
-        return [f"balanced accuracy {theme.percent(float(np.nanmean(recalls)))}", accuracy]
+        return [f"balanced accuracy {percent(float(np.nanmean(recalls)))}", accuracy]
     return [accuracy]
 
 

@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.frames import Curve
 from ssrvae_core.figures.looks import Look, looks
+from ssrvae_core.shares import share
 
 LOGARITHMIC = ("supervised ratio", "labels per class")
 """The axes on which positions are spread by their logarithm."""
@@ -89,7 +90,8 @@ def curve_traces(look: Look, curve: Curve, **common: Any) -> list[dict[str, Any]
             "marker": {"size": 6, "symbol": look.symbol, "color": colour},
             "name": curve.name,
             "legendgroup": curve.name,
-            "hovertemplate": f"{curve.name}<br>%{{x}}: %{{y:.3f}}<extra></extra>",
+            "customdata": [share(float(value)) for value in curve.y],
+            "hovertemplate": f"{curve.name}<br>%{{x}}: %{{customdata}}<extra></extra>",
             **common,
         }
     )

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.names import plain, short_names
+from ssrvae_core.shares import percent
 
 BINS = 24
 PARTS = {"Labelled": theme.CLASS_COLOURS[0], "Unlabelled": theme.NEUTRAL, "Validation": theme.CLASS_COLOURS[1]}
@@ -80,10 +81,12 @@ def factor_histogram(title: str, values: Mapping[str, np.ndarray]) -> go.Figure:
     edges = np.linspace(everything.min(), everything.max(), BINS + 1)
     figure = go.Figure()
     for index, (part, array) in enumerate(finite.items()):
+        shares = np.histogram(array, edges)[0] / max(len(array), 1)
         figure.add_trace(
             go.Scatter(
                 x=(edges[:-1] + edges[1:]) / 2,
-                y=np.histogram(array, edges)[0] / max(len(array), 1),
+                y=shares,
+                customdata=[percent(value, 1) for value in shares.tolist()],
                 name=part,
                 mode="lines",
                 line={
@@ -93,7 +96,7 @@ def factor_histogram(title: str, values: Mapping[str, np.ndarray]) -> go.Figure:
                     "dash": ("solid", "dot")[index % 2],
                 },
                 fill="tozeroy",
-                hovertemplate=f"{part.lower()}<br>%{{x:.3g}}: %{{y:.1%}} of the images<extra></extra>",
+                hovertemplate=f"{part.lower()}<br>%{{x:.3g}}: %{{customdata}} of the images<extra></extra>",
             )
         )
     figure.update_layout(

@@ -11,6 +11,7 @@ from ssrvae_core.figures import film_panels, theme
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track, nearest, steps_of
 from ssrvae_core.figures.names import short_names
 from ssrvae_core.figures.stage import SIDE, Stage, broad, narrow, rows_within, wide
+from ssrvae_core.shares import percent
 
 __all__ = ["Curve", "Frame", "Track", "film"]
 
@@ -130,7 +131,7 @@ def describe_film(tracks: Sequence[Track], class_names: Sequence[str], axis: str
             continue
         first, last = track.frames[0], track.frames[-1]
         if first.accuracy is not None and last.accuracy is not None:
-            ends.append(f"{track.name} from accuracy {theme.percent(first.accuracy)} to {theme.percent(last.accuracy)}")
+            ends.append(f"{track.name} from accuracy {percent(first.accuracy)} to {percent(last.accuracy)}")
     return (
         f"Film of {len(steps)} frames over the {axis}, {steps[0].label} to {steps[-1].label}: latent scatter and "
         f"confusion matrix of {' and '.join(track.name for track in tracks)} for {len(class_names)} classes"

@@ -17,6 +17,7 @@ from ssrvae_core.figures.looks import Look, looks
 from ssrvae_core.figures.manifold import data_uri
 from ssrvae_core.figures.names import BESIDE_CELLS, exact, short_names
 from ssrvae_core.figures.stage import Place, Stage
+from ssrvae_core.shares import percent
 
 MANIFOLD_PIXELS = 320
 """Longest side of a manifold in a film; larger ones are reduced."""
@@ -168,7 +169,7 @@ def _title(name: str, frame: Frame | None, *, brief: bool) -> str:
     """Name and accuracy, and the number of images where there is room."""
     if frame is None:
         return f"<b>{name}</b><br><span style='font-size:12px'>not trained here</span>"
-    accuracy = "" if frame.accuracy is None else f"accuracy {theme.percent(frame.accuracy)}"
+    accuracy = "" if frame.accuracy is None else f"accuracy {percent(frame.accuracy)}"
     about = accuracy if brief and accuracy else f"{accuracy}{', ' if accuracy else ''}N = {len(frame.ids):,}"
     return f"<b>{name}</b><br><span style='font-size:12px'>{about}</span>"
 

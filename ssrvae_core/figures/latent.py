@@ -16,6 +16,7 @@ from ssrvae_core.figures import theme
 from ssrvae_core.figures.names import exact, plain, short_names
 from ssrvae_core.figures.values import TRUE_ANGLE, VALUES, colour_axis, point_values, varies
 from ssrvae_core.records import Predictions
+from ssrvae_core.shares import share
 
 WEBGL_ABOVE = 1000
 GROUPS = ("class", "predicted", "correct")
@@ -152,8 +153,9 @@ def _coordinates(predictions: Predictions, x_dim: int, y_dim: int) -> tuple[np.n
 def _hover(predictions: Predictions, class_names: Sequence[str]) -> np.ndarray:
     """One short text a point: a trace knows neither its class nor its prediction."""
     names = np.array([*class_names, "unlabelled"], dtype=object)
-    rows = zip(names[predictions.labels], names[predictions.predicted], predictions.confidence, strict=True)
-    return np.array([f"{true}<br>predicted {said}, {share:.3f}" for true, said, share in rows], dtype=object)
+    sure = map(share, predictions.confidence.tolist())
+    rows = zip(names[predictions.labels], names[predictions.predicted], sure, strict=True)
+    return np.array([f"{true}<br>predicted {said}, {confidence}" for true, said, confidence in rows], dtype=object)
 
 
 def _layers(

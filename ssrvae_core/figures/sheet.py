@@ -17,6 +17,7 @@ from ssrvae_core.figures.film_panels import square_of
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track
 from ssrvae_core.figures.looks import Look, looks
 from ssrvae_core.figures.names import short_names
+from ssrvae_core.shares import percent
 
 WIDTH, HEIGHT = 960, 540
 SCALE = 2
@@ -129,7 +130,7 @@ def draw(
 def _about(frame: Frame | None) -> str:
     if frame is None:
         return "not trained here"
-    share = "" if frame.accuracy is None else f"accuracy {theme.percent(frame.accuracy)}, "
+    share = "" if frame.accuracy is None else f"accuracy {percent(frame.accuracy)}, "
     return f"{share}N = {len(frame.ids):,}"
 
 

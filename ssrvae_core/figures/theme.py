@@ -6,6 +6,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from ssrvae_core.shares import percent
+
 NEUTRAL = "#8A8A8A"
 """Legible on white and on black alike, for what has no class or no value."""
 
@@ -76,17 +78,6 @@ def cell_rgba(share: float, *, right: bool) -> tuple[int, int, int, int]:
     return red, green, blue, round(255 * strongest * share) if share > 0 else 0
 
 
-def percent(share: float) -> str:
-    """Write a share as whole percent, with a decimal where it would hide the last few errors or hits."""
-    if share in (0, 1):
-        return f"{100 * share:.0f} %"
-    if 0.01 <= share < 0.99:
-        return f"{100 * share:.0f} %"
-    if share < 0.01:
-        return "<1 %"
-    return ">99.9 %" if share >= 0.9995 else f"{100 * share:.1f} %"
-
-
 def template(*, dark: bool = False) -> go.layout.Template:
     """Template with a transparent background; ``dark`` sets the colour of text and lines for a dark page.
 
@@ -119,16 +110,6 @@ def template(*, dark: bool = False) -> go.layout.Template:
             "margin": {"l": 70, "r": 20, "t": 60, "b": 50},
         }
     )
-
-
-def share(value: float) -> str:
-    """Write a share with three decimals that round neither the last few errors nor the last few hits away."""
-    return ">0.999" if 0.9995 <= value < 1 else decimals(value)
-
-
-def decimals(value: float) -> str:
-    """Write a number with three decimals that do not round a small one to nothing."""
-    return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}"
 
 
 def panel_title(title: str, accuracy: float | None, n: int) -> str:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.looks import looks
+from ssrvae_core.shares import share
 
 
 def probability_by_angle_figure(
@@ -39,7 +40,8 @@ def probability_by_angle_figure(
                 name=title,
                 mode="lines",
                 line={"dash": look.dash, "color": look.colour, "width": 2},
-                hovertemplate=f"{title}<br>turned by %{{x}}\u00b0<br>probability %{{y:.2f}}<extra></extra>",
+                customdata=[share(float(value)) for value in values],
+                hovertemplate=f"{title}<br>turned by %{{x}}\u00b0<br>probability %{{customdata}}<extra></extra>",
             )
         )
     if labelled_range is not None:

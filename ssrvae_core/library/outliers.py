@@ -18,6 +18,7 @@ from ssrvae_core.library.base import beyond
 from ssrvae_core.library.double_sampling import LEVEL
 from ssrvae_core.library.state import NONE, Library
 from ssrvae_core.records import PARTS, Particles
+from ssrvae_core.shares import percent_range
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class Outliers:
         return (
             f"{self.beyond:,} of {self.judged:,} particles lie beyond the outlier score {self.threshold:g}. It is a"
             f" false alarm for {self.rate.count:,} of {self.rate.n:,} held-out images of known class"
-            f" ({100 * self.rate.low:.1f} to {100 * self.rate.high:.1f} %), so {low:,.0f} to {high:,.0f} would be"
+            f" ({percent_range(self.rate.low, self.rate.high)}), so {low:,.0f} to {high:,.0f} would be"
             " beyond it if all were good."
         )
 

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from ssrvae_core.config import UserError
-from ssrvae_core.figures import theme
 from ssrvae_core.records import Particles, Predictions
 from ssrvae_core.registry import RIVALS, rival_title
 from ssrvae_core.reports import html
@@ -23,6 +22,7 @@ from ssrvae_core.reports.wording import accuracy_text, duration_text, titles
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult, find_rival
 from ssrvae_core.runs.thumbnails import thumbnails
+from ssrvae_core.shares import percent
 
 RUNS = 6
 """Runs of one explorer, which shows two at a time; more would leave too few bytes for pictures."""
@@ -174,10 +174,10 @@ def result_sentence(runs: Sequence[Run], predictions: dict[str, Predictions]) ->
     (best, name), *others = judged
     labels = runs[0].config.split.in_words
     alike = len({run.config.split.in_words for run in runs}) == 1
-    rest = "".join(f", the {title} for {theme.percent(share)}" for share, title in others[:3])
+    rest = "".join(f", the {title} for {percent(share)}" for share, title in others[:3])
     more = f" and {len(others) - 3} more runs for less" if len(others) > 3 else ""
     trained = f" ({labels})" if alike and "(" not in name else ""
-    return f"The {name} is right for {theme.percent(best)} of {n:,} validation images{rest}{more}{trained}."
+    return f"The {name} is right for {percent(best)} of {n:,} validation images{rest}{more}{trained}."
 
 
 def _in_a_sentence(title: str) -> str:

@@ -11,6 +11,7 @@ from ssrvae_core.evaluation.metrics import CALIBRATION_BINS
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.looks import looks
 from ssrvae_core.records import Predictions
+from ssrvae_core.shares import share
 
 
 def reliability(predictions: Predictions) -> np.ndarray:
@@ -52,9 +53,10 @@ def reliability_figure(curves: Mapping[str, np.ndarray]) -> go.Figure:
                 line={"dash": look.dash, "color": look.colour},
                 marker={"symbol": look.symbol, "size": 8},
                 cliponaxis=False,
-                customdata=bins[:, 2],
+                customdata=[(share(sure), share(right), f"{n:,.0f}") for sure, right, n in bins.tolist()],
                 hovertemplate=(
-                    f"{title}<br>confidence %{{x:.3f}}, accuracy %{{y:.3f}}<br>%{{customdata}} images<extra></extra>"
+                    f"{title}<br>confidence %{{customdata[0]}}, accuracy %{{customdata[1]}}"
+                    "<br>%{customdata[2]} images<extra></extra>"
                 ),
             )
         )

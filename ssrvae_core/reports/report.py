@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ssrvae_core import shares
 from ssrvae_core.config import UserError
-from ssrvae_core.figures import theme
 from ssrvae_core.records import Predictions
 from ssrvae_core.reports import html, panels, particles
 from ssrvae_core.reports.gather import ALIGNED, by_images, training_film
@@ -106,8 +106,8 @@ def _summary(runs: Sequence[Run], predictions: dict[str, Predictions]) -> str:
             str(run.config.seed),
             str(len(predictions[run.id])),
             accuracy_text(run.accuracy),
-            *(_number(run, name, theme.share) for name in ("balanced_accuracy", "ece")),
-            _number(run, "nll", theme.decimals),
+            *(_number(run, name, shares.share) for name in ("balanced_accuracy", "ece")),
+            _number(run, "nll", shares.decimals),
             duration_text(run.status.seconds),
         )
         for run in runs

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from ssrvae_core.config import DatasetConfig, RunConfig
-from ssrvae_core.figures import theme
 from ssrvae_core.figures.looks import MODEL_TITLES as MODEL_TITLES
 from ssrvae_core.figures.names import plain as plain
 from ssrvae_core.records import Judgement
 from ssrvae_core.registry import source_of
 from ssrvae_core.runs import Run
+from ssrvae_core.shares import percent, share
 
 TIE = 1e-9
 """Shares that differ by less are level: the mean of equal shares is rounded otherwise for every order of its terms."""
@@ -66,12 +66,12 @@ def accuracy_text(accuracy: float | None) -> str:
     """Return an accuracy with three decimals that never round a few errors away."""
     if accuracy is None:
         return "no accuracy (no labels)"
-    return theme.share(accuracy)
+    return share(accuracy)
 
 
 def judged_text(accuracy: float | None) -> str:
     """Return what a sentence says of an accuracy; tables have decimals instead."""
-    return "no accuracy (no labels)" if accuracy is None else f"accuracy {theme.percent(accuracy)}"
+    return "no accuracy (no labels)" if accuracy is None else f"accuracy {percent(accuracy)}"
 
 
 def spread_text(accuracies: Sequence[float]) -> str:

@@ -29,6 +29,7 @@ from ssrvae_core.runs.interrupting import sigterm_interrupts
 from ssrvae_core.runs.job import JOBS, JobTask, Kind, read_record, read_task, write_record
 from ssrvae_core.runs.machine import LISTEN, cores, cuda_gpus
 from ssrvae_core.runs.store import RunStore
+from ssrvae_core.shares import percent
 
 if TYPE_CHECKING:
     from ssrvae_core.records import Epoch
@@ -109,7 +110,8 @@ def _train(store: RunStore, pulse: _Pulse, config: RunConfig, task: JobTask) -> 
 
     def tell(epoch: Epoch) -> None:
         bound = epoch.elbo_unlabelled or epoch.elbo_labelled  # the first is 0 where every image has a label
-        accuracy = "" if math.isnan(epoch.validation_accuracy) else f", accuracy {epoch.validation_accuracy:.1%}"
+        right = epoch.validation_accuracy
+        accuracy = "" if math.isnan(right) else f", accuracy {percent(right, 1)}"
         _say(f"epoch {epoch.epoch}/{config.training.epochs}: loss {-bound:.1f}{accuracy}, {epoch.seconds:.1f} s")
 
     starts_done = 0

@@ -79,6 +79,11 @@ def test_the_text_under_the_circle_says_how_many_angles_fit():
     assert peaks(posterior(45, 60)) in ([52], [53], [45], [60])  # two that melt into one are one
 
 
+def test_rounding_for_the_browser_makes_no_doubt_certainty():
+    sent = learn._rounded(np.array([[1.0, 0.0], [0.99999, 0.00001], [0.73216, 0.26784]], np.float32))
+    assert sent.tolist() == [[1.0, 0.0], [0.9999, 0.0001], [0.7322, 0.2678]]
+
+
 def test_an_image_without_a_class_has_no_classification_term(seen):
     content = learn.scene(
         ["m"],

@@ -123,9 +123,11 @@ def test_a_picture_is_found_by_its_sample_id():
 
 def test_a_card_escapes_names_and_marks_what_is_wrong():
     verdict = gallery.Verdict("<b>model", "clubs", 0.731, 34.2, False, np.zeros((2, 2), np.uint8))
-    html = gallery.html([gallery.Card(17, "<script>", np.zeros((2, 2), np.uint8), (verdict,))])
+    sure = gallery.Verdict("other", "hearts", np.float32(0.9998), 34.2, True, None)
+    html = gallery.html([gallery.Card(17, "<script>", np.zeros((2, 2), np.uint8), (verdict, sure))])
     assert "<script>" not in html and "<b>model" not in html
-    assert "clubs, wrong" in html and "confidence 0.73" in html and "34\u00b0" in html
+    assert "clubs, wrong" in html and "confidence 0.731" in html and "34\u00b0" in html
+    assert "confidence >0.999" in html, "a doubt is never rounded away"
     assert html.count("<img") == 2 and html.count('alt="Image 17') == 2
 
 

@@ -4,10 +4,11 @@ import { choicesOf, measuresOf, partsOf } from "./choices.js";
 import { ClassColumn } from "./column.js";
 import { LibraryBar } from "./controls.js";
 import { Dragging } from "./dragging.js";
-import { figure, make, share } from "./elements.js";
+import { figure, make } from "./elements.js";
 import { LIKENESS, rowsOf, sortedRows, sortsOf } from "./filters.js";
 import { idsOfRanges, rangesOf } from "./ids.js";
 import { BY, NO_CLASS, afterClick, binnedCounts, boxed, edgesOf, meant, rowsByClass, tallied, tallyText, withMoves } from "./marks.js";
+import { share } from "./shares.js";
 import { Sprites } from "./sprites.js";
 import { ThresholdSlider } from "./threshold.js";
 

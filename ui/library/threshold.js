@@ -1,6 +1,7 @@
 // The slider that puts outliers into none of these, and what it costs.
 import { button, make, thousands } from "./elements.js";
 import { thresholdCost } from "./marks.js";
+import { percentRange } from "./shares.js";
 
 const STEPS = 200;
 const REST = 500; // milliseconds
@@ -57,6 +58,5 @@ export function costText({ judged, beyond, alarms }, threshold, { scores, low, h
   const score = Number(threshold.toPrecision(3));
   const first = `${thousands(beyond)} of ${thousands(judged)} particles beyond ${score}.`;
   if (!scores.length) return `${first} How many good particles that costs is not known: no labelled image was held out.`;
-  const ends = [low[alarms], high[alarms]].map((value) => (100 * value).toFixed(1));
-  return `${first} False alarm for ${thousands(alarms)} of ${thousands(scores.length)} held-out images of known class (${ends[0]} to ${ends[1]} %).`;
+  return `${first} False alarm for ${thousands(alarms)} of ${thousands(scores.length)} held-out images of known class (${percentRange(low[alarms], high[alarms])}).`;
 }

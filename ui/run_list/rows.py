@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ssrvae_core.figures import theme
+from ssrvae_core import shares
 from ssrvae_core.reports.wording import model_title, model_words
 from ssrvae_core.runs import BrokenRun, Run
 from ssrvae_core.times import time_text
@@ -47,7 +47,7 @@ def row_of(run: Run | BrokenRun, waits: bool = False) -> dict[str, Any]:
         "fraction": labelled_share(run),
         "seed": config.seed,
         "accuracy": run.accuracy,
-        "accuracyText": "" if run.accuracy is None else theme.share(run.accuracy),
+        "accuracyText": "" if run.accuracy is None else shares.share(run.accuracy),
         "state": "queued" if waits else status.state,
         "words": "queued" if waits else state_text(run),
         "seconds": status.seconds if status.epoch else None,

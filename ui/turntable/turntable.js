@@ -76,16 +76,16 @@ function strip(model, data) {
 function bars(model, data) {
   const rows = data.classes.map((name, label) => {
     const fill = element("div", { class: "fill", style: `background: ${data.colours[label]}` });
-    const share = element("span", { class: "share" });
+    const number = element("span", { class: "share" });
     const isTrue = label === data.truth;
     const title = element("span", { class: "name" }, swatch(data.colours[label]), name);
     if (isTrue) title.append(element("span", { class: "tag" }, "true class"));
-    const row = element("div", { class: isTrue ? "bar true" : "bar" }, title, element("div", { class: "track" }, fill), share);
-    return { row, fill, share };
+    const row = element("div", { class: isTrue ? "bar true" : "bar" }, title, element("div", { class: "track" }, fill), number);
+    return { row, fill, number };
   });
-  const update = (at) => rows.forEach(({ fill, share }, label) => {
+  const update = (at) => rows.forEach(({ fill, number }, label) => {
     fill.style.transform = `scaleX(${model.shares[at][label]})`;
-    share.textContent = model.shares[at][label].toFixed(2);
+    number.textContent = share(model.shares[at][label]);
   });
   return [rows.map(({ row }) => row), update];
 }
@@ -148,7 +148,7 @@ function spoken(data, at) {
   const says = data.models.map((model) => {
     const label = model.said[at];
     const wrong = data.truth >= 0 && label !== data.truth ? ", which is wrong" : "";
-    return `${model.title} says ${data.classes[label]} (${model.shares[at][label].toFixed(2)})${wrong}`;
+    return `${model.title} says ${data.classes[label]} (${share(model.shares[at][label])})${wrong}`;
   });
   return `At ${data.degrees[at]}°: ${says.join("; ")}.`;
 }

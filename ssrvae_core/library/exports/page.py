@@ -19,6 +19,7 @@ from ssrvae_core.library.sheets import Sheet
 from ssrvae_core.library.state import NONE, Library
 from ssrvae_core.library.upright import batches
 from ssrvae_core.runs.thumbnails import shrunk, to_pixels
+from ssrvae_core.shares import percent, percent_range
 
 MOST = 20_000
 """Most pictures of a page: about 40 MB, and as many as a browser shows at once."""
@@ -121,8 +122,8 @@ def percent_text(fraction: Fraction) -> str:
     Of a class of which no image was judged the interval alone, unless every particle is known, which makes it exact.
     """
     if not fraction.judged and fraction.low < fraction.high:
-        return f"{100 * fraction.low:.1f} to {100 * fraction.high:.1f} %"
-    return f"{100 * fraction.estimate:.1f} % ({100 * fraction.low:.1f} to {100 * fraction.high:.1f} %)"
+        return percent_range(fraction.low, fraction.high)
+    return f"{percent(fraction.estimate, 1)} ({percent_range(fraction.low, fraction.high)})"
 
 
 def _table(library: Library, fractions: Fractions) -> str:

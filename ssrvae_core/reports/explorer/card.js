@@ -1,6 +1,7 @@
 // One particle: its pictures, what the models say of it, and those that are like it.
-import { button, figure, make, measured, share, vector } from "./elements.js";
+import { button, figure, make, measured, vector } from "./elements.js";
 import { nearest } from "./filters.js";
+import { share } from "./shares.js";
 
 const NEIGHBOURS = 10;
 const MOST_CLASSES = 6;

@@ -64,10 +64,3 @@ export function figure(value, digits = 3) {
 export function measured(values, unit) {
   return `${values.map((value) => figure(value)).join(" and ")}${unit ? ` ${unit}` : ""}`;
 }
-
-// A probability that never rounds a doubt away.
-export function share(value) {
-  if (value >= 0.9995 && value < 1) return ">0.999";
-  if (value > 0 && value < 0.0005) return "<0.001";
-  return value.toFixed(3);
-}

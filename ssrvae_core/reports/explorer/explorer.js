@@ -4,12 +4,13 @@ import { Bar } from "./bar.js";
 import { ParticleCard } from "./card.js";
 import { looksOf } from "./colours.js";
 import { csvOf, save } from "./csv.js";
-import { choice, figure, make, measured, share, thousands } from "./elements.js";
+import { choice, figure, make, measured, thousands } from "./elements.js";
 import { LIKENESS, both, found, groupedRows, inSight, marked, rowsOf, sortedRows, sortsOf } from "./filters.js";
 import { PictureGrid } from "./grid.js";
 import { PointMap } from "./map.js";
 import { Stamps } from "./points.js";
 import { ADD, REPLACE, TAKE, selected, withStep } from "./selection.js";
+import { percent, share } from "./shares.js";
 import { Sprites } from "./sprites.js";
 import { State } from "./state.js";
 
@@ -420,9 +421,4 @@ export class Explorer {
   themed() {
     this.maps.forEach((map) => map.repaint());
   }
-}
-
-function percent(share_) {
-  const value = 100 * share_;
-  return value > 99.5 && value < 100 ? `${value.toFixed(1)} %` : `${Math.round(value)} %`;
 }

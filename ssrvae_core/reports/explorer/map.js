@@ -1,7 +1,7 @@
 // One map: Plotly draws axes, tool bar and exports; the points are painted on a canvas among its layers.
 import { make } from "./elements.js";
 import { MOST_MARKERS, along, mixedOrder, paintPoints, pointAt } from "./points.js";
-import { fromSteps, howOf, rangeOf, simplified, toSteps } from "./selection.js";
+import { howOf, rangeOf, simplified, toSteps } from "./selection.js";
 
 const [NEAR, CLICK, STRIDE] = [12, 5, 3]; // pixels: to a point that is meant, of a click, between corners of a lasso
 const WHOLE = 0.06; // room around all points, as a share of their range
@@ -320,13 +320,6 @@ export class PointMap {
     const [across, up] = [0, 1].map((axis) => rangeOf(this.coordinate(axis)));
     const outline = simplified(corners, 1).map(([x, y]) => [toSteps((x - ox) / fx, across), toSteps((y - oy) / fy, up)]);
     return { how, map: this.model, x: this.dims.x, y: this.dims.y, outline };
-  }
-
-  // The corners of a step in pixels, to show where a selection came from.
-  pixelsOf({ outline }) {
-    const [[fx, ox], [fy, oy]] = [along(this.axes.xaxis), along(this.axes.yaxis)];
-    const [across, up] = [0, 1].map((axis) => rangeOf(this.coordinate(axis)));
-    return outline.map(([x, y]) => [fx * fromSteps(x, across) + ox, fy * fromSteps(y, up) + oy]);
   }
 
   doubled(event) {

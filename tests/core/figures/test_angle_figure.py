@@ -28,3 +28,8 @@ def test_chance_is_marked_and_the_axes_are_fixed():
     assert figure.layout.shapes[0].y0 == 0.25
     assert figure.layout.xaxis.range == (0, 45)
     assert figure.layout.yaxis.range[0] == 0 and figure.layout.yaxis.range[1] > 1
+
+
+def test_no_accuracy_under_the_pointer_rounds_a_few_errors_away():
+    bins = [BINS[0] | {"accuracy": 0.9998}, BINS[1], BINS[2] | {"accuracy": 1.0}]
+    assert accuracy_by_angle_figure({"ss-VAE": bins}).data[0].customdata == (">0.999", "", "1.000")

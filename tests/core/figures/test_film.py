@@ -18,6 +18,7 @@ from ssrvae_core.figures.frames import Curve, Frame, Track
 from ssrvae_core.figures.manifold import examples_picture
 from ssrvae_core.figures.pictures import film_gif, film_mp4
 from ssrvae_core.figures.stage import LOWEST, broad, wide
+from ssrvae_core.shares import percent
 
 NAMES = ("hearts", "spades", "diamonds")
 EPOCHS = (1, 5, 10)
@@ -138,7 +139,7 @@ def test_confusion_numbers_are_printed_at_every_step(tracks):
             counts = track.frames[index].confusion
             assert [int(n) for *_, n in trace["customdata"]] == counts.ravel().tolist()
             assert list(trace["customdata"][1])[:2] == ["hearts", "spades"]
-            assert trace["text"][0] == theme.percent(counts[0, 0] / counts[0].sum())
+            assert trace["text"][0] == percent(counts[0, 0] / counts[0].sum())
 
 
 def test_titles_tell_the_accuracy_of_the_step_shown(tracks):

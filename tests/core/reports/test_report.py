@@ -7,12 +7,12 @@ from html import escape
 import pytest
 
 from ssrvae_core.config import UserError
-from ssrvae_core.figures import theme
 from ssrvae_core.reports.html import get_plotlyjs
 from ssrvae_core.reports.report import differences, report_html, write_report
 from ssrvae_core.reports.wording import verdict
 from ssrvae_core.runs import RunStore, directory
 from ssrvae_core.runs.execute import train_run
+from ssrvae_core.shares import percent
 from tests.core.reports.conftest import FILE, NAMES
 
 
@@ -44,7 +44,7 @@ def test_every_chart_has_a_caption_with_its_conditions(own, hostile_pair):
     told = [text for text in captions if "N = 16 validation images" in text]
     assert len(told) >= 4
     for run in hostile_pair:
-        accuracy = theme.percent(run.status.validation["accuracy"])
+        accuracy = percent(run.status.validation["accuracy"])
         assert all(f"(run {run.id}): all labels, seed 0, accuracy {accuracy}, 4 epochs" in text for text in told)
 
 
