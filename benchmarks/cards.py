@@ -49,7 +49,7 @@ def run(model: str, setting: str, seed: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print a line a run and a line a setting."""
+    """Print a line per run and a line per setting."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", default=["ss-rvae", "ss-vae"])
     parser.add_argument("--settings", nargs="+", default=list(SETTINGS), choices=list(SETTINGS))

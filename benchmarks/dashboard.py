@@ -216,7 +216,7 @@ def lassos(page: Page, address: str, repeats: int) -> None:
     """Draw lassos of several sizes, and wait for the images."""
     times = []
     for index in range(repeats + 1):
-        page.goto(f"{address}/latent_space")  # anew, with nothing selected
+        page.goto(f"{address}/latent_space")  # again, with nothing selected
         drawn(page, EXPLORER)
         whole(page)
         area = page.locator("[data-explorer-map]").first
@@ -324,7 +324,7 @@ async def idle(server: Server, run_ids: list[str], viewers: int) -> None:
 
 
 def main() -> None:
-    """Print a line a measurement."""
+    """Print a line per measurement."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--repeats", type=int, default=20, help="of each measurement in the browser; 0 leaves it out")

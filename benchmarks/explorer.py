@@ -146,7 +146,7 @@ def of_regl(folder: Path) -> dict[str, tuple[str, bytes]]:
 
 
 def main() -> None:
-    """Print a line a measurement."""
+    """Print a line per measurement."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=int, nargs="+", default=[4000, 20_000, 100_000])
     parser.add_argument("--repeats", type=int, default=5)

@@ -174,7 +174,7 @@ def take(browser: Browser, tracks: list[Track], options: dict[str, Any], folder:
 
 
 def main() -> None:
-    """Print a line a measurement."""
+    """Print a line per measurement."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--points", type=int, default=4000)

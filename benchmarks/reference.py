@@ -40,7 +40,7 @@ def reference_step_seconds(steps: int) -> float:
 
 
 def main() -> None:
-    """Print a line a repeat, then a line an engine."""
+    """Print a line per repeat, then a line per engine."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=3)

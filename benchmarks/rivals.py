@@ -31,7 +31,7 @@ def told(judged: Judged) -> dict[str, object]:
 
 
 def main() -> None:
-    """Print a line a fit and a line a rival."""
+    """Print a line per fit and a line per rival."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="+", default=["cards-teaching", "cards-b2"], choices=list(DATASETS))
     parser.add_argument("--labels-per-class", type=int, help="by default the data set's own number")

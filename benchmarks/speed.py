@@ -102,7 +102,7 @@ def time_to_accuracy(name: str, seed: int) -> None:
 
 
 def main() -> None:
-    """Print a line a measurement."""
+    """Print a line per measurement."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=3)

@@ -29,7 +29,7 @@ def seconds_of(*command: str) -> float:
 
 
 def main() -> None:
-    """Print a line a measurement."""
+    """Print a line per measurement."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=10)
     arguments = parser.parse_args()

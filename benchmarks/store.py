@@ -46,7 +46,7 @@ def many(run: Run, count: int, store: RunStore) -> None:
 
 
 def main() -> None:
-    """Print a line a measurement."""
+    """Print a line per measurement."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--runs", type=int, default=1000)

@@ -1,4 +1,4 @@
-"""Ten labels a class: the estimator on rotated playing cards, from images to predictions, latents and drawings.
+"""Ten labels per class: the estimator on rotated playing cards, from images to predictions, latents and drawings.
 
 Run it with ``python -m examples.estimator`` from the project's folder, or paste it into a notebook cell by cell.
 """

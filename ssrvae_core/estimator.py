@@ -46,7 +46,7 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
     likelihood : {"bernoulli", "continuous_bernoulli", "gaussian"}, optional
         Distribution of a pixel.
     epochs : int, optional
-        Passes over the larger of the labelled and the unlabelled set; a small set is passed several times an epoch,
+        Passes over the larger of the labelled and the unlabelled set; a small set is passed several times per epoch,
         see ``training.min_steps``.
     batch_size : int, optional
         Unlabelled images per step.
@@ -65,7 +65,7 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
         Seed. An int makes two fits equal.
     image_shape : tuple, optional
         (height, width) or (height, width, channels) of the images in the rows of a two-dimensional X. By default a
-        row is a square image with one channel; where its length is no square number, it fills the smallest square
+        row is a square image with one channel; where its length is not a square number, it fills the smallest square
         row by row, and the rest of that is dark.
     verbose : int
         Above 0, print a line per epoch.
@@ -157,7 +157,7 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
         UserError
             If labels, shape or a setting cannot be used, or the training diverges.
         ValueError
-            If X or y is no array of finite numbers, as scikit-learn says it.
+            If X or y is not an array of finite numbers, as scikit-learn says it.
         """
         rows, shape = rows_of(X)
         y, doubts = without_missing(y)
@@ -255,7 +255,7 @@ class SSRVAEClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfo
         for dotted in given:
             if not dotted.startswith(("model.", "training.")):
                 raise UserError(
-                    f"'{dotted}' is no setting of an estimator; its settings begin with model. or training."
+                    f"'{dotted}' is not a setting of an estimator; its settings begin with model. or training."
                 )
         return run_config(
             preset=self.preset,

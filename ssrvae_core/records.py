@@ -114,7 +114,7 @@ class Judgement:
     Attributes
     ----------
     network, measurements : float
-        The powers; 0 for who is not heeded.
+        The powers; 0 for one that is not heeded.
     scores : tuple of three floats
         Mean log-likelihood of labels left out of training, nats per label: under the network alone, the measurements
         alone, and both. Zeros where no label could be left out.

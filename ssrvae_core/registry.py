@@ -145,7 +145,7 @@ class Registry(UserDict[str, Spec]):
         Raises
         ------
         UserError
-            If the name could not stand in a command or an address, or the entry is no declaration and no function.
+            If the name could not stand in a command or address, or the entry is neither a declaration nor a function.
         """
         if not re.fullmatch(NAME, name):
             raise UserError(

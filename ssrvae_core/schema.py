@@ -16,7 +16,7 @@ SCHEMA_VERSION: Final = 1
 
 
 class UserError(ValueError):
-    """An error a user can mend. Its text is one sentence: what is wrong, where, and what to do."""
+    """An error a user can fix. Its text is one sentence: what is wrong, where, and what to do."""
 
 
 class MissingPictures(UserError):
@@ -279,7 +279,7 @@ LATER: Final = {
     ("training", "labelled_epochs"): 0,
 }
 """Settings younger than the schema version, and the value that says what was done before they were there: with it they
-are no part of a run's id, so that the runs of a store keep theirs."""
+are not part of a run's id, so that the runs of a store keep theirs."""
 
 
 FOUND_BY: Final = ("path", "skip_missing")

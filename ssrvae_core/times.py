@@ -11,7 +11,7 @@ _STAMP = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def local_time(unix: float | None = None) -> datetime | None:
-    """Return a Unix time, by default now, as a local time with its zone; None where it is no time that can be written.
+    """Return a Unix time, by default now, as a local time with its zone; None where it cannot be written as one.
 
     Parameters
     ----------

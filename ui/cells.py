@@ -43,7 +43,7 @@ def room_above(figure: go.Figure) -> int:
 
 
 def mistakes(matrix: np.ndarray, most: int) -> list[Mistake]:
-    """Return the most frequent mistakes of a confusion matrix (K, K), a row a true class; the first one first."""
+    """Return the most frequent mistakes of a confusion matrix (K, K), a row per true class; the first one first."""
     wrong = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
     cells = [divmod(int(at), len(matrix)) for at in order]

@@ -57,7 +57,7 @@ def show(
     key : str
         Key of the chart, and of its selection in the session state.
     alt : str
-        What is to be seen, for who cannot see it.
+        What is to be seen, for people who cannot see it.
     file_name : str
         Name of a saved picture, without its ending.
     height : int

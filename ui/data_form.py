@@ -151,7 +151,7 @@ def undivided(images: ImageSet, config: DatasetConfig, of: str) -> None:
 
 
 def one_picture(images: ImageSet) -> None:
-    """Say what can be done with a single picture, which is no data set by itself."""
+    """Say what can be done with a single picture, which is not a data set by itself."""
     height, width = images.image_shape[1:]
     markdown.info(
         f"This is one picture of {width} x {height} pixels. A data set has a picture per particle: cut the particles "

@@ -149,7 +149,7 @@ def told_of(step: Step, names: Sequence[str], about: str) -> str:
 
 
 def asked_position(asked: str | None) -> float | None:
-    """Return the position an address asks for, None where that is no number."""
+    """Return the position an address asks for, None where that is not a number."""
     try:
         position = float(asked or "nan")
     except ValueError:
@@ -289,7 +289,7 @@ def _stands_at(key: str, shown: Reel, moved: float | None, asked: str | None) ->
     Parameters
     ----------
     key : str
-        Key of the film in the session, which remembers where it stood and what was refused: the address is mended at
+        Key of the film in the session, which remembers where it stood and what was refused: the address is corrected at
         once, and the page may be run again before anybody has read a word of it.
     shown : Reel
         The film.

@@ -42,7 +42,7 @@ _turntable = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Subjects:
-    """Labelled validation images, at most 100 a class.
+    """Labelled validation images, at most 100 per class.
 
     Attributes
     ----------
@@ -241,7 +241,7 @@ def contact_sheet(images: np.ndarray) -> tuple[str, tuple[int, int]]:
 
 
 def start_angle(asked: str | None) -> int:
-    """Return the angle of the table nearest to what an address asks for; upright if that is no angle."""
+    """Return the angle of the table nearest to what an address asks for; upright if that is not an angle."""
     try:
         wanted = float(asked or 0)
     except ValueError:

@@ -80,7 +80,7 @@ def _auth() -> Mapping[str, Any] | None:
     for file in map(Path, st.get_option("secrets.files")):
         if _may_exist(file):
             raise UserError(
-                f"The secrets in {file.name} cannot be read; mend the file or its permissions, or remove it."
+                f"The secrets in {file.name} cannot be read; fix the file or its permissions, or remove it."
             )
     return None
 

@@ -37,7 +37,7 @@ def verbatim(text: str) -> str:
 
 
 def public(text: str) -> str:
-    """Return a text fit for who may only look: without the folders of the server, for an editor as it is."""
+    """Return a text fit for people who may only look: without the folders of the server, for an editor as it is."""
     try:
         if not is_viewer():
             return text

@@ -1,4 +1,4 @@
-// For who paints on a canvas among Plotly's layers: where Plotly draws a number, and the markers it draws there.
+// For painting on a canvas among Plotly's layers: where Plotly draws a number, and the markers it draws there.
 
 // Pixels of a number along an axis that is not logarithmic, as factor and offset; from the top for a vertical one.
 function along({ _id, _offset, _length, range: [from, to] }) {

@@ -47,7 +47,7 @@ def least_certain_first(ids: np.ndarray, predictions: Predictions) -> np.ndarray
 
 
 def table(ids: np.ndarray, panels: Sequence[Panel], run_ids: Sequence[str], class_names: Sequence[str]) -> pd.DataFrame:
-    """Tabulate what each model says of these samples, a row a sample and run; angles in degrees.
+    """Tabulate what each model says of these samples, a row per sample and run; angles in degrees.
 
     Parameters
     ----------

@@ -48,7 +48,8 @@ def check(address: str, port: str) -> None:
             probe.bind(place)
     except UnicodeError as error:
         raise UserError(
-            f"ADDRESS is '{address}', which is no address; give one such as {serving_argument('ADDRESS', '127.0.0.1')}."
+            f"ADDRESS is '{address}', which is not an address; give one such as "
+            f"{serving_argument('ADDRESS', '127.0.0.1')}."
         ) from error
     except OSError as error:
         raise UserError(

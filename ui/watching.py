@@ -60,8 +60,8 @@ def asked_for() -> list[str]:
     found = [part for part in wanted if find(part) is not None]
     if strangers := [part for part in wanted if part not in found]:
         markdown.warning(
-            f"The address asks for '{harmless(strangers[0])}', which is no training of this store that can be shown; "
-            "the overview lists those there are."
+            f"The address asks for '{harmless(strangers[0])}', which is not a training of this store that can be "
+            "shown; the overview lists those there are."
         )
         watch_only(found)
     return found

@@ -1,7 +1,7 @@
 """The command line: ``python -m ssrvae_core``.
 
 Results go to stdout, everything else to stderr. With ``--json`` the last line of stdout is the result as JSON. An error
-the user can mend is one sentence on stderr, below the usage where an option is wrong, and exit code 2. Heavy packages
+the user can fix is one sentence on stderr, below the usage where an option is wrong, and exit code 2. Heavy packages
 are imported where they are used: ``list`` needs none of them.
 """
 
@@ -37,7 +37,7 @@ COMMANDS = (train, sweeps, judge, predict, compare, embeddings, runs, library, r
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0, 2 for what the user can mend, 130 when interrupted."""
+    """Run the command line and exit: 0, 2 for what the user can fix, 130 when interrupted."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         if given[:1] not in (["work"], ["queue"]):  # a job says itself what it lacks

@@ -54,7 +54,7 @@ KEPT = (JOBS, SWEEPS, RIVALS_DIRECTORY, FOLDER, EMBEDDINGS)
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """``NAME=VALUE`` with a JSON value; what is no JSON is a string."""
+    """``NAME=VALUE`` with a JSON value; what is not JSON is a string."""
     name, equals, value = text.partition("=")
     if not equals:
         raise UserError(f"--set {text} has no value; write it as NAME=VALUE, such as --set model.latent_dim=3.")
@@ -157,7 +157,7 @@ def _image_file(data: str) -> Path:
 
 
 def spare(out: Path, store: RunStore, source: str | None = None) -> None:
-    """Refuse to write among what the store keeps or among the images that are read, and over what is no plain file."""
+    """Refuse to write among what the store keeps or the images that are read, and over what is not a plain file."""
     path, root = _real(out), _real(store.root)
     first, *_ = (*path.relative_to(root).parts, "") if path.is_relative_to(root) else ("",)
     if first in KEPT or is_run_id(first):
@@ -165,7 +165,7 @@ def spare(out: Path, store: RunStore, source: str | None = None) -> None:
     if source is not None and path.is_relative_to(_real(source)):  # also in a folder: a new file there makes it another
         raise UserError(f"{out} is among the images that are read; choose another place with --out.")
     if os.path.exists(path) and not os.path.isfile(path):
-        raise UserError(f"{out} is there and is no plain file; choose another name with --out.")
+        raise UserError(f"{out} is there and is not a plain file; choose another name with --out.")
 
 
 def _real(path: str | Path) -> Path:

@@ -151,7 +151,7 @@ class _View:
             say(f"{task.title}: {row['error'] or came_to} ({ended})")
 
     def __rich__(self) -> Group:
-        """Return a line a data set, model and number of labels, and how far the whole is."""
+        """Return a line per data set, model and number of labels, and how far the whole is."""
         if self.progress is None:
             return Group("starting")
         progress = self.progress

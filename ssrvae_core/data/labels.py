@@ -24,7 +24,7 @@ MISSING_TEXTS = frozenset(
         *("unannotated", "not annotated"),
     )
 )
-"""Texts, in small letters and with spaces for other separators, that mean "no label" and are no class's name."""
+"""Texts, in small letters and with spaces for other separators, that mean "no label" and are not a class name."""
 
 DOUBTFUL_TEXTS = frozenset(
     ("none", "na", "unknown", "unk", "unclassified", "unassigned", "undefined", "unsorted", "unspecified", "-", "--")
@@ -111,7 +111,7 @@ def without_missing(y: Any) -> tuple[Any, tuple[str, ...]]:
     out = np.empty(len(values), dtype=object)
     out[:] = [UNLABELLED if gone else value for value, gone in zip(values, missing, strict=True)]
     kept = [value for value, gone in zip(values, missing, strict=True) if not gone]
-    named = any(isinstance(value, str | bytes | bool | np.bool_) for value in kept)  # these are no numbers
+    named = any(isinstance(value, str | bytes | bool | np.bool_) for value in kept)  # these are not numbers
     return out if named else np.array(out.tolist()), doubts(texts)
 
 

@@ -137,8 +137,8 @@ def _check_groups_whole(groups: np.ndarray, validation: np.ndarray) -> None:
     both = np.intersect1d(groups[validation], groups[~validation])
     if len(both):
         raise UserError(
-            f"The data set's own validation part shares group {both[0]} with its training part, so it is no split by"
-            " group; mend the field 'split', or leave it out."
+            f"The data set's own validation part shares group {both[0]} with its training part, so it is not a split by"
+            " group; fix the field 'split', or leave it out."
         )
 
 
@@ -238,7 +238,7 @@ def _by_class(images: ImageSet, orders: list[np.ndarray], n: int) -> np.ndarray:
 
 
 def _by_ratio(orders: list[np.ndarray], n_training: int, ratio: float) -> np.ndarray:
-    """Stratified, at least one a class; a larger ratio only appends to the list."""
+    """Stratified, at least one per class; a larger ratio only appends to the list."""
     total = max(round(ratio * n_training), len(orders))
     known = sum(map(len, orders))
     if total > known:

@@ -153,7 +153,7 @@ def _from_centre(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _central(inside: np.ndarray) -> np.ndarray:
-    """Return the component nearest to the centre that is no speck, or the largest where all are; holes filled."""
+    """Return the component nearest to the centre that is not a speck, or the largest where all are; holes filled."""
     components, number = ndimage.label(inside)
     if not number:
         return inside

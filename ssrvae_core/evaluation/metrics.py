@@ -46,7 +46,7 @@ def summary(predictions: Predictions, class_names: Sequence[str], symmetry: Mapp
     -------
     dict
         ``n`` (images with a label), ``accuracy``, ``balanced_accuracy`` (mean recall of the classes that occur),
-        ``confusion`` (K lists of K counts, a row a true class), ``per_class``, ``ece``, ``nll``,
+        ``confusion`` (K lists of K counts, a row per true class), ``per_class``, ``ece``, ``nll``,
         ``accuracy_by_angle``, ``angle``, ``probe_r2`` and ``silhouette``; None where it cannot be computed.
     """
     known = predictions.labels >= 0

@@ -49,12 +49,12 @@ def confusion_figures(
     """Draw confusion matrices side by side, with the number in every cell.
 
     A cell has a tint as strong as its share of the true class, blue on the diagonal and orange off it: a class with
-    many images is no darker than one with few, an empty cell is as the page, and mistakes stand out.
+    many images is not darker than one with few, an empty cell is as the page, and mistakes stand out.
 
     Parameters
     ----------
     counts : mapping of str to int array (K, K)
-        Title and counts of each matrix, left to right; a row a true class, a column a predicted one.
+        Title and counts of each matrix, left to right; a row per true class, a column per predicted one.
     class_names : sequence of str, length K
         Name of class ``k`` at position ``k``; a long one is shortened on the axes, and whole on hovering.
     normalise : bool

@@ -15,7 +15,7 @@ BINS = 24
 PARTS = {"Labelled": theme.CLASS_COLOURS[0], "Unlabelled": theme.NEUTRAL, "Validation": theme.CLASS_COLOURS[1]}
 _SHAPES = {"Labelled": "", "Unlabelled": "/", "Validation": "."}
 _PATTERN = {"fgcolor": "rgba(0, 0, 0, 0.4)", "fillmode": "overlay"}
-"""Hatching beside the colours, for who cannot tell them apart."""
+"""Hatching beside the colours, for people who cannot tell them apart."""
 _LEGEND = {
     "orientation": "h",
     "x": 0,
@@ -28,7 +28,7 @@ _LEGEND = {
 
 
 def class_counts_figure(counts: Mapping[str, Sequence[int]], class_names: Sequence[str]) -> go.Figure:
-    """Draw a bar a class, made of the parts of the split.
+    """Draw a bar per class, made of the parts of the split.
 
     Parameters
     ----------

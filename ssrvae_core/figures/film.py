@@ -123,7 +123,7 @@ def film(
 
 
 def describe_film(tracks: Sequence[Track], class_names: Sequence[str], axis: str) -> str:
-    """Return one sentence that says what a film shows, for who cannot see it."""
+    """Return one sentence that says what a film shows, for people who cannot see it."""
     steps = steps_of(tracks)
     ends = []
     for track in tracks:

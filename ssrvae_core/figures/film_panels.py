@@ -319,7 +319,7 @@ def _curves(
 
 
 def _marker_look(drawn: Sequence[Look]) -> dict[str, Any]:
-    """Look of the moving line, whose own three points are not to be seen, and of a point a curve."""
+    """Look of the moving line, whose own three points are not to be seen, and of a point per curve."""
     return {
         "mode": "lines+markers",
         "line": {"color": theme.NEUTRAL, "width": 2},

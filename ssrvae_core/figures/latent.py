@@ -151,7 +151,7 @@ def _coordinates(predictions: Predictions, x_dim: int, y_dim: int) -> tuple[np.n
 
 
 def _hover(predictions: Predictions, class_names: Sequence[str]) -> np.ndarray:
-    """One short text a point: a trace knows neither its class nor its prediction."""
+    """One short text per point: a trace knows neither its class nor its prediction."""
     names = np.array([*class_names, "unlabelled"], dtype=object)
     sure = map(share, predictions.confidence.tolist())
     rows = zip(names[predictions.labels], names[predictions.predicted], sure, strict=True)

@@ -1,4 +1,4 @@
-"""The outlines of plotly's markers, for who draws them without plotly."""
+"""The outlines of plotly's markers, for drawing them without plotly."""
 
 SHAPES = {
     "circle": "M8 2.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 1 1 0-11Z",

@@ -217,7 +217,7 @@ class Journal:
 
 
 def _check_class(library: Library, number: int) -> None:
-    """Refuse what is no class and never was; of those that were merged away the replay says where they are."""
+    """Refuse what is not a class and never was; of those that were merged away the replay says where they are."""
     if number == NONE:
         raise UserError("None of these is not a class, so it cannot be renamed or merged; move its particles instead.")
     if number < 0 or number >= library.next_class:

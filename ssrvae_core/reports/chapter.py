@@ -213,7 +213,7 @@ class Chapter:
             "their number stays the same, so that a larger share leaves fewer unlabelled images. N = "
             f"{len(runs[0].predictions()):,} validation images, {seeds_text(seeds[0], len(seeds))}. {ends}. {len(runs)}"
             f" runs, {duration_text(sum(run.status.seconds for run in runs))} of training. {ALIGNED} The manifold"
-            " shows what each model draws where the images of a class are, a block a class, turned to the nearest"
+            " shows what each model draws where the images of a class are, a block per class, turned to the nearest"
             " quarter."
         )
         return _Video(3, "the supervised ratio", ratio_film(runs, device=self.device), caption)

@@ -71,7 +71,7 @@ class Film:
         )
 
     def alt(self) -> str:
-        """Say in a sentence what the film shows, for who cannot see it."""
+        """Say in a sentence what the film shows, for people who cannot see it."""
         return describe_film(self.tracks, self.class_names, self.axis)
 
     def gif(self, fps: float, caption: str = "") -> bytes:

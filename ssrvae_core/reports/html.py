@@ -84,7 +84,7 @@ def chart(figure: go.Figure, alt: str, *, height: int, caption: str = "", wide: 
     figure : go.Figure
         The figure, in the project's template.
     alt : str
-        What is to be seen, for who cannot see it.
+        What is to be seen, for people who cannot see it.
     height : int
         Pixels.
     caption : str

@@ -37,7 +37,7 @@ def confusions(counts: Mapping[str, np.ndarray], class_names: Sequence[str], cap
     Parameters
     ----------
     counts : mapping of str to int array (K, K)
-        Title and counts of each matrix; a row a true class.
+        Title and counts of each matrix; a row per true class.
     class_names : sequence of str, length K
         Name of class ``k`` at position ``k``.
     caption : str

@@ -79,7 +79,7 @@ def run_on_cluster(tasks: Sequence[Task], store: RunStore, *, scheduler: str, de
     ------
     UserError
         At once, if the address is none; later, if the scheduler does not answer or goes away, or a worker answers with
-        what is no run.
+        what is not a run.
     """
     _check_address(scheduler)
     return _work_through(tasks, store, scheduler, device)
@@ -110,19 +110,21 @@ def _work_through(tasks: Sequence[Task], store: RunStore, scheduler: str, device
 
 
 def _check_address(scheduler: str) -> None:
-    """Refuse what is no address, as Dask waits for it in vain."""
+    """Refuse what is not an address, as Dask waits for it in vain."""
     reason: ValueError | None = None
     try:
         host, port = get_address_host_port(scheduler, strict=True)
     except ValueError as error:
         host, port, reason = "", 0, error
     if not (host and 0 < port < 2**16):
-        raise UserError(f"'{scheduler}' is no address of a Dask scheduler; write it as tcp://host:8786.") from reason
+        raise UserError(
+            f"'{scheduler}' is not an address of a Dask scheduler; write it as tcp://host:8786."
+        ) from reason
     if scheduler.startswith("tls://"):
         try:
             certified = Security().get_connection_args("client").get("ssl_context") is not None
         except OSError as error:
-            raise UserError(f"The certificates in Dask's configuration cannot be read ({error}); mend it.") from error
+            raise UserError(f"The certificates in Dask's configuration cannot be read ({error}); fix it.") from error
         if not certified:
             raise UserError(
                 f"'{scheduler}' needs certificates, and Dask's configuration names none; set distributed.comm.tls "
@@ -148,7 +150,7 @@ def _connect(scheduler: str) -> Client:
         return Client(scheduler, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"No Dask scheduler answers at {scheduler}; start one with 'dask scheduler', or mend the address."
+            f"No Dask scheduler answers at {scheduler}; start one with 'dask scheduler', or fix the address."
         ) from error
 
 

@@ -98,7 +98,7 @@ class Status(BaseModel):
     judgement : Judgement, optional
         How the class probabilities come about, once finished, where the model has a second opinion.
     progress : Progress, optional
-        How far it is within its epoch, and where it goes on; it has a file of its own and is no part of this one. None
+        How far it is within its epoch, and where it goes on; it has a file of its own and is not part of this one. None
         where it is finished, or was trained by an earlier version.
     """
 

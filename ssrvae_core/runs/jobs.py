@@ -136,7 +136,7 @@ class JobQueue:
             If no job, or more than one, answers to it.
         """
         if not _PREFIX.fullmatch(job_id):
-            raise UserError(f"'{job_id}' is no job id: give (the beginning of) 12 hex digits, as 'jobs' shows them.")
+            raise UserError(f"'{job_id}' is not a job id: give (the beginning of) 12 hex digits, as 'jobs' shows them.")
         found = [read_job(self.store, name) for name in job_ids(self.store) if name.startswith(job_id)]
         jobs = [job for job in found if job is not None]
         if not jobs:
@@ -258,7 +258,7 @@ class JobQueue:
         """Return the id of a job, or of a run or an embedding that is none, and then that."""
         if not _PREFIX.fullmatch(prefix):
             raise UserError(
-                f"'{prefix}' is no job or run id: give (the beginning of) 12 hex digits, as 'jobs' or 'list' show."
+                f"'{prefix}' is not a job or run id: give (the beginning of) 12 hex digits, as 'jobs' or 'list' show."
             )
         if any(name.startswith(prefix) for name in job_ids(self.store)):
             return self.get(prefix).id, None

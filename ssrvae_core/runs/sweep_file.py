@@ -38,16 +38,18 @@ def read_spec(path: Path) -> SweepSpec:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise UserError(f"{path} is no YAML{where}: {error.problem}.") from error
+        raise UserError(f"{path} is not YAML{where}: {error.problem}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}.") from error
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
     except RecursionError as error:
-        raise UserError(f"{path} is no sweep: it is nested too deeply.") from error
+        raise UserError(f"{path} is not a sweep: it is nested too deeply.") from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     if not isinstance(values, dict):
         fields = ", ".join(SweepSpec.model_fields)
-        raise UserError(f"{path} is no sweep: write fields and values, such as 'seeds: [0, 1, 2]'; there are {fields}.")
+        raise UserError(
+            f"{path} is not a sweep: write fields and values, such as 'seeds: [0, 1, 2]'; there are {fields}."
+        )
     try:
         spec = spec_of(values)
     except UserError as error:

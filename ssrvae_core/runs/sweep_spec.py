@@ -58,7 +58,7 @@ def _numbers(value: Any) -> Any:
     if isinstance(listed, list | tuple):
         for each in listed:
             if isinstance(each, bool):
-                raise ValueError(f"{str(each).lower()} is no number; write numbers, such as [0, 1, 2]")
+                raise ValueError(f"{str(each).lower()} is not a number; write numbers, such as [0, 1, 2]")
     return listed
 
 
@@ -78,17 +78,19 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Ratios = Annotated[
     tuple[float, ...],
     BeforeValidator(_numbers),
-    _within(lambda ratio: 0 < ratio <= 1, "is no share of the images; write more than 0 and at most 1 (0.05 is 5 %)"),
+    _within(
+        lambda ratio: 0 < ratio <= 1, "is not a share of the images; write more than 0 and at most 1 (0.05 is 5 %)"
+    ),
 ]
 Counts = Annotated[
     tuple[int, ...],
     BeforeValidator(_numbers),
-    _within(lambda number: number >= 1, "is no number of labels; write 1 or more"),
+    _within(lambda number: number >= 1, "is not a number of labels; write 1 or more"),
 ]
 Seeds = Annotated[
     tuple[int, ...],
     BeforeValidator(_numbers),
-    _within(lambda seed: 0 <= seed <= LARGEST_SEED, f"is no seed; write 0 to {LARGEST_SEED}"),
+    _within(lambda seed: 0 <= seed <= LARGEST_SEED, f"is not a seed; write 0 to {LARGEST_SEED}"),
 ]
 
 

@@ -102,7 +102,7 @@ def perform(
     Returns
     -------
     str and str or None
-        The state it came to, and the sentence if it failed for a reason the user can mend. What else goes wrong is
+        The state it came to, and the sentence if it failed for a reason the user can fix. What else goes wrong is
         raised.
     """
     share = 0.0

@@ -163,7 +163,7 @@ def csv_lines(part: Columns, *, header: bool) -> bytes:
 
 
 def plain(text: str) -> str:
-    """Return a text that every program can read; a file may be called by bytes that are no characters."""
+    """Return a text that every program can read; a file may be called by bytes that are not characters."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 

@@ -101,7 +101,7 @@ def test_a_hostile_upload_is_refused_in_a_sentence_and_another_is_shown_and_read
     page.locator("input[type=file]").set_input_files(uploaded("mine.npz", npz(images=images, labels=labels)))
     expect(page.get_by_text(re.compile("mine.npz .*12 x 12 pixels, 3 classes"))).to_be_visible(timeout=PATIENCE)
     save = page.get_by_role("button", name="Data as npz")
-    expect(save).to_have_count(1, timeout=PATIENCE)  # while the page is drawn anew, the old one is there as well
+    expect(save).to_have_count(1, timeout=PATIENCE)  # while the page is drawn again, the old one is there as well
     with page.expect_download() as download:
         save.click()
     target = tmp_path / "back.npz"

@@ -321,7 +321,7 @@ def test_nothing_is_written_over_a_file_of_the_store_or_over_the_images(
     before = weights.read_bytes(), images.read_bytes()
     for command in (("predict", finished.id, images), ("export", finished.id), ("report", finished.id)):
         assert "is in what the store" in complaint_of(*command, "--out", weights, *in_store)
-        assert "is no plain file" in complaint_of(*command, "--out", tmp_path, *in_store)
+        assert "is not a plain file" in complaint_of(*command, "--out", tmp_path, *in_store)
     folder = images.parent
     for source, out in ((images, images), (folder, folder / "labels.csv")):
         assert "among the images that are read" in complaint_of("predict", finished.id, source, "--out", out, *in_store)

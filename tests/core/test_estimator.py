@@ -219,7 +219,7 @@ def test_verbose_prints_a_line_an_epoch(cards, partly, capsys):
         ({"preset": "slow"}, "There is no preset called 'slow'"),
         ({"epochs": 0}, "training.epochs is not valid"),
         ({"random_state": -1}, "seed is not valid"),
-        ({"settings": {"dataset.size": 9}}, "'dataset.size' is no setting of an estimator"),
+        ({"settings": {"dataset.size": 9}}, "'dataset.size' is not a setting of an estimator"),
         ({"settings": {"model.hiden": 9}}, "There is no setting 'model.hiden'"),
         ({"rotation": "none", "settings": SMALL}, "model.radii does nothing for ss-vae; leave it out"),
     ],

@@ -74,7 +74,7 @@ def test_a_job_is_shown_in_local_time(command, result_of, tiny_options):
 
 def test_resume_takes_the_id_of_a_job_or_a_run(command):
     code, _, err = command("resume", "zzz")
-    assert code == 2 and "'zzz' is no job or run id" in err
+    assert code == 2 and "'zzz' is not a job or run id" in err
 
 
 def test_the_list_says_why_a_job_did_not_finish(command, result_of, tiny_options, store):
@@ -116,7 +116,7 @@ def test_no_id_at_all_cancels_nothing(command, finished, store):
     (path / directory.CONFIG).write_text(finished.config.model_dump_json())
     directory.write_status(path, directory.Status(state="running"))
     code, _, err = command("cancel", "")
-    assert code == 2 and "is no job id" in err
+    assert code == 2 and "is not a job id" in err
     assert not (path / directory.CANCEL).exists()
 
 

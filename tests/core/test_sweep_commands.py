@@ -81,7 +81,7 @@ def test_workers_here_and_on_a_cluster_are_not_asked_for_at_once(complaint_of):
 @pytest.mark.parametrize("address", ["nonsense", "host:8786", "tcp://host", "tcp://:8786", "tcp://host:x", "a://b:1"])
 def test_a_scheduler_without_an_address_is_a_sentence_at_once(complaint_of, tmp_path, address):
     command = ("sweep", EXAMPLE, "--scheduler", address, "--store", tmp_path / "runs")
-    assert f"'{address}' is no address of a Dask scheduler" in complaint_of(*command)
+    assert f"'{address}' is not an address of a Dask scheduler" in complaint_of(*command)
     assert not (tmp_path / "runs").exists()
 
 
@@ -95,7 +95,8 @@ def test_a_name_no_file_can_have_is_a_sentence(complaint_of, tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"), [("seeds: [99999999999999999999999]", "is no seed; write 0 to"), ("[" * 3000, "too deeply")]
+    ("text", "sentence"),
+    [("seeds: [99999999999999999999999]", "is not a seed; write 0 to"), ("[" * 3000, "too deeply")],
 )
 def test_an_exotic_specification_is_a_sentence(complaint_of, tmp_path, text, sentence):
     (tmp_path / "sweep.yaml").write_text(text)

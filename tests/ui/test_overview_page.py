@@ -361,7 +361,7 @@ def test_a_server_that_could_not_be_reached_is_not_started(port, mode, sentence,
 
 
 def test_an_address_that_is_none_is_named_in_a_sentence():
-    with pytest.raises(UserError, match=re.escape("ADDRESS is 'a..b', which is no address")):
+    with pytest.raises(UserError, match=re.escape("ADDRESS is 'a..b', which is not an address")):
         serve.check("a..b", "8502")
 
 

@@ -61,7 +61,7 @@ def ids_of(ranges: str, known: Int[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:
     Parameters
     ----------
     ranges : str
-        What is no range in it counts for nothing.
+        What is not a range in it counts for nothing.
     known : int64 array (N,)
         Ids, ascending.
     """

@@ -42,7 +42,7 @@ def do(journal: Journal, action: Mapping[str, Any]) -> Library:
             return journal.set_threshold(value, who=who)
         case {"kind": "undo" | "redo" as kind, "who": str(who), "entry": int(entry)}:
             return _back(journal, kind, entry, who)
-    raise UserError("What the browser asked for is no change of a library, so nothing was changed; reload the page.")
+    raise UserError("What the browser asked for is not a change of a library, so nothing was changed; reload the page.")
 
 
 def _back(journal: Journal, kind: str, entry: int, who: str) -> Library:

@@ -45,7 +45,7 @@ def read_zip(path: Path, skip_missing: bool = False) -> Contents:
 
 
 def checked_members(path: Path, largest: int = MAX_UNPACKED, most: int = MAX_MEMBERS) -> Sequence[zipfile.ZipInfo]:
-    """Return the files of an archive, refused by its table of contents where it is no harmless one.
+    """Return the files of an archive, refused by its table of contents where it is not a harmless one.
 
     Raises
     ------

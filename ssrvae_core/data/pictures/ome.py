@@ -27,7 +27,7 @@ class OmePlanes:
     images : sequence of sequences of int
         Of every image, the pages that are its channels.
     left_out : tuple of LeftOut
-        Planes in other files, and pages of this one that are no plane.
+        Planes in other files, and pages of this one that are not a plane.
     apart : bool
         Whether channels are taken as images, as others of their plane lie elsewhere or there are not always as many.
     """

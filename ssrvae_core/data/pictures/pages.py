@@ -49,7 +49,7 @@ def read_pages(path: Path, room: int = MAX_VALUES) -> Pages:
     Raises
     ------
     UserError
-        If it is no picture that is read, damaged, or too large.
+        If it is not a picture that is read, damaged, or too large.
     """
     kind = _kind(path)
     pages = read_tiff(path, room) if kind == TIFF else read_raster(path, room, kind)

@@ -116,7 +116,7 @@ def _from_byte_differences(rows: np.ndarray, inner: int, dtype: np.dtype) -> np.
 
 
 def _unpacked_bits(rows: np.ndarray, bits: int, count: int) -> np.ndarray:
-    """Integers of samples that are no whole bytes, the highest bit first; every row starts at a byte."""
+    """Integers of samples that are not whole bytes, the highest bit first; every row starts at a byte."""
     if bits == 1:
         return np.unpackbits(rows, axis=1, count=count)
     place, within = np.divmod(np.arange(count) * bits, 8)

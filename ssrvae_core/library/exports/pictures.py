@@ -18,7 +18,7 @@ from ssrvae_core.runs.thumbnails import to_pixels
 from ssrvae_core.runs.uploads import harmless_name
 
 UNLABELLED_FOLDER = "unlabelled"
-"""Folder of the particles in none of these, which is no class wherever folders are read."""
+"""Folder of the particles in none of these, which is not a class wherever folders are read."""
 
 _WHEN = (1980, 1, 1, 0, 0, 0)  # the same particles always give the same file
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)

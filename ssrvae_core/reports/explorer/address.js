@@ -91,7 +91,7 @@ function zoomsOf(text, table) {
   return zooms;
 }
 
-// The choices of an address, and the names of those that it asks for and are not to be had.
+// The choices of an address, and the names of those that it asks for and that are not available.
 export function valuesOf(parts, table, sorts, usual = STARTING) {
   const values = { ...usual };
   const refused = [];

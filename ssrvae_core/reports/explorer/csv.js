@@ -1,4 +1,4 @@
-// The table of some particles as CSV, a row a particle and model, in the columns of the Latent space page's own tables.
+// The table of some particles as CSV, a row per particle and model, in the columns of the Latent space page's own tables.
 
 // A cell as it stands; one with a comma, a quote or a line's end in quotes, and none that a spreadsheet takes for a formula.
 export function cell(value) {

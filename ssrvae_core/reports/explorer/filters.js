@@ -120,7 +120,7 @@ export function sortedRows(table, rows, values) {
   return sorted;
 }
 
-// The same rows a class after the other, and where each class begins.
+// The same rows one class after the other, and where each class begins.
 export function groupedRows(table, rows, { by, grouped }) {
   if (!grouped) return { rows, groups: [{ label: null, start: 0, count: rows.length }] };
   const predicted = table.column("predicted", by);

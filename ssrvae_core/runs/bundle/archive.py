@@ -163,11 +163,11 @@ class Archive:
         if length > MAX_BYTES:
             raise Refusal(f"{what} is larger than {MAX_BYTES >> 20} MB")
         if length < _END.size:
-            raise Refusal(f"{what} is no zip file")
+            raise Refusal(f"{what} is not a zip file")
         file.seek(length - _END.size)
         signature, disk, first_disk, here, count, size, start, comment = _END.unpack(file.read(_END.size))
         if signature != b"PK\x05\x06":
-            raise Refusal(f"{what} is no zip file, or is cut short")
+            raise Refusal(f"{what} is not a zip file, or is cut short")
         if disk or first_disk or comment or here != count or start + size + _END.size != length:
             raise Refusal(f"{what} does not end as a bundle does")
         if count > MAX_ENTRIES or size > MAX_ENTRIES * 4 * _CENTRAL.size:

@@ -86,14 +86,14 @@ def unpack(content: bytes, what: str) -> dict[str, np.ndarray]:
     """
     archive = Archive.of(content, what, packed=False)
     if odd := [name for name in archive.entries if not name.endswith(".npy")]:
-        raise Refusal(f"{what} holds {odd[0][:MAX_NAME]!r}, which is no array")
+        raise Refusal(f"{what} holds {odd[0][:MAX_NAME]!r}, which is not an array")
     return {name.removesuffix(".npy"): _array(archive.read(name), f"{name} of {what}") for name in archive.entries}
 
 
 def _array(content: bytes, what: str) -> np.ndarray:
     match = _NPY.match(content[:_LARGEST_HEADER])
     if match is None or int.from_bytes(content[8:10], "little") != match.end() - 10:
-        raise Refusal(f"{what} is no plain array of float32, int64 or uint8")
+        raise Refusal(f"{what} is not a plain array of float32, int64 or uint8")
     dtype = np.dtype(match[1].decode())
     shape = tuple(int(side) for side in match[2].decode().split(",") if side)
     if math.prod(shape) * dtype.itemsize != len(content) - match.end():

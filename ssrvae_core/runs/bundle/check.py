@@ -212,13 +212,13 @@ def _check_scores(values: Mapping[str, Any], *, judged: bool, what: str) -> None
     may_be_none = {"silhouette"} if judged else {"silhouette", "accuracy", "balanced_accuracy", "ece", "nll"}
     for name in directory.SCORES:
         if not is_number(values[name]) and not (values[name] is None and name in may_be_none):
-            raise Refusal(f"{what} has a '{name}' that is no number")
+            raise Refusal(f"{what} has a '{name}' that is not a number")
     bins = values["accuracy_by_angle"]
     if bins is not None and not (isinstance(bins, list) and all(_is_bin(row) for row in bins)):
-        raise Refusal(f"the accuracy by angle of {what} is no list of bins")
+        raise Refusal(f"the accuracy by angle of {what} is not a list of bins")
     for name in ("angle", "probe_r2"):
         if values[name] is not None and not isinstance(values[name], dict):
-            raise Refusal(f"'{name}' of {what} is no set of numbers")
+            raise Refusal(f"'{name}' of {what} is not a set of numbers")
 
 
 def _is_bin(row: Any) -> bool:
@@ -256,7 +256,7 @@ def _check_metrics(content: bytes, status: Status) -> None:
         if not values.keys() <= known or values.get("epoch") != number:
             raise Refusal(f"line {number} of {what} is not that of epoch {number}")
         if any(value is not None and not is_number(value) for value in values.values()):
-            raise Refusal(f"line {number} of {what} holds something that is no number")
+            raise Refusal(f"line {number} of {what} holds something that is not a number")
 
 
 def _check_environment(content: bytes) -> None:

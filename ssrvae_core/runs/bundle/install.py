@@ -25,7 +25,7 @@ ADDED = (directory.PARTICLES, directory.THUMBNAILS)
 """Files of a bundle that a run which is there already gets where it lacks them."""
 
 STAGING = ".import"
-"""Directory of the store in which runs are put together; its name is no run's."""
+"""Directory of the store in which runs are put together; it is not named as a run is."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def import_bundle(bundle: Path | bytes, store: RunStore) -> ImportReport:
 
 
 def unpack_bundle(bundle: Path | bytes, store: RunStore) -> ImportReport:
-    """Do as :func:`import_bundle` does for a store that is no visitor's, such as a temporary one; also if read-only."""
+    """Do as :func:`import_bundle` does for a store of the program's own; also if it is read-only."""
     with _opened(bundle) as (file, name):
         new: list[str] = []
         there: list[str] = []
@@ -132,7 +132,7 @@ def _is_there(run_id: str, weights: Weights, store: RunStore) -> bool:
     try:
         run = store.get(run_id)
     except UserError as error:
-        raise Refusal(f"the store has something called {run_id} already that is no readable run") from error
+        raise Refusal(f"the store has something called {run_id} already that is not a readable run") from error
     if run.status.state != "finished":
         raise Refusal(f"the store has run {run_id} already, and it is {run.status.state} there")
     kept = read_weights((run.path / directory.WEIGHTS).read_bytes(), f"the {directory.WEIGHTS} of the store's own run")

@@ -73,7 +73,7 @@ def config_id(content: bytes) -> str:
     Raises
     ------
     Refusal
-        If this is no JSON object.
+        If this is not a JSON object.
     """
     values = parse_object(content, directory.CONFIG)
     return run_id_of(canonical_json(values))
@@ -97,7 +97,7 @@ class Bundle:
         self._archive = Archive(file, "the bundle", packed=True)
         entry = self._archive.entries.get(MANIFEST)
         if entry is None:
-            raise Refusal(f"it has no {MANIFEST}, so it is no bundle; 'export' writes one")
+            raise Refusal(f"it has no {MANIFEST}, so it is not a bundle; 'export' writes one")
         if entry.size > _LARGEST:
             raise Refusal(f"its {MANIFEST} is larger than {_LARGEST:,} bytes")
         self.version, self._listed = _manifest(self._archive.read(MANIFEST))

@@ -152,7 +152,7 @@ def _header(content: bytes, what: str) -> tuple[dict[str, Any], bytes]:
     if len(content) < 8 or not 2 <= length <= min(MAX_HEADER, len(content) - 8):
         raise Refusal(f"{what} announces a header of {length} bytes, which cannot be")
     if content[8:9] != b"{":
-        raise Refusal(f"{what} is no safetensors file")
+        raise Refusal(f"{what} is not a safetensors file")
     return parse_object(content[8 : 8 + length], f"the header of {what}", max_text=length), content[8 + length :]
 
 

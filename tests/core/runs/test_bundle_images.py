@@ -261,8 +261,8 @@ def with_array(**changes):
         (with_array(ids=lambda i: i.astype(np.float32)), "one picture for each"),
         (lambda held: arrays.pack({"images": held["images"]}), "does not hold small pictures"),
         (lambda held: arrays.pack(held | {"more": held["ids"]}), "does not hold small pictures"),
-        (lambda held: b"", "no zip"),
-        (lambda held: b"\x89PNG", "no zip"),
+        (lambda held: b"", "not a zip"),
+        (lambda held: b"\x89PNG", "not a zip"),
     ],
 )
 def test_pictures_that_are_not_as_they_must_be_are_refused(change, reason, trained, store):

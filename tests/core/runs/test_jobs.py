@@ -314,7 +314,7 @@ def test_a_removed_job_leaves_its_run(queue, finished):
 def test_jobs_are_found_by_the_beginning_of_their_id(queue, tiny_config):
     job = queue.submit(config=tiny_config())
     assert queue.get(job.id[:5]) == job
-    with pytest.raises(UserError, match="is no job id"):
+    with pytest.raises(UserError, match="is not a job id"):
         queue.get("../runs")
     with pytest.raises(UserError, match="There is no job"):
         queue.get("0" * 12 if job.id[0] != "0" else "1" * 12)

@@ -270,7 +270,7 @@ def test_the_learning_rate_falls_along_a_cosine_or_stays(make_config, make_split
 
 
 def epochs_with(trainer, losses):
-    """The epochs a trainer runs for when its losses are these, one an epoch."""
+    """The epochs a trainer runs for when its losses are these, one per epoch."""
     told = iter(losses)
     trainer._step = lambda batch, generator: Losses(*torch.zeros(5), torch.tensor(float(next(told))))
     return [record.epoch for record in trainer.fit()]
