@@ -324,11 +324,19 @@ def test_ranges_outlines_and_cells_of_a_table_read_as_they_should(open_explorer)
             "simplified([[0, 0], [1, 0.1], [2, 0], [2, 2]], 0.5).length": 3,
         },
         "csv.js": {"cell('=1+1')": "'=1+1", "cell('a,\"b')": '"a,""b"', "cell(NaN)": ""},
-        "elements.js": {"share(0.99999)": ">0.999", "figure(NaN)": "not known", "thousands(1234567)": "1,234,567"},
+        "shares.js": {"share(0.99999)": ">0.999"},
+        "elements.js": {"figure(NaN)": "not known", "thousands(1234567)": "1,234,567"},
     }
     for module, calls in results.items():
         for call, result in calls.items():
             assert page.evaluate(f"async () => (await import('./{module}')).{call}") == result, call
+
+
+def test_pictures_in_order_of_their_angle_tell_it_in_degrees(open_explorer):
+    page = open_explorer()
+    page.evaluate("explorer.set({ sort: 'angle' })")
+    captions = page.locator(".pictures .caption").all_inner_texts()
+    assert len(captions) > 5 and all(re.fullmatch(r"-?\d{1,3}\u00b0", caption) for caption in captions)
 
 
 PACKED = """async () => {

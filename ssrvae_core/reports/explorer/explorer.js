@@ -166,7 +166,9 @@ export class Explorer {
     if (sort === "id" || sort === LIKENESS.name) return String(table.ids[row]);
     if (sort === "class" || !colouring) return table.classes[table.column("predicted", by)[row]];
     const value = table.column(colouring.column, by)[row];
-    return sort === "confidence" ? share(value) : value === value ? figure(value) : "-";
+    if (sort === "confidence") return share(value);
+    if (value !== value) return "-";
+    return colouring.unit === "degrees" ? `${Math.round(value)}\u00b0` : figure(value);
   }
 
   lines(row, model) {
