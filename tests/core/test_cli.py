@@ -400,3 +400,8 @@ def test_the_progress_keeps_to_one_line_of_a_narrow_terminal(monkeypatch):
         task = progress.add_task("ss-rvae-paper", total=1.0, at="epoch 999/1000, step 99/120, about 25 min", news="")
         progress.update(task, completed=0.999, news="accuracy 99.1%")
     assert any("ss-rvae-paper" in line and "99.1%" in line for line in screen.getvalue().splitlines())
+
+
+def test_a_column_of_shares_has_a_decimal_and_hides_no_errors():
+    shares = (None, 0.0, 0.012, 0.9934, 0.9996, 1.0)
+    assert [console.in_percent(share) for share in shares] == ["-", "0 %", "1.2 %", "99.3 %", ">99.9 %", "100 %"]

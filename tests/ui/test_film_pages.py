@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from ssrvae_core.config import UserError, run_config
+from ssrvae_core.reports.wording import model_title
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.directory import Status
 from ssrvae_core.runs.jobs import JobQueue
@@ -93,6 +94,17 @@ def test_the_ready_made_sweep_is_that_of_the_examples_and_small():
     for run in runs:
         predictions = run.predictions()
         assert (predictions.predicted == predictions.labels).mean() == pytest.approx(run.accuracy)
+
+
+def test_the_figures_of_the_ready_made_sweep_are_those_of_its_archive():
+    found = {}
+    for run in ready_made.labels_runs():
+        found.setdefault((model_title(run), run.config.split.labels_per_class), []).append(run.accuracy)
+    lines = (ROOT / "docs" / "benchmarks.md").read_text("utf-8").splitlines()
+    for title in ("ss-rVAE", "ss-VAE"):
+        cells = (found[title, n] for n in LABELS.labels_per_class)
+        row = " | ".join(f"{sum(each) / len(each):.3f} ({min(each):.3f})" for each in cells)
+        assert f"| {title} | {row} |" in lines
 
 
 def test_a_damaged_ready_made_sweep_is_a_sentence(tmp_path):
