@@ -46,7 +46,10 @@ function told(trace, point) {
   const filled = trace.hovertemplate
     .replace("<extra></extra>", "")
     .replace("%{id}", "%{ids}")
-    .replace(/%\{(\w+)(?:\[(\d+)\])?\}/g, (_, name, index) => value(name, index) ?? "");
+    .replace(/%\{(\w+)(?:\[(\d+)\])?(:,)?\}/g, (_, name, index, commas) => {
+      const found = value(name, index) ?? "";
+      return commas ? found.toLocaleString("en-US") : found;
+    });
   return linesOf(filled).map(({ text }) => text).join("\n");
 }
 
