@@ -33,6 +33,8 @@ class Base:
         Label of each training or validation image that has one; -1 for all others, also where labels are hidden.
     outlier_score : float32 array (N,)
         NaN where it is not known.
+    corrected : bool array (N,)
+        Whether a person had set the class by hand, in the library that the run was trained from or one before that.
     """
 
     run: str
@@ -41,10 +43,11 @@ class Base:
     predicted: np.ndarray
     labels: np.ndarray
     outlier_score: np.ndarray
+    corrected: np.ndarray
 
     @classmethod
-    def of(cls, run: str, class_names: Sequence[str], particles: Particles) -> Base:
-        """Return it of all particles of a run.
+    def of(cls, run: str, class_names: Sequence[str], particles: Particles, corrected: Sequence[int] = ()) -> Base:
+        """Return it of all particles of a run; those with the ids ``corrected`` were set by hand before its training.
 
         Raises
         ------
@@ -60,7 +63,15 @@ class Base:
             )
         hidden = particles.part == PARTS.index("unlabelled")
         labels = np.where(hidden, NONE, predictions.labels)
-        return cls(run, tuple(class_names), predictions.ids, predictions.predicted, labels, particles.outlier_score)
+        return cls(
+            run=run,
+            class_names=tuple(class_names),
+            ids=predictions.ids,
+            predicted=predictions.predicted,
+            labels=labels,
+            outlier_score=particles.outlier_score,
+            corrected=np.isin(predictions.ids, np.asarray(corrected, dtype=np.int64)),
+        )
 
     def rows(self, ids: Sequence[int] | Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
         """Return the positions of particles.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
+from ssrvae_core.library.judging import left_out_text
 from ssrvae_core.library.outliers import Rate
 from ssrvae_core.library.state import Library
 from ssrvae_core.records import PARTS, Particles
@@ -26,7 +27,9 @@ class Comparison:
     moves : tuple of (str, str, int)
         From which class to which, and how many, the most first.
     old, new : Rate
-        How often each is right on the images that both held out, as the new run's data label them.
+        How often each is right on the images that both held out and whose labels are from before any correction.
+    left_out : int
+        Images that both held out whose class a person corrected: they do not judge, as people correct what is wrong.
     only_old, only_new : int
         Images among those that one run alone tells right.
     p_value : float
@@ -38,6 +41,7 @@ class Comparison:
     moves: tuple[tuple[str, str, int], ...]
     old: Rate
     new: Rate
+    left_out: int
     only_old: int
     only_new: int
     p_value: float
@@ -46,12 +50,16 @@ class Comparison:
     def in_words(self) -> str:
         """What changed, in a sentence or two."""
         told = f"{len(self.changed):,} of {self.both:,} particles are in another class."
-        if not self.old.n:
-            return f"{told} No image that both runs held out has a label, so which run is better is not known."
-        return (
-            f"{told} Of {self.old.n:,} images that both runs held out, {self.old.count:,} were right before and"
-            f" {self.new.count:,} are now."
-        )
+        if self.old.n:
+            judged = (
+                f"Of {self.old.n:,} images that both runs held out, {self.old.count:,} were right before and"
+                f" {self.new.count:,} are now."
+            )
+        elif self.left_out:
+            judged = "No image that both runs held out had its label before any was moved, so nothing can be compared."
+        else:
+            judged = "No image that both runs held out has a label, so which run is better is not known."
+        return " ".join(filter(None, (told, judged, left_out_text(self.left_out))))
 
 
 def compare(
@@ -72,6 +80,7 @@ def compare(
     library : Library, optional
         That of the old run when the new one was trained from it, which says what its classes are called there;
         :func:`ssrvae_core.library.training.parent_of` and :meth:`ssrvae_core.library.journal.Journal.at` find it.
+        Labels that were set by hand in it do not judge. Without it, those that the runs do not agree on do not.
     """
     ids, a, b = np.intersect1d(old.ids, new.ids, assume_unique=True, return_indices=True)
     names = np.array(old_names, dtype=object)
@@ -83,8 +92,12 @@ def compare(
     differ = before != after
     pairs = Counter(zip(before[differ].tolist(), after[differ].tolist(), strict=True))
     held_out = PARTS.index("validation")
-    judged = (old.part[a] == held_out) & (new.part[b] == held_out) & (new.predictions.labels[b] >= 0)
-    truth = np.array(new_names, dtype=object)[new.predictions.labels[b][judged]]
+    labelled = (old.part[a] == held_out) & (new.part[b] == held_out) & (new.predictions.labels[b] >= 0)
+    called = np.array(new_names, dtype=object)[new.predictions.labels[b]]
+    first = old.predictions.labels[a]
+    uncorrected = (first >= 0) & (names[first] == called) if library is None else library.uncorrected[a]
+    judged = labelled & uncorrected
+    truth = called[judged]
     old_right, new_right = before[judged] == truth, after[judged] == truth
     only_old, only_new = int((old_right & ~new_right).sum()), int((new_right & ~old_right).sum())
     n = int(judged.sum())
@@ -94,6 +107,7 @@ def compare(
         moves=tuple((x, y, count) for (x, y), count in pairs.most_common()),
         old=Rate.of(int(old_right.sum()), n),
         new=Rate.of(int(new_right.sum()), n),
+        left_out=int((labelled & ~uncorrected).sum()),
         only_old=only_old,
         only_new=only_new,
         p_value=float(binomtest(only_new, only_old + only_new).pvalue) if only_old + only_new else 1.0,

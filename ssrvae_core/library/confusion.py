@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from ssrvae_core.library.base import beyond
-from ssrvae_core.library.state import NONE, Library
-from ssrvae_core.records import PARTS, Particles
+from ssrvae_core.library.judging import held_out_and_judging
+from ssrvae_core.library.state import Library
+from ssrvae_core.records import Particles
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,12 @@ class Classified:
 def validation_confusion(library: Library, particles: Particles, *, by_micrograph: bool = False) -> Confusion:
     """Return how the model confuses the classes of a library, from the run's validation images.
 
-    The classes are the library's: a validation image that a person moved is of the class it was moved to. Those that
-    are outliers beyond the threshold, or none of these, are left out, as particles like them are.
+    The classes are the library's. Images that a person moved are left out, as people move what is confused, and so are
+    those that are outliers beyond the threshold, as particles like them are.
     """
     predictions, numbers = particles.predictions, list(library.names)
     outliers = beyond(particles.outlier_score, library.threshold)
-    judged = (particles.part == PARTS.index("validation")) & (library.known != NONE) & ~outliers
+    judged = held_out_and_judging(library, particles) & ~outliers
     truth, called = library.known[judged], library.current(predictions.predicted[judged])
     groups = None if particles.groups is None else particles.groups[judged]
     found = confusion_of(truth, called, numbers, groups, by_micrograph=by_micrograph)

@@ -66,7 +66,7 @@ class Journal:
                 f"Run {run.id} has not said yet what every particle is; have it classify all its images first, with"
                 f" 'predict {run.id} --all' or on the Train page."
             )
-        self.path, self.base = run.path / JOURNAL, Base.of(run.id, run.class_names, particles)
+        self.path, self.base = run.path / JOURNAL, _base(run, particles)
         self._entries: list[Entry] = []
         self._read = 0  # bytes of the file that the entries are from
         self._last = b""  # the last line of them
@@ -262,3 +262,9 @@ def in_words(change: Change, names: dict[int, str] | None = None) -> str:
 
 def _particles(ids: Sequence[int]) -> str:
     return "1 particle" if len(ids) == 1 else f"{len(ids):,} particles"
+
+
+def _base(run: Run, particles: Particles) -> Base:
+    from ssrvae_core.library.training import corrected_before
+
+    return Base.of(run.id, run.class_names, particles, corrected_before(run))

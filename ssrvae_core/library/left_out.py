@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 from ssrvae_core.library.confusion import Classified, confusion_of, validation_confusion
 from ssrvae_core.library.quick import QuickHead
-from ssrvae_core.library.state import NONE, Library, Origin
+from ssrvae_core.library.state import NONE, Library
 from ssrvae_core.records import Particles
 
 FOLDS = 10
@@ -70,7 +70,7 @@ def by_head(head: QuickHead, library: Library, particles: Particles) -> Classifi
     known = np.where(library.known == NONE, NONE, np.searchsorted(numbers, library.known))
     if len(numbers) < 2 or len(np.unique(known[known != NONE])) < len(numbers):
         return None
-    judged = (library.origin == Origin.LABEL) & (known != NONE)
+    judged = library.uncorrected
     fold, by_micrograph = _folds(known, judged, particles.groups)
     called = np.full(len(known), NONE)
     for number in np.unique(fold[fold != NONE]):

@@ -1,7 +1,8 @@
 """None of these: outlier thresholds, and how many good particles each costs.
 
 How often a threshold is a false alarm is measured on images that are trusted: held out from training, with a label that
-says that they belong to a class. None of ten is not none of all, so a rate has an interval.
+says that they belong to a class and that nobody corrected. None of ten is not none of all, so a rate has an interval.
+It is that of the held-out images, which may score otherwise than the others, as they may lie on other micrographs.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.stats import beta
 
 from ssrvae_core.config import UserError
 from ssrvae_core.library.base import beyond
 from ssrvae_core.library.double_sampling import LEVEL
+from ssrvae_core.library.judging import held_out_and_corrected, held_out_and_judging, left_out_text
 from ssrvae_core.library.state import NONE, Library
 from ssrvae_core.records import PARTS, Particles
 from ssrvae_core.shares import percent_range
@@ -54,10 +56,31 @@ class Rate:
 
 
 def trusted_scores(library: Library, particles: Particles) -> Float[np.ndarray, " trusted"]:
-    """Return the outlier scores of the run's trusted images, ascending: held out, of a class, and with a score."""
-    held_out = particles.part == PARTS.index("validation")
-    scores = particles.outlier_score[held_out & (library.known != NONE)]
-    return np.sort(scores[np.isfinite(scores)])
+    """Return the outlier scores of the run's trusted images, ascending.
+
+    They are held out, labelled, and have a score. Those that a person moved are left out: people move what a run has
+    wrong, and that scores higher.
+    """
+    return np.sort(particles.outlier_score[_trusted(library, particles)])
+
+
+def _trusted(library: Library, particles: Particles) -> Bool[np.ndarray, " n"]:
+    return held_out_and_judging(library, particles) & np.isfinite(particles.outlier_score)
+
+
+def on_other_micrographs(library: Library, particles: Particles) -> bool:
+    """Whether the trusted images are from micrographs that the run was not trained on."""
+    trusted = _trusted(library, particles)
+    if particles.groups is None or not trusted.any():
+        return False
+    trained_on = particles.groups[particles.part != PARTS.index("validation")]
+    return not np.isin(particles.groups[trusted], trained_on).any()
+
+
+def _judged(library: Library, particles: Particles) -> Bool[np.ndarray, " n"]:
+    """Return which particles a threshold judges: those with a score that are neither labelled nor moved by hand."""
+    decided = np.isin(library.base.ids, list(library.decisions))
+    return (library.base.labels == NONE) & ~decided & np.isfinite(particles.outlier_score)
 
 
 def false_alarms(library: Library, particles: Particles, threshold: float) -> Rate:
@@ -96,8 +119,8 @@ def threshold_for(library: Library, particles: Particles, rate: float) -> float:
         least = 1 / (n + 1)
         advice = f"ask for {least:.2g} or more" if n else "hold out labelled images"
         raise UserError(
-            f"{n:,} labelled images with an outlier score were held out, which is too few for a false-alarm rate of"
-            f" {rate:g}; {advice}, or set the threshold itself."
+            f"{n:,} labelled images with an outlier score were held out and not moved, which is too few for a"
+            f" false-alarm rate of {rate:g}; {advice}, or set the threshold itself."
         )
     return float(scores[max(k, 1) - 1])
 
@@ -115,44 +138,67 @@ class Outliers:
     judged : int
         Particles with an outlier score that are neither labelled nor decided by hand.
     rate : Rate
-        How often a good particle lies beyond it.
+        How often a held-out image of known class lies beyond it.
+    apart : bool
+        Whether those images are from micrographs that the run was not trained on.
+    left_out : int
+        Held-out images that are not among them because a person moved them.
     """
 
     threshold: float | None
     beyond: int
     judged: int
     rate: Rate
+    apart: bool
+    left_out: int
 
     @property
     def expected(self) -> tuple[float, float]:
-        """How many would be beyond the threshold if all particles were good: from and to."""
+        """How many would be beyond the threshold if all particles were good and scored as held-out images do."""
         return self.rate.low * self.judged, self.rate.high * self.judged
+
+    @property
+    def scores_differ(self) -> bool:
+        """Whether held-out images score higher than the others: more false alarms are expected than were found."""
+        return self.expected[0] > self.beyond
 
     @property
     def in_words(self) -> str:
         """What the threshold costs, one or two sentences."""
         if self.threshold is None:
             return "No outlier threshold is set, so every particle is in a class."
+        found = f"{self.beyond:,} of {self.judged:,} particles lie beyond the outlier score {self.threshold:g}"
+        left_out = left_out_text(self.left_out)
         if not self.rate.n:
-            return (
-                f"{self.beyond:,} of {self.judged:,} particles lie beyond the outlier score {self.threshold:g}; no"
-                " labelled image was held out, so how many good particles that costs is not known."
-            )
-        low, high = self.expected
-        return (
-            f"{self.beyond:,} of {self.judged:,} particles lie beyond the outlier score {self.threshold:g}. It is a"
-            f" false alarm for {self.rate.count:,} of {self.rate.n:,} held-out images of known class"
-            f" ({percent_range(self.rate.low, self.rate.high)}), so {low:,.0f} to {high:,.0f} would be"
-            " beyond it if all were good."
+            lacking = "whose label nobody corrected" if self.left_out else "with a label"
+            told = f"{found}; no image {lacking} was held out, so how many good particles that costs is not known."
+            return " ".join(filter(None, (told, left_out)))
+        apart = ", from micrographs that were held out whole" if self.apart else ""
+        rate = (
+            f"It is a false alarm for {self.rate.count:,} of {self.rate.n:,} held-out images of known class{apart}"
+            f" ({percent_range(self.rate.low, self.rate.high)})"
         )
+        low, high = self.expected
+        if self.scores_differ:
+            meaning = "these score higher than the others, so the rate is not that of the others"
+        elif self.apart:
+            meaning = f"if the others score alike, {low:,.0f} to {high:,.0f} of them would be beyond it with all good"
+        else:
+            meaning = f"so {low:,.0f} to {high:,.0f} would be beyond it if all were good"
+        joint = ", " if meaning.startswith("so ") else "; "
+        return " ".join(filter(None, (f"{found}. {rate}{joint}{meaning}.", left_out)))
 
 
 def outliers(library: Library, particles: Particles, threshold: float | None = None) -> Outliers:
     """Return what a threshold does, by default the library's own."""
     threshold = library.threshold if threshold is None else threshold
-    decided = np.isin(library.base.ids, list(library.decisions))
-    judged = (library.base.labels == NONE) & ~decided & np.isfinite(particles.outlier_score)
-    if threshold is None:
-        return Outliers(None, 0, int(judged.sum()), Rate.of(0, len(trusted_scores(library, particles))))
+    judged = _judged(library, particles)
     outliers = judged & beyond(particles.outlier_score, threshold)
-    return Outliers(threshold, int(outliers.sum()), int(judged.sum()), false_alarms(library, particles, threshold))
+    return Outliers(
+        threshold=threshold,
+        beyond=int(outliers.sum()),
+        judged=int(judged.sum()),
+        rate=false_alarms(library, particles, np.inf if threshold is None else threshold),
+        apart=on_other_micrographs(library, particles),
+        left_out=int(held_out_and_corrected(library, particles).sum()),
+    )

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from ssrvae_core.config import DatasetConfig, EmbeddingConfig, UserError
 from ssrvae_core.embedding.answers import Answers
 from ssrvae_core.library.crops import crops
+from ssrvae_core.library.judging import held_out_and_corrected, held_out_and_judging
 from ssrvae_core.library.outliers import Rate
 from ssrvae_core.library.state import NONE, Library
 from ssrvae_core.library.training import training_labels
@@ -66,9 +67,11 @@ class QuickAnswer:
     changed : int64 array (M,)
         Ids of particles that no person knows, and that are in another class of the library.
     held_out : Rate
-        How often it is right on the images that the run held out, as people label them.
+        How often it is right on the images that the run held out and whose labels are from before any correction.
     model_held_out : Rate
         How often the run is right on the same images.
+    left_out : int
+        Held-out images that a person moved: they do not judge, as people move what is wrong.
     """
 
     class_names: tuple[str, ...]
@@ -76,6 +79,7 @@ class QuickAnswer:
     changed: np.ndarray
     held_out: Rate
     model_held_out: Rate
+    left_out: int
 
 
 def quick_head(run: Run, particles: Particles, load: Callable[[DatasetConfig], ImageSet] | None = None) -> QuickHead:
@@ -140,7 +144,8 @@ def quick_answer(head: QuickHead, library: Library, particles: Particles) -> Qui
     head : QuickHead
         Of the same run.
     library, particles : Library and Particles
-        Its state and what the run says. Labels of images that were held out only judge the answer.
+        Its state and what the run says. Images that were held out do not teach, and judge the answer where nobody
+        corrected their label.
 
     Raises
     ------
@@ -154,7 +159,7 @@ def quick_answer(head: QuickHead, library: Library, particles: Particles) -> Qui
     probabilities = head.answers.predict_proba(np.where(held_out, NONE, known))
     called = probabilities.argmax(axis=1)
     numbers = np.array([number for number, name in library.names.items() if name in labels.class_names])
-    judged = held_out & (known != NONE)
+    judged = held_out_and_judging(library, particles) & (known != NONE)
     model = library.current(particles.predictions.predicted)
     return QuickAnswer(
         class_names=labels.class_names,
@@ -164,6 +169,7 @@ def quick_answer(head: QuickHead, library: Library, particles: Particles) -> Qui
         ],
         held_out=Rate.of(int((called == known)[judged].sum()), int(judged.sum())),
         model_held_out=Rate.of(int((model[judged] == numbers[known[judged]]).sum()), int(judged.sum())),
+        left_out=int(held_out_and_corrected(library, particles).sum()),
     )
 
 

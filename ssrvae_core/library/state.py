@@ -8,7 +8,7 @@ from enum import IntEnum
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int, Int8
+from jaxtyping import Bool, Int, Int8
 
 from ssrvae_core.config import UserError
 from ssrvae_core.library.base import NONE as NONE
@@ -96,6 +96,14 @@ class Library:
         """
         by_person = np.isin(self.origin, (Origin.LABEL, Origin.HAND))
         return np.where(by_person, self.assigned, NONE)
+
+    @cached_property
+    def uncorrected(self) -> Bool[np.ndarray, " n"]:
+        """Which particles of a class have a label from before any correction by hand, bool (N,).
+
+        These may judge a classification: people correct what is wrong, so what they corrected is no fair sample.
+        """
+        return (self.origin == Origin.LABEL) & (self.assigned != NONE) & ~self.base.corrected
 
     @property
     def counts(self) -> dict[int, int]:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 _PARENT = "library"
 """Entry of an upload's label that says which library it came from."""
 
+_CORRECTED = "corrected"
+"""In it, the ids of all particles whose class a person had set by hand by then."""
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -54,7 +57,7 @@ class Labels:
     changed : int
         Those of them that had another one before.
     held_out : int
-        Corrections of images that the run held out: they judge the next training, and teach it nothing.
+        Corrections of images that the run held out: they teach nothing, and do not judge where runs are compared.
     left_out : int
         Images that were in the run's data, and are not in the next.
     """
@@ -188,15 +191,30 @@ def parent_of(run: Run) -> Parent | None:
 
 def parent_of_data(dataset: DatasetConfig, root: Path) -> Parent | None:
     """Return the library whose labels a data set of a store has; None where it is a file as it was."""
+    match _parent_told(dataset, root):
+        case {"run": str(parent), "entries": int(entries)}:
+            return Parent(parent, entries)
+    return None
+
+
+def _parent_told(dataset: DatasetConfig, root: Path) -> dict[str, Any]:
+    """Return what the label of a data set's upload says of the library that it came from; empty where it is no such."""
     sha256 = dataset.sha256
     if sha256 is None:
-        return None
-    for upload in uploads(root):
-        if upload.has_content(sha256):
-            match upload.told.get(_PARENT):
-                case {"run": str(parent), "entries": int(entries)}:
-                    return Parent(parent, entries)
-    return None
+        return {}
+    told = [upload.told.get(_PARENT) for upload in uploads(root) if upload.has_content(sha256)]
+    return next((one for one in told if isinstance(one, dict)), {})
+
+
+def corrected_before(run: Run) -> list[int]:
+    """Return the ids of the particles that people had moved by hand before a run was trained."""
+    parent = _parent_told(run.config.dataset, run.path.parent)
+    corrected = parent.get(_CORRECTED)
+    return [one for one in corrected if isinstance(one, int)] if isinstance(corrected, list) else []
+
+
+def _corrected(library: Library) -> list[int]:
+    return sorted({*library.decisions, *library.base.ids[library.base.corrected].tolist()})
 
 
 def _config(config: RunConfig, dataset: DatasetConfig) -> RunConfig:
@@ -259,7 +277,7 @@ def _kept(run: Run, fields: Fields, labels: Labels, library: Library) -> tuple[P
             with replacing(path) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, allow_pickle=False, **fields)
         stem = Path(run.data_name).stem[:40]
-        parent = {"run": run.id, "entries": library.n_entries}
+        parent = {"run": run.id, "entries": library.n_entries, _CORRECTED: _corrected(library)}
         read = _told(opened, summary(opened)) | {_PARENT: parent}
         label_upload(path, f"{stem} with {labels.in_words}.npz", sha256=sha256, read=read)
     return upload_at(path).path, sha256

@@ -22,6 +22,8 @@ import { bytesAs } from "./marks.js";
 import { readTable } from "./table.js";
 import * as marks from "./marks.js";
 import * as choices from "./choices.js";
+import * as threshold from "./threshold.js";
+window.threshold = threshold;
 window.choices = choices;
 const settings = await (await fetch("settings.json")).json();
 const table = readTable(await (await fetch("table.bin")).arrayBuffer());
@@ -31,7 +33,7 @@ window.marks = marks;
 window.view = new LibraryView(document.querySelector("#place"), table, {
   sheets: settings.sheets, ask() {}, act: (action) => window.acts.push(action), changed() {}, address: {}, who: "AB",
   keepWho() {}, readonly: false, decodes: false, neutral: "#888888",
-  trusted: { scores: [0.1, 2], low: [0, 0.1, 0.2], high: [0.8, 0.9, 1] },
+  trusted: { scores: [0.1, 2], low: [0, 0.1, 0.2], high: [0.8, 0.9, 1], apart: false, left_out: 0 },
 });
 const library = { ...state, place: bytesAs(Int16Array, state.place), origin: bytesAs(Uint8Array, state.origin) };
 window.view.receive(library);
@@ -85,6 +87,17 @@ def test_what_is_counted_and_binned_and_beyond_a_threshold(page):
     assert page.evaluate("marks.binnedCounts([0, 4, 1.5, NaN], [0, 1, 2, 3], [0, 1, 2, 3, 4])") == [1, 1, 0, 1]
     cost = page.evaluate("marks.thresholdCost([1, 3, 3, 3, NaN], [0, 2, 1, 3, 0], 2, [1, 2.5])")
     assert cost == {"judged": 2, "beyond": 1, "alarms": 1}, "labelled and moved particles stay where they are"
+
+
+def test_the_cost_of_a_threshold_does_not_contradict_what_is_beyond_it(page):
+    def text(beyond, **more):
+        trusted = {"scores": [1, 2], "low": [0, 0.1, 0.5], "high": [0.8, 0.9, 1], "apart": False, "left_out": 0} | more
+        cost = {"judged": 100, "beyond": beyond, "alarms": 2}
+        return page.evaluate(f"threshold.costText({json.dumps(cost)}, 1.5, {json.dumps(trusted)})")
+
+    assert "score higher than the others" in text(49) and "score higher" not in text(51)
+    assert "held out whole" in text(51, apart=True) and "held out whole" not in text(51)
+    assert "8 held-out" in text(51, left_out=8) and "nobody corrected" in text(51, scores=[], left_out=8)
 
 
 def test_clicks_and_boxes_select_what_they_touch(page):

@@ -10,6 +10,7 @@ import streamlit as st
 
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.library import Journal, Library
+from ssrvae_core.library.judging import left_out_text
 from ssrvae_core.library.outliers import Rate
 from ssrvae_core.library.quick import QuickAnswer, QuickHead, quick_answer, quick_head
 from ssrvae_core.library.training import Labels, parent_of_data, train_again_config, training_labels
@@ -137,7 +138,10 @@ def _train(asked: Asked, pictures: Pictures | None, state: str) -> None:
         if st.button("See at once what changes", icon=":material/bolt:", key=f"{asked.page}-quick-button"):
             st.session_state[wanted] = asked.token
         if labels.held_out:
-            note(f"Held-out images among them: {labels.held_out:,}, which only judge the training.")
+            note(
+                f"Held-out images that were moved: {labels.held_out:,}, which teach nothing and do not count when both"
+                " runs are compared, as people move what a run has wrong."
+            )
     if sentence := st.session_state.get(refused):
         markdown.error(sentence)
     if st.session_state.get(wanted) == asked.token:
@@ -181,12 +185,16 @@ def _quick(asked: Asked, pictures: Pictures | None) -> None:
 def quick_text(answer: QuickAnswer, n: int) -> str:
     """Say what the head answers, and how far to trust it."""
     moved = f"with these labels the embedding's head puts {len(answer.changed):,} of {n:,} particles into another class"
-    if not answer.held_out.n:
-        return f"{moved}. No held-out image has a label, so how far to trust it is not known."
-    return (
-        f"{moved}. It is right on {_of(answer.held_out)} held-out images, the run as it is on"
-        f" {_of(answer.model_held_out)}; the full training may differ."
-    )
+    if answer.held_out.n:
+        judged = (
+            f"It is right on {_of(answer.held_out)} held-out images, the run as it is on"
+            f" {_of(answer.model_held_out)}; the full training may differ."
+        )
+    elif answer.left_out:
+        judged = "No held-out image had its label before any was moved, so nothing can be compared."
+    else:
+        judged = "No held-out image has a label, so how far to trust it is not known."
+    return " ".join(filter(None, (f"{moved}.", judged, left_out_text(answer.left_out))))
 
 
 def quick_moves(asked: Asked, answer: QuickAnswer) -> list[tuple[str, np.ndarray]]:

@@ -17,7 +17,8 @@ from ssrvae_core.figures import theme
 from ssrvae_core.library import NONE, Journal, Library
 from ssrvae_core.library.entries import Change
 from ssrvae_core.library.journal import in_words
-from ssrvae_core.library.outliers import Rate, trusted_scores
+from ssrvae_core.library.judging import held_out_and_corrected
+from ssrvae_core.library.outliers import Rate, on_other_micrographs, trusted_scores
 from ssrvae_core.records import Particles
 from ssrvae_core.reports.explorer.source import Source, in_step
 from ssrvae_core.reports.explorer.table import table
@@ -182,11 +183,17 @@ def _act(key: str, journal: Journal, actions: list[Mapping[str, Any]], who: str)
     return journal.read() if library is None else library
 
 
-def _trusted(library: Library, particles: Particles) -> dict[str, list[float]]:
-    """Return the outlier scores of trusted images, and the interval of each number of false alarms among them."""
+def _trusted(library: Library, particles: Particles) -> dict[str, Any]:
+    """Return the outlier scores of trusted images, the interval of each number of false alarms, and where from."""
     scores = trusted_scores(library, particles)
     low, high = _intervals(len(scores))
-    return {"scores": scores.astype(float).tolist(), "low": low, "high": high}
+    return {
+        "scores": scores.astype(float).tolist(),
+        "low": low,
+        "high": high,
+        "apart": on_other_micrographs(library, particles),
+        "left_out": int(held_out_and_corrected(library, particles).sum()),
+    }
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

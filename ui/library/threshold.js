@@ -7,7 +7,8 @@ const STEPS = 200;
 const REST = 500; // milliseconds
 
 export class ThresholdSlider {
-  // `trusted`: {scores, low, high}: outlier scores of trusted images, and the interval of each number of false alarms.
+  // `trusted`: {scores, low, high, apart, left_out}: outlier scores of trusted images, the interval of each number of false
+  // alarms, whether their micrographs were held out whole, and how many held-out images are not among them as they were moved.
   constructor(place, scores, trusted, set, readonly) {
     Object.assign(this, { scores, trusted, set, origin: null });
     const finite = Float64Array.from(scores).filter(Number.isFinite).sort();
@@ -53,10 +54,17 @@ export class ThresholdSlider {
   }
 }
 
-export function costText({ judged, beyond, alarms }, threshold, { scores, low, high }) {
+export function costText({ judged, beyond, alarms }, threshold, { scores, low, high, apart, left_out }) {
   if (threshold === null) return "No threshold: no outlier score puts a particle here.";
   const score = Number(threshold.toPrecision(3));
   const first = `${thousands(beyond)} of ${thousands(judged)} particles beyond ${score}.`;
-  if (!scores.length) return `${first} How many good particles that costs is not known: no labelled image was held out.`;
-  return `${first} False alarm for ${thousands(alarms)} of ${thousands(scores.length)} held-out images of known class (${percentRange(low[alarms], high[alarms])}).`;
+  const moved = left_out ? ` ${thousands(left_out)} held-out, moved by hand, left out.` : "";
+  if (!scores.length) {
+    const lacking = moved ? "no image whose label nobody corrected was held out" : "no labelled image was held out";
+    return `${first} How many good particles that costs is not known: ${lacking}.${moved}`;
+  }
+  const which = apart ? "held-out images of known class, from micrographs held out whole" : "held-out images of known class";
+  // More false alarms than particles beyond: what is held out is unlike the others.
+  const unlike = low[alarms] * judged > beyond ? " These score higher than the others, so the rate is not that of the others." : "";
+  return `${first} False alarm for ${thousands(alarms)} of ${thousands(scores.length)} ${which} (${percentRange(low[alarms], high[alarms])}).${unlike}${moved}`;
 }

@@ -17,6 +17,7 @@ from ssrvae_core.evaluation.outliers import outlier_scores
 from ssrvae_core.library import NONE, Journal, Origin
 from ssrvae_core.library.compare import compare
 from ssrvae_core.library.crops import crops
+from ssrvae_core.library.outliers import trusted_scores
 from ssrvae_core.library.quick import MEASURED, quick_answer, quick_head
 from ssrvae_core.library.sheets import sheets
 from ssrvae_core.library.training import parent_of, train_again_config, training_labels
@@ -133,8 +134,12 @@ def test_train_again_end_to_end(run, store):
         assert (mine is None and theirs is None) or np.array_equal(mine, theirs[rows])
     assert new_images.names == tuple(old_images.names[row] for row in rows)
 
+    new_journal = Journal(new, particles_of(new))
     told = compare(particles, run.class_names, particles_of(new), new.class_names, journal.at(parent_of(new).entries))
-    assert told.both == len(particles) - 2 and told.old.n == told.new.n == len(held_out)
+    assert told.both == len(particles) - 2 and told.old.n == told.new.n == len(held_out) - 1 and told.left_out == 1
+    corrected = new_journal.base.ids[new_journal.base.corrected]  # which judge nothing in the new run's library, too
+    assert set(corrected) == {*free[:3], labelled[0], held_out[0]}
+    assert len(trusted_scores(new_journal.read(), particles_of(new))) == len(held_out) - 1
     assert sum(count for *_, count in told.moves) == len(told.changed) and "held out" in told.in_words
     assert "bars" not in {name for move in told.moves for name in move[:2]}  # called as the library calls it
 
