@@ -8,6 +8,7 @@ import streamlit as st
 
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.figures import Panel
+from ssrvae_core.figures.counts import validation_text
 from ssrvae_core.invocation import command, demo_command, terminal
 from ssrvae_core.records import Predictions
 from ssrvae_core.reports.gather import same_images
@@ -42,15 +43,15 @@ def config_label(config: RunConfig, run_id: str, data_name: str, name: str = "")
     return " \u00b7 ".join(filter(None, parts))
 
 
-def caption(runs: Sequence[Run], n: int) -> str:
-    """Say what a figure of these runs shows: data, number of images, labels, seeds and run ids."""
+def caption(runs: Sequence[Run], n: int, judged: int) -> str:
+    """Say what a figure of these runs shows: data, number of images, those with a label, seeds and run ids."""
     first = runs[0]
     each = "; ".join(
         f"{model_title(run)}: run {run.id}{_called(run)}, {run.config.split.in_words}, seed {run.config.seed}, "
         f"{run.status.epoch} epochs, {day_text(run.status.updated)}"
         for run in runs
     )
-    return f"{first.data_name}, N = {n:,} validation images. {each}."
+    return f"{first.data_name}, {validation_text(judged, n)}. {each}."
 
 
 def _called(run: Run) -> str:
@@ -170,15 +171,16 @@ def predictions_of(run: Run) -> Predictions:
     return _predictions(str(run.path.absolute()), run.status.updated, run)
 
 
-def n_images(run: Run) -> int:
-    """Return the number of validation images of a finished run.
+def n_images(run: Run) -> tuple[int, int]:
+    """Return the number of validation images of a finished run, and of those with a label.
 
     Raises
     ------
     UserError
         If its predictions cannot be read.
     """
-    return len(predictions_of(run))
+    predictions = predictions_of(run)
+    return len(predictions), predictions.n_labelled
 
 
 def panels_of(runs: Sequence[Run]) -> tuple[list[Run], list[Panel]]:

@@ -46,10 +46,14 @@ class Frame:
     run_id: str | None = None
 
     @property
+    def judged(self) -> int:
+        """Number of images with a label, of which the accuracy is."""
+        return int(self.confusion.sum())
+
+    @property
     def accuracy(self) -> float | None:
         """Share of the confusion matrix that lies on its diagonal, None where it is empty."""
-        n = int(self.confusion.sum())
-        return float(np.trace(self.confusion)) / n if n else None
+        return float(np.trace(self.confusion)) / self.judged if self.judged else None
 
 
 @dataclass(frozen=True)
