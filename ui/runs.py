@@ -11,6 +11,7 @@ from ssrvae_core.figures import Panel
 from ssrvae_core.figures.counts import validation_text
 from ssrvae_core.invocation import command, demo_command, terminal
 from ssrvae_core.records import Predictions
+from ssrvae_core.registry import source_of
 from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.wording import model_title, model_words, titles
 from ssrvae_core.runs import Run, RunStore
@@ -92,6 +93,33 @@ def newest_pair(runs: Sequence[Run]) -> tuple[Run, Run | None]:
     return runs[0], None
 
 
+def first_shown(runs: Sequence[Run]) -> tuple[Run, Run | None]:
+    """Return the run, or the ss-VAE and the ss-rVAE, that every page shows before anything is chosen.
+
+    Those of data of one's own, which are not generated, come before those of the demo, and finished ones before others.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Runs with something to show, at least one, newest first.
+
+    Returns
+    -------
+    (Run, Run or None)
+        The newest run on data of one's own, with the newest of the other invariance that was trained alike; where there
+        is none of one's own, the newest pair.
+    """
+    own = [run for run in runs if not source_of(run.config.dataset.source).generated]
+    if not own:
+        return newest_pair(finished(runs) or runs)
+    run, *older = finished(own) or own
+    alike = [other for other in older if (other.config.split, other.config.seed) == (run.config.split, run.config.seed)]
+    other = partner(run, alike)
+    if other is None:
+        return run, None
+    return (other, run) if _invariant(run) else (run, other)
+
+
 def _invariant(run: Run) -> bool:
     return run.config.model.rotation != "none"
 
@@ -106,7 +134,7 @@ def pick_runs(page: str) -> list[Run]:
     if not shown:
         nothing_yet(unfinished=len(runs) + len(broken))
         st.stop()
-    left_default, right_default = newest_pair(list(shown.values()))
+    left_default, right_default = first_shown(list(shown.values()))
     columns = st.columns(2)
     with columns[0]:
         left = shown[pick(page, "left", "Left run", list(shown), left_default.id, format_func=_labels(shown))]
