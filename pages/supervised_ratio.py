@@ -47,8 +47,8 @@ else:
 ready = family.id == shelf.ready
 if not presenting():
     with opening:
-        came = " These runs came with the program." if ready else ""
-        markdown.show("How many labels does a model need? Move the slider, or let it play.{came}", came=came)
+        came = "These runs came with the program." if ready else ""
+        markdown.show("How many labels does a model need? Move the slider, or let it play. {came}", came=came)
 seeds = [str(seed) for seed in family.seeds]
 if len(seeds) > 1:
     with next(columns):

@@ -166,12 +166,12 @@ def _rows(frame: Frame | None, c: int) -> np.ndarray:
 
 
 def _title(name: str, frame: Frame | None, *, brief: bool) -> str:
-    """Name and accuracy, and the number of images where there is room."""
+    """Name, accuracy and seed, and the number of images where there is room."""
     if frame is None:
         return f"<b>{name}</b><br><span style='font-size:12px'>not trained here</span>"
     accuracy = "" if frame.accuracy is None else f"accuracy {theme.percent(frame.accuracy)}"
     n = n_text(frame.accuracy, frame.judged, len(frame.ids))
-    about = accuracy if brief and accuracy else f"{accuracy}{', ' if accuracy else ''}{n}"
+    about = ", ".join(filter(None, (accuracy, "" if brief and accuracy else n, frame.seed)))
     return f"<b>{name}</b><br><span style='font-size:12px'>{about}</span>"
 
 

@@ -33,6 +33,8 @@ class Frame:
         :mod:`ssrvae_core.figures.manifold`.
     run_id : str, optional
         The run behind the frame.
+    seed : str
+        Which of several seeds the frame is of, such as "seed 0"; empty where there is one.
     """
 
     position: float
@@ -44,6 +46,7 @@ class Frame:
     confusion: np.ndarray
     manifold: np.ndarray | None = None
     run_id: str | None = None
+    seed: str = ""
 
     @property
     def judged(self) -> int:

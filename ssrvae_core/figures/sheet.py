@@ -130,8 +130,9 @@ def draw(
 def _about(frame: Frame | None) -> str:
     if frame is None:
         return "not trained here"
-    share = "" if frame.accuracy is None else f"accuracy {theme.percent(frame.accuracy)}, "
-    return f"{share}{n_text(frame.accuracy, frame.judged, len(frame.ids))}"
+    accuracy = "" if frame.accuracy is None else f"accuracy {theme.percent(frame.accuracy)}"
+    n = n_text(frame.accuracy, frame.judged, len(frame.ids))
+    return ", ".join(filter(None, (accuracy, n, frame.seed)))
 
 
 def _legend(pen: _Pen, class_names: Sequence[str]) -> None:
