@@ -13,7 +13,7 @@ from ui import charts, compare, export, markdown, squares
 from ui.entry import through_app
 from ui.ink import ink, legible
 from ui.markdown import note, words
-from ui.runs import finished, newest_pair, nothing_yet, panels_of, run_label, store
+from ui.runs import finished, first_shown, nothing_yet, panels_of, run_label, store
 from ui.state import harmless, key, pick
 
 PAGE = "compare"
@@ -32,7 +32,7 @@ if not known:
 
 # Which runs.
 
-pair = newest_pair(finished(runs) or list(known.values()))
+pair = first_shown(list(known.values()))
 default = [run.id for run in pair if run is not None]
 widget = key(PAGE, "runs")
 if widget not in st.session_state:

@@ -6,6 +6,7 @@ import streamlit as st
 from ssrvae_core.config import UserError
 from ssrvae_core.figures import Panel, accuracy_by_angle_figure, confusion_figure, confusion_figures
 from ssrvae_core.figures.confusion import judged_in_words
+from ssrvae_core.figures.counts import validation_text
 from ssrvae_core.registry import RIVALS, rival_title
 from ssrvae_core.reports.reliability import reliability, reliability_figure
 from ssrvae_core.reports.wording import judgement_text, plain, settings_text
@@ -32,7 +33,8 @@ st.title("Confusion")
 runs, panels = panels_of(pick_runs(PAGE))
 class_names = runs[0].class_names
 everything = panels[0].predictions.ids
-about = caption(runs, len(everything))
+n_judged = panels[0].predictions.n_labelled
+about = caption(runs, len(everything), n_judged)
 
 # Whom to show: the two models, and the rivals that were fitted on the first one's data, labels and seed.
 
@@ -239,7 +241,7 @@ st.html(
             )
             for method in ranked
         ],
-        caption=f"The most accurate first; N = {len(everything):,} validation images",
+        caption=f"The most accurate first; {validation_text(n_judged, len(everything))}",
         ours=[at for at, method in enumerate(ranked) if method.name in ("left", "right")],
     )
 )

@@ -24,9 +24,9 @@ runs, panels = panels_of(pick_runs(PAGE))
 class_names = runs[0].class_names
 sources = sources_of(PAGE, runs, panels)
 everything = sources[0].particles.ids
-about = judged = caption(runs, len(panels[0].predictions))
+about = judged = caption(runs, len(panels[0].predictions), panels[0].predictions.n_labelled)
 if len(everything) > len(panels[0].predictions):
-    about = f"{len(everything):,} particles; accuracies are of {judged}"
+    about = f"{len(everything):,} particles; accuracies are of validation images: {judged}"
 pictures = None
 try:
     pictures = pictures_of(runs[0], everything)

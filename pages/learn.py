@@ -79,7 +79,7 @@ if not shown:
 dataset = runs[0].config.dataset
 known = images.angles is not None and source_of(dataset.source).poses_known
 labelled_range = dataset.labelled.rotation if known else None
-about = f"Image {sample} ({name}). {caption(shown, n_images(shown[0]))}"
+about = f"Image {sample} ({name}). {caption(shown, *n_images(shown[0]))}"
 content = scene(
     titles,
     seen,

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ssrvae_core.config import UserError
+from ssrvae_core.figures.counts import validation_text
 from ssrvae_core.invocation import demo_command
 from ssrvae_core.reports.gather import ALIGNED
 from ssrvae_core.reports.label_axis import RATIO, amounts_in_words
@@ -68,8 +69,8 @@ else:
 ready = family.id == shelf.ready
 if not presenting():
     with opening:
-        came = " These runs came with the program." if ready else ""
-        markdown.show("How many labels does a model need? Move the slider, or let it play.{came}", came=came)
+        came = "These runs came with the program." if ready else ""
+        markdown.show("How many labels does a model need? Move the slider, or let it play. {came}", came=came)
 seeds = [str(seed) for seed in family.seeds]
 if len(seeds) > 1:
     with next(columns):
@@ -132,7 +133,7 @@ def show() -> None:
     )
     here = [run for run in family.of_seed(seed) if ratios.amount_in(run) == reel.steps[now]["position"]]
     here.sort(key=lambda run: family.models.index(run.config.model.name))
-    about = caption(here, n_images(here[0])) if here else f"{family.runs[0].data_name}, nothing trained."
+    about = caption(here, *n_images(here[0])) if here else f"{family.runs[0].data_name}, nothing trained."
     note(f"{about} {ALIGNED} {spread()}")
     with st.container(horizontal=True, vertical_alignment="center"):
         films.menu(
@@ -171,11 +172,12 @@ def spread() -> str:
 def summary() -> str:
     """Caption the film as a file: data, N, models, ratios and seeds."""
     first = family.runs[0]
+    n, judged = n_images(first)
     text = f"{'at' if family.axis == RATIO else 'with'} {amounts_in_words(family.axis, *family.amounts)}"
     names = " and ".join(track.name for track in film.tracks)
     ids = ", ".join(run.id for run in sorted(family.of_seed(seed), key=ratios.amount_in))
     return (
-        f"{first.data_name}, N = {n_images(first):,} validation images. {names} {text}, "
+        f"{first.data_name}, {validation_text(judged, n)}. {names} {text}, "
         f"seed {seed}: runs {ids}. {ALIGNED} {spread()}"
     )
 

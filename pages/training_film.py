@@ -47,8 +47,9 @@ with choices.container(horizontal=True, vertical_alignment="center"):
         st.button("Add the new epochs", icon=":material/refresh:")
 stamps, quantity = training_film.stamps_of(pair), training_film.CURVES[curve]
 film = training_film.film_of(stamps, quantity, pair)
-n = len(film.tracks[0].frames[0].ids)
-about = f"{caption(pair, n)} {ALIGNED} The frame around an image has the colour of the class it is taken for."
+first_frame = film.tracks[0].frames[0]
+of = caption(pair, len(first_frame.ids), first_frame.judged)
+about = f"{of} {ALIGNED} The frame around an image has the colour of the class it is taken for."
 if len(pair) == 2 and pair[0].config.training.epochs != pair[1].config.training.epochs:
     about += " Where a training has ended, its last epoch stays."
 

@@ -56,6 +56,11 @@ class Predictions:
         """Probability of the most probable class, float32 (N,)."""
         return self.class_prob.max(axis=1)
 
+    @property
+    def n_labelled(self) -> int:
+        """Number of images with a label, on which an accuracy is judged."""
+        return int((self.labels >= 0).sum())
+
 
 PARTS = ("labelled", "unlabelled", "validation")
 """The parts of a run's data, in the order in which they are numbered."""

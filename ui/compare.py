@@ -272,7 +272,7 @@ def latents_figure(panel: Panel, class_names: Sequence[str], uirevision: str) ->
     figure = latent_scatter([thinned(panel)], [plain(name) for name in class_names], uirevision=uirevision)
     p, known = panel.predictions, panel.predictions.labels >= 0
     accuracy = float((p.predicted == p.labels)[known].mean()) if known.any() else None
-    figure.layout.annotations[0].text = theme.panel_title(plain(panel.title), accuracy, len(p))
+    figure.layout.annotations[0].text = theme.panel_title(plain(panel.title), accuracy, int(known.sum()), len(p))
     return figure.update_layout(dragmode="pan")
 
 

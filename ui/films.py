@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, TypedDict
 
 import pandas as pd
@@ -41,6 +42,8 @@ PROJECTOR = 1120
 
 USUAL_ROOM = 500
 """Pixels in height that a presentation leaves a film, until the browser says otherwise."""
+
+OfSeeds = Mapping[tuple[str, float], Sequence[float]]
 
 _WIDTH, _ROOM = "film width", "film room"
 _HERE = Path(__file__).parent / "film"
@@ -101,6 +104,7 @@ def reel(
     width: int,
     about: Callable[[Step], str],
     room: int | None = None,
+    of_seeds: OfSeeds = MappingProxyType({}),
 ) -> Reel:
     """Make a film ready to be shown.
 
@@ -118,13 +122,15 @@ def reel(
         Says in a few words at what a step shows the models, such as "32 labels".
     room : int, optional
         Pixels in height it is fitted to in a presentation.
+    of_seeds : mapping
+        The accuracies of all seeds, by the model's name and the position.
     """
     content = figure.to_json().replace("\\u002f", "/")  # plotly.py makes it fit for a script in a page, a tenth longer
     told = [
         {
             "position": step.position,
             "label": step.label,
-            "told": told_of(step, [track.name for track in tracks], about(step)),
+            "told": told_of(step, [track.name for track in tracks], about(step), of_seeds),
             "missing": not any(step.frames),
         }
         for step in steps
@@ -133,8 +139,8 @@ def reel(
     return Reel(content, tuple(told), width, room, figure.layout.meta["alt"], token)
 
 
-def told_of(step: Step, names: Sequence[str], about: str) -> str:
-    """Say in a sentence what a frame shows."""
+def told_of(step: Step, names: Sequence[str], about: str, of_seeds: OfSeeds = MappingProxyType({})) -> str:
+    """Say in a sentence what a frame shows; of several seeds the mean, as the curve does."""
     if not any(step.frames):
         return f"{about}: not trained yet."
     parts = []
@@ -144,7 +150,10 @@ def told_of(step: Step, names: Sequence[str], about: str) -> str:
         elif frame.accuracy is None:
             parts.append(f"{name} cannot be judged, as no image has a label")
         else:
-            parts.append(f"{name} {percent(frame.accuracy)} right")
+            several = of_seeds.get((name, step.position), ())
+            mean = sum(several) / len(several) if len(several) > 1 else frame.accuracy
+            over = f" (mean of {len(several)} seeds)" if len(several) > 1 else ""
+            parts.append(f"{name} {percent(mean)} right{over}")
     return f"{about}: {(' against ' if len(parts) == 2 and all(step.frames) else ', ').join(parts)}."
 
 

@@ -24,7 +24,7 @@ from ui.films import asked_position
 from ui.jobs import STOPPED, Work, act, bar, buttons, reason, work_of
 from ui.overview import LIVE
 from ui.presentation import enlarged
-from ui.ratios import Family, accuracies, amount_in, families, family_labels, swept
+from ui.ratios import Family, accuracies, accuracies_of, amount_in, families, family_labels, swept
 from ui.rivals import job_of
 
 REFRESH = 2.0
@@ -87,7 +87,15 @@ def _reel_of(stamps: tuple[object, ...], width: int, room: int | None, _family: 
         n = labels.get(step.position)
         return f"{n} {'label' if n == 1 else 'labels'}" if n else amounts_in_words(_family.axis, step.position)
 
-    return films.reel(figure if room is None else enlarged(figure), steps, _film.tracks, width, about, room)
+    return films.reel(
+        figure if room is None else enlarged(figure),
+        steps,
+        _film.tracks,
+        width,
+        about,
+        room,
+        accuracies_of(_family.runs),
+    )
 
 
 # The sweep over few labels that comes with the program.

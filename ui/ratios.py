@@ -267,6 +267,15 @@ def accuracies(results: Sequence[RivalResult]) -> dict[str, dict[float, list[flo
     return dict(sorted(found.items(), key=lambda item: -best[item[0]]))
 
 
+def accuracies_of(runs: Sequence[Run]) -> dict[tuple[str, float], list[float]]:
+    """Return the accuracies of runs by the model's title and the number of labels, one per seed."""
+    found: dict[tuple[str, float], list[float]] = {}
+    for run in runs:
+        if run.accuracy is not None:
+            found.setdefault((model_title(run), amount_in(run)), []).append(run.accuracy)
+    return found
+
+
 def ratio_table(family: Family, results: Sequence[RivalResult]) -> pd.DataFrame:
     """Tabulate accuracy against the number of labels, a row per run or rival."""
     column = "labelled_ratio" if family.axis == RATIO else "labels_per_class"

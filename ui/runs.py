@@ -8,8 +8,10 @@ import streamlit as st
 
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.figures import Panel
+from ssrvae_core.figures.counts import validation_text
 from ssrvae_core.invocation import command, demo_command, terminal
 from ssrvae_core.records import Predictions
+from ssrvae_core.registry import source_of
 from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.wording import model_title, model_words, titles
 from ssrvae_core.runs import Run, RunStore
@@ -42,15 +44,15 @@ def config_label(config: RunConfig, run_id: str, data_name: str, name: str = "")
     return " \u00b7 ".join(filter(None, parts))
 
 
-def caption(runs: Sequence[Run], n: int) -> str:
-    """Say what a figure of these runs shows: data, number of images, labels, seeds and run ids."""
+def caption(runs: Sequence[Run], n: int, judged: int) -> str:
+    """Say what a figure of these runs shows: data, number of images, those with a label, seeds and run ids."""
     first = runs[0]
     each = "; ".join(
         f"{model_title(run)}: run {run.id}{_called(run)}, {run.config.split.in_words}, seed {run.config.seed}, "
         f"{run.status.epoch} epochs, {day_text(run.status.updated)}"
         for run in runs
     )
-    return f"{first.data_name}, N = {n:,} validation images. {each}."
+    return f"{first.data_name}, {validation_text(judged, n)}. {each}."
 
 
 def _called(run: Run) -> str:
@@ -91,6 +93,33 @@ def newest_pair(runs: Sequence[Run]) -> tuple[Run, Run | None]:
     return runs[0], None
 
 
+def first_shown(runs: Sequence[Run]) -> tuple[Run, Run | None]:
+    """Return the run, or the ss-VAE and the ss-rVAE, that every page shows before anything is chosen.
+
+    Those of data of one's own, which are not generated, come before those of the demo, and finished ones before others.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Runs with something to show, at least one, newest first.
+
+    Returns
+    -------
+    (Run, Run or None)
+        The newest run on data of one's own, with the newest of the other invariance that was trained alike; where there
+        is none of one's own, the newest pair.
+    """
+    own = [run for run in runs if not source_of(run.config.dataset.source).generated]
+    if not own:
+        return newest_pair(finished(runs) or runs)
+    run, *older = finished(own) or own
+    alike = [other for other in older if (other.config.split, other.config.seed) == (run.config.split, run.config.seed)]
+    other = partner(run, alike)
+    if other is None:
+        return run, None
+    return (other, run) if _invariant(run) else (run, other)
+
+
 def _invariant(run: Run) -> bool:
     return run.config.model.rotation != "none"
 
@@ -105,7 +134,7 @@ def pick_runs(page: str) -> list[Run]:
     if not shown:
         nothing_yet(unfinished=len(runs) + len(broken))
         st.stop()
-    left_default, right_default = newest_pair(list(shown.values()))
+    left_default, right_default = first_shown(list(shown.values()))
     columns = st.columns(2)
     with columns[0]:
         left = shown[pick(page, "left", "Left run", list(shown), left_default.id, format_func=_labels(shown))]
@@ -170,15 +199,16 @@ def predictions_of(run: Run) -> Predictions:
     return _predictions(str(run.path.absolute()), run.status.updated, run)
 
 
-def n_images(run: Run) -> int:
-    """Return the number of validation images of a finished run.
+def n_images(run: Run) -> tuple[int, int]:
+    """Return the number of validation images of a finished run, and of those with a label.
 
     Raises
     ------
     UserError
         If its predictions cannot be read.
     """
-    return len(predictions_of(run))
+    predictions = predictions_of(run)
+    return len(predictions), predictions.n_labelled
 
 
 def panels_of(runs: Sequence[Run]) -> tuple[list[Run], list[Panel]]:

@@ -17,7 +17,7 @@ from ui import datasets, films
 from ui.images import validation_pictures
 from ui.overview import LIVE
 from ui.presentation import enlarged
-from ui.runs import finished, newest_pair, partner, run_label
+from ui.runs import first_shown, partner, run_label
 
 Curve = Literal["loss", "accuracy"]
 CURVES: dict[str, Curve] = {"loss": "loss", "accuracy": "accuracy"}
@@ -29,9 +29,8 @@ def filmed(runs: Sequence[Run]) -> list[Run]:
 
 
 def left_default(runs: Sequence[Run]) -> Run:
-    """Return the run to begin with: of a finished pair the one without invariance, else the newest."""
-    done = finished(runs)
-    return newest_pair(done)[0] if done else runs[0]
+    """Return the run to begin with: of a pair the one without invariance, else the newest."""
+    return first_shown(runs)[0]
 
 
 def beside(run: Run, runs: Sequence[Run]) -> list[Run]:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.confusion import MANY, shares_of, texts_of
+from ssrvae_core.figures.counts import n_text
 from ssrvae_core.figures.curves import curve_at, curve_traces, limits_of, position_axis, untrained_points
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track
 from ssrvae_core.figures.looks import Look, looks
@@ -166,11 +167,12 @@ def _rows(frame: Frame | None, c: int) -> np.ndarray:
 
 
 def _title(name: str, frame: Frame | None, *, brief: bool) -> str:
-    """Name and accuracy, and the number of images where there is room."""
+    """Name, accuracy and seed, and the number of images where there is room."""
     if frame is None:
         return f"<b>{name}</b><br><span style='font-size:12px'>not trained here</span>"
     accuracy = "" if frame.accuracy is None else f"accuracy {percent(frame.accuracy)}"
-    about = accuracy if brief and accuracy else f"{accuracy}{', ' if accuracy else ''}N = {len(frame.ids):,}"
+    n = n_text(frame.accuracy, frame.judged, len(frame.ids))
+    about = ", ".join(filter(None, (accuracy, "" if brief and accuracy else n, frame.seed)))
     return f"<b>{name}</b><br><span style='font-size:12px'>{about}</span>"
 
 

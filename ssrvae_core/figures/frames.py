@@ -33,6 +33,8 @@ class Frame:
         :mod:`ssrvae_core.figures.manifold`.
     run_id : str, optional
         The run behind the frame.
+    seed : str
+        Which of several seeds the frame is of, such as "seed 0"; empty where there is one.
     """
 
     position: float
@@ -44,12 +46,17 @@ class Frame:
     confusion: np.ndarray
     manifold: np.ndarray | None = None
     run_id: str | None = None
+    seed: str = ""
+
+    @property
+    def judged(self) -> int:
+        """Number of images with a label, of which the accuracy is."""
+        return int(self.confusion.sum())
 
     @property
     def accuracy(self) -> float | None:
         """Share of the confusion matrix that lies on its diagonal, None where it is empty."""
-        n = int(self.confusion.sum())
-        return float(np.trace(self.confusion)) / n if n else None
+        return float(np.trace(self.confusion)) / self.judged if self.judged else None
 
 
 @dataclass(frozen=True)

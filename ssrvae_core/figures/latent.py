@@ -244,7 +244,7 @@ def _lay_out_panel(
     predictions = panel.predictions
     known = predictions.labels >= 0
     accuracy = float((predictions.predicted == predictions.labels)[known].mean()) if known.any() else None
-    title = theme.panel_title(panel.title, accuracy, len(predictions))
+    title = theme.panel_title(panel.title, accuracy, int(known.sum()), len(predictions))
     figure.add_annotation(theme.title_annotation(title, number))
     x_axis: dict[str, Any] = {"title": {"text": labels[0]}}
     y_axis: dict[str, Any] = {"title": {"text": labels[1]}}

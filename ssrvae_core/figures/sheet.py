@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.confusion import shares_of, texts_of
+from ssrvae_core.figures.counts import n_text
 from ssrvae_core.figures.curves import LOGARITHMIC, curve_at, limits_of, position_axis
 from ssrvae_core.figures.film_panels import square_of
 from ssrvae_core.figures.frames import Curve, Frame, Step, Track
@@ -130,8 +131,9 @@ def draw(
 def _about(frame: Frame | None) -> str:
     if frame is None:
         return "not trained here"
-    share = "" if frame.accuracy is None else f"accuracy {percent(frame.accuracy)}, "
-    return f"{share}N = {len(frame.ids):,}"
+    accuracy = "" if frame.accuracy is None else f"accuracy {percent(frame.accuracy)}"
+    n = n_text(frame.accuracy, frame.judged, len(frame.ids))
+    return ", ".join(filter(None, (accuracy, n, frame.seed)))
 
 
 def _legend(pen: _Pen, class_names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from ssrvae_core.figures.counts import n_text
 from ssrvae_core.shares import percent
 
 NEUTRAL = "#8A8A8A"
@@ -112,10 +113,14 @@ def template(*, dark: bool = False) -> go.layout.Template:
     )
 
 
-def panel_title(title: str, accuracy: float | None, n: int) -> str:
-    """Title of a panel, with accuracy and number of images in small type below; a few errors never round to 100 %."""
+def panel_title(title: str, accuracy: float | None, judged: int, shown: int | None = None) -> str:
+    """Title of a panel, with accuracy and number of images in small type below; a few errors never round to 100 %.
+
+    ``judged`` is the number of images that the accuracy is of, ``shown`` that of the panel where it is another.
+    """
     known = "" if accuracy is None else f"accuracy {percent(accuracy)}, "
-    return f"<b>{title}</b><br><span style='font-size:12px'>{known}N = {n:,}</span>"
+    n = n_text(accuracy, judged, judged if shown is None else shown)
+    return f"<b>{title}</b><br><span style='font-size:12px'>{known}{n}</span>"
 
 
 def title_annotation(text: str, axis: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from ssrvae_core.config import PAPER_MODELS, UserError, ratio_text
+from ssrvae_core.figures.counts import validation_text
 from ssrvae_core.registry import rival_title
 from ssrvae_core.reports import html, panels, particles
 from ssrvae_core.reports.explorer.source import Source, of_validation
@@ -186,7 +187,7 @@ class Chapter:
                 continue  # of an imported run, for one, whose film its owner did not share
             caption = (
                 f"Every frame is an epoch, of {len(kept[-1][1].ids):,} tracked validation images; the curve is the"
-                f" loss. {ALIGNED} {conditions([run], len(run.predictions()))}"
+                f" loss. {ALIGNED} {_conditions([run])}"
             )
             videos.append(_Video(number, f"training of the {model_title(run)}", training_film([run]), caption))
         if self.by_ratio:
@@ -200,7 +201,7 @@ class Chapter:
         ]
 
     def _ratio_video(self) -> _Video:
-        runs = self.by_ratio
+        runs, said = self.by_ratio, self.by_ratio[0].predictions()
         ratios = sorted({run.config.split.labelled_ratio or 0.0 for run in runs})
         seeds = sorted({run.config.seed for run in runs})
         ends = "; ".join(
@@ -210,8 +211,8 @@ class Chapter:
         )
         caption = (
             f"{self.data}: every frame is a supervised ratio, the share of the training images that carry a label; "
-            "their number stays the same, so that a larger share leaves fewer unlabelled images. N = "
-            f"{len(runs[0].predictions()):,} validation images, {seeds_text(seeds[0], len(seeds))}. {ends}. {len(runs)}"
+            "their number stays the same, so that a larger share leaves fewer unlabelled images. "
+            f"{validation_text(said.n_labelled, len(said))}, {seeds_text(seeds[0], len(seeds))}. {ends}. {len(runs)}"
             f" runs, {duration_text(sum(run.status.seconds for run in runs))} of training. {ALIGNED} The manifold"
             " shows what each model draws where the images of a class are, a block per class, turned to the nearest"
             " quarter."
@@ -225,7 +226,7 @@ class Chapter:
 
     def _told(self) -> str:
         """Conditions of the runs that are shown, and the accuracy over all seeds."""
-        told = conditions(self._first, len(self._first[0].predictions()))
+        told = _conditions(self._first)
         if self._seeds == 1:
             return told
         each = "; ".join(
@@ -260,6 +261,11 @@ class _Video:
         for path, content in files.items():
             save(path, content)
         return list(files)
+
+
+def _conditions(runs: Sequence[Run]) -> str:
+    said = runs[0].predictions()
+    return conditions(runs, len(said), said.n_labelled)
 
 
 def _known(accuracies: Iterable[float | None]) -> list[float]:

@@ -203,8 +203,12 @@ def ratio_film(
     for run in sorted(runs, key=lambda run: (list(MODELS).index(run.config.model.name), run.config.seed)):
         if axis_of(run.config.split) == axis and (amount := amount_of(run.config.split)) is not None:
             by_model.setdefault(run.config.model.name, {}).setdefault(amount, []).append(run)
+    several = (
+        len({run.config.seed for of_ratio in by_model.values() for group in of_ratio.values() for run in group}) > 1
+    )
     tracks = [
-        _ratio_track(MODEL_TITLES[model], axis, _shown(of_ratio, seed), device) for model, of_ratio in by_model.items()
+        _ratio_track(MODEL_TITLES[model], axis, _shown(of_ratio, seed), device, tell_seed=several)
+        for model, of_ratio in by_model.items()
     ]
     ours = {
         MODEL_TITLES[model]: {
@@ -278,7 +282,7 @@ def _shown(runs: Mapping[float, Sequence[Run]], seed: int | None) -> dict[float,
     return {ratio: of_seed[0] for ratio, of_seed in wanted.items() if of_seed}
 
 
-def _ratio_track(title: str, axis: LabelAxis, runs: Mapping[float, Run], device: str) -> Track:
+def _ratio_track(title: str, axis: LabelAxis, runs: Mapping[float, Run], device: str, *, tell_seed: bool) -> Track:
     said = [run.predictions() for run in runs.values()]
     aligned = align_frames([(predictions.ids, predictions.z_mean) for predictions in said])
     frames = [
@@ -291,6 +295,7 @@ def _ratio_track(title: str, axis: LabelAxis, runs: Mapping[float, Run], device:
             predictions.class_prob,
             _picture(manifold(run, device), predictions, z),
             run.id,
+            f"seed {run.config.seed}" if tell_seed else "",
         )
         for (ratio, run), predictions, z in zip(runs.items(), said, aligned, strict=True)
     ]
@@ -306,6 +311,7 @@ def _frame(
     class_prob: np.ndarray,
     picture: np.ndarray | None,
     run_id: str,
+    seed: str = "",
 ) -> Frame:
     predicted, k = class_prob.argmax(axis=1), class_prob.shape[1]
     known = labels >= 0
@@ -320,6 +326,7 @@ def _frame(
         confusion=confusion,
         manifold=picture,
         run_id=run_id,
+        seed=seed,
     )
 
 

@@ -104,7 +104,7 @@ def _summary(runs: Sequence[Run], predictions: dict[str, Predictions]) -> str:
             run.data_name,
             run.config.split.in_words,
             str(run.config.seed),
-            str(len(predictions[run.id])),
+            str(predictions[run.id].n_labelled),
             accuracy_text(run.accuracy),
             *(_number(run, name, shares.share) for name in ("balanced_accuracy", "ece")),
             _number(run, "nll", shares.decimals),
@@ -113,8 +113,8 @@ def _summary(runs: Sequence[Run], predictions: dict[str, Predictions]) -> str:
         for run in runs
     ]
     caption = (
-        "N validation images, which no run was trained on; accuracy, balanced accuracy (mean recall of the classes), "
-        "expected calibration error and negative log-likelihood on them; time of the training."
+        "N validation images with a label, which no run was trained on; accuracy, balanced accuracy (mean recall of "
+        "the classes), expected calibration error and negative log-likelihood on them; time of the training."
     )
     return html.table(header, rows, caption)
 
@@ -164,7 +164,7 @@ def _chapter(group: Sequence[Run], predictions: dict[str, Predictions], apart: d
     ``apart`` is what tells these from others of their name; ``place`` stands for their explorer.
     """
     said = [predictions[run.id] for run in group]
-    told = conditions(group, len(said[0]))
+    told = conditions(group, len(said[0]), said[0].n_labelled)
     blocks = [html.paragraph(OTHER_SEEDS)] if SPLIT_SEED in apart else []
     several = CHOOSE_RUNS if len(group) > MAPS else ""
     maps = [html.explorer(place, f"{EXPLORER_HELP} {several}{told}")]
@@ -180,7 +180,7 @@ def _chapter(group: Sequence[Run], predictions: dict[str, Predictions], apart: d
         blocks.append(html.subsection("Accuracy against rotation", angles))
     if calibration := panels.calibration(group, said, told):
         blocks.append(html.subsection("Calibration", calibration))
-    films = [_film(group[i : i + 2], len(said[0])) for i in range(0, len(group), 2)]
+    films = [_film(group[i : i + 2], said[0]) for i in range(0, len(group), 2)]
     blocks.append(html.subsection("Training", *films))
     words = ["seed" if name == SPLIT_SEED else name for name in apart]
     told_apart = [f"{word} {_value(value)}" for word, value in zip(words, apart.values(), strict=True)]
@@ -200,11 +200,13 @@ def _mistakes(group: Sequence[Run], said: Sequence[Predictions]) -> str:
     return "".join(rows)
 
 
-def _film(runs: Sequence[Run], n: int) -> str:
+def _film(runs: Sequence[Run], said: Predictions) -> str:
     """Show the training of one run, or of two in step, if their epochs were kept."""
     if not all(run.snapshots() for run in runs):
         return html.paragraph(f"No epochs of {', '.join(run.id for run in runs)} were kept, so there is no film.")
-    caption = f"Every frame is an epoch; the curve is the loss. {ALIGNED} {conditions(runs, n)}"
+    caption = (
+        f"Every frame is an epoch; the curve is the loss. {ALIGNED} {conditions(runs, len(said), said.n_labelled)}"
+    )
     return panels.film(training_film(runs), caption)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ssrvae_core.config import DatasetConfig, RunConfig
+from ssrvae_core.figures.counts import validation_text
 from ssrvae_core.figures.looks import MODEL_TITLES as MODEL_TITLES
 from ssrvae_core.figures.names import plain as plain
 from ssrvae_core.records import Judgement
@@ -150,20 +151,21 @@ def judgement_text(judgement: Judgement) -> str:
     )
 
 
-def conditions(runs: Sequence[Run], n: int) -> str:
+def conditions(runs: Sequence[Run], n: int, judged: int) -> str:
     """Say under which conditions a figure of runs on the same images came about.
 
     Parameters
     ----------
     runs : sequence of Run
         Finished runs, judged on the same images.
-    n : int
-        Number of those images.
+    n, judged : int
+        Number of those images, and of those with a label, on which the accuracies are.
 
     Returns
     -------
     str
-        Data, N, and for every run the labels, seed, accuracy, epochs and time, and who tells the classes.
+        Data, number of images, and for every run the labels, seed, accuracy, epochs and time, and who tells the
+        classes.
     """
     first = runs[0]
     disorder = disorder_text(first.config.dataset)
@@ -174,7 +176,7 @@ def conditions(runs: Sequence[Run], n: int) -> str:
         f"{f', classes by {JUDGES[run.status.judgement.by]}' if run.status.judgement else ''}"
         for run in runs
     )
-    return f"{first.data_name}: N = {n:,} validation images{f', {disorder}' if disorder else ''}. {each}."
+    return f"{first.data_name}: {validation_text(judged, n)}{f', {disorder}' if disorder else ''}. {each}."
 
 
 def verdict(ours: Mapping[str, float], rivals: Mapping[str, float]) -> str:

@@ -42,7 +42,7 @@ def test_lists_captions_and_tables_say_the_same_day(somewhere, finished, run_cli
     )
     day = {"Asia/Tokyo": "2025-06-16", "UTC": "2025-06-15", "America/New_York": "2025-06-15"}[somewhere]
     assert day_text(LATE) == day
-    assert day in caption([run], 3)
+    assert day in caption([run], 3, 3)
     table = runs_table([run], [])
     assert row_of(run)["exact"].startswith(day)
     assert table["Updated"][0] == pd.Timestamp(LATE, unit="s", tz="UTC")  # what is downloaded stays as files are

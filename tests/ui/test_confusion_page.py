@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from ssrvae_core.config import DATASETS, run_config
 from ssrvae_core.data.readers import file_dataset
 from ssrvae_core.figures.confusion import confusion_figure
+from ssrvae_core.runs import directory
 from ssrvae_core.runs.comparison import RIVALS_DIRECTORY, find_rival, rival_id, rival_result
 from ssrvae_core.runs.jobs import JobQueue
 from tests.ui.conftest import tiny_config
@@ -213,3 +215,13 @@ def test_a_row_of_a_wide_table_names_its_numbers_for_a_phone():
     page = html(("m", "a", "b", "c", "d"), [("x", "1", "2", "3", "4")])
     assert "numbers many" in page and '<td data-name="d">4</td>' in page
     assert "numbers many" not in html(("m", "a"), [("x", "1")]).split("</style>")[1]
+
+
+@pytest.mark.parametrize("page", ["latent", "confusion"])
+def test_accuracies_stand_beside_the_number_of_images_they_are_judged_on(make_store, open_page, page):
+    store = make_store("two")
+    for run in store.runs():
+        known = run.predictions()
+        directory.write_predictions(run.path, replace(known, labels=np.where(np.arange(32) < 12, known.labels, -1)))
+    text = f"{said(open_page(page))} {tables(open_page(page))}"
+    assert "12 of 32 validation images have labels" in text and "N = 32" not in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import zipfile
@@ -13,7 +14,7 @@ import pytest
 
 from ssrvae_core.config import UserError, run_config
 from ssrvae_core.reports.wording import model_title
-from ssrvae_core.runs import Run, RunStore
+from ssrvae_core.runs import Run, RunStore, directory
 from ssrvae_core.runs.directory import Status
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.sweep_file import read_spec
@@ -73,9 +74,26 @@ def test_an_empty_store_has_a_film_in_which_every_label_helps(make_store):
     right = [int(re.search(r"against ss-rVAE (\d+) % right", step["told"])[1]) for step in data["steps"]]
     assert [step["position"] for step in data["steps"]] == list(LABELS.labels_per_class)
     assert right == sorted(set(right)) and right[-1] > 2 * right[0]
-    assert "came with the program" in said(app) and not store.runs()
+    assert "let it play. These runs came with the program" in said(app) and not store.runs()
     links = [link.proto.page for link in app.get("page_link")]
     assert "latent_space" not in links, "there is no model to open there"
+
+
+def test_the_sentence_of_a_film_says_what_its_curves_show_and_the_panels_say_their_seed(store_of):
+    store = store_of([(model, ratio, seed) for model, ratio, _ in POINTS for seed in (0, 1)])
+    means = {}
+    for run in store.runs():
+        name, seed, ratio = run.config.model.name, run.config.seed, run.config.split.labelled_ratio
+        accuracy = (0.25 if name == "ss-vae" else 0.5) + 0.125 * seed + ratio
+        judged = run.status.validation | {"accuracy": accuracy}
+        directory.write_status(run.path, run.status.model_copy(update={"validation": judged}))
+        means.setdefault((name, ratio), []).append(accuracy)
+    data = film_data(open_film_page("ratio"))
+    first = next(step["told"] for step in data["steps"] if math.isclose(step["position"], 0.05))
+    shown = [f"{100 * sum(means[name, 0.05]) / 2:.0f} %" for name in ("ss-vae", "ss-rvae")]
+    assert re.findall(r"\d+ %", first) == shown and "mean of 2 seeds" in first
+    assert len(re.findall(r"accuracy \d+ %, N = 32, seed 0\b", data["figure"])) >= len(means)
+    assert "seed 1" not in data["figure"]
 
 
 def finished_run(config):

@@ -286,7 +286,7 @@ def test_a_name_stands_where_the_run_is_listed_and_chosen(make_store, open_overv
     (row,) = [row for row in listed(open_overview()) if row["name"]]
     assert (row["id"], row["name"], row["note"]) == (run.id, "gold, *first* try", "dose 30 e/A2")
     assert run_label(store.get(run.id)).startswith("gold, *first* try")
-    assert f"run {run.id} (gold, *first* try)" in caption([store.get(run.id)], 3)
+    assert f"run {run.id} (gold, *first* try)" in caption([store.get(run.id)], 3, 3)
 
 
 def test_one_data_set_can_be_shown_alone_and_the_address_says_so(make_store, open_overview, monkeypatch):

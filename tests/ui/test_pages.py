@@ -6,9 +6,11 @@ import re
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from ssrvae_core.config import DatasetConfig
 from ssrvae_core.runs import jobs as job_files
-from tests.ui.conftest import PAGES, copy_run, tiny_config
+from tests.ui.conftest import APP, PAGES, copy_run, tiny_config
 from ui.demo import start_demo
 
 HOSTILE = ["<script>alert(1)</script>", "../../../etc/passwd", "0" * 5000, "", "__proto__", "**[x](javascript:1)**"]
@@ -57,6 +59,17 @@ def test_the_newest_pair_of_one_data_set_is_shown_with_run_data_number_and_seed(
     for run in store.runs():
         assert f"run {run.id}" in said(app)
     assert "N = 32" in said(app) and "seed 0" in said(app)
+
+
+@pytest.mark.parametrize("page", ["latent_space", "confusion", "library", "compare", "training_film"])
+def test_every_page_begins_with_the_data_of_ones_own(page, make_store):
+    store = make_store("two")
+    (run, *_) = store.runs()
+    dataset = DatasetConfig(source="file", path="own.npz", sha256="0" * 64)
+    own = copy_run(store, run, run.config.model_copy(update={"dataset": dataset}), updated=1.0)
+    app = AppTest.from_file(str(APP), default_timeout=60).switch_page(f"pages/{page}.py").run()
+    chosen = app.multiselect[0].value if page == "compare" else [app.selectbox[0].value]
+    assert not app.exception and chosen == [own.id]
 
 
 @pytest.mark.parametrize(("page", "names"), [("latent", ("left", "right", "draw")), ("confusion", ("left", "true"))])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssrvae_core.config import RunConfig, SplitConfig, run_config
+from ssrvae_core.config import DatasetConfig, RunConfig, SplitConfig, run_config
 from ssrvae_core.figures import theme
 from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.wording import titles
@@ -48,6 +48,24 @@ def test_the_first_pair_is_the_newest_on_one_data_set_split_and_seed():
     old_rvae, other_seed = a_run("ss-rvae"), a_run("ss-rvae", seed=1)
     assert runs.newest_pair([lone, other_seed, old_rvae, old_vae]) == (old_vae, old_rvae)
     assert runs.newest_pair([lone, other_seed]) == (lone, None)
+
+
+def own_run(model="ss-rvae", *, seed=0, state="finished", file="a.npz"):
+    dataset = DatasetConfig(source="file", path=file, sha256=file)
+    config = run_config(dataset=dataset, model=model, labelled_ratio=0.05, seed=seed)
+    return Run(config.run_id, Path(config.run_id), config, Status(state=state, class_names=("rod", "cube")))
+
+
+def test_data_of_ones_own_are_shown_before_the_demo():
+    demo = [a_run(model, class_names=("a", "b")) for model in ("ss-rvae", "ss-vae")]
+    newest, older = own_run(), own_run(file="b.npz")
+    assert runs.first_shown([*demo, newest, older, own_run("ss-vae", file="b.npz")]) == (newest, None)
+    beside = own_run("ss-vae")
+    assert runs.first_shown([*demo, newest, older, own_run("ss-vae", seed=1), beside]) == (beside, newest)
+    training = own_run(state="running")
+    assert runs.first_shown([training, *demo]) == (training, None)
+    assert runs.first_shown([training, older, *demo]) == (older, None)
+    assert runs.first_shown(demo) == (demo[1], demo[0])
 
 
 def test_runs_on_other_data_are_no_partners():

@@ -120,7 +120,7 @@ def test_panels_are_square_and_hold_all_their_points(panels):
 
 def test_panel_titles_say_accuracy_and_number(panels):
     title = latent_scatter(panels, NAMES).layout.annotations[0].text
-    assert "ss-VAE" in title and "accuracy 91 %" in title and "N = 12" in title
+    assert "ss-VAE" in title and "accuracy 91 %" in title and "N = 11 of 12" in title
 
 
 def test_many_points_are_drawn_by_webgl(make_predictions):

@@ -4,9 +4,11 @@ import shutil
 from dataclasses import replace
 from html import escape
 
+import numpy as np
 import pytest
 
-from ssrvae_core.config import UserError
+from ssrvae_core.config import UserError, run_config
+from ssrvae_core.data.readers import file_dataset
 from ssrvae_core.reports.html import get_plotlyjs
 from ssrvae_core.reports.report import differences, report_html, write_report
 from ssrvae_core.reports.wording import verdict
@@ -141,3 +143,21 @@ def test_a_fingerprint_is_as_short_as_an_id(hostile_pair):
 def test_a_report_shows_the_ss_vae_first_whatever_order_the_runs_come_in(hostile_pair):
     one, other = (re.findall("<td>(ss-r?VAE)</td>", report_html(runs)) for runs in (hostile_pair, hostile_pair[::-1]))
     assert one == other == ["ss-VAE", "ss-rVAE"]
+
+
+def test_a_report_counts_the_images_that_its_accuracies_are_of(tmp_path, tiny_settings):
+    path = tmp_path / "few.npz"
+    labels = np.where(np.arange(80) < 20, np.arange(80) % 2, -1)
+    split = np.where((np.arange(80) % 20 < 4) | (np.arange(80) > 50), "validation", "train")
+    images = np.random.default_rng(0).random((80, 16, 16)).astype(np.float32)
+    np.savez(path, images=images, labels=labels, split=split, class_names=np.array(["rod", "cube"]))
+    shared = {name: value for name, value in tiny_settings.items() if name.startswith("training.")}
+    config = run_config(dataset=file_dataset(path), model="ss-vae", settings=shared | {"model.hidden": [8]})
+    run = train_run(config, RunStore(tmp_path / "runs"))
+    n, judged = len(run.predictions()), run.status.validation["n"]
+    assert 0 < judged < n
+    page = report_html([run])
+    (row,) = re.findall(rf"<tr>(.*?{run.id}.*?)</tr>", page, flags=re.DOTALL)[:1]
+    assert f">{judged}<" in row and f">{n}<" not in row
+    assert f"{judged} of {n} validation images have labels" in page
+    assert f"N = {n} validation" not in page and not re.search(rf"accuracy [^<]{{1,8}}%, N = {n}\b", page)
