@@ -143,18 +143,21 @@ def told_of(step: Step, names: Sequence[str], about: str, of_seeds: OfSeeds = Ma
     """Say in a sentence what a frame shows; of several seeds the mean, as the curve does."""
     if not any(step.frames):
         return f"{about}: not trained yet."
+    several = [of_seeds.get((name, step.position), ()) for name in names]
+    counts = [len(found) for found in several]
+    alike = len(set(counts)) == 1
     parts = []
-    for name, frame in zip(names, step.frames, strict=True):
+    for name, frame, found in zip(names, step.frames, several, strict=True):
         if frame is None:
             parts.append(f"{name} is not trained here")
         elif frame.accuracy is None:
             parts.append(f"{name} cannot be judged, as no image has a label")
         else:
-            several = of_seeds.get((name, step.position), ())
-            mean = sum(several) / len(several) if len(several) > 1 else frame.accuracy
-            over = f" (mean of {len(several)} seeds)" if len(several) > 1 else ""
+            mean = sum(found) / len(found) if len(found) > 1 else frame.accuracy
+            over = f" (mean of {len(found)} seeds)" if len(found) > 1 and not alike else ""
             parts.append(f"{name} {percent(mean)} right{over}")
-    return f"{about}: {(' against ' if len(parts) == 2 and all(step.frames) else ', ').join(parts)}."
+    every = f", mean of {counts[0]} seeds" if alike and counts[0] > 1 else ""
+    return f"{about}: {(' against ' if len(parts) == 2 and all(step.frames) else ', ').join(parts)}{every}."
 
 
 def asked_position(asked: str | None) -> float | None:
