@@ -56,6 +56,9 @@ def library(
         list[str] | None, typer.Option("--class", metavar="CLASS", help="Export this class; may be given again.")
     ] = None,
     upright: Annotated[bool, typer.Option("--upright", help="Export pictures turned upright.")] = False,
+    model_labels: Annotated[
+        bool, typer.Option("--model-labels", help="Export the model's classes as labels, too, in an .npz.")
+    ] = False,
     train_again: Annotated[
         bool, typer.Option("--train-again", help="Queue a training with the corrected labels.")
     ] = False,
@@ -77,6 +80,7 @@ def library(
         if asked is not None and to is None:
             raise UserError(f"{option} needs a class or a name; give it with --to.")
     _goes_with(ids or in_class or upright, "--ids, --class and --upright", export, "--export")
+    _goes_with(model_labels, "--model-labels", export, "--export")
     particles = run.particles()
     journal = Journal(run, particles)
     assert particles is not None  # the journal refuses a run without
@@ -84,7 +88,7 @@ def library(
         _history(journal, as_json)
         return
     if export is not None:
-        _export(run, runs, journal.read(), particles, export, ids, in_class or [], upright, as_json)
+        _export(run, runs, journal.read(), particles, export, ids, in_class or [], upright, model_labels, as_json)
         return
     if train_again:
         _train_again(run, runs, journal, particles, device, as_json)
@@ -197,6 +201,7 @@ def _export(
     ids: str | None,
     in_class: list[str],
     upright: bool,
+    model_labels: bool,
     as_json: bool,
 ) -> None:
     import numpy as np
@@ -208,6 +213,8 @@ def _export(
 
     spare(out, runs)
     kind = out.suffix.lower()
+    if model_labels and kind != ".npz":
+        raise UserError(f"--model-labels does nothing for {out}; leave it out, or end its name in .npz.")
     chosen: np.ndarray | None = None if ids is None else library.base.ids[library.base.rows(_ids(ids))]
     if in_class:
         members = np.concatenate([library.members(library.class_called(name)) for name in in_class])
@@ -220,7 +227,8 @@ def _export(
     elif kind == ".zip":
         n = exports.write_pictures(out, library, crops(run, particles), chosen, turned=upright)
     elif kind == ".npz":
-        n = exports.write_image_file(out, library, crops(run, particles), chosen, turned=upright)
+        images = crops(run, particles)
+        n = exports.write_image_file(out, library, images, chosen, turned=upright, model_labels=model_labels)
     elif kind == ".html":
         images = crops(run, particles)
         n = exports.write_page(
@@ -237,6 +245,10 @@ def _export(
     else:
         raise UserError(f"{out} does not say what to write; end its name in .csv, .parquet, .zip, .npz or .html.")
     print(f"Wrote {'1 particle' if n == 1 else f'{n:,} particles'} to {out}.")
+    if kind == ".npz":
+        print(exports.labels_text(library, chosen, model_labels=model_labels))
+    if kind == ".zip":
+        print(exports.folders_text(library, chosen))
     if as_json:
         print_json({"id": run.id, "particles": n, "out": str(out)})
 
