@@ -140,21 +140,20 @@ def _change(
 
 
 def _show(run: Run, library: Library, particles: Particles, as_json: bool) -> None:
-    from ssrvae_core.library.exports.page import percent_text
     from ssrvae_core.library.outliers import outliers
 
     found = _fractions(run, library, particles)
     table = Table(
-        "class", "particles", "known by a person", "fraction (95 % interval)", title=f"Library of run {run.id}"
+        "class", "called so", "known by a person", "true share (95 % interval)", title=f"Library of run {run.id}"
     )
     for one in found.classes:
-        table.add_row(library.names[one.number], f"{one.counted:,}", f"{one.known:,}", percent_text(one))
+        table.add_row(library.names[one.number], found.called(one), f"{one.known:,}", one.in_words)
     none = library.counts[-1]
     table.add_row("none of these", f"{none:,}", "", "")
     print_table(table)
     print(
         f"The intervals account for misclassification, known from {found.confusion.in_words}. They are of"
-        f" the {found.total:,} particles that belong to a class."
+        f" the {found.total:,} particles that belong to a class; an estimate stands where they are narrow."
     )
     for remark in found.remarks:
         print(remark)

@@ -16,6 +16,10 @@ ALIKE = 1.5
 """Design effect from which on it is said that the images of one micrograph are confused alike."""
 
 
+WIDEST = 0.25
+"""Width of an interval from which on its estimate says nothing: a few corrections move it by several percent."""
+
+
 @dataclass(frozen=True)
 class Fraction:
     """The share of a class among the particles that belong to any class.
@@ -45,6 +49,22 @@ class Fraction:
     low: float
     high: float
 
+    @property
+    def telling(self) -> bool:
+        """Whether the estimate says something: images of the class were judged, and the interval is narrow."""
+        return self.low == self.high or (self.judged > 0 and self.high - self.low < WIDEST)
+
+    @property
+    def in_words(self) -> str:
+        """The interval of the true share, then its estimate where that says something.
+
+        Such as ``35.2 to 47.1 %, about 41.0 %``; one number where every particle is known, which makes it exact.
+        """
+        if self.low == self.high:
+            return f"{100 * self.low:.1f} %"
+        interval = f"{100 * self.low:.1f} to {100 * self.high:.1f} %"
+        return f"{interval}, about {100 * self.estimate:.1f} %" if self.telling else interval
+
 
 @dataclass(frozen=True)
 class Fractions:
@@ -66,6 +86,11 @@ class Fractions:
     total: int
     confusion: Confusion
     remarks: tuple[str, ...]
+
+    def called(self, one: Fraction) -> str:
+        """Return how many particles the library shows in a class, which is not its share: ``152 of 504, 30.2 %``."""
+        share = f", {100 * one.counted / self.total:.1f} %" if self.total else ""
+        return f"{one.counted:,} of {self.total:,}{share}"
 
 
 def class_fractions(
