@@ -56,6 +56,9 @@ def library(
         list[str] | None, typer.Option("--class", metavar="CLASS", help="Export this class; may be given again.")
     ] = None,
     upright: Annotated[bool, typer.Option("--upright", help="Export pictures turned upright.")] = False,
+    model_labels: Annotated[
+        bool, typer.Option("--model-labels", help="Export the model's classes as labels, too, in an .npz.")
+    ] = False,
     train_again: Annotated[
         bool, typer.Option("--train-again", help="Queue a training with the corrected labels.")
     ] = False,
@@ -73,13 +76,14 @@ def library(
     _only_one(*changes.values(), threshold, no_threshold, false_alarms, undo, redo, history, export, train_again)
     _check_names(changes, to)
     _goes_with(ids or in_class or upright, "--ids, --class and --upright", export, "--export")
+    _goes_with(model_labels, "--model-labels", export, "--export")
     particles = run.particles()
     journal = Journal(run, particles)
     assert particles is not None  # the journal refuses a run without
     if history:
         _history(journal, as_json)
     elif export is not None:
-        _export(run, runs, journal.read(), particles, export, ids, in_class or [], upright, as_json)
+        _export(run, runs, journal.read(), particles, export, ids, in_class or [], upright, model_labels, as_json)
     elif train_again:
         _train_again(run, runs, journal, particles, device, as_json)
     else:
@@ -128,21 +132,20 @@ def _change(
 
 
 def _show(run: Run, library: Library, particles: Particles, as_json: bool) -> None:
-    from ssrvae_core.library.exports.page import percent_text
     from ssrvae_core.library.outliers import outliers
 
     found = _fractions(run, library, particles)
     table = Table(
-        "class", "particles", "known by a person", "fraction (95 % interval)", title=f"Library of run {run.id}"
+        "class", "called so", "known by a person", "true share (95 % interval)", title=f"Library of run {run.id}"
     )
     for one in found.classes:
-        table.add_row(library.names[one.number], f"{one.counted:,}", f"{one.known:,}", percent_text(one))
+        table.add_row(library.names[one.number], found.called(one), f"{one.known:,}", one.in_words)
     none = library.counts[-1]
     table.add_row("none of these", f"{none:,}", "", "")
     print_table(table)
     print(
         f"The intervals account for misclassification, known from {found.confusion.in_words}. They are of"
-        f" the {found.total:,} particles that belong to a class."
+        f" the {found.total:,} particles that belong to a class; an estimate stands where they are narrow."
     )
     for remark in found.remarks:
         print(remark)
@@ -189,6 +192,7 @@ def _export(
     ids: str | None,
     in_class: list[str],
     upright: bool,
+    model_labels: bool,
     as_json: bool,
 ) -> None:
     import numpy as np
@@ -200,6 +204,8 @@ def _export(
 
     spare(out, runs)
     kind = out.suffix.lower()
+    if model_labels and kind != ".npz":
+        raise UserError(f"--model-labels does nothing for {out}; leave it out, or end its name in .npz.")
     chosen: np.ndarray | None = None if ids is None else library.base.ids[library.base.rows(_ids(ids))]
     if in_class:
         members = np.concatenate([library.members(library.class_called(name)) for name in in_class])
@@ -212,7 +218,8 @@ def _export(
     elif kind == ".zip":
         n = exports.write_pictures(out, library, crops(run, particles), chosen, turned=upright)
     elif kind == ".npz":
-        n = exports.write_image_file(out, library, crops(run, particles), chosen, turned=upright)
+        images = crops(run, particles)
+        n = exports.write_image_file(out, library, images, chosen, turned=upright, model_labels=model_labels)
     elif kind == ".html":
         images = crops(run, particles)
         n = exports.write_page(
@@ -229,6 +236,10 @@ def _export(
     else:
         raise UserError(f"{out} does not say what to write; end its name in .csv, .parquet, .zip, .npz or .html.")
     print(f"Wrote {'1 particle' if n == 1 else f'{n:,} particles'} to {out}.")
+    if kind == ".npz":
+        print(exports.labels_text(library, chosen, model_labels=model_labels))
+    if kind == ".zip":
+        print(exports.folders_text(library, chosen))
     if as_json:
         print_json({"id": run.id, "particles": n, "out": str(out)})
 

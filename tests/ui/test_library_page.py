@@ -179,7 +179,15 @@ def test_every_format_has_exactly_the_selected_particles(run, journal, tmp_path)
     assert pd.read_csv(io.BytesIO(made["csv"]))["id"].tolist() == ids.tolist()
     assert pd.read_parquet(io.BytesIO(made["parquet"]))["id"].tolist() == ids.tolist()
     (tmp_path / "some.npz").write_bytes(made["npz"])
-    assert read_images(tmp_path / "some.npz").ids.tolist() == ids.tolist()
+    images = read_images(tmp_path / "some.npz")
+    assert images.ids.tolist() == ids.tolist()
+    rows = np.searchsorted(journal.base.ids, ids)
+    assert (images.labels >= 0).tolist() == (of.library.known[rows] != NONE).tolist()  # what the model says is no label
+    (tmp_path / "all.npz").write_bytes(downloads.exported("npz", of, ids, turned=False, model_labels=True))
+    assert (read_images(tmp_path / "all.npz").labels >= 0).all()
+    for kind, told in (("npz", "label"), ("zip", "folder")):
+        assert told in downloads._classes_text(kind, of.library, ids, False)
+    assert downloads._classes_text("csv", of.library, ids, False) == ""
     assert made["html"].count(b"data-sample=") == 3 and b"<span data-selected>3</span>" in made["html"]
     everything = downloads.exported("csv", of, None, turned=False)
     assert len(pd.read_csv(io.BytesIO(everything))) == len(journal.base.ids)

@@ -62,7 +62,7 @@ class Ready:
     fractions: Callable[[], Fractions]
 
 
-def exported(kind: str, ready: Ready, ids: np.ndarray | None, *, turned: bool) -> bytes:
+def exported(kind: str, ready: Ready, ids: np.ndarray | None, *, turned: bool, model_labels: bool = False) -> bytes:
     """Return a file of these particles, of None all.
 
     Raises
@@ -80,7 +80,7 @@ def exported(kind: str, ready: Ready, ids: np.ndarray | None, *, turned: bool) -
         elif kind == "zip":
             exports.write_pictures(path, library, ready.crops(), ids, turned=turned)
         elif kind == "npz":
-            exports.write_image_file(path, library, ready.crops(), ids, turned=turned)
+            exports.write_image_file(path, library, ready.crops(), ids, turned=turned, model_labels=model_labels)
         else:
             exports.write_page(
                 path,
@@ -111,17 +111,24 @@ def show(page: str, ready: Ready, ids: np.ndarray) -> None:
     of = len(ready.particles)
     some = len(ids) > 0
     n = len(ids) if some else of
+    chosen = ids if some else None
     particles = "1 particle" if n == 1 else f"{n:,} particles"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=320):
             kind = pick(page, "format", "Export as", list(FORMATS), "csv", format_func=FORMATS.__getitem__)
-        turned = False
+        turned = model_labels = False
         if kind in PICTURED:
             turned = st.toggle("Upright", key=f"{page}-export-upright", help="Else as they are in the images.")
+        if kind == "npz":
+            model_labels = st.toggle(
+                "The model's classes as labels",
+                key=f"{page}-export-model-labels",
+                help="Else only what a person knows is a label. A training on the model's classes learns its mistakes.",
+            )
         too_many = kind == "html" and n > MOST
         st.download_button(
             verbatim(f"Export {particles}"),
-            data=lambda: exported(kind, ready, ids if some else None, turned=turned),
+            data=lambda: exported(kind, ready, chosen, turned=turned, model_labels=model_labels),
             file_name=f"library-{ready.run.id}.{kind}",
             mime=MIMES[kind],
             on_click="ignore",
@@ -134,7 +141,17 @@ def show(page: str, ready: Ready, ids: np.ndarray) -> None:
     elif kind in PICTURED and not _here(ready):
         note("The images of this run are not here; upload the same file on the Data page first.")
     else:
-        note(f"Exactly the {particles} selected above." if some else "Nothing is selected: all particles are exported.")
+        which = (
+            f"Exactly the {particles} selected above." if some else "Nothing is selected: all particles are exported."
+        )
+        note(" ".join(filter(None, (which, _classes_text(kind, ready.library, chosen, model_labels)))))
+
+
+def _classes_text(kind: str, library: Library, ids: np.ndarray | None, model_labels: bool) -> str:
+    """Say how far the classes of a file with images are known, as it may be trained on."""
+    if kind == "npz":
+        return exports.labels_text(library, ids, model_labels=model_labels)
+    return exports.folders_text(library, ids) if kind == "zip" else ""
 
 
 def _here(ready: Ready) -> bool:

@@ -11,8 +11,7 @@ import streamlit as st
 from ssrvae_core.config import UserError
 from ssrvae_core.library import Library
 from ssrvae_core.library.crops import Crops, crops
-from ssrvae_core.library.exports.page import percent_text
-from ssrvae_core.library.fractions import Fractions, class_fractions
+from ssrvae_core.library.fractions import Fraction, Fractions, class_fractions
 from ssrvae_core.library.left_out import best_known
 from ssrvae_core.library.quick import QuickHead, head_at_hand
 from ssrvae_core.library.sheets import Sheet, sheets
@@ -42,7 +41,8 @@ def stats(run: Run, library: Library, particles: Particles, written: float) -> d
     -------
     dict
         ``version``, the entries that the library's journal has; ``classes`` with ``number``, ``mean`` and ``deviation``
-        (addresses of pictures, or None), ``averaged`` and ``fraction`` (in words); ``words``, how far to trust them.
+        (addresses of pictures, or None), ``averaged`` and ``fraction`` (how many are called so and the interval of the
+        true share, in words); ``words``, how far to trust them.
     """
     token = f"{written} {token_of(library)}"
     head = _head(written, run, particles)
@@ -52,7 +52,7 @@ def stats(run: Run, library: Library, particles: Particles, written: float) -> d
         lacking = ""
     except UserError as error:
         averages, lacking = {}, f" There are no averages: {error}"
-    each = {one.number: {"number": one.number, "fraction": percent_text(one)} for one in found.classes}
+    each = {one.number: {"number": one.number, "fraction": fraction_text(found, one)} for one in found.classes}
     nothing = {"mean": None, "deviation": None, "averaged": 0}
     return {
         "version": library.n_entries,
@@ -61,11 +61,16 @@ def stats(run: Run, library: Library, particles: Particles, written: float) -> d
     }
 
 
+def fraction_text(found: Fractions, one: Fraction) -> str:
+    """Say how many particles are called a class, and apart from that what its true share is."""
+    return f"{found.called(one)}, are called so; true share {one.in_words}"
+
+
 def in_words(found: Fractions) -> str:
     """Say what the intervals of fractions hold, and what they are known from."""
     first = (
-        f"Fractions are of the {found.total:,} particles in a class, with 95 % intervals that account for"
-        f" misclassification, as known from {found.confusion.in_words}."
+        f"True shares of the {found.total:,} particles in a class are 95 % intervals that account for"
+        f" misclassification, as known from {found.confusion.in_words}, with an estimate where they are narrow."
     )
     return " ".join((first, *found.remarks))
 

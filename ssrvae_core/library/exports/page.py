@@ -13,13 +13,12 @@ from ssrvae_core.config import UserError
 from ssrvae_core.library.crops import Crops
 from ssrvae_core.library.exports.pictures import png
 from ssrvae_core.library.exports.selection import Ids, class_name, selected_rows, whole
-from ssrvae_core.library.fractions import Fraction, Fractions
+from ssrvae_core.library.fractions import Fractions
 from ssrvae_core.library.outliers import Outliers
 from ssrvae_core.library.sheets import Sheet
 from ssrvae_core.library.state import NONE, Library
 from ssrvae_core.library.upright import batches
 from ssrvae_core.runs.thumbnails import shrunk, to_pixels
-from ssrvae_core.shares import percent, percent_range
 
 MOST = 20_000
 """Most pictures of a page: about 40 MB, and as many as a browser shows at once."""
@@ -116,27 +115,17 @@ def _head(title: str) -> str:
     )
 
 
-def percent_text(fraction: Fraction) -> str:
-    """Return a class fraction with its interval, such as ``41.0 % (35.2 to 47.1 %)``.
-
-    Of a class of which no image was judged the interval alone, unless every particle is known, which makes it exact.
-    """
-    if not fraction.judged and fraction.low < fraction.high:
-        return percent_range(fraction.low, fraction.high)
-    return f"{percent(fraction.estimate, 1)} ({percent_range(fraction.low, fraction.high)})"
-
-
 def _table(library: Library, fractions: Fractions) -> str:
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("class", "particles", "known by a person", "fraction"))
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("class", "called so", "known by a person", "true share"))
     rows = "\n".join(
-        f'<tr><th scope="row">{escape(class_name(library, one.number))}</th><td>{one.counted:,}</td>'
-        f"<td>{one.known:,}</td><td>{percent_text(one)}</td></tr>"
+        f'<tr><th scope="row">{escape(class_name(library, one.number))}</th><td>{fractions.called(one)}</td>'
+        f"<td>{one.known:,}</td><td>{one.in_words}</td></tr>"
         for one in fractions.classes
     )
     remarks = "".join(f"<p>{escape(remark)}</p>\n" for remark in fractions.remarks)
     caption = (
-        f"<p>Fractions of {fractions.total:,} particles with 95 % intervals that account for misclassification, known"
-        f" from {escape(fractions.confusion.in_words)}.</p>\n"
+        f"<p>True shares of {fractions.total:,} particles are 95 % intervals that account for misclassification, known"
+        f" from {escape(fractions.confusion.in_words)}, with an estimate where they are narrow.</p>\n"
     )
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n{caption}{remarks}"
 

@@ -11,14 +11,16 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ssrvae_core.library.crops import Crops
-from ssrvae_core.library.exports.selection import Ids, class_name, selected_rows, whole
-from ssrvae_core.library.state import NONE, Library
+from ssrvae_core.library.exports.selection import SET_BY, Ids, class_name, selected_rows, whole
+from ssrvae_core.library.state import NONE, Library, Origin
 from ssrvae_core.library.upright import batches
 from ssrvae_core.runs.thumbnails import to_pixels
 from ssrvae_core.runs.uploads import harmless_name
 
 UNLABELLED_FOLDER = "unlabelled"
 """Folder of the particles in none of these, which is not a class wherever folders are read."""
+
+README = "README.txt"
 
 _WHEN = (1980, 1, 1, 0, 0, 0)  # the same particles always give the same file
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -29,7 +31,8 @@ def write_pictures(path: Path, library: Library, crops: Crops, ids: Ids | None =
 
     A class is a folder that is called as the class is, without what a folder's name must not have. A picture is called
     ``<id>.png``, and ``<id>_<name>.png`` where its file is known. None of these is the folder "unlabelled", as those
-    particles have no class where the zip is read again.
+    particles have no class where the zip is read again. ``README.txt`` says how many classes are the model's own, and
+    of each picture who set it.
 
     Parameters
     ----------
@@ -53,13 +56,29 @@ def write_pictures(path: Path, library: Library, crops: Crops, ids: Ids | None =
     assigned = library.assigned[rows]
     found = np.unique(assigned).tolist()
     folders = folder_names({k: UNLABELLED_FOLDER if k == NONE else class_name(library, k) for k in found})
+    lines = []
     with whole(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for part in batches(len(rows)):
             pixels = to_pixels(crops.rows(rows[part], turned=turned))
             for row, number, picture in zip(rows[part].tolist(), assigned[part].tolist(), pixels, strict=True):
                 name = f"{folders[number]}/{_file_name(library, crops, row)}"
                 archive.writestr(zipfile.ZipInfo(name, _WHEN), png(picture))
+                lines.append(f"{name}\t{SET_BY[Origin(int(library.origin[row]))]}")
+        told = "\n".join((folders_text(library, ids), "", "picture\tset by", *lines, ""))
+        archive.writestr(zipfile.ZipInfo(README, _WHEN), told)
     return len(rows)
+
+
+def folders_text(library: Library, ids: Ids | None = None) -> str:
+    """Say how many pictures are in a folder because the model says so, in a sentence."""
+    rows = selected_rows(library, ids)
+    known = int(np.isin(library.origin[rows], (Origin.LABEL, Origin.HAND)).sum())
+    if known == len(rows):
+        return f"All {known:,} pictures are in the folder where a person put them."
+    return (
+        f"{len(rows) - known:,} of {len(rows):,} pictures are in the folder where the model puts them, the others where"
+        " a person did; the folders are for looking, and a training on them would learn the model's mistakes."
+    )
 
 
 def folder_names(names: dict[int, str]) -> dict[int, str]:
@@ -97,4 +116,5 @@ def _file_name(library: Library, crops: Crops, row: int) -> str:
 
 def members(names: Iterable[str]) -> dict[int, str]:
     """Return the folder of each sample id in the names of such a zip."""
-    return {int(re.split(r"[_.]", PurePosixPath(name).name)[0]): PurePosixPath(name).parent.name for name in names}
+    pictures = [PurePosixPath(name) for name in names if name != README]
+    return {int(re.split(r"[_.]", one.name)[0]): one.parent.name for one in pictures}

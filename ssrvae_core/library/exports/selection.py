@@ -12,10 +12,13 @@ from jaxtyping import Int
 
 from ssrvae_core.config import UserError
 from ssrvae_core.library.entries import NONE_OF_THESE
-from ssrvae_core.library.state import NONE, Library
+from ssrvae_core.library.state import NONE, Library, Origin
 from ssrvae_core.runs.files import replacing
 
 Ids = Sequence[int] | np.ndarray
+
+SET_BY = {Origin.MODEL: "model", Origin.LABEL: "label", Origin.OUTLIER: "outlier", Origin.HAND: "hand"}
+"""What exports call who set a particle's class."""
 
 
 def selected_rows(library: Library, ids: Ids | None) -> Int[np.ndarray, " m"]:

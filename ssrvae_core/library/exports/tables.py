@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssrvae_core.library.exports.selection import Ids, class_name, selected_rows, whole
+from ssrvae_core.library.exports.selection import SET_BY, Ids, class_name, selected_rows, whole
 from ssrvae_core.library.state import NONE, Library, Origin
 from ssrvae_core.library.upright import batches
 from ssrvae_core.records import PARTS, Particles
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 BATCH = 20_000
 """Rows that are put together at a time."""
-
-SET_BY = {Origin.MODEL: "model", Origin.LABEL: "label", Origin.OUTLIER: "outlier", Origin.HAND: "hand"}
 
 
 def write_csv(path: Path, library: Library, particles: Particles, ids: Ids | None = None) -> int:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from ssrvae_core.library import Journal, Origin
+from ssrvae_core.library.exports.pictures import members
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import JobQueue
 
@@ -64,7 +65,7 @@ def test_an_export_holds_exactly_what_is_asked_for(asked, run, tmp_path):
 
 
 def test_pictures_are_exported_and_a_training_is_queued(tmp_path, store, result_of, run_cli):
-    from ssrvae_core.data import file_dataset
+    from ssrvae_core.data import file_dataset, read_images
     from tests.core.library.test_train_again import _npz, _trained, particles_of
 
     run = _trained(store, file_dataset(_npz(tmp_path)))
@@ -72,7 +73,10 @@ def test_pictures_are_exported_and_a_training_is_queued(tmp_path, store, result_
     head = ("library", run.id, "--store", store.root)
     for name in ("a.zip", "a.npz", "a.html"):
         assert result_of(*head, "--export", tmp_path / name, "--upright")["particles"] == len(particles)
-    assert len(zipfile.ZipFile(tmp_path / "a.zip").namelist()) == len(particles)
+    assert len(members(zipfile.ZipFile(tmp_path / "a.zip").namelist())) == len(particles)
+    assert (read_images(tmp_path / "a.npz").labels >= 0).sum() == (particles.part != 1).sum()
+    assert result_of(*head, "--export", tmp_path / "b.npz", "--model-labels")["particles"] == len(particles)
+    assert (read_images(tmp_path / "b.npz").labels >= 0).all()
     free = particles.ids[particles.part == 1][0]
     result_of(*head, "--move", free, "--to", "discs")
     queue = RunStore(store.root)
@@ -98,6 +102,8 @@ def test_pictures_are_exported_and_a_training_is_queued(tmp_path, store, result_
         (("--threshold", "nan"), "not a finite number"),
         (("--to", "cubes"), "--to does nothing"),
         (("--upright",), "do nothing|does nothing"),
+        (("--model-labels",), "does nothing without --export"),
+        (("--model-labels", "--export", "a.csv"), "does nothing for a.csv"),
         (("--undo", "--redo"), "one of them at a time"),
         (("--undo",), "nothing to undo"),
         (("--export", "a.doc"), "end its name in"),

@@ -10,10 +10,17 @@ import pytest
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data import ImageSet, read_images
-from ssrvae_core.library import NONE, Journal
+from ssrvae_core.library import NONE, Journal, Origin
 from ssrvae_core.library.centres import intensity_centroid, mask_centroid
 from ssrvae_core.library.crops import Crops
-from ssrvae_core.library.exports import write_csv, write_image_file, write_page, write_parquet, write_pictures
+from ssrvae_core.library.exports import (
+    labels_text,
+    write_csv,
+    write_image_file,
+    write_page,
+    write_parquet,
+    write_pictures,
+)
 from ssrvae_core.library.exports.pictures import folder_names, members
 from ssrvae_core.library.fractions import class_fractions
 from ssrvae_core.library.outliers import outliers
@@ -124,10 +131,35 @@ def test_an_image_file_reads_back_as_the_same_data_set(tmp_path, library, crops,
     assert back.names == wanted.names and back.group_names == wanted.group_names
     assert back.class_names == tuple(library.names.values())
     assert [back.class_names[k] if k >= 0 else None for k in back.labels] == [
-        library.names.get(k) for k in library.assigned[rows]
+        library.names.get(k) for k in library.known[rows]
     ]
-    assert write_image_file(tmp_path / "b.npz", library, crops, ids, turned=True) == 5
+    assert write_image_file(tmp_path / "b.npz", library, crops, ids, turned=True, model_labels=True) == 5
+    guessed = read_images(tmp_path / "b.npz")
+    assert np.array_equal(guessed.labels >= 0, library.assigned[rows] != NONE)
     assert read_images(tmp_path / "b.npz").masks is None
+
+
+def test_what_the_model_guesses_is_no_label_of_an_exported_file(tmp_path, library, crops, particles):
+    assert write_image_file(tmp_path / "a.npz", library, crops) == len(particles)
+    known = library.known != NONE
+    assert np.array_equal(read_images(tmp_path / "a.npz").labels >= 0, known) and not known.all()
+    with np.load(tmp_path / "a.npz") as fields:
+        named = fields["library_class"].tolist()
+        assert named == [library.names.get(k, "none of these") for k in library.assigned.tolist()]
+        assert {*fields["library_set_by"][known].tolist()} == {"label", "hand"}
+        assert {*fields["library_set_by"][library.assigned != NONE][~known[library.assigned != NONE]]} == {"model"}
+    assert f"{known.sum()} of {len(particles)} have a label" in labels_text(library)
+    guessed = (library.assigned != NONE).sum() - known.sum()
+    assert f"{guessed} are the model's" in labels_text(library, model_labels=True)
+
+
+def test_a_zip_says_which_folders_are_the_models(tmp_path, library, crops):
+    write_pictures(tmp_path / "a.zip", library, crops)
+    told = zipfile.ZipFile(tmp_path / "a.zip").read("README.txt").decode()
+    by_model = int((library.origin == Origin.MODEL).sum())
+    assert f"{by_model} of {len(library.base.ids)} pictures" in told
+    assert told.count("\tmodel") == by_model and told.count("\thand") == 5
+    assert len(read_images(tmp_path / "a.zip")) == len(library.base.ids)
 
 
 def test_a_page_shows_exactly_the_selection_and_fetches_nothing(tmp_path, library, particles, crops, ids):
@@ -155,7 +187,7 @@ def test_hostile_names_stay_within_the_zip_and_the_page(tmp_path, run, particles
     names = tuple(f"../..\\{k}/<b>\x00.png" for k in range(len(particles)))
     crops = replace(crops, images=replace(crops.images, names=names))
     write_pictures(tmp_path / "a.zip", library, crops)
-    found = zipfile.ZipFile(tmp_path / "a.zip").namelist()
+    found = [name for name in zipfile.ZipFile(tmp_path / "a.zip").namelist() if name != "README.txt"]
     assert len(found) == len(set(found)) == len(particles)
     for name in found:
         folder, file = name.split("/")

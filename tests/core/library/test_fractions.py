@@ -10,8 +10,7 @@ from ssrvae_core.library import Journal
 from ssrvae_core.library.base import Base
 from ssrvae_core.library.confusion import design_effect, validation_confusion
 from ssrvae_core.library.double_sampling import interval, true_counts
-from ssrvae_core.library.exports.page import percent_text
-from ssrvae_core.library.fractions import class_fractions
+from ssrvae_core.library.fractions import Fraction, class_fractions
 from ssrvae_core.library.outliers import Rate, false_alarms, outliers, threshold_for, trusted_scores
 from ssrvae_core.library.replaying import replay
 from tests.core.library.conftest import NAMES, make_particles
@@ -216,5 +215,19 @@ def test_a_class_of_which_no_image_was_judged_has_an_interval_and_no_estimate_to
     library = journal.split(free, "long rods", who="Ada")
     *others, new = class_fractions(library, particles).classes
     assert new.judged == 0 and all(one.judged for one in others)
-    assert "(" not in percent_text(new) and f"{100 * new.low:.1f} to " in percent_text(new)
-    assert all(f"{100 * one.estimate:.1f} % (" in percent_text(one) for one in others)
+    assert not new.telling and new.in_words == f"{100 * new.low:.1f} to {100 * new.high:.1f} %"
+
+
+def test_the_interval_comes_first_and_an_estimate_that_corrections_move_at_will_is_not_shown():
+    wide = Fraction(number=0, counted=152, known=9, judged=10, estimate=0.395, low=0.024, high=0.66)
+    narrow = replace(wide, low=0.352, high=0.471, estimate=0.41)
+    exact = replace(wide, low=0.25, high=0.25, estimate=0.25)
+    assert not wide.telling and "39.5" not in wide.in_words and wide.in_words.startswith("2.4 to 66.0 %")
+    assert narrow.telling and narrow.in_words.startswith("35.2 to 47.1 %") and "41.0 %" in narrow.in_words
+    assert exact.in_words == "25.0 %" and replace(narrow, judged=0).in_words == "35.2 to 47.1 %"
+
+
+def test_what_is_called_so_is_told_beside_the_share_that_is_inferred(run):
+    found = class_fractions(Journal(run).read(), run.particles())
+    for one in found.classes:
+        assert found.called(one) == f"{one.counted} of 60, {100 * one.counted / 60:.1f} %"
