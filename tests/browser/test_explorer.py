@@ -404,3 +404,51 @@ CROSSINGS = """async () => {
 def test_an_outline_holds_the_same_points_whether_all_its_sides_are_looked_at_or_few(open_explorer):
     page = open_explorer()
     assert page.evaluate(CROSSINGS) == [0, True, False]
+
+
+def test_what_is_found_is_added_to_what_is_selected_and_a_search_says_that_it_hides_it(open_explorer):
+    page = open_explorer()
+    lasso(page, LEFT)
+    before = page.evaluate("explorer.ids")
+    (other, *_) = page.evaluate("Array.from(explorer.table.ids).filter(id => !explorer.ids.includes(id))")
+    search = page.get_by_label("Search by id")
+    search.fill(str(other))
+    expect(page.locator(".counter")).to_have_text(f"{len(before)} selected, 0 in view")
+    assert selected(page) == len(before) and page.get_by_role("button", name="Clear the selection").is_enabled()
+    search.press("Enter")
+    assert set(page.evaluate("explorer.ids")) == {*before, other}
+    expect(page.locator(".counter")).to_have_text(f"{len(before) + 1} of {N} selected")
+
+
+def test_a_kept_selection_is_deleted_or_replaced_only_when_asked_twice(open_explorer):
+    page = open_explorer()
+    page.evaluate("explorer.select([10, 13])")
+    page.get_by_text("Selections").click()
+    name = page.get_by_label("Name of the selection")
+    name.fill("two")
+    name.press("Enter")
+    use = page.locator(".kept .use", has_text="two")
+    expect(use).to_contain_text("2")
+    page.evaluate("explorer.select([10, 13, 16])")
+    name.fill("two")
+    name.press("Enter")
+    expect(use).to_contain_text("2")
+    page.get_by_role("button", name="Replace the selection two").click()
+    expect(use).to_contain_text("3")
+    page.get_by_label("Forget the selection two").click()
+    expect(page.locator(".kept li")).to_contain_text("Delete?")
+    name.focus()
+    expect(page.locator(".kept li")).not_to_contain_text("Delete?")
+    page.get_by_label("Forget the selection two").click()
+    page.get_by_label("Forget the selection two").click()
+    expect(use).to_have_count(0)
+
+
+def test_a_click_on_the_map_closes_the_menu_of_kept_selections(open_explorer):
+    page = open_explorer()
+    page.get_by_text("Selections").click()
+    expect(page.locator(".kept .menu")).to_be_visible()
+    page.get_by_label("Name of the selection").click()
+    expect(page.locator(".kept .menu")).to_be_visible()
+    page.mouse.click(*place_of(page, 17))
+    expect(page.locator(".kept .menu")).to_be_hidden()

@@ -1,6 +1,6 @@
 // The bar above: colour, parts, search, the legend that filters, the counter, and what can be done with a selection.
 import { gradient } from "./colours.js";
-import { button, choice, figure, make, marker, showCount, thousands } from "./elements.js";
+import { askingButton, button, choice, figure, make, marker, showCount, thousands } from "./elements.js";
 
 export class Bar {
   // `on`: {set(changes), hide(name, value), only(name, value), everything(), matches(), clear(), link(), linkable(), keep(name), use(name), forget(name), csv()}.
@@ -9,7 +9,8 @@ export class Bar {
     this.colour = choice("Colour by", table.colourings, "class", (colour) => on.set({ colour }), { class: "colour" });
     this.parts = make("span", { class: "parts", role: "group", "aria-label": "Parts of the data set" });
     this.find = make("input", {
-      type: "search", class: "find", placeholder: "Id, file or micrograph", "aria-label": "Search by id, file or micrograph; Enter selects what is found",
+      type: "search", class: "find", placeholder: "Id, file or micrograph", "aria-label": "Search by id, file or micrograph; Enter adds what is found to the selection",
+      title: "Enter selects what is found, beside what is selected already",
       oninput: () => on.set({ find: this.find.value }), onkeydown: (event) => {
         if (event.key === "Enter") on.matches();
         if (event.key === "Escape") on.set({ find: "" });
@@ -17,12 +18,12 @@ export class Bar {
       },
     });
     this.count = make("b", { "data-selected": "", textContent: "0" });
-    this.all = make("span");
+    this.ofAll = make("span");
     this.live = make("span", { class: "unseen", role: "status", "aria-live": "polite" });
     this.clear = button("Clear", () => on.clear(), { "aria-label": "Clear the selection (Escape)" });
     this.csv = look.csv ? button("CSV", () => on.csv(), { "aria-label": "Selected particles as CSV" }) : null;
     this.link = button("Copy link", () => this.copy(), { class: "link" });
-    const counter = make("span", { class: "counter" }, this.count, " of ", this.all, " selected");
+    const counter = make("span", { class: "counter" }, this.count, this.ofAll);
     this.kept = new Kept(look, on);
     this.top = make("div", { class: "bar" },
       make("label", {}, make("span", { textContent: "Colour" }), this.colour),
@@ -56,12 +57,13 @@ export class Bar {
     this.notice.hidden = !words;
   }
 
-  counts(chosen, inSight) {
-    showCount(this.count, chosen);
-    this.all.textContent = thousands(inSight);
-    this.clear.disabled = !chosen;
+  // How many are selected, how many of these the filters let through, and how many of all.
+  counts(picked, chosen, inSight) {
+    showCount(this.count, picked);
+    this.ofAll.textContent = picked === chosen ? ` of ${thousands(inSight)} selected` : ` selected, ${thousands(chosen)} in view`;
+    this.clear.disabled = !picked;
     if (this.csv) this.csv.disabled = !chosen;
-    this.live.textContent = `${thousands(chosen)} of ${thousands(inSight)} selected`;
+    this.live.textContent = `${thousands(picked)}${this.ofAll.textContent}`;
   }
 
   draw(values, tally) {
@@ -110,28 +112,33 @@ export class Bar {
   }
 }
 
+const UNDER = "Keep the selection under this name";
+
 // Selections with names.
 class Kept {
   constructor(look, on) {
-    Object.assign(this, { look, on });
-    this.name = make("input", { type: "text", maxLength: 60, placeholder: "Name", "aria-label": "Name of the selection", onkeydown: (event) => {
+    Object.assign(this, { look, on, names: new Set() });
+    this.name = make("input", { type: "text", maxLength: 60, placeholder: "Name", "aria-label": "Name of the selection", oninput: () => this.ask(null), onkeydown: (event) => {
       if (event.key === "Enter") this.keep();
       if (event.key !== "Escape") event.stopPropagation();
     } });
     this.list = make("ul");
+    this.under = button("Keep", () => this.keep(), { "aria-label": UNDER });
     this.element = make("details", { class: "kept" },
       make("summary", { textContent: "Selections" }),
       make("div", { class: "menu" }, this.list,
-        make("div", { class: "line" }, this.name, button("Keep", () => this.keep(), { "aria-label": "Keep the selection under this name" })),
+        make("div", { class: "line" }, this.name, this.under),
         make("p", { class: "where", textContent: look.keepsWhere })));
     this.element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       this.element.open = false;
       event.stopPropagation();
     });
-    document.addEventListener("pointerdown", ({ target }) => {
-      if (!this.element.contains(target)) this.element.open = false;
-    });
+    // Before anything on the page can stop it, as a map does that begins an outline.
+    document.addEventListener("pointerdown", (event) => {
+      if (!event.composedPath().includes(this.element)) this.element.open = false;
+    }, true);
+    this.element.addEventListener("toggle", () => this.ask(null));
   }
 
   keep() {
@@ -140,17 +147,30 @@ class Kept {
       this.name.focus();
       return;
     }
+    if (this.names.has(name) && this.asked !== name) {
+      this.ask(name);
+      return;
+    }
+    this.ask(null);
     this.on.keep(name);
     this.name.value = "";
+  }
+
+  // Ask whether the selection that has this name is to be replaced; null for nothing to ask.
+  ask(name) {
+    this.asked = name;
+    this.under.textContent = name === null ? "Keep" : "Replace";
+    this.under.setAttribute("aria-label", name === null ? UNDER : `Replace the selection ${name}, which is kept already`);
   }
 
   draw(kept) {
     const words = JSON.stringify(kept.map(({ name, n }) => [name, n]));
     if (words === this.words) return;
     this.words = words;
+    this.names = new Set(kept.map(({ name }) => name));
     this.list.replaceChildren(...kept.map(({ name, n }) => make("li", {},
       make("button", { type: "button", class: "use", onclick: () => this.on.use(name) }, make("span", { textContent: name }), make("small", { textContent: thousands(n) })),
-      button("\u2715", () => this.on.forget(name), { "aria-label": `Forget the selection ${name}` }))));
+      askingButton("\u2715", `Forget the selection ${name}`, "Delete?", () => this.on.forget(name)))));
     this.list.hidden = !kept.length;
   }
 }

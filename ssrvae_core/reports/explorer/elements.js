@@ -42,6 +42,30 @@ export function button(text, onclick, properties = {}) {
   return make("button", { type: "button", textContent: text, onclick, ...properties });
 }
 
+const ASKING = 4000; // milliseconds for which a button waits for its second click
+
+// A button whose first click only asks; the second one does it, if it comes soon and nothing else is done between.
+export function askingButton(text, label, question, onclick) {
+  let again;
+  const one = button(text, () => {
+    if (again === undefined) {
+      one.textContent = question;
+      one.setAttribute("aria-label", `${label}: click again to confirm`);
+      again = setTimeout(rest, ASKING);
+    } else {
+      rest();
+      onclick();
+    }
+  }, { "aria-label": label, onblur: () => rest() });
+  const rest = () => {
+    clearTimeout(again);
+    again = undefined;
+    one.textContent = text;
+    one.setAttribute("aria-label", label);
+  };
+  return one;
+}
+
 // A count as the program's pages, reports and commands write it.
 export function thousands(n) {
   return String(n).replace(/\B(?=(\d{3})+$)/g, ",");

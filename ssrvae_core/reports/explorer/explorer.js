@@ -205,7 +205,10 @@ export class Explorer {
     if (any("colour")) cache.looks = table.models.map((_, model) => looksOf(table, values.colour, model));
     const seenBefore = cache.seen;
     if (any("hidden", "find", "by")) cache.seen = inSight(table, values);
-    if (any("steps")) cache.picked = selected(table, values.steps);
+    if (any("steps")) {
+      cache.picked = selected(table, values.steps);
+      cache.nPicked = rowsOf(cache.picked).length;
+    }
     if (any("hidden", "find", "by", "steps")) {
       cache.chosen = both(cache.picked, cache.seen);
       this.chosenRows = rowsOf(cache.chosen);
@@ -275,7 +278,7 @@ export class Explorer {
   drawBar() {
     const { values, cache } = this;
     this.bar.draw(values, (name) => this.tally(name));
-    this.bar.counts(this.chosenRows.length, cache.inSight);
+    this.bar.counts(cache.nPicked, this.chosenRows.length, cache.inSight);
     this.sort.value = values.sort;
     this.down.textContent = values.descending ? "\u2193" : "\u2191";
     this.down.setAttribute("aria-label", values.descending ? "Largest first; turn round" : "Smallest first; turn round");
@@ -328,7 +331,9 @@ export class Explorer {
   selectMatches() {
     const marks = found(this.table, this.values.find);
     if (!marks) return;
-    this.set({ steps: [{ how: REPLACE, ids: this.table.idsOf(rowsOf(marks)) }], find: "", all: false });
+    // Added, as replacing a selection that the search hides would lose it unseen.
+    const step = { how: this.cache.nPicked ? ADD : REPLACE, ids: this.table.idsOf(rowsOf(marks)) };
+    this.set({ steps: withStep(this.values.steps, step), find: "", all: false });
   }
 
   clear() {
@@ -348,7 +353,7 @@ export class Explorer {
 
   keep(name) {
     if (!this.chosenRows.length) {
-      this.bar.say("Nothing is selected, so there is nothing to keep.");
+      this.bar.say(this.cache.nPicked ? "None of the selected particles passes the filters; show them again to keep them." : "Nothing is selected, so there is nothing to keep.");
       return;
     }
     this.bar.say("");
