@@ -88,10 +88,10 @@ class Fractions:
     confusion: Confusion
     remarks: tuple[str, ...]
 
-    def called(self, one: Fraction) -> str:
-        """Return how many particles the library shows in a class, which is not its share: ``152 of 504, 30.2 %``."""
+    def called(self, one: Fraction, verb: str = "") -> str:
+        """Return how many particles the library shows in a class, which is no estimate: ``152 of 504, 30.2 %``."""
         share = f", {percent(one.counted / self.total, 1)}" if self.total else ""
-        return f"{one.counted:,} of {self.total:,}{share}"
+        return f"{one.counted:,} of {self.total:,}{verb}{share}"
 
 
 def class_fractions(

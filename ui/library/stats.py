@@ -63,7 +63,8 @@ def stats(run: Run, library: Library, particles: Particles, written: float) -> d
 
 def fraction_text(found: Fractions, one: Fraction) -> str:
     """Say how many particles are called a class, and apart from that what its true share is."""
-    return f"{found.called(one)}, are called so; true share {one.in_words}"
+    verb = " is called so" if one.counted == 1 else " are called so"
+    return f"{found.called(one, verb)}; true share {one.in_words}"
 
 
 def in_words(found: Fractions) -> str:
