@@ -225,8 +225,7 @@ def test_exactly_what_is_selected_is_exported(page, run, tmp_path):
 
     page.get_by_label("Export as").click()
     page.get_by_role("option", name="Pictures, a folder per class (zip)").click()
-    # The explorer has a box of the same name, so the server's own, which comes with this choice, is waited for.
-    expect(page.get_by_test_id("stCheckbox").filter(has_text="Upright")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("in the folder where")).to_be_visible(timeout=PATIENCE)  # below the button
     until_idle(page)
     with page.expect_download() as download:
         button.click()
