@@ -42,6 +42,7 @@ else:
 if settings.CHANGES not in st.session_state:
     st.session_state[settings.CHANGES] = settings.changes_asked_for()
 changes = st.session_state[settings.CHANGES]
+refused: list[str] = []  # what fields hold that no training can have
 with place:
     of_data, of_model = st.columns(2)
     of_labels, of_length = st.columns(2)
@@ -71,9 +72,9 @@ with place:
         models = choosing.pick_models(PRESETS[preset].model)
         st.caption("ss-rVAE tells classes whichever way particles are turned; ss-VAE does not, and is to compare with.")
     with of_labels:
-        per_class, ratio = choosing.pick_labels(chosen, dataset, images)
+        per_class, ratio = choosing.pick_labels(chosen, dataset, images, refused)
     with of_seed:
-        seed = choosing.pick_seed()
+        seed = choosing.pick_seed(refused)
     with of_split:
         held = SplitConfig(seed=seed, validation_fraction=settings.validation_fraction(changes))
         by_group = pick_hold_out(PAGE, images, held)
@@ -92,6 +93,8 @@ with place:
         try:
             together = 0.0
             configs = choice.configs()
+            if refused:
+                raise UserError(refused[0])
             for config in configs:
                 seconds = outlook(config, runs)
                 if seconds is not None:

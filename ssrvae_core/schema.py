@@ -76,8 +76,10 @@ class DatasetConfig(Frozen):
     size: int = Field(48, ge=8, le=512, description="side of the generated images, pixels")
     labelled: Disorder = Field(Disorder(), description="disorder of the labelled images")
     unlabelled: Disorder = Field(Disorder(), description="disorder of the unlabelled and the validation images")
-    train_per_class: int = Field(3200, ge=1, description="training images per class, labelled and unlabelled together")
-    validation_per_class: int = Field(1000, ge=1, description="validation images per class")
+    train_per_class: int = Field(
+        3200, ge=1, le=100_000, description="training images per class, labelled and unlabelled together"
+    )
+    validation_per_class: int = Field(1000, ge=1, le=100_000, description="validation images per class")
     view: Literal["image", "mask", "masked"] = Field(
         "image", description="the image as it is, its silhouette, or its contrast-normalised inside on black"
     )
@@ -213,14 +215,16 @@ class Augmentation(Frozen):
 class TrainingConfig(Frozen):
     """The optimisation."""
 
-    epochs: int = Field(8, ge=1)
+    epochs: int = Field(8, ge=1, le=100_000)
     starts: int = Field(
         1, ge=1, le=20, description="short starts, of which the one that is sure of most unlabelled images goes on"
     )
     start_epochs: int = Field(1, ge=1, description="epochs of a short start; the chosen one's are the run's first")
     batch_size: int = Field(100, ge=1, description="unlabelled images per step")
     labelled_batch_size: int = Field(32, ge=1, description="labelled images per step; the labelled set cycles")
-    min_steps: int = Field(100, ge=1, description="fewest steps of an epoch: a small data set is seen several times")
+    min_steps: int = Field(
+        100, ge=1, le=100_000, description="fewest steps of an epoch: a small data set is seen several times"
+    )
     learning_rate: float = Field(2e-3, gt=0)
     schedule: Literal["constant", "cosine"] = Field("cosine", description="learning rate over the epochs")
     gradient_clip: float = Field(10.0, gt=0, description="largest gradient norm, in units of its running mean")

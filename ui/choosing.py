@@ -18,6 +18,7 @@ from ssrvae_core.config import (
 from ssrvae_core.data import ImageSet
 from ssrvae_core.reports.wording import MODEL_TITLES
 from ssrvae_core.runs.uploads import Upload
+from ssrvae_core.schema import LARGEST_SEED
 from ssrvae_core.times import day_text
 from ui import datasets, markdown, settings, training
 from ui.datasets import RULES
@@ -176,8 +177,13 @@ def pick_models(default: str) -> tuple[str, ...]:
     return tuple(name for name in MODELS if name in chosen)
 
 
-def pick_labels(of: str, dataset: DatasetConfig, images: ImageSet) -> tuple[int | None, float | None]:
-    """Show what decides on the number of labels; return labels per class or a ratio, or neither."""
+def pick_labels(
+    of: str, dataset: DatasetConfig, images: ImageSet, refused: list[str]
+) -> tuple[int | None, float | None]:
+    """Show what decides on the number of labels; return labels per class or a ratio, or neither.
+
+    ``refused`` takes a sentence on a number that cannot be had, as for :func:`ui.sliders.number`.
+    """
     columns = st.columns(2, vertical_alignment="bottom")
     generated = datasets.is_generated(dataset)
     rules = ["labels", "ratio"] if generated else list(RULES)
@@ -187,16 +193,17 @@ def pick_labels(of: str, dataset: DatasetConfig, images: ImageSet) -> tuple[int 
         if rule == "labels":
             most = datasets.most_labels(dataset, images)
             default = min(DEFAULT_LABELS_PER_CLASS.get(of, 10), max(datasets.fewest_labels(images) // 2, 1))
-            return int(_kept_number("labels", "Labels per class", 1, most, default, of=of)), None
+            return int(_kept_number("labels", "Labels per class", 1, most, default, refused, of=of)), None
         if rule == "ratio":
-            return None, _kept_number("ratio", "Labelled / all", 0.001, 1.0, 0.05, of=of, step=0.01, format="%.3f")
+            ratio = _kept_number("ratio", "Labelled / all", 0.001, 1.0, 0.05, refused, of=of, step=0.01, format="%.3f")
+            return None, ratio
     return None, None
 
 
-def pick_seed() -> int:
-    """Show the field for the seed of the split and of the training."""
+def pick_seed(refused: list[str]) -> int:
+    """Show the field for the seed of the split and of the training; ``refused`` is as for :func:`pick_labels`."""
     help = "Train again with other seeds to see how much is chance: another split, and another beginning."
-    return int(_kept_number("seed", "Seed", 0, 2**31, 0, help=help))
+    return int(_kept_number("seed", "Seed", 0, LARGEST_SEED, 0, refused, help=help))
 
 
 def _kept_number(
@@ -205,6 +212,7 @@ def _kept_number(
     low: float,
     high: float,
     default: float,
+    refused: list[str],
     *,
     of: str = "",
     step: float = 1,
@@ -215,6 +223,14 @@ def _kept_number(
     kept, widget = st.session_state.setdefault(f"{PAGE}-numbers", {}), key(PAGE, f"{of}-{name}")
     if widget not in st.session_state and name not in st.query_params and widget in kept:
         st.session_state[widget] = kept[widget]
-    (value,) = number(PAGE, name, label, low, high, default, of=of, step=step, slider=False, format=format, help=help)
+    (value,) = number(
+        *(PAGE, name, label, low, high, default),
+        of=of,
+        step=step,
+        slider=False,
+        format=format,
+        help=help,
+        refused=refused,
+    )
     kept[widget] = value
     return value

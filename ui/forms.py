@@ -233,7 +233,9 @@ def _show(setting: Setting, base: Any, key: str) -> Any:
     if setting.kind == "list":
         return st.text_input(verbatim(setting.label), **common)
     as_kind = int if setting.kind == "whole" else float
-    bounds = {"min_value": setting.low, "max_value": setting.high}
+    # A browser keeps a number out of bounds to itself, and a training would start with the one before it; the
+    # configuration refuses it in a sentence. It does not know of the end that a source puts to its images.
+    bounds = {} if setting == SETTINGS[setting.name] else {"min_value": setting.low, "max_value": setting.high}
     limits: dict[str, Any] = {name: None if limit is None else as_kind(limit) for name, limit in bounds.items()}
     if setting.optional:
         limits |= {"value": None, "placeholder": "none"}

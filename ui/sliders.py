@@ -52,6 +52,7 @@ def number(
     slider: bool = True,
     format: str | None = None,
     help: str | None = None,
+    refused: list[str] | None = None,
 ) -> tuple[float, ...]:
     """Show a slider, or a field, for a number or a range of numbers; the address has it unless it is the default.
 
@@ -71,6 +72,9 @@ def number(
         How a number reads, as for ``st.slider``.
     help : str, optional
         Tooltip.
+    refused : list of str, optional
+        Of a field: takes a sentence on a number out of range, instead of which the nearest one is returned. Without
+        it the browser keeps such a number to itself, and the page goes on with the one before it.
 
     Returns
     -------
@@ -83,19 +87,22 @@ def number(
     widget = key(page, f"{of}-{name}")
     if widget not in st.session_state:
         asked = st.query_params.get(name)
-        values, refused = resolve_numbers(asked, low, high, defaults)
-        if refused:
+        values, unknown = resolve_numbers(asked, low, high, defaults)
+        if unknown:
             markdown.warning(
                 f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not available; "
                 f"showing {text(defaults)} instead."
             )
         start = tuple(as_kind(value) for value in values)
         st.session_state[widget] = start if len(start) > 1 else start[0]
-    bounds = {"min_value": as_kind(low), "max_value": as_kind(high), "step": as_kind(step)}
+    bounds = {"min_value": as_kind(low), "max_value": as_kind(high)} if refused is None else {}
     show: Any = st.slider if slider else st.number_input
     told = None if help is None else verbatim(help)
-    chosen = show(verbatim(label), **bounds, key=widget, format=format, help=told)
+    chosen = show(verbatim(label), **bounds, step=as_kind(step), key=widget, format=format, help=told)
     now = tuple(chosen) if isinstance(chosen, tuple) else (chosen,)
+    if refused is not None and not low <= chosen <= high:
+        refused.append(f"{label} is {chosen:,}, but lies between {low:g} and {high:,}; change it to start.")
+        return (as_kind(min(max(chosen, low), high)),)
     if now == tuple(defaults):
         if name in st.query_params:
             del st.query_params[name]

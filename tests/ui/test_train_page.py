@@ -147,7 +147,7 @@ def test_every_setting_of_a_run_is_in_the_form_or_asked_for_otherwise():
 
 def test_limits_and_help_come_from_the_configuration():
     epochs, rate = forms.SETTINGS["training.epochs"], forms.SETTINGS["training.learning_rate"]
-    assert (epochs.kind, epochs.low, epochs.high) == ("whole", 1, None)
+    assert (epochs.kind, epochs.low, epochs.high) == ("whole", 1, 100_000)
     assert (rate.kind, rate.low) == ("number", 0)
     assert "dimension of the content latent" in forms.SETTINGS["model.latent_dim"].help.lower()
     assert forms.SETTINGS["training.early_stop"].optional
@@ -509,6 +509,26 @@ def test_latents_are_coloured_by_prediction_where_the_data_are_gone():
     assert colour == "predicted" and (predictions.labels == -1).all()
 
 
+def start_button(app):
+    return next(button for button in app.button if button.label.startswith("Start"))
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "field"),
+    [("Seed", 2**32, "Seed"), ("Seed", -1, "Seed"), ("Epochs", 999_999_999_999, "training.epochs")],
+)
+def test_nothing_starts_while_a_field_holds_a_number_that_no_training_has(open_train, label, value, field):
+    app = open_train(data="cards-teaching")
+    assert not start_button(app).disabled
+    box = next(one for one in app.number_input if one.label == label)
+    before = box.value
+    app = box.set_value(value).run()
+    assert start_button(app).disabled and field in app.error[0].value and not app.exception
+    box = next(one for one in app.number_input if one.label == label)
+    app = box.set_value(before).run()
+    assert not start_button(app).disabled and not app.error
+
+
 # As many images as there are.
 
 DIGITS = 174
@@ -526,7 +546,8 @@ def test_no_more_digits_are_offered_than_there_are(open_train):
     for field in numbers(app).values():
         assert field.max < DIGITS and str(DIGITS) in field.help
     labels = next(field for field in app.number_input if field.label == "Labels per class")
-    assert labels.max < DIGITS
+    app = labels.set_value(DIGITS).run()
+    assert "Labels per class is 174" in app.error[0].value and start_button(app).disabled
     assert numbers(open_train(data="cards-teaching"))["dataset.train_per_class"].max is None
 
 
