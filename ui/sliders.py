@@ -101,7 +101,7 @@ def number(
     chosen = show(verbatim(label), **bounds, step=as_kind(step), key=widget, format=format, help=told)
     now = tuple(chosen) if isinstance(chosen, tuple) else (chosen,)
     if refused is not None and not low <= chosen <= high:
-        refused.append(f"{label} is {chosen:,}, but lies between {low:g} and {high:,}; change it to start.")
+        refused.append(f"{label} is {chosen:,}; choose one from {low:g} to {high:,} to start a training.")
         return (as_kind(min(max(chosen, low), high)),)
     if now == tuple(defaults):
         if name in st.query_params:
