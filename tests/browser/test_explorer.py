@@ -415,6 +415,7 @@ def test_what_is_found_is_added_to_what_is_selected_and_a_search_says_that_it_hi
     search.fill(str(other))
     expect(page.locator(".counter")).to_have_text(f"{len(before)} selected, 0 in view")
     assert selected(page) == len(before) and page.get_by_role("button", name="Clear the selection").is_enabled()
+    assert page.evaluate("explorer.ids") == before  # which is what is saved and kept
     search.press("Enter")
     assert set(page.evaluate("explorer.ids")) == {*before, other}
     expect(page.locator(".counter")).to_have_text(f"{len(before) + 1} of {N} selected")

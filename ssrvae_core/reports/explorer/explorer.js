@@ -80,7 +80,7 @@ export class Explorer {
       keep: (name) => this.keep(name),
       use: (name) => this.use(name),
       forget: (name) => options.forget(name, this),
-      csv: () => save(csvOf(table, this.chosenRows), "selection.csv", "text/csv"),
+      csv: () => save(csvOf(table, this.pickedRows), "selection.csv", "text/csv"),
     });
     this.body = make("div", { class: "body" });
     root.append(this.body);
@@ -207,7 +207,7 @@ export class Explorer {
     if (any("hidden", "find", "by")) cache.seen = inSight(table, values);
     if (any("steps")) {
       cache.picked = selected(table, values.steps);
-      cache.nPicked = rowsOf(cache.picked).length;
+      this.pickedRows = rowsOf(cache.picked);
     }
     if (any("hidden", "find", "by", "steps")) {
       cache.chosen = both(cache.picked, cache.seen);
@@ -278,7 +278,7 @@ export class Explorer {
   drawBar() {
     const { values, cache } = this;
     this.bar.draw(values, (name) => this.tally(name));
-    this.bar.counts(cache.nPicked, this.chosenRows.length, cache.inSight);
+    this.bar.counts(this.pickedRows.length, this.chosenRows.length, cache.inSight);
     this.sort.value = values.sort;
     this.down.textContent = values.descending ? "\u2193" : "\u2191";
     this.down.setAttribute("aria-label", values.descending ? "Largest first; turn round" : "Smallest first; turn round");
@@ -332,7 +332,7 @@ export class Explorer {
     const marks = found(this.table, this.values.find);
     if (!marks) return;
     // Added, as replacing a selection that the search hides would lose it unseen.
-    const step = { how: this.cache.nPicked ? ADD : REPLACE, ids: this.table.idsOf(rowsOf(marks)) };
+    const step = { how: this.pickedRows.length ? ADD : REPLACE, ids: this.table.idsOf(rowsOf(marks)) };
     this.set({ steps: withStep(this.values.steps, step), find: "", all: false });
   }
 
@@ -352,8 +352,8 @@ export class Explorer {
   }
 
   keep(name) {
-    if (!this.chosenRows.length) {
-      this.bar.say(this.cache.nPicked ? "None of the selected particles passes the filters; show them again to keep them." : "Nothing is selected, so there is nothing to keep.");
+    if (!this.pickedRows.length) {
+      this.bar.say("Nothing is selected, so there is nothing to keep.");
       return;
     }
     this.bar.say("");
@@ -367,9 +367,9 @@ export class Explorer {
     this.bar.kept.element.open = false;
   }
 
-  // Ids of what is selected, ascending.
+  // Ids of what is selected, ascending, whether or not it passes the filters.
   get ids() {
-    return this.table.idsOf(this.chosenRows);
+    return this.table.idsOf(this.pickedRows);
   }
 
   hover(row, from) {
