@@ -89,7 +89,7 @@ class Fractions:
     remarks: tuple[str, ...]
 
     def called(self, one: Fraction, verb: str = "") -> str:
-        """Return how many particles the library shows in a class, which is no estimate: ``152 of 504, 30.2 %``."""
+        """Return how many particles the library shows in a class, which is not an estimate: ``152 of 504, 30.2 %``."""
         share = f", {percent(one.counted / self.total, 1)}" if self.total else ""
         return f"{one.counted:,} of {self.total:,}{verb}{share}"
 

@@ -101,7 +101,7 @@ class Library:
     def uncorrected(self) -> Bool[np.ndarray, " n"]:
         """Which particles of a class have a label from before any correction by hand, bool (N,).
 
-        These may judge a classification: people correct what is wrong, so what they corrected is no fair sample.
+        These may judge a classification: people correct what is wrong, so what they corrected is not a fair sample.
         """
         return (self.origin == Origin.LABEL) & (self.assigned != NONE) & ~self.base.corrected
 

@@ -198,7 +198,7 @@ def parent_of_data(dataset: DatasetConfig, root: Path) -> Parent | None:
 
 
 def _parent_told(dataset: DatasetConfig, root: Path) -> dict[str, Any]:
-    """Return what the label of a data set's upload says of the library that it came from; empty where it is no such."""
+    """Return what the label of a data set's upload says of the library that it came from; empty where it is not one."""
     sha256 = dataset.sha256
     if sha256 is None:
         return {}
