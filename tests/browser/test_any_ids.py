@@ -14,14 +14,13 @@ from playwright.sync_api import expect
 
 from ssrvae_core.config import run_config
 from ssrvae_core.data import file_dataset, read_images
-from ssrvae_core.library import Journal
 from ssrvae_core.reports.explorer.page import explorer, whole
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.everything import write_particles
 from ssrvae_core.runs.execute import train_run
-from tests.browser.shared import PATIENCE, until_idle
+from tests.browser.shared import PATIENCE
 from tests.browser.test_explorer import LEFT, lasso, place_of, selected, shown_ids
-from tests.browser.test_library import drawn
+from tests.browser.test_library import drawn, wait_for
 from tests.browser.test_library_modules import library_files
 from tests.data.make_golden_store import tiny_settings
 from tests.explorer_page import ANY_IDS, HOST, NAMES, as_pictures, files, invented, serving_files, under
@@ -210,7 +209,6 @@ def test_the_pages_take_them_as_the_browser_does(open_page, store, tmp_path):
     library.get_by_role("button", name="Keep", exact=True).click()
     expect(library.locator(".library .tally")).to_contain_text("2 none of these", timeout=PATIENCE)
     expect(library.locator("[data-class='-1'] [data-sample]")).to_have_count(2)
-    until_idle(library)
-    assert set(Journal(run).read().decisions) == {-7, HUGE}
+    assert set(wait_for(library, run, 2).decisions) == {-7, HUGE}
     library.locator(f"[data-sample='{HUGE}']").dblclick()
     expect(library.locator(".card img")).to_have_count(2, timeout=PATIENCE)
