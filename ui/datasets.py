@@ -98,7 +98,11 @@ def contents(config: DatasetConfig) -> ImageSet:
     if not is_generated(config):
         return _loaded(config.model_dump_json())
     names = _few(config.model_copy(update={"view": "image"}).model_dump_json(), 1).class_names
-    return generate(config, names, lambda positions, *_: Drawing(np.zeros((len(positions), 1, 1, 1), np.float32)))
+    return generate(
+        config.model_copy(update={"view": "image"}),
+        names,
+        lambda positions, *_: Drawing(np.zeros((len(positions), 1, 1, 1), np.float32)),
+    ).whole()
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from ssrvae_core.runs.sweep_table import SWEEPS
 from ssrvae_core.runs.uploads import FOLDER
 
 if TYPE_CHECKING:
-    from ssrvae_core.data import ImageSet
+    from ssrvae_core.data import Images, ImageSet
     from ssrvae_core.data.readers import ImageFile
     from ssrvae_core.data.summary import Summary
     from ssrvae_core.runs.execute import Loader
@@ -82,11 +82,11 @@ def file_data(data: str, shown: View | None, skip_missing: bool = False) -> tupl
     return config, images
 
 
-def opened_file(data: str, skip_missing: bool = False) -> ImageFile:
+def opened_file(data: str, skip_missing: bool = False, *, held: bool = True) -> ImageFile:
     """Read an image file or a folder that a user names; complain of what is not one."""
     from ssrvae_core.data.readers import open_images
 
-    return open_images(_image_file(data), skip_missing)
+    return open_images(_image_file(data), skip_missing, held=held)
 
 
 def tell(opened: ImageFile) -> Summary:
@@ -103,27 +103,30 @@ def tell(opened: ImageFile) -> Summary:
 class Asked(NamedTuple):
     """Images to ask a run about, their configuration, and whether they are the run's own data."""
 
-    images: ImageSet
+    images: Images
     config: DatasetConfig
     own: bool
 
 
-def images_for(run: Run | EmbeddingRun, data: str, skip_missing: bool = False, *, generated: bool = True) -> Asked:
+def images_for(
+    run: Run | EmbeddingRun, data: str, skip_missing: bool = False, *, generated: bool = True, held: bool = True
+) -> Asked:
     """Return images to ask a run or an embedding about, in its view.
 
     Those of an image file are on the scale of the run's own images. Generated images have no scale that a file's
-    integers could be on; those are on their own. ``generated`` is whether a data set's name is taken as well.
+    integers could be on; those are on their own. ``generated`` is whether a data set's name is taken as well,
+    and ``held`` whether the images have to be such as can be held in memory.
     """
-    from ssrvae_core.data import load
+    from ssrvae_core.data import in_batches
     from ssrvae_core.data.seen import scale_for, seen_by
 
     own = run.config.dataset
     if generated and data in DATASETS:
         chosen = DATASETS[data].model_copy(update={"view": own.view})
-        return Asked(load(chosen), chosen, chosen == own)
+        return Asked(in_batches(chosen), chosen, chosen == own)
     if located(data) is None and data == run.data_name:  # as lists and pages call it, wherever it lies here
         data = run.dataset.path or data
-    opened = opened_file(data, skip_missing)
+    opened = opened_file(data, skip_missing, held=held)
     tell(opened)
     scale = scale_for(own, opened)
     if scale != (opened.scale.black, opened.scale.white):

@@ -261,12 +261,12 @@ def _others(
     one: EmbeddingRun, data: str, labels: Labels, skip_missing: bool, device: str
 ) -> tuple[Samples, np.ndarray]:
     """Return images that are not the embedding's, and their class probabilities."""
-    from ssrvae_core.data import naming
+    from ssrvae_core.data import naming, whole
     from ssrvae_core.runs.embeddings.files import Samples
 
     embedding = one.embedding(device)
     asked = images_for(one, data, skip_missing, generated=False)
-    images = asked.images
+    images = whole(asked.images)
     (channels, height, width), own = images.image_shape, one.images().image_shape
     with naming(asked.config):
         if (channels, height, width) != own:

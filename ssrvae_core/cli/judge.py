@@ -13,8 +13,6 @@ from ssrvae_core.config import UserError
 from ssrvae_core.runs import Run, RunStore
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ssrvae_core.data import ImageSet
     from ssrvae_core.models import SSVAE
 
@@ -38,17 +36,17 @@ def evaluate(
             raise UserError(f"Run {run.id} has no evaluation: it is {run.status.state}; train it to the end first.")
         values = run.status.validation
     else:
-        from ssrvae_core.data import naming, split
+        from ssrvae_core.data import naming, split, whole
         from ssrvae_core.evaluation.evaluate import evaluate as judge
 
         asked = images_for(run, data, skip_missing)
-        images = asked.images
+        images = whole(asked.images)
         with naming(asked.config):
             if asked.own and asked.config.source == "file":
                 say(f"Run {run.id} was trained on {data}; only the images it held out are judged.")
                 images = split(images, run.config.split).validation
             model = run.model(device)
-            say_who_is_not_asked(model, images.masks)
+            say_who_is_not_asked(model, images.has_masks)
             values = judge(model, _as_the_run_labels(images, run, data))
     print(f"Run {run.id} on {data or 'its validation images'}:")
     print_evaluation(values, run.class_names)
@@ -56,9 +54,9 @@ def evaluate(
         print_json({"id": run.id, "data": data, **values})
 
 
-def say_who_is_not_asked(model: SSVAE, masks: np.ndarray | None) -> None:
+def say_who_is_not_asked(model: SSVAE, masks: bool) -> None:
     """Say so where the network tells the classes alone, as the images have no masks."""
-    if model.opinion is not None and model.opinion.counts and model.opinion.needs_masks and masks is None:
+    if model.opinion is not None and model.opinion.counts and model.opinion.needs_masks and not masks:
         say(
             "The run's shape descriptors were measured on masks, which these images lack: the network tells them alone."
         )

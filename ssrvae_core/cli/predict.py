@@ -119,13 +119,12 @@ def _others(run: Run, images: str, out: Path, skip_missing: bool, device: str, a
     from ssrvae_core.runs.tables import write_table
 
     model = run.model(device)
-    asked = images_for(run, images, skip_missing)
-    image_set = asked.images
-    say_who_is_not_asked(model, image_set.masks)
+    asked = images_for(run, images, skip_missing, held=False)
+    say_who_is_not_asked(model, asked.images.has_masks)
     with naming(asked.config), _bar() as tell:
-        particles = classify_others(model, image_set, usual_of(run), tell)
-    write_table(out, particles, run.class_names, label_names=image_set.class_names)
-    n = len(image_set)
+        particles = classify_others(model, asked.images, usual_of(run), tell)
+    write_table(out, particles, run.class_names, label_names=asked.images.class_names)
+    n = len(asked.images)
     print(f"Wrote the predictions of {n} {'image' if n == 1 else 'images'} to {out}.")
     if as_json:
         print_json({"id": run.id, "images": n, "out": str(out)})

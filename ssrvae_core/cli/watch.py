@@ -34,7 +34,7 @@ def watch_folder(run: Run, folder: Path, out: Path, interval: float, device: str
     if place is None or not place.is_dir():
         raise UserError(f"There is no folder {folder}; give the folder that the instrument writes into.")
     model = run.model(device)
-    say_who_is_not_asked(model, None)
+    say_who_is_not_asked(model, masks=False)
     classify = partial(classify_others, model, by=usual_of(run))
     with GrowingTable(out, run.class_names, run.config.model.latent_dim) as table:
         watch = Watch(place, run.dataset, classify, run.class_names, table)

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ssrvae_core.config import DatasetConfig
-from ssrvae_core.data.dataset import ImageSet
-from ssrvae_core.data.generated import Drawing, generate
+from ssrvae_core.data.generated import Drawing, DrawnImages, generate
 from ssrvae_core.data.shapes import Frame, coverage
 
 GLYPH_HEIGHT = 0.55
@@ -22,7 +21,7 @@ CHUNK = 32
 """Images drawn at once: few enough that the intermediate arrays stay in the processor's cache."""
 
 
-def draw_cards(config: DatasetConfig) -> ImageSet:
+def draw_cards(config: DatasetConfig) -> DrawnImages:
     """Draw hearts, spades, diamonds and clubs, each in its own pose.
 
     Parameters
@@ -32,7 +31,7 @@ def draw_cards(config: DatasetConfig) -> ImageSet:
 
     Returns
     -------
-    ImageSet
+    DrawnImages
         Images (N, 1, size, size); the factors are those of the pose. ``as_labelled`` draws the same samples with the
         labelled disorder.
     """

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from ssrvae_core.data.stored import StoredArray
 
 Fields = dict[str, np.ndarray]
 """The fields of an image file by name, see :func:`ssrvae_core.data.fields.image_set`."""
@@ -42,11 +44,14 @@ class Contents:
         What the file or folder holds beside.
     remarks : tuple of str
         How something was taken that could be taken otherwise, and how to change that; a sentence each.
+    large : mapping of str to StoredArray
+        Fields that are too large to be read at once: the images, and their masks.
     """
 
     fields: Fields
     left_out: tuple[LeftOut, ...] = ()
     remarks: tuple[str, ...] = ()
+    large: Mapping[str, StoredArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,11 @@ class ImageSet:
         _, channels, height, width = self.images.shape
         return channels, height, width
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether there are masks."""
+        return self.masks is not None
+
     def take(self, positions: np.ndarray) -> Self:
         """Return the samples at these row positions, every array in step."""
 

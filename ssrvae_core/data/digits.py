@@ -7,15 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from ssrvae_core.config import DatasetConfig, UserError
-from ssrvae_core.data.dataset import ImageSet
-from ssrvae_core.data.generated import Drawing, Stream, generate, stream
+from ssrvae_core.data.generated import Drawing, DrawnImages, Stream, generate, stream
 from ssrvae_core.data.pose import linear_maps
 
 DIGIT_HEIGHT = 0.7
 """Height of a digit's original frame at scale 1, in image sides, so that it can turn."""
 
 
-def draw_digits(config: DatasetConfig) -> ImageSet:
+def draw_digits(config: DatasetConfig) -> DrawnImages:
     """Draw handwritten digits, each original once: in training or in validation, never in both.
 
     Enlarging and pose are one affine map with cubic spline interpolation, so an image is resampled once.
@@ -27,7 +26,7 @@ def draw_digits(config: DatasetConfig) -> ImageSet:
 
     Returns
     -------
-    ImageSet
+    DrawnImages
         Images (N, 1, size, size); the factors are those of the pose.
 
     Raises

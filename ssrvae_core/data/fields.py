@@ -5,9 +5,10 @@ Every reader returns the same fields, so what an image file may say is checked h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from ssrvae_core.data.contents import Fields
 from ssrvae_core.data.dataset import UNLABELLED, ImageSet
 from ssrvae_core.data.grey import scale_of, scaled, whole_range
 from ssrvae_core.data.labels import LabelError, from_array, is_missing, normal
-from ssrvae_core.data.limits import MAX_NAME, MIN_SIDE, check_declared
+from ssrvae_core.data.limits import MAX_NAME, MIN_SIDE, check_declared, check_rows
+from ssrvae_core.data.stored import Array, StoredArray, blocks, ends, in_memory
 
 FIELDS = (
     *("images", "labels", "class_names", "groups", "group_names", "ids", "split", "masks", "names", "pixel_size"),
@@ -50,7 +52,7 @@ class Annotations:
     groups: np.ndarray | None = None
     group_names: tuple[str, ...] | None = None
     validation: np.ndarray | None = None
-    masks: np.ndarray | None = None
+    masks: Array | None = None
     names: tuple[str, ...] | None = None
     pixel_size: np.ndarray | None = None
     factors: Fields = field(default_factory=dict)
@@ -93,24 +95,24 @@ def image_set(fields: Mapping[str, np.ndarray], path: Path, intensity: tuple[flo
     UserError
         If a field cannot be used; the sentence names the file and the field.
     """
-    images = checked_images(fields, path)
+    images = in_memory(checked_images(fields, path))
     found = annotate(fields, images.shape[:3], path)
     return ImageSet(
-        images=_scaled(images, path, intensity),
+        images=scaled(images, *grey_levels(images, path, intensity)),
         labels=found.labels,
         ids=found.ids,
         class_names=found.class_names,
         groups=found.groups,
         group_names=found.group_names,
         validation=found.validation,
-        masks=found.masks,
+        masks=None if found.masks is None else in_memory(found.masks),
         factors=found.factors,
         names=found.names,
         pixel_size=found.pixel_size,
     )
 
 
-def checked_images(fields: Mapping[str, np.ndarray], path: Path) -> np.ndarray:
+def checked_images(fields: Mapping[str, Array], path: Path) -> Array:
     """Return the images (N, H, W, C) as they are stored, in whatever type and byte order.
 
     Raises
@@ -127,14 +129,12 @@ def checked_images(fields: Mapping[str, np.ndarray], path: Path) -> np.ndarray:
             f"The field 'images' of {path} has the shape {stored.shape}; store it as (N, height, width) or"
             " (N, height, width, channels)."
         )
-    check_declared(path, "images", stored.shape)
+    (check_rows if isinstance(stored, StoredArray) else check_declared)(path, "images", stored.shape)
     if stored.dtype.kind not in "buif":
         raise UserError(
             f"The field 'images' of {path} has the type {stored.dtype}; store it as integers, floats or bool."
         )
-    channels_last = stored[..., None] if stored.ndim == 3 else stored
-    if are_channels_first(channels_last.shape):
-        channels_last = np.moveaxis(channels_last, 1, 3)
+    channels_last = _channels_last(stored)
     n, height, width, channels = channels_last.shape
     if not n or not channels:
         raise UserError(f"The field 'images' of {path} is empty (shape {stored.shape}); store at least one image.")
@@ -145,6 +145,20 @@ def checked_images(fields: Mapping[str, np.ndarray], path: Path) -> np.ndarray:
         )
     _check_numbers(channels_last, path)
     return channels_last
+
+
+def _channels_last(stored: Array) -> Array:
+    """Return images (N, H, W, C) of (N, H, W), (N, H, W, C) or (N, C, H, W)."""
+    if isinstance(stored, StoredArray):
+        shape = _channels_last(np.broadcast_to(np.zeros(1), stored.shape)).shape
+        return stored if shape == stored.shape else stored.mapped(lambda rows: _of_shape(rows, shape), shape)
+    channels_last = stored[..., None] if stored.ndim == 3 else stored
+    return np.moveaxis(channels_last, 1, 3) if are_channels_first(channels_last.shape) else channels_last
+
+
+def _of_shape(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return rows as images of this shape: with an axis of channels, or with that moved to the end."""
+    return rows[..., None] if rows.ndim == 3 else np.moveaxis(rows, 1, 3)
 
 
 def are_channels_first(shape: tuple[int, ...], least: int = MIN_SIDE) -> bool:
@@ -158,7 +172,12 @@ def are_channels_first(shape: tuple[int, ...], least: int = MIN_SIDE) -> bool:
     return 0 < first <= MOST_CHANNELS and min(height, last) >= least
 
 
-def annotate(fields: Mapping[str, np.ndarray], shape: tuple[int, int, int], path: Path) -> Annotations:
+def annotate(
+    fields: Mapping[str, np.ndarray],
+    shape: tuple[int, int, int],
+    path: Path,
+    large: Mapping[str, StoredArray] = MappingProxyType({}),
+) -> Annotations:
     """Check all fields but the images.
 
     Parameters
@@ -169,6 +188,8 @@ def annotate(fields: Mapping[str, np.ndarray], shape: tuple[int, int, int], path
         (N, height, width) of the images.
     path : pathlib.Path
         Where they come from, for the messages.
+    large : mapping of str to StoredArray
+        Images and masks that are too large to be read at once.
 
     Raises
     ------
@@ -176,6 +197,7 @@ def annotate(fields: Mapping[str, np.ndarray], shape: tuple[int, int, int], path
         If a field cannot be used; the sentence names the file and the field.
     """
     n = shape[0]
+    arrays: dict[str, Array] = {**fields, **large}
     labels, class_names, remarks = _labels(fields, n, path)
     ids = _integers(fields, "ids", n, path)
     if ids is not None and len(np.unique(ids)) < n:
@@ -184,8 +206,9 @@ def annotate(fields: Mapping[str, np.ndarray], shape: tuple[int, int, int], path
     if names is not None:
         _check_length("names", np.asarray(names), n, path)
     groups, group_names = _groups(fields, n, path)
-    if len(fields["images"].shape) == 4 and are_channels_first(fields["images"].shape):
-        remarks = (*remarks, f"The images have the shape {fields['images'].shape} and are taken as channels first.")
+    stored = arrays["images"].shape
+    if len(stored) == 4 and are_channels_first(stored):
+        remarks = (*remarks, f"The images have the shape {stored} and are taken as channels first.")
     return Annotations(
         labels=labels,
         class_names=class_names,
@@ -193,7 +216,7 @@ def annotate(fields: Mapping[str, np.ndarray], shape: tuple[int, int, int], path
         groups=groups,
         group_names=group_names,
         validation=_validation(fields, n, path),
-        masks=_masks(fields, shape, path),
+        masks=_masks(arrays.get("masks"), shape, path),
         names=None if names is None else tuple(names),
         pixel_size=_pixel_size(fields, n, path),
         factors={name.removeprefix(FACTOR): _factor(fields, name, n, path) for name in fields if FACTOR in name},
@@ -201,48 +224,59 @@ def annotate(fields: Mapping[str, np.ndarray], shape: tuple[int, int, int], path
     )
 
 
-def _blocks(images: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Pairs of the first row and a few images."""
-    step = max(1, 2**22 // images[0].size)
-    return ((start, images[start : start + step]) for start in range(0, len(images), step))
-
-
-def _check_numbers(images: np.ndarray, path: Path) -> None:
+def _check_numbers(images: Array, path: Path) -> None:
     """Refuse what is not a finite number, and images without any contrast."""
     if images.dtype.kind == "f":
-        finite = np.concatenate([np.isfinite(block).all(axis=(1, 2, 3)) for _, block in _blocks(images)])
-        if not finite.any() and not any(np.isfinite(block).any() for _, block in _blocks(images)):
+        finite = np.concatenate([np.isfinite(images[rows]).all(axis=(1, 2, 3)) for rows in blocks(images)])
+        if not finite.any() and not any(np.isfinite(images[rows]).any() for rows in blocks(images)):
             raise UserError(f"The field 'images' of {path} holds no finite number at all; save the images again.")
         if not finite.all():
             raise UserError(
                 f"The field 'images' of {path} holds NaN or infinity, first in image {finite.argmin()}"
                 f" ({(~finite).sum():,} of {len(images):,} images); replace or drop them."
             )
-    if images.min() == images.max():
+    darkest, brightest = ends(images)
+    if darkest == brightest:
         raise UserError(f"Every pixel in the field 'images' of {path} has the same value; there is nothing to learn.")
 
 
-def _scaled(images: np.ndarray, path: Path, intensity: tuple[float, float] | None) -> np.ndarray:
-    """Float32 (N, C, H, W) in [0, 1]."""
+def grey_levels(images: Array, path: Path, intensity: tuple[float, float] | None) -> tuple[float, float]:
+    """Return the grey levels of a file that become 0 and 1.
+
+    Parameters
+    ----------
+    images : array or StoredArray (N, H, W, C)
+        As they are stored.
+    path : pathlib.Path
+        Where they come from, for the messages.
+    intensity : (float, float), optional
+        As in :func:`image_set`.
+
+    Raises
+    ------
+    UserError
+        If nothing says which they are, or the images would be all one grey level on their scale.
+    """
     if intensity is None:
         scale = scale_of(images)
         if not scale.told_by_type and images.dtype.kind == "f":
+            darkest, brightest = ends(images)
             raise UserError(
-                f"The field 'images' of {path} holds floats from {images.min():g} to {images.max():g}, but where a run"
+                f"The field 'images' of {path} holds floats from {darkest:g} to {brightest:g}, but where a run"
                 " has no grey levels of its own (dataset.intensity) they must lie in [0, 1]; scale them as the run's"
                 " training images were."
             )
-        black, white = whole_range(images.dtype) or (scale.black, scale.white)
-        return scaled(images, black, white)
+        return whole_range(images.dtype) or (scale.black, scale.white)
     black, white = intensity
-    out = scaled(images, black, white)
-    if out.min() == out.max():
+    darkest, brightest = ends(images)
+    levels = np.clip((np.array([darkest, brightest]) - black) / (white - black), 0, 1).astype(np.float32)
+    if levels[0] == levels[1]:
         raise UserError(
-            f"The field 'images' of {path} goes from {float(images.min()):g} to {float(images.max()):g}, which is all"
+            f"The field 'images' of {path} goes from {darkest:g} to {brightest:g}, which is all"
             f" one grey level on the scale from {black:g} (black) to {white:g} (white); choose grey levels within the"
             " range of the images."
         )
-    return out
+    return black, white
 
 
 def _labels(
@@ -336,17 +370,30 @@ def _validation(fields: Mapping[str, np.ndarray], n: int, path: Path) -> np.ndar
     return np.array([parts[word] == PARTS[1] for word in words])
 
 
-def _masks(fields: Mapping[str, np.ndarray], shape: tuple[int, int, int], path: Path) -> np.ndarray | None:
-    if "masks" not in fields:
+def _masks(masks: Array | None, shape: tuple[int, int, int], path: Path) -> Array | None:
+    if masks is None:
         return None
-    masks = fields["masks"]
-    masks = masks[..., 0] if masks.ndim == 4 and masks.shape[-1] == 1 else masks
+    if masks.ndim == 4 and masks.shape[-1] == 1:
+        masks = masks.mapped(_first_channel, shape) if isinstance(masks, StoredArray) else _first_channel(masks)
     if masks.shape != shape:
         raise UserError(f"The field 'masks' of {path} has the shape {masks.shape}, but the images need {shape}.")
-    whole = masks.dtype.kind == "f" and bool(((masks == 0) | (masks == 1)).all())
-    if masks.dtype.kind not in "bui" and not whole:
+    if masks.dtype.kind not in "bui" and not (masks.dtype.kind == "f" and _are_zeros_and_ones(masks)):
         raise UserError(f"The field 'masks' of {path} has the type {masks.dtype}; store it as bool.")
-    return masks if masks.dtype.kind == "b" else masks != 0
+    if masks.dtype.kind == "b":
+        return masks
+    return masks.mapped(_inside, shape) if isinstance(masks, StoredArray) else _inside(masks)
+
+
+def _first_channel(masks: np.ndarray) -> np.ndarray:
+    return masks[..., 0]
+
+
+def _inside(masks: np.ndarray) -> np.ndarray:
+    return np.asarray(masks != 0)
+
+
+def _are_zeros_and_ones(masks: Array) -> bool:
+    return all(bool(((part == 0) | (part == 1)).all()) for part in (masks[rows] for rows in blocks(masks)))
 
 
 def _pixel_size(fields: Mapping[str, np.ndarray], n: int, path: Path) -> np.ndarray | None:

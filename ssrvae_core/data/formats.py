@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import lzma
+import os
 import tokenize
+import weakref
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +17,10 @@ from typing import IO
 import numpy as np
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.contents import Contents, Fields, LeftOut
+from ssrvae_core.data.contents import Contents, LeftOut
 from ssrvae_core.data.fields import is_field
-from ssrvae_core.data.limits import MIN_SIDE, check_declared
+from ssrvae_core.data.limits import MIN_SIDE, check_declared, check_rows, is_large
+from ssrvae_core.data.stored import StoredArray
 
 ZIP_DAMAGES = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError),
@@ -75,16 +78,19 @@ def read_npz(path: Path) -> Contents:
             if field not in chosen and len(fitting) == 1:
                 chosen[field] = fitting[0]
                 remarks.append(f"The field '{field}' of {path.name} is the array '{fitting[0]}'.")
-        fields = {}
+        fields, large = {}, {}
         for field, name in chosen.items():
             _check_type(path, name, arrays[name].dtype)
+            if field in ("images", "masks") and arrays[name].is_read_in_parts:
+                check_rows(path, name, arrays[name].shape)
+                large[field] = _in_archive(path, arrays[name])
+                continue
             check_declared(path, name, arrays[name].shape, arrays[name].dtype.itemsize)
             with archive.open(arrays[name].member) as content:
                 fields[field] = np.lib.format.read_array(content, allow_pickle=False)
     others = [f"array '{name}'" for name in arrays if name not in chosen.values()]
-    return Contents(
-        fields, tuple(LeftOut(name, "it is not a field of an image file") for name in others), tuple(remarks)
-    )
+    left_out = tuple(LeftOut(name, "it is not a field of an image file") for name in others)
+    return Contents(fields, left_out, tuple(remarks), large)
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,14 @@ class _Array:
     member: str
     shape: tuple[int, ...]
     dtype: np.dtype
+    offset: int = 0
+    by_columns: bool = False
+
+    @property
+    def is_read_in_parts(self) -> bool:
+        """Whether it is too large to be read at once, and its rows lie one after the other."""
+        rows = len(self.shape) in (3, 4) and not self.by_columns and self.dtype.kind in "buif"
+        return rows and is_large(self.shape, self.dtype.itemsize)
 
     @property
     def may_be_images(self) -> bool:
@@ -106,10 +120,14 @@ def _header(archive: zipfile.ZipFile, member: str) -> _Array:
         if file.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
             return _Array(member, (), np.dtype(object))
     with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
-    return _Array(member, shape, dtype)
+        return _declared(file, member)
+
+
+def _declared(file: IO[bytes], member: str = "") -> _Array:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, by_columns, dtype = read(file)
+    return _Array(member, shape, dtype, file.tell(), by_columns)
 
 
 def _images_of(arrays: Mapping[str, _Array], path: Path) -> str:
@@ -127,21 +145,81 @@ def _images_of(arrays: Mapping[str, _Array], path: Path) -> str:
     )
 
 
-def read_npy(path: Path) -> Fields:
+def read_npy(path: Path) -> Contents:
     """Read a ``.npy`` array of unlabelled images."""
     with readable(path, "an npy file", *HEADER_DAMAGES):
         with path.open("rb") as header:
-            _check_header(header, path, "images")
-        return {"images": np.load(path, allow_pickle=False)}
+            array = _declared(header)
+        _check_type(path, "images", array.dtype)
+        if array.is_read_in_parts:
+            check_rows(path, "images", array.shape)
+            return Contents({}, large={"images": _Rows(path, array, "an npy file").array})
+        check_declared(path, "images", array.shape, array.dtype.itemsize)
+        return Contents({"images": np.load(path, allow_pickle=False)})
 
 
-def _check_header(file: IO[bytes], path: Path, name: str) -> None:
-    """Refuse an array by its header: objects, which would have to be unpickled, and what is too large."""
-    version = np.lib.format.read_magic(file)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read_header(file)
-    _check_type(path, name, dtype)
-    check_declared(path, name, shape, dtype.itemsize)
+def _in_archive(path: Path, array: _Array) -> StoredArray:
+    """Return an array of an archive whose rows are read when they are asked for."""
+    return _Rows(path, array, "an npz file", lambda file: zipfile.ZipFile(file).open(array.member)).array
+
+
+class _Rows:
+    """Reads rows of one array, from a file that stays open and must stay as it was.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    declared : _Array
+        What the array's header says.
+    kind : str
+        What the file is, for the messages.
+    member : callable, optional
+        Gives the stream that the array is in, of the open file; by default that is the file itself.
+    """
+
+    def __init__(
+        self, path: Path, declared: _Array, kind: str, member: Callable[[IO[bytes]], IO[bytes]] = lambda file: file
+    ) -> None:
+        self.path, self.kind, self.declared = path, kind, declared
+        file = path.open("rb")
+        self.stream = member(file)
+        self.close = weakref.finalize(self, _close, self.stream, file)
+        self.number, self.state = file.fileno(), _state(file.fileno())
+
+    @property
+    def array(self) -> StoredArray:
+        return StoredArray(self.declared.shape, self.declared.dtype, self.read)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Return rows as they are stored.
+
+        Raises
+        ------
+        UserError
+            If they cannot be read, or the file has changed since it was opened.
+        """
+        shape = (stop - start, *self.declared.shape[1:])
+        row = int(np.prod(shape[1:], dtype=np.int64)) * self.declared.dtype.itemsize
+        if _state(self.number) != self.state:
+            raise UserError(f"{self.path} was changed while it was being read; start again.")
+        with readable(self.path, self.kind, *ZIP_DAMAGES):
+            self.stream.seek(self.declared.offset + start * row)
+            content = self.stream.read(shape[0] * row)
+            if len(content) < shape[0] * row:
+                raise EOFError("it ends before its last image")
+            return np.frombuffer(content, self.declared.dtype).reshape(shape)
+
+
+def _close(*files: IO[bytes]) -> None:
+    for file in files:
+        file.close()
+
+
+def _state(number: int) -> tuple[int, int]:
+    """Return size and time of the last change of an open file."""
+    status = os.fstat(number)
+    return status.st_size, status.st_mtime_ns
 
 
 def _check_type(path: Path, name: str, dtype: np.dtype) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
+from ssrvae_core.data.stored import Array, StoredArray, blocks, ends
 
 DEPTHS = (1, 8, 10, 12, 14, 16)
 """Bits of a grey level: a silhouette's, a picture's, and those of cameras."""
@@ -19,9 +21,6 @@ detector's hot pixel gives, only a single pixel counts: a spot in every image is
 
 SAMPLED = 2**20
 """Values from which the bulk of a large set is judged; its ends are looked for in all of them."""
-
-_BLOCK = 2**22
-"""Values that are converted at a time."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,12 @@ class Scale:
         return None if self.told_by_type else (self.black, self.white)
 
 
-def scale_of(images: np.ndarray) -> Scale:
+def scale_of(images: Array) -> Scale:
     """Find the grey levels of black and white.
 
     Parameters
     ----------
-    images : array (N, H, W) or (N, H, W, C)
+    images : array or StoredArray (N, H, W) or (N, H, W, C)
         bool, integers or finite floats.
 
     Returns
@@ -69,15 +68,15 @@ def scale_of(images: np.ndarray) -> Scale:
     if kind == "b":
         return Scale(0.0, 1.0, told_by_type=True)
     if kind == "u" and size == 1:
-        depth = 1 if images.max() <= 1 else 8
+        depth = 1 if ends(images)[1] <= 1 else 8
         return Scale(0.0, float(2**depth - 1), told_by_type=depth == 8)
     low, high, clipped = _ends(images)
     if kind == "u" and size == 2:
         white = 2 ** next(bits for bits in DEPTHS if high < 2**bits) - 1
-        beyond = int((images > white).sum()) if clipped else 0
+        beyond = _count(images, lambda values: values > white) if clipped else 0
         return Scale(0.0, float(white), told_by_type=white == np.iinfo(np.uint16).max, clipped=beyond)
     if kind == "f" and low >= 0 and high <= 1:
-        outside = int((images < 0).sum() + (images > 1).sum()) if clipped else 0
+        outside = _count(images, lambda values: (values < 0) | (values > 1)) if clipped else 0
         return Scale(0.0, 1.0, told_by_type=not outside, clipped=outside)
     return Scale(low, high, told_by_type=False, clipped=clipped)
 
@@ -99,40 +98,33 @@ def scaled(images: np.ndarray, black: float, white: float) -> np.ndarray:
     n, height, width, channels = images.shape
     out = np.empty((n, channels, height, width), dtype=np.float32)
     wide = images.dtype.itemsize > (4 if images.dtype.kind == "f" else 2)
-    for rows in _blocks(images):
+    for rows in blocks(images):
         values = np.subtract(images[rows], black, dtype=np.float64 if wide else np.float32)
         np.divide(values, white - black, out=values)
         out[rows] = np.clip(values, 0, 1, out=values).transpose(0, 3, 1, 2)
     return out
 
 
-def _blocks(images: np.ndarray) -> Iterator[slice]:
-    """Rows of images, a few million values at a time."""
-    step = max(1, _BLOCK // max(1, images[0].size))
-    return (slice(start, start + step) for start in range(0, len(images), step))
-
-
-def _ends(images: np.ndarray) -> tuple[float, float, int]:
+def _ends(images: Array) -> tuple[float, float, int]:
     """Return the smallest and the largest value, and how many values beyond were passed over.
 
     A value is set apart where the gap to all others is wider than all of them together, where at most :data:`TAIL` of
     the values lie beyond, and where these are specks in their images and no objects.
     """
-    flat = images.reshape(-1)
-    bulk = flat[:: max(1, flat.size // SAMPLED)].astype(np.float64)
+    bulk = _sampled(images).astype(np.float64)
     dark, bright = np.quantile(bulk, [TAIL, 1 - TAIL])
     low, below = _end(images, dark, bright, sign=-1)
     high, above = _end(images, dark, bright, sign=1)
     return low, high, below + above
 
 
-def _end(images: np.ndarray, dark: float, bright: float, sign: int) -> tuple[float, int]:
+def _end(images: Array, dark: float, bright: float, sign: int) -> tuple[float, int]:
     """Return one end of the values, and how many beyond it were passed over; ``sign`` is 1 for the upper end."""
     edge, start = (bright, dark) if sign > 0 else (dark, bright)
-    end = float(images.max() if sign > 0 else images.min())
+    end = ends(images)[1 if sign > 0 else 0]
     if abs(end - edge) <= abs(edge - start) or edge == start:
         return end, 0
-    beyond = np.concatenate([_beyond(images[rows], edge, sign) for rows in _blocks(images)])
+    beyond = np.concatenate([_beyond(images[rows], edge, sign) for rows in blocks(images)])
     steps = np.concatenate([[edge], np.sort(beyond) if sign > 0 else -np.sort(-beyond)])
     apart = np.abs(np.diff(steps)) > np.abs(steps[:-1] - start)
     if not apart.any():
@@ -144,12 +136,26 @@ def _end(images: np.ndarray, dark: float, bright: float, sign: int) -> tuple[flo
     return float(last), count
 
 
+def _sampled(images: Array) -> np.ndarray:
+    """Return about :data:`SAMPLED` values, from all over the images; of a file, those of whole images."""
+    if isinstance(images, StoredArray):
+        n = max(1, SAMPLED * len(images) // images.size)
+        return images[np.linspace(0, len(images) - 1, n).astype(np.int64)].reshape(-1)
+    flat = images.reshape(-1)
+    return flat[:: max(1, flat.size // SAMPLED)]
+
+
+def _count(images: Array, condition: Callable[[np.ndarray], np.ndarray]) -> int:
+    """Return of how many values a condition is true."""
+    return sum(int(condition(images[rows]).sum()) for rows in blocks(images))
+
+
 def _beyond(values: np.ndarray, edge: float, sign: int) -> np.ndarray:
     """Return the values on the far side of an edge, float64."""
     return values[values > edge if sign > 0 else values < edge].astype(np.float64)
 
 
-def _specks(images: np.ndarray, last: float, sign: int, count: int) -> bool:
+def _specks(images: Array, last: float, sign: int, count: int) -> bool:
     """Whether most of the values beyond ``last`` are in groups of a few connected pixels."""
     from scipy import ndimage
 

@@ -14,6 +14,9 @@ MAX_VALUES = 2**28
 MAX_BYTES = 2**31
 """Most bytes of one field as stored."""
 
+MAX_IMAGES = 2**24
+"""Most images of a file that is read some at a time."""
+
 MIN_SIDE = 8
 """Smallest side of an image, pixels; the same as of the generated images."""
 
@@ -29,11 +32,37 @@ def check_declared(path: Path, field: str, shape: Sequence[int], itemsize: int =
     UserError
         If the shape is not a shape, or too large.
     """
-    if any(side < 0 for side in shape):
-        raise UserError(f"The field '{field}' of {path} declares the shape {tuple(shape)}, so the file is damaged.")
+    _check_sides(path, field, shape)
     values = math.prod(shape)
-    if values > MAX_VALUES or values * itemsize > MAX_BYTES:
+    if is_large(shape, itemsize):
         raise UserError(
             f"The field '{field}' of {path} declares {values:,} values (shape {tuple(shape)}), more than the"
             f" {MAX_VALUES:,} that are read at once; store fewer or smaller images."
         )
+
+
+def is_large(shape: Sequence[int], itemsize: int) -> bool:
+    """Whether an array is larger than what is read at once."""
+    return math.prod(shape) > MAX_VALUES or math.prod(shape) * itemsize > MAX_BYTES
+
+
+def check_rows(path: Path, field: str, shape: Sequence[int]) -> None:
+    """Refuse an array that is read some rows at a time, by its declared shape alone.
+
+    Raises
+    ------
+    UserError
+        If the shape is not a shape, or has too many rows, or a row is too large.
+    """
+    _check_sides(path, field, shape)
+    check_declared(path, field, shape[1:], 8)
+    if shape[0] > MAX_IMAGES:
+        raise UserError(
+            f"The field '{field}' of {path} declares {shape[0]:,} images, more than the {MAX_IMAGES:,} that are taken;"
+            " store fewer in a file."
+        )
+
+
+def _check_sides(path: Path, field: str, shape: Sequence[int]) -> None:
+    if any(side < 0 for side in shape):
+        raise UserError(f"The field '{field}' of {path} declares the shape {tuple(shape)}, so the file is damaged.")

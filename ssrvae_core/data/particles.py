@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssrvae_core.config import DatasetConfig
-from ssrvae_core.data.dataset import ImageSet
-from ssrvae_core.data.generated import Drawing, Stream, generate, pool_labels, stream
+from ssrvae_core.data.generated import Drawing, DrawnImages, Stream, generate, pool_labels, stream
 from ssrvae_core.data.pose import linear_maps, pixel_centres
 
 CHUNK = 64
@@ -64,7 +63,7 @@ CONTRAST = (0.5, 1.5)
 FACTORS = ("diameter", "aspect", "rounding", "bevel")
 
 
-def draw_particles(config: DatasetConfig) -> ImageSet:
+def draw_particles(config: DatasetConfig) -> DrawnImages:
     """Draw spheres, rods, cubes, triangles and hexagons as a transmission electron microscope shows them.
 
     Parameters
@@ -74,7 +73,7 @@ def draw_particles(config: DatasetConfig) -> ImageSet:
 
     Returns
     -------
-    ImageSet
+    DrawnImages
         Images (N, 1, size, size) with ``masks`` of the central particle. Beside those of the pose the factors are
         ``size`` (diameter of the circle around the particle before scaling, pixels), ``aspect``, ``rounding`` and
         ``contrast`` (optical density). ``as_labelled`` draws the same particles with the labelled disorder.

@@ -14,14 +14,16 @@ import numpy as np
 from ssrvae_core.config import DatasetConfig, UserError
 from ssrvae_core.data.contents import Contents, Fields
 from ssrvae_core.data.dataset import ImageSet
-from ssrvae_core.data.fields import Annotations, annotate, checked_images, image_set
+from ssrvae_core.data.fields import Annotations, annotate, checked_images, grey_levels, image_set
 from ssrvae_core.data.folders.archives import read_zip
 from ssrvae_core.data.folders.reader import read_folder, visible_files
 from ssrvae_core.data.formats import read_npy, read_npz
 from ssrvae_core.data.grey import Scale, scale_of, scaled, whole_range
 from ssrvae_core.data.hdf5.reader import HDF5_SUFFIXES, read_hdf5
+from ssrvae_core.data.limits import check_declared
 from ssrvae_core.data.microscopes.reader import ELSEWHERE, PLUGINS, read_microscope, refuse_elsewhere
 from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, read_picture
+from ssrvae_core.data.stored import Array
 from ssrvae_core.paths import located
 
 Reader = Callable[[Path], Contents | Fields]
@@ -58,7 +60,7 @@ class ImageFile:
     contents: Contents
 
     @cached_property
-    def pixels(self) -> np.ndarray:
+    def pixels(self) -> Array:
         """The images (N, H, W, C) as they are stored.
 
         Raises
@@ -66,7 +68,7 @@ class ImageFile:
         UserError
             If they cannot be used.
         """
-        return checked_images(self.contents.fields, self.path)
+        return checked_images({**self.contents.fields, **self.contents.large}, self.path)
 
     @cached_property
     def annotations(self) -> Annotations:
@@ -77,7 +79,8 @@ class ImageFile:
         UserError
             If a field cannot be used.
         """
-        return annotate(self.contents.fields, self.pixels.shape[:3], self.path)
+        n, height, width = self.pixels.shape[:3]
+        return annotate(self.contents.fields, (n, height, width), self.path, self.contents.large)
 
     @cached_property
     def scale(self) -> Scale:
@@ -106,6 +109,10 @@ class ImageFile:
             return intensity
         return whole_range(self.pixels.dtype) or (self.scale.black, self.scale.white)
 
+    def levels(self, intensity: tuple[float, float] | None) -> tuple[float, float]:
+        """Return the grey levels that become 0 and 1, and complain of such as :meth:`images` does not take."""
+        return grey_levels(self.pixels, self.path, intensity)
+
     def holds(self, config: DatasetConfig) -> bool:
         """Whether this is the data of a configuration, also of one from before the content read was the fingerprint."""
         return config.sha256 == self.sha256 or config.sha256 == _digest_of_bytes(self.path)
@@ -122,7 +129,7 @@ class ImageFile:
         """
         known = self.annotations
 
-        def rows(values: np.ndarray | None) -> np.ndarray | None:
+        def rows(values: Array | None) -> np.ndarray | None:
             return None if values is None else values[positions]
 
         return ImageSet(
@@ -141,10 +148,11 @@ class ImageFile:
 
     def images(self, intensity: tuple[float, float] | None = None) -> ImageSet:
         """Return the images on a scale, see :func:`ssrvae_core.data.fields.image_set`."""
+        _check_held(self)
         return image_set(self.contents.fields, self.path, intensity)
 
 
-def open_images(path: str | Path, skip_missing: bool = False) -> ImageFile:
+def open_images(path: str | Path, skip_missing: bool = False, *, held: bool = True) -> ImageFile:
     """Read an image file or a folder of pictures, once.
 
     Parameters
@@ -154,13 +162,27 @@ def open_images(path: str | Path, skip_missing: bool = False) -> ImageFile:
         :func:`ssrvae_core.data.folders.reader.read_folder` takes it.
     skip_missing : bool
         Whether lines of a table of labels whose picture is missing are passed over; else they are refused.
+    held : bool
+        Whether the images have to be such as can be held in memory. Otherwise those of npz, npy and HDF5 files may be
+        more, and are read when they are taken.
 
     Raises
     ------
     UserError
         If there is no such file or folder, or it cannot be read.
     """
-    path = _existing(path)
+    opened = _opened(_existing(path), skip_missing)
+    if held:
+        _check_held(opened)
+    return opened
+
+
+def _check_held(opened: ImageFile) -> None:
+    for name, values in opened.contents.large.items():
+        check_declared(opened.path, name, values.shape, values.dtype.itemsize)
+
+
+def _opened(path: Path, skip_missing: bool) -> ImageFile:
     if path.is_dir():
         return ImageFile(path, read_folder(path, skip_missing))
     if path.suffix.lower() == ".zip":
@@ -254,14 +276,14 @@ def _reader(path: Path) -> Reader:
     return READERS[suffix]
 
 
-def _fingerprint(pixels: np.ndarray, known: Annotations) -> str:
+def _fingerprint(pixels: Array, known: Annotations) -> str:
     digest = hashlib.sha256()
 
-    def add(name: str, values: np.ndarray) -> None:
-        values = values.astype(values.dtype.newbyteorder("<"), copy=False)
-        digest.update(f"{name} {values.dtype.str} {values.shape}\n".encode("utf-8", "surrogatepass"))
+    def add(name: str, values: Array) -> None:
+        little = values.dtype.newbyteorder("<")
+        digest.update(f"{name} {little.str} {values.shape}\n".encode("utf-8", "surrogatepass"))
         for start in range(0, len(values), 1024):
-            digest.update(np.ascontiguousarray(values[start : start + 1024]).data)
+            digest.update(np.ascontiguousarray(values[start : start + 1024], dtype=little).data)
 
     def add_texts(name: str, texts: tuple[str, ...]) -> None:
         digest.update(f"{name} {len(texts)}\n".encode() + "\0".join(texts).encode("utf-8", "surrogatepass") + b"\n")

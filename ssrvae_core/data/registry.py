@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ssrvae_core.config import DatasetConfig, UserError, choose
+from ssrvae_core.data.batches import FileImages, Images
 from ssrvae_core.data.dataset import ImageSet
+from ssrvae_core.data.generated import DrawnImages
+from ssrvae_core.data.readers import open_file
 from ssrvae_core.data.views import view
 from ssrvae_core.registry import SOURCES, SourceSpec
 
-__all__ = ["SOURCES", "SourceSpec", "load", "naming"]
+__all__ = ["SOURCES", "SourceSpec", "in_batches", "load", "naming"]
 
 
 @contextmanager
@@ -38,5 +41,22 @@ def load(config: DatasetConfig) -> ImageSet:
     UserError
         If the source is unknown, or its images cannot be used; the sentence names file and field.
     """
-    images: ImageSet = choose("data source", SOURCES, config.source)(config)
-    return view(images, config.view)
+    found: ImageSet | DrawnImages = choose("data source", SOURCES, config.source)(config)
+    return found.whole() if isinstance(found, DrawnImages) else view(found, config.view)
+
+
+def in_batches(config: DatasetConfig) -> Images:
+    """Return the images of a data set so that some can be taken at a time.
+
+    Those of a file stay as they are stored, and generated ones are drawn when they are taken; those of any other source
+    are loaded.
+
+    Raises
+    ------
+    UserError
+        As :func:`load` does.
+    """
+    if config.source == "file":
+        return FileImages(open_file(config), config.view, config.intensity)
+    found: ImageSet | DrawnImages = choose("data source", SOURCES, config.source)(config)
+    return found if isinstance(found, DrawnImages) else view(found, config.view)

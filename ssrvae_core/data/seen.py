@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ssrvae_core.config import DatasetConfig
-from ssrvae_core.data.dataset import ImageSet
+from ssrvae_core.data.batches import FileImages
 from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES
 from ssrvae_core.data.readers import ImageFile
 from ssrvae_core.data.registry import naming
-from ssrvae_core.data.views import view
 
 
 def scale_for(own: DatasetConfig, opened: ImageFile) -> tuple[float, float]:
@@ -17,7 +14,7 @@ def scale_for(own: DatasetConfig, opened: ImageFile) -> tuple[float, float]:
     return opened.scale_for(_intensity(own, opened))
 
 
-def seen_by(own: DatasetConfig, opened: ImageFile, skip_missing: bool = False) -> tuple[ImageSet, DatasetConfig]:
+def seen_by(own: DatasetConfig, opened: ImageFile, skip_missing: bool = False) -> tuple[FileImages, DatasetConfig]:
     """Return the images of a file as a model sees them, and their configuration.
 
     They are on the scale of the model's own images, and in its view. Generated images have no scale that a file's
@@ -39,10 +36,10 @@ def seen_by(own: DatasetConfig, opened: ImageFile, skip_missing: bool = False) -
     """
     config = opened.config(own.view, skip_missing)
     with naming(config):
-        images = view(opened.images(_intensity(own, opened)), own.view)
-    if images.names is None and opened.path.suffix.lower() in PICTURE_SUFFIXES and len(images) > 1:
-        images = replace(images, names=tuple(f"{opened.path.name}#{page}" for page in range(len(images))))
-    return images, config
+        n, names = len(opened.pixels), opened.annotations.names
+        if names is None and opened.path.suffix.lower() in PICTURE_SUFFIXES and n > 1:
+            names = tuple(f"{opened.path.name}#{page}" for page in range(n))
+        return FileImages(opened, own.view, _intensity(own, opened), names), config
 
 
 def _intensity(own: DatasetConfig, opened: ImageFile) -> tuple[float, float] | None:

@@ -12,6 +12,7 @@ from enum import IntEnum
 import numpy as np
 
 from ssrvae_core.config import SplitConfig, UserError
+from ssrvae_core.data.batches import Images
 from ssrvae_core.data.dataset import UNLABELLED, ImageSet, Split
 
 GROUP_TRIALS = 200
@@ -67,7 +68,7 @@ def split(images: ImageSet, config: SplitConfig) -> Split:
     )
 
 
-def positions(images: ImageSet, config: SplitConfig) -> Positions:
+def positions(images: Images, config: SplitConfig) -> Positions:
     """Return which images :func:`split` puts into which part; it copies none.
 
     Raises
@@ -84,7 +85,7 @@ def positions(images: ImageSet, config: SplitConfig) -> Positions:
     return Positions(labelled, unlabelled, np.flatnonzero(held_out))
 
 
-def _check_labels(images: ImageSet) -> None:
+def _check_labels(images: Images) -> None:
     if not images.n_classes:
         raise UserError(
             "No image of the data set has a label; store labels of at least two classes, as 'labels' beside the images"
@@ -104,14 +105,14 @@ def _check_labels(images: ImageSet) -> None:
         )
 
 
-def _check_every_class(images: ImageSet, training: np.ndarray) -> None:
+def _check_every_class(images: Images, training: np.ndarray) -> None:
     counts = _class_counts(images, training)
     if not counts.all():
         missing = images.class_names[int(counts.argmin())]
         raise UserError(f"No training image of class '{missing}' has a label; label at least one, or drop the class.")
 
 
-def _class_counts(images: ImageSet, positions: np.ndarray) -> np.ndarray:
+def _class_counts(images: Images, positions: np.ndarray) -> np.ndarray:
     """Labelled images per class among these positions, int64 (K,)."""
     labels = images.labels[positions]
     return np.bincount(labels[labels >= 0], minlength=images.n_classes)
@@ -120,7 +121,7 @@ def _class_counts(images: ImageSet, positions: np.ndarray) -> np.ndarray:
 # Validation
 
 
-def _held_out(images: ImageSet, config: SplitConfig) -> np.ndarray:
+def _held_out(images: Images, config: SplitConfig) -> np.ndarray:
     """Bool (N,): True for the validation images."""
     own = images.validation if images.validation is not None and images.validation.any() else None
     if not config.by_group:
@@ -142,7 +143,7 @@ def _check_groups_whole(groups: np.ndarray, validation: np.ndarray) -> None:
         )
 
 
-def _share_held_out(images: ImageSet, config: SplitConfig) -> np.ndarray:
+def _share_held_out(images: Images, config: SplitConfig) -> np.ndarray:
     """Hold out a share of the labelled images of every class."""
     held_out = np.zeros(len(images), dtype=bool)
     for label, name in enumerate(images.class_names):
@@ -158,7 +159,7 @@ def _share_held_out(images: ImageSet, config: SplitConfig) -> np.ndarray:
     return held_out
 
 
-def _groups_held_out(images: ImageSet, groups: np.ndarray, config: SplitConfig) -> np.ndarray:
+def _groups_held_out(images: Images, groups: np.ndarray, config: SplitConfig) -> np.ndarray:
     """Hold out whole groups: every class is among them, and keeps a group in training."""
     names, group = np.unique(groups, return_inverse=True)
     has_class = np.zeros((len(names), images.n_classes), dtype=bool)
@@ -212,7 +213,7 @@ def _choose_groups(order: np.ndarray, has_class: np.ndarray, sizes: np.ndarray, 
 # Labels
 
 
-def _labelled(images: ImageSet, training: np.ndarray, config: SplitConfig) -> np.ndarray:
+def _labelled(images: Images, training: np.ndarray, config: SplitConfig) -> np.ndarray:
     """Positions of the training images that carry labels."""
     orders = [
         np.random.default_rng([config.seed, _Stream.LABELS, label]).permutation(
@@ -227,7 +228,7 @@ def _labelled(images: ImageSet, training: np.ndarray, config: SplitConfig) -> np
     return np.concatenate(orders)
 
 
-def _by_class(images: ImageSet, orders: list[np.ndarray], n: int) -> np.ndarray:
+def _by_class(images: Images, orders: list[np.ndarray], n: int) -> np.ndarray:
     for name, order in zip(images.class_names, orders, strict=True):
         if len(order) < n:
             raise UserError(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ssrvae_core.config import UserError, choose
 from ssrvae_core.data.dataset import ImageSet
+from ssrvae_core.data.stored import Array, blocks, in_memory
 
 PERCENTILES = (1.0, 99.0)
 """Grey levels inside the mask that become the darkest and the brightest: robust against a few hot pixels."""
@@ -46,13 +47,24 @@ def view(images: ImageSet, name: str) -> ImageSet:
     return seen if as_labelled is None else replace(seen, as_labelled=lambda positions: apply(as_labelled(positions)))
 
 
-def _masks(images: ImageSet, name: str) -> np.ndarray:
-    if images.masks is None:
+def check_masks(masks: Array | None, name: str) -> Array:
+    """Return masks (N, H, W) that a view can be drawn with.
+
+    Raises
+    ------
+    UserError
+        If there are none, or one is empty.
+    """
+    if masks is None:
         raise UserError(f"The data set has no masks, so it has no view '{name}'; a file with a field 'masks' has.")
-    empty = ~images.masks.any(axis=(1, 2))
+    empty = np.concatenate([~masks[rows].any(axis=(1, 2)) for rows in blocks(masks)])
     if empty.any():
         raise UserError(f"The mask of image {empty.argmax()} is empty; give every image a mask, or view 'image'.")
-    return images.masks
+    return masks
+
+
+def _masks(images: ImageSet, name: str) -> np.ndarray:
+    return in_memory(check_masks(images.masks, name))
 
 
 def _silhouettes(_: np.ndarray, masks: np.ndarray) -> np.ndarray:

@@ -14,18 +14,17 @@ from ssrvae_core.data.dataset import UNLABELLED
 from ssrvae_core.library.centres import TRIED, intensity_centroid, intensity_is_better, mask_centroid
 from ssrvae_core.library.upright import upright
 from ssrvae_core.records import PARTS, Particles
-from ssrvae_core.runs.data_files import load_images, open_stored
+from ssrvae_core.runs.data_files import images_in_batches, load_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ssrvae_core.config import DatasetConfig
-    from ssrvae_core.data import ImageSet
-    from ssrvae_core.data.readers import ImageFile
+    from ssrvae_core.data import Images, ImageSet
     from ssrvae_core.runs.store import Run
 
 
-class Images(Protocol):
+class Pixels(Protocol):
     """Images that some can be taken of, such as an :class:`ssrvae_core.data.ImageSet`."""
 
     @property
@@ -48,53 +47,46 @@ class Images(Protocol):
 
 
 @dataclass(frozen=True)
-class StoredImages:
-    """The images of a file as they are stored: only those that are asked for become float32, in the run's view.
-
-    Twenty thousand of 48 x 48 pixels are 46 MB as bytes, and four times as many as floats.
+class Reordered:
+    """The images of a file in another order, with what training saw of their labels.
 
     Attributes
     ----------
-    file : ImageFile
-        All its images.
-    dataset : DatasetConfig
-        View and grey levels.
+    images : Images
+        Those of the file.
     order : int array (N,)
         Position in the file of each.
     hidden, held_out : bool array (N,)
         Whose labels training did not see, and which were held out.
     """
 
-    file: ImageFile
-    dataset: DatasetConfig
+    images: Images
     order: np.ndarray
     hidden: np.ndarray
     held_out: np.ndarray
 
-    @property
+    @cached_property
     def ids(self) -> np.ndarray:
         """Sample ids (N,)."""
-        return self.file.annotations.ids[self.order]
+        return self.images.ids[self.order]
 
     @cached_property
     def names(self) -> tuple[str, ...] | None:
         """Where each comes from."""
-        names = self.file.annotations.names
+        names = self.images.names
         return None if names is None else tuple(names[i] for i in self.order)
 
-    @cached_property
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W) in the run's view."""
-        return self.take(np.arange(1)).image_shape
+        return self.images.image_shape
 
     def __len__(self) -> int:
         return len(self.order)
 
     def take(self, positions: np.ndarray) -> ImageSet:
         """Return those at these positions, labels that were hidden from training as -1."""
-        from ssrvae_core.data.views import view
-
-        some = view(self.file.some(self.order[positions], self.dataset.intensity), self.dataset.view)
+        some = self.images.take(self.order[positions])
         labels = np.where(self.hidden[positions], UNLABELLED, some.labels)
         return replace(some, labels=labels, validation=self.held_out[positions])
 
@@ -105,7 +97,7 @@ class Crops:
 
     Attributes
     ----------
-    images : Images
+    images : Pixels
         In ascending order of the ids: row ``i`` is that of the particles. Labels that were hidden from training are -1.
     angle : float32 array (N,)
         Inferred angle of each, radians; NaN without rotation.
@@ -115,7 +107,7 @@ class Crops:
         Whether the run's model brings the centroid of each image to its centre.
     """
 
-    images: Images
+    images: Pixels
     angle: np.ndarray
     frame: np.ndarray
     centre: bool
@@ -156,7 +148,7 @@ def crops(run: Run, particles: Particles, load: Callable[[DatasetConfig], ImageS
     UserError
         If the file is not here, or does not hold the run's particles any more.
     """
-    images: Images
+    images: Pixels
     if load is None and run.config.dataset.path is not None:
         images = _stored(run, particles)
     else:
@@ -171,15 +163,15 @@ def crops(run: Run, particles: Particles, load: Callable[[DatasetConfig], ImageS
     return Crops(images, predictions.angle, predictions.predicted, run.config.model.centre)
 
 
-def _stored(run: Run, particles: Particles) -> StoredImages:
+def _stored(run: Run, particles: Particles) -> Reordered:
     """Return the images of a run's file in ascending order of the ids."""
-    file = open_stored(run.config.dataset, run.path.parent)
-    order = np.argsort(file.annotations.ids, kind="stable")
+    images = images_in_batches(run.config.dataset, run.path.parent)
+    order = np.argsort(images.ids, kind="stable")
     if len(order) != len(particles):
         nothing = np.zeros(len(order), dtype=bool)  # these are not the run's images, which is said by who asked
-        return StoredImages(file, run.config.dataset, order, nothing, nothing)
+        return Reordered(images, order, nothing, nothing)
     hidden, held_out = (particles.part == PARTS.index(part) for part in ("unlabelled", "validation"))
-    return StoredImages(file, run.config.dataset, order, hidden, held_out)
+    return Reordered(images, order, hidden, held_out)
 
 
 def _as_trained(found: ImageSet, run: Run, particles: Particles) -> ImageSet:

@@ -230,6 +230,7 @@ def _stored(run: Run) -> Fields:
     """Return the fields of a run's file, images as they are stored there, without labels."""
     from ssrvae_core.data.fields import FACTOR
     from ssrvae_core.data.readers import open_images
+    from ssrvae_core.data.stored import in_memory
     from ssrvae_core.runs.data_files import is_here
 
     dataset = run.dataset
@@ -241,10 +242,10 @@ def _stored(run: Run) -> Fields:
     opened = open_images(dataset.path or "", dataset.skip_missing)
     if not opened.holds(dataset):
         raise UserError(f"The content of {run.data_name} has changed since the run was trained; restore the file.")
-    pixels, known = opened.pixels, opened.annotations
+    pixels, known = in_memory(opened.pixels), opened.annotations
     fields: Fields = {"images": pixels[..., 0] if pixels.shape[3] == 1 else pixels, "ids": known.ids}
     arrays = {"groups": known.groups, "masks": known.masks, "pixel_size": known.pixel_size}
-    fields |= {name: values for name, values in arrays.items() if values is not None}
+    fields |= {name: in_memory(values) for name, values in arrays.items() if values is not None}
     texts = {"names": known.names, "group_names": known.group_names}
     fields |= {name: np.array(values, dtype=np.str_) for name, values in texts.items() if values is not None}
     return fields | {FACTOR + name: values for name, values in known.factors.items()}

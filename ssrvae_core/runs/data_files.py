@@ -16,8 +16,7 @@ from ssrvae_core.paths import located
 from ssrvae_core.runs.uploads import harmless_name, is_upload_name, short_name, uploads, with_owners_names
 
 if TYPE_CHECKING:
-    from ssrvae_core.data import ImageSet
-    from ssrvae_core.data.readers import ImageFile
+    from ssrvae_core.data import Images, ImageSet
 
 T = TypeVar("T")
 
@@ -68,17 +67,17 @@ def load_images(dataset: DatasetConfig, root: Path) -> ImageSet:
     return _from_here(load, dataset, root)
 
 
-def open_stored(dataset: DatasetConfig, root: Path) -> ImageFile:
-    """Open the file of a run's data set from wherever it is, its images as they are stored.
+def images_in_batches(dataset: DatasetConfig, root: Path) -> Images:
+    """Return a run's images, from wherever its file is, so that some can be taken at a time.
 
     Raises
     ------
     UserError
         As in :func:`load_images`.
     """
-    from ssrvae_core.data.readers import open_file
+    from ssrvae_core.data import in_batches
 
-    return _from_here(open_file, dataset, root)
+    return _from_here(in_batches, dataset, root)
 
 
 def _from_here(read: Callable[[DatasetConfig], T], dataset: DatasetConfig, root: Path) -> T:

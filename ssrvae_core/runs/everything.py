@@ -11,12 +11,12 @@ import numpy as np
 from ssrvae_core.config import UserError
 from ssrvae_core.records import PARTS, Particles, Predictions
 from ssrvae_core.runs import directory, particle_file
-from ssrvae_core.runs.data_files import load_images
+from ssrvae_core.runs.data_files import images_in_batches
 from ssrvae_core.runs.files import writing
 from ssrvae_core.runs.mode import is_viewer
 
 if TYPE_CHECKING:
-    from ssrvae_core.data import ImageSet, Split
+    from ssrvae_core.data import Images, ImageSet, Split
     from ssrvae_core.data.split import Positions
     from ssrvae_core.evaluation.outliers import Usual
     from ssrvae_core.models import SSVAE
@@ -80,7 +80,7 @@ def particles_of(run: Run, device: str = "auto", between: Callable[[int, int], N
     from ssrvae_core.data.split import positions
 
     model = run.model(device)
-    images = load_images(run.config.dataset, run.path.parent)
+    images = images_in_batches(run.config.dataset, run.path.parent)
     with naming(run.dataset):
         at = positions(images, run.config.split)
         return classify(model, blocks_of(images, at), _of(between, len(images)))
@@ -114,7 +114,7 @@ def usual_of(run: Run) -> Usual:
 
 
 def classify_others(
-    model: SSVAE, images: ImageSet, by: Usual, between: Callable[[int, int], None] | None = None
+    model: SSVAE, images: Images, by: Usual, between: Callable[[int, int], None] | None = None
 ) -> Particles:
     """Classify images that are none of the run's own.
 
@@ -122,7 +122,7 @@ def classify_others(
     ----------
     model : SSVAE
         The run's trained model.
-    images : ImageSet
+    images : Images
         The images; their labels are passed on.
     by : Usual
         What :func:`usual_of` returns for the run, so that a single image has an outlier score.
@@ -134,7 +134,8 @@ def classify_others(
     UserError
         If there is no image, or they have another shape than the model's.
     """
-    return classify(model, [Block(NO_PART, images, images.labels)], _of(between, len(images)), by)
+    blocks = (Block(NO_PART, images.take(rows), images.labels[rows]) for rows in _some(np.arange(len(images))))
+    return classify(model, blocks, _of(between, len(images)), by)
 
 
 def classify_split(
@@ -161,7 +162,7 @@ def classify_split(
     return classify(model, blocks, None if between is None else lambda _: between())
 
 
-def blocks_of(images: ImageSet, at: Positions) -> Iterator[Block]:
+def blocks_of(images: Images, at: Positions) -> Iterator[Block]:
     """Yield the images of a data set in parts as they are in its split, a copy of some at a time."""
     take = images.as_labelled or images.take
     for part, rows, taken in (
@@ -169,9 +170,12 @@ def blocks_of(images: ImageSet, at: Positions) -> Iterator[Block]:
         (UNLABELLED, at.unlabelled, images.take),
         (VALIDATION, at.validation, images.take),
     ):
-        for start in range(0, len(rows), CHUNK):
-            some = rows[start : start + CHUNK]
+        for some in _some(rows):
             yield Block(part, taken(some), images.labels[some])
+
+
+def _some(rows: np.ndarray) -> Iterator[np.ndarray]:
+    return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
 
 
 def classify(

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ssrvae_core.config import DatasetConfig, UserError
+from ssrvae_core.data.batches import whole
 from ssrvae_core.data.dataset import UNLABELLED, ImageSet
 from ssrvae_core.data.folders.reader import visible_files
 from ssrvae_core.data.microscopes.reader import ELSEWHERE
@@ -164,7 +165,7 @@ class Watch:
     def _read(self, name: str, file: Path, stamp: Stamp) -> _Read | Skipped | None:
         """Read a file; None where it changed meanwhile, and is waited for again."""
         try:
-            images, _ = seen_by(self.own, open_images(file))
+            images = whole(seen_by(self.own, open_images(file))[0])
         except UserError as error:
             if _stamp(file) != stamp:
                 return None
