@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
-from ssrvae_core.data.stored import StoredArray
+from ssrvae_core.data.stored import Array, StoredArray
 
 Fields = dict[str, np.ndarray]
 """The fields of an image file by name, see :func:`ssrvae_core.data.fields.image_set`."""
@@ -52,6 +53,13 @@ class Contents:
     left_out: tuple[LeftOut, ...] = ()
     remarks: tuple[str, ...] = ()
     large: Mapping[str, StoredArray] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Array], left_out: tuple[LeftOut, ...], remarks: tuple[str, ...]) -> Self:
+        """Return contents of fields some of which may be too large to be read at once."""
+        large = {name: values for name, values in fields.items() if isinstance(values, StoredArray)}
+        held = {name: values for name, values in fields.items() if not isinstance(values, StoredArray)}
+        return cls(held, left_out, remarks, large)
 
 
 @dataclass(frozen=True)

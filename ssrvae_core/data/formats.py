@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import os
 import tokenize
 import weakref
 import zipfile
@@ -20,7 +19,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.data.contents import Contents, LeftOut
 from ssrvae_core.data.fields import is_field
 from ssrvae_core.data.limits import MIN_SIDE, check_declared, check_rows, is_large
-from ssrvae_core.data.stored import StoredArray
+from ssrvae_core.data.stored import StoredArray, check_unchanged, state_of
 
 ZIP_DAMAGES = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError),
@@ -185,7 +184,7 @@ class _Rows:
         file = path.open("rb")
         self.stream = member(file)
         self.close = weakref.finalize(self, _close, self.stream, file)
-        self.number, self.state = file.fileno(), _state(file.fileno())
+        self.number, self.state = file.fileno(), state_of(file.fileno())
 
     @property
     def array(self) -> StoredArray:
@@ -201,8 +200,7 @@ class _Rows:
         """
         shape = (stop - start, *self.declared.shape[1:])
         row = int(np.prod(shape[1:], dtype=np.int64)) * self.declared.dtype.itemsize
-        if _state(self.number) != self.state:
-            raise UserError(f"{self.path} was changed while it was being read; start again.")
+        check_unchanged(self.path, self.state, state_of(self.number))
         with readable(self.path, self.kind, *ZIP_DAMAGES):
             self.stream.seek(self.declared.offset + start * row)
             content = self.stream.read(shape[0] * row)
@@ -214,12 +212,6 @@ class _Rows:
 def _close(*files: IO[bytes]) -> None:
     for file in files:
         file.close()
-
-
-def _state(number: int) -> tuple[int, int]:
-    """Return size and time of the last change of an open file."""
-    status = os.fstat(number)
-    return status.st_size, status.st_mtime_ns
 
 
 def _check_type(path: Path, name: str, dtype: np.dtype) -> None:

@@ -163,15 +163,15 @@ def open_images(path: str | Path, skip_missing: bool = False, *, held: bool = Tr
     skip_missing : bool
         Whether lines of a table of labels whose picture is missing are passed over; else they are refused.
     held : bool
-        Whether the images have to be such as can be held in memory. Otherwise those of npz, npy and HDF5 files may be
-        more, and are read when they are taken.
+        Whether the images have to be such as can be held in memory. Otherwise those of npz, npy and HDF5 files and of
+        folders may be more, and are read when they are taken.
 
     Raises
     ------
     UserError
         If there is no such file or folder, or it cannot be read.
     """
-    opened = _opened(_existing(path), skip_missing)
+    opened = _opened(_existing(path), skip_missing, held)
     if held:
         _check_held(opened)
     return opened
@@ -182,11 +182,11 @@ def _check_held(opened: ImageFile) -> None:
         check_declared(opened.path, name, values.shape, values.dtype.itemsize)
 
 
-def _opened(path: Path, skip_missing: bool) -> ImageFile:
+def _opened(path: Path, skip_missing: bool, held: bool) -> ImageFile:
     if path.is_dir():
-        return ImageFile(path, read_folder(path, skip_missing))
+        return ImageFile(path, read_folder(path, skip_missing, held=held))
     if path.suffix.lower() == ".zip":
-        return ImageFile(path, read_zip(path, skip_missing))
+        return ImageFile(path, read_zip(path, skip_missing, held=held))
     found = _reader(path)(path)
     return ImageFile(path, found if isinstance(found, Contents) else Contents(found))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -85,6 +87,28 @@ def ends(values: Array) -> tuple[float, float]:
     """Return the smallest and the largest value."""
     found = [(part.min(), part.max()) for part in (values[rows] for rows in blocks(values))]
     return float(min(low for low, _ in found)), float(max(high for _, high in found))
+
+
+State = tuple[int, int]
+"""Size of a file, and when it was changed."""
+
+
+def state_of(file: Path | int) -> State:
+    """Return what tells whether a file was changed; of an open one by its number."""
+    status = os.stat(file)
+    return status.st_size, status.st_mtime_ns
+
+
+def check_unchanged(path: Path, was: State, now: State) -> None:
+    """Refuse to read on in a file that was changed.
+
+    Raises
+    ------
+    UserError
+        If it was.
+    """
+    if was != now:
+        raise UserError(f"{path} was changed while it was being read; start again.")
 
 
 def in_memory(values: Array) -> np.ndarray:

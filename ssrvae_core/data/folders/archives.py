@@ -24,7 +24,7 @@ MAX_MEMBERS = 200_000
 """Most files in an archive."""
 
 
-def read_zip(path: Path, skip_missing: bool = False) -> Contents:
+def read_zip(path: Path, skip_missing: bool = False, *, held: bool = True) -> Contents:
     """Read a zip of pictures as :func:`ssrvae_core.data.folders.reader.read_folder` reads the folder that was packed.
 
     Raises
@@ -37,7 +37,7 @@ def read_zip(path: Path, skip_missing: bool = False) -> Contents:
         folder = Path(room).resolve()
         _unpack(path, members, folder)
         try:
-            return read_folder(folder, skip_missing)
+            return read_folder(folder, skip_missing, held=held)
         except MissingPictures as error:
             raise MissingPictures(_of_the_zip(error, folder, path), error.all_missing) from error
         except UserError as error:

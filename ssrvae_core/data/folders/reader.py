@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.contents import Contents, Fields, LeftOut, Pages, summed
+from ssrvae_core.data.contents import Contents, LeftOut, Pages, summed
 from ssrvae_core.data.fields import PARTS
 from ssrvae_core.data.folders.layout import Place, below_leading_folders, places
 from ssrvae_core.data.folders.layout import remarks as layout_remarks
@@ -23,6 +23,7 @@ from ssrvae_core.data.labels import from_texts, is_unlabelled, normal
 from ssrvae_core.data.limits import MAX_VALUES
 from ssrvae_core.data.microscopes.reader import PLUGINS, read_microscope
 from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, read_pages
+from ssrvae_core.data.stored import Array, StoredArray, ends
 
 FOLDER_SUFFIXES = (*PICTURE_SUFFIXES, *PLUGINS)
 """Endings of the files that are images in a folder: pictures, and microscopes' own formats."""
@@ -42,7 +43,7 @@ class _Picture:
     place: Place
 
 
-def read_folder(path: Path, skip_missing: bool = False) -> Contents:
+def read_folder(path: Path, skip_missing: bool = False, *, held: bool = True) -> Contents:
     """Read a folder of pictures.
 
     Every folder in it is a class, named for it. Pictures beside the class folders, or in a folder called "unlabelled"
@@ -57,6 +58,8 @@ def read_folder(path: Path, skip_missing: bool = False) -> Contents:
         The folder.
     skip_missing : bool
         Whether rows of the table whose picture is missing are passed over.
+    held : bool
+        Whether the pictures have to be such as can be held in memory; otherwise more go into a temporary file.
 
     Raises
     ------
@@ -93,8 +96,8 @@ def read_folder(path: Path, skip_missing: bool = False) -> Contents:
     if table is None or "label" not in table.roles:
         _check_class_folders(path, path.joinpath(root), images, stand)
     matched = Matched() if table is None else match(table, names, skip_missing)
-    pixels = stack([picture.file for picture in images], path, _read_file)
-    masks, without_mask = _masks(images, [p for p in pictures if p.place.is_mask], pixels, path)
+    pixels = stack([picture.file for picture in images], path, _read_file, held=held)
+    masks, without_mask = _masks(images, [p for p in pictures if p.place.is_mask], pixels, path, held)
     fields, remarks = _fields(images, pixels, table, matched)
     if table is None or "label" not in table.roles:
         remarks = (*layout_remarks([PurePosixPath(picture.name) for picture in pictures]), *remarks)
@@ -104,7 +107,7 @@ def read_folder(path: Path, skip_missing: bool = False) -> Contents:
     missing = [] if table is None else [LeftOut(f"rows of {table.path.name}", "their picture is missing")]
     left_out = [*pixels.left_out, *missing * len(matched.missing), *_unread(unread, table), *without_mask]
     said = () if table is None else table.remarks
-    return Contents(fields | masks, summed(left_out), (*said, *pixels.remarks, *remarks))
+    return Contents.of(fields | masks, summed(left_out), (*said, *pixels.remarks, *remarks))
 
 
 def visible_files(folder: Path) -> list[Path]:
@@ -182,14 +185,14 @@ def _check_class_folders(path: Path, root: Path, images: Sequence[_Picture], sta
 
 def _fields(
     images: Sequence[_Picture], pixels: Stack, table: Table | None, matched: Matched
-) -> tuple[Fields, tuple[str, ...]]:
+) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Return the fields of all pages, and how labels were understood."""
     roles = () if table is None else table.roles
     rows = list(_pages(images, pixels.counts, table, matched))
     names = [name for name, _, _ in rows]
     texts = [said.get("label", "") if "label" in roles else picture.place.text for _, picture, said in rows]
     labels = from_texts(texts)
-    fields: Fields = {
+    fields: dict[str, Array] = {
         "images": pixels.images,
         "labels": labels.index,
         "class_names": np.array(labels.class_names, dtype=np.str_),
@@ -236,8 +239,8 @@ def _folders_not_used(images: Sequence[_Picture], table: Table, matched: Matched
 
 
 def _masks(
-    images: Sequence[_Picture], masks: Sequence[_Picture], pixels: Stack, path: Path
-) -> tuple[Fields, list[LeftOut]]:
+    images: Sequence[_Picture], masks: Sequence[_Picture], pixels: Stack, path: Path, held: bool
+) -> tuple[dict[str, Array], list[LeftOut]]:
     """Return the masks of all images, and what is left out of them."""
     if not masks:
         return {}, []
@@ -248,7 +251,7 @@ def _masks(
         shown = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
         return {}, [LeftOut("masks", f"{len(lacking):,} of {len(images):,} images have none ({shown})", len(masks))]
     own = [mask for mask in paired if mask is not None]
-    read = stack([mask.file for mask in own], path, _read_file)
+    read = stack([mask.file for mask in own], path, _read_file, held=held)
     if read.images.shape[:3] != pixels.images.shape[:3]:
         n, height, width = pixels.images.shape[:3]
         raise UserError(
@@ -256,10 +259,17 @@ def _masks(
             f" {read.images.shape[1]} x {read.images.shape[2]}; save a mask of the same size for each image."
         )
     lossy = any(mask.file.suffix.lower() in JPEG_SUFFIXES for mask in own)
-    level = read.images.max() / 2 if lossy else 0  # JPEG blurs the edge of a mask
+    level = ends(read.images)[1] / 2 if lossy else 0  # JPEG blurs the edge of a mask
     unused = len(masks) - len(own)
     left_out = [LeftOut("masks", "there is no image of their name", unused)] if unused else []
-    return {"masks": np.any(read.images > level, axis=3)}, left_out
+
+    def inside(values: np.ndarray) -> np.ndarray:
+        return np.any(values > level, axis=3)
+
+    found = read.images
+    return {
+        "masks": found.mapped(inside, found.shape[:3]) if isinstance(found, StoredArray) else inside(found)
+    }, left_out
 
 
 def _unread(files: Sequence[Path], table: Table | None) -> list[LeftOut]:

@@ -10,7 +10,9 @@ import numpy as np
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.contents import LeftOut, Pages, summed
+from ssrvae_core.data.folders.spool import Spool
 from ssrvae_core.data.limits import MAX_VALUES
+from ssrvae_core.data.stored import Array, StoredArray, blocks
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Stack:
 
     Attributes
     ----------
-    images : array (N, H, W, C)
+    images : array or StoredArray (N, H, W, C)
         All pages, file by file.
     counts : int array (F,)
         Pages of each file.
@@ -29,14 +31,14 @@ class Stack:
         As in :class:`ssrvae_core.data.contents.Contents`.
     """
 
-    images: np.ndarray
+    images: Array
     counts: np.ndarray
     pixel_size: np.ndarray | None
     left_out: tuple[LeftOut, ...]
     remarks: tuple[str, ...]
 
 
-def stack(files: Sequence[Path], source: Path, read: Callable[[Path, int], Pages]) -> Stack:
+def stack(files: Sequence[Path], source: Path, read: Callable[[Path, int], Pages], *, held: bool = True) -> Stack:
     """Read all pages of all files.
 
     Parameters
@@ -47,6 +49,8 @@ def stack(files: Sequence[Path], source: Path, read: Callable[[Path, int], Pages
         The folder they are in, for the messages.
     read : callable
         ``(file, room) -> Pages``, refusing more than ``room`` pixel values.
+    held : bool
+        Whether all of them have to be such as can be held in memory; otherwise more go into a temporary file.
 
     Raises
     ------
@@ -54,13 +58,16 @@ def stack(files: Sequence[Path], source: Path, read: Callable[[Path, int], Pages
         If they have not one size, one depth and one colour, or hold too much; the sentence names two of them.
     """
     parts: list[Pages] = []
-    room = MAX_VALUES
+    room, spool = MAX_VALUES, None
     for file in files:
-        pages = read(file, room)
+        pages = read(file, room if held else MAX_VALUES)
         if parts:
             _check_alike(file, pages.images, files[0], parts[0].images, source)
         room -= pages.images.size
-        parts.append(pages)
+        if room < 0 and spool is None:
+            spool = Spool()
+            parts = [spool.keep(before) for before in parts]
+        parts.append(pages if spool is None else spool.keep(pages))
     counts = np.array([len(pages.images) for pages in parts])
     channels = max(pages.images.shape[3] for pages in parts)
     odd = next((i for i, pages in enumerate(parts) if pages.images.shape[3] not in (1, channels)), None)
@@ -72,10 +79,15 @@ def stack(files: Sequence[Path], source: Path, read: Callable[[Path, int], Pages
     pixel_size = _pixel_sizes(parts, counts)
     left_out = summed(entry for pages in parts for entry in pages.left_out)
     remarks = tuple(dict.fromkeys(remark for pages in parts for remark in pages.remarks))
-    images = _joined(parts, int(counts.sum()), channels)
-    if channels == 3 and (images == images[..., :1]).all():
-        images = images[..., :1]  # grey pictures that were saved in colour
+    images: Array = _joined(parts, int(counts.sum()), channels) if spool is None else spool.array(channels)
+    if channels == 3 and all(bool((some == _grey(some)).all()) for some in (images[rows] for rows in blocks(images))):
+        grey = (*images.shape[:3], 1)  # grey pictures that were saved in colour
+        images = images.mapped(_grey, grey) if isinstance(images, StoredArray) else _grey(images)
     return Stack(images, counts, pixel_size, left_out, remarks)
+
+
+def _grey(images: np.ndarray) -> np.ndarray:
+    return images[..., :1]
 
 
 def _check_alike(file: Path, images: np.ndarray, first_file: Path, first: np.ndarray, source: Path) -> None:

@@ -13,12 +13,15 @@ import h5py
 import numpy as np
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.contents import Contents, Fields
+from ssrvae_core.data.contents import Contents
 from ssrvae_core.data.fields import FACTOR, FIELDS
 from ssrvae_core.data.hdf5.layouts import LAYOUTS, Picked, by_shape, is_numeric, single
 from ssrvae_core.data.hdf5.matlab import oriented, read_field
+from ssrvae_core.data.hdf5.parts import is_read_in_parts, parts_of
 from ssrvae_core.data.hdf5.tree import MAX_OBJECTS, Array, Tree, attribute, shown
 from ssrvae_core.data.limits import MIN_SIDE
+from ssrvae_core.data.stored import Array as Values
+from ssrvae_core.data.stored import StoredArray
 
 OWN = tuple(dict.fromkeys((*FIELDS, "pixel_size")))
 IMAGES = "images"
@@ -47,16 +50,16 @@ def contents(tree: Tree) -> Contents:
     """
     picked, fields, remarks = _own(tree) or _foreign(tree)
     if picked is not None:
-        images = picked.arranged(read_field(tree, picked.array, picked.array.name))
+        images = _arranged(picked, _images(tree, picked.array, picked.array.name, picked))
         fields = {IMAGES: images} | fields
         if picked.pixel_size is not None and "pixel_size" not in fields:
             fields["pixel_size"] = np.tile(np.array(picked.pixel_size, dtype=np.float64), (len(images), 1))
-    return Contents(fields, tree.left_out(), tuple(remarks))
+    return Contents.of(fields, tree.left_out(), tuple(remarks))
 
 
 # Files with our names.
 
-Found = tuple[Picked | None, Fields, list[str]]
+Found = tuple[Picked | None, dict[str, Values], list[str]]
 
 
 def _own(tree: Tree) -> Found | None:
@@ -80,7 +83,7 @@ def _own(tree: Tree) -> Found | None:
     if picked is None:
         # Our names say what it is; what is wrong with its shape is said where fields are checked.
         fields = {name: _beside(tree, array, name, None) for name, array in arrays.items()}
-        return None, {IMAGES: read_field(tree, images, images.name)} | fields, remarks
+        return None, {IMAGES: _images(tree, images, images.name, None)} | fields, remarks
     fields = {name: _beside(tree, array, name, picked) for name, array in arrays.items()}
     return picked, fields, [*remarks, picked.remark()]
 
@@ -265,12 +268,26 @@ def _length(array: Array) -> int | None:
     return math.prod(array.shape) if array.shape and len(array.shape) <= 2 and len(long) <= 1 else None
 
 
-def _beside(tree: Tree, array: Array, name: str, picked: Picked | None) -> np.ndarray:
+def _images(tree: Tree, array: Array, name: str, picked: Picked | None) -> Values:
+    """Read images or masks, or return what reads them in parts."""
+    return parts_of(tree, array, name) if is_read_in_parts(array, picked) else read_field(tree, array, name)
+
+
+def _arranged(picked: Picked, values: Values) -> Values:
+    """Bring values of the images' shape to (N, H, W) or (N, H, W, C)."""
+    if not isinstance(values, StoredArray):
+        return picked.arranged(values)
+    whole = picked.arranged(np.broadcast_to(np.zeros(1), values.shape)).shape
+    return values.mapped(picked.arranged, whole)
+
+
+def _beside(tree: Tree, array: Array, name: str, picked: Picked | None) -> Values:
     """Read a field beside the images, rows and columns as vectors, masks turned as the images are."""
-    values = read_field(tree, array, name)
     if name == "masks":
-        turned = picked is not None and values.shape == picked.array.shape and values.ndim == 3
-        return picked.arranged(values) if picked is not None and turned else values
+        masks = _images(tree, array, name, picked)
+        turned = picked is not None and masks.shape == picked.array.shape and masks.ndim == 3
+        return _arranged(picked, masks) if picked is not None and turned else masks
+    values = read_field(tree, array, name)
     if name == "pixel_size":
         return values
     if values.ndim == 2 and 1 in values.shape:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.hdf5.reader import read_here
+from ssrvae_core.data.stored import blocks
 
 
 def prepare(request: dict[str, Any]) -> None:
@@ -17,7 +18,9 @@ def prepare(request: dict[str, Any]) -> None:
 def serve(request: dict[str, Any]) -> tuple[str | None, None]:
     """Read the file, and answer with the sentence of its error, or none."""
     try:
-        read_here(Path(request["path"]))
+        for values in read_here(Path(request["path"])).large.values():
+            for rows in blocks(values):
+                values[rows]
     except UserError as error:
         return str(error), None
     return None, None

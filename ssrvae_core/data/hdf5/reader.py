@@ -18,6 +18,8 @@ HDF5_BEGINNINGS = (b"\x89HDF\r\n\x1a\n", b"MATLAB 7.3 MAT-file", OLD_MATLAB)
 
 DENSEST = 1032
 """Times that gzip makes an array smaller, at the most."""
+UNPACKED = 8
+"""Times the bytes of a large file that reading is given time for: images are not packed much tighter."""
 SECONDS = 4.0
 """Computing time that reading may take, beside what its bytes need."""
 MEMORY = 3 * 2**28
@@ -51,8 +53,9 @@ def check_apart(path: Path) -> None:
     """
     name = str(path.absolute())
     with readable(path, "an HDF5 file"):
-        most = min(DENSEST * path.stat().st_size, MAX_BYTES)
-    seconds = SECONDS + most / BYTES_PER_SECOND
+        size = path.stat().st_size
+    most = min(DENSEST * size, MAX_BYTES)
+    seconds = SECONDS + max(most, UNPACKED * size) / BYTES_PER_SECOND
     request = {"path": name, "memory": MEMORY + most + most // 2, "seconds": seconds}
     try:
         sentence = ask(JOB, request)

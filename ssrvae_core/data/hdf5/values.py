@@ -48,7 +48,7 @@ def read(tree: Tree, array: Array, name: str | None = None) -> np.ndarray:
             f"The field '{shown(name)}' of {path} holds references or lists, which are never loaded; store plain"
             " numbers or text."
         )
-    with _explained(tree, array, name):
+    with explained(tree, array, name):
         check_chunks(dataset, path, name)
         if text is not None:
             return _text(dataset, path, name)
@@ -60,7 +60,7 @@ def read(tree: Tree, array: Array, name: str | None = None) -> np.ndarray:
 
 
 @contextmanager
-def _explained(tree: Tree, array: Array, name: str) -> Iterator[None]:
+def explained(tree: Tree, array: Array, name: str) -> Iterator[None]:
     """Say of an array that cannot be read why, and how it can."""
     try:
         with_plugins(array)
