@@ -1,12 +1,13 @@
-"""Classes of all images of a run: how much memory an image takes beside its pixels, and how many are done per second.
+"""Classes of all images of a file: how much memory they take, and how many are classified per second.
 
-Usage: ``python benchmarks/everything.py [--images 25000 100000] [--side 48]``
+Usage: ``python benchmarks/everything.py [--images 100000 1000000] [--side 48]``
 
-It classifies as many images as that, each number in a process of its own, and writes the result as ``particles.npz``,
-CSV and Parquet. The images are held in memory, as a training holds them; what is measured is the most memory the
-process has while it classifies or writes, less what it had before. A network of a few units keeps it short, as the
-memory per image does not depend on the network. How many images are classified per second of processor time is measured
-with the preset's network, alone and with the second opinion, whose measurements take most of the time.
+It writes npz files of as many images as that (8 bits, with masks, labels, groups and names), and classifies each file
+in a process of its own as ``predict`` does: told what is in it, classified, and written as ``particles.npz``, CSV and
+Parquet. What is measured is the most memory the process has in a step, less what it had before the file was opened,
+and the most it has in all, with Python and torch. A network of a few units keeps it short, as the memory per image does
+not depend on the network. How many images are classified per second of processor time is measured with the preset's
+network, alone and with the second opinion, whose measurements take most of the time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import multiprocessing
 import tempfile
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +29,7 @@ RATED = 1000
 
 
 def images_of(n: int, side: int):
-    """Return N images of noise with all that a file can say of them."""
+    """Return N images of noise."""
     from ssrvae_core.data.dataset import ImageSet
 
     rng = np.random.default_rng(0)
@@ -36,11 +38,31 @@ def images_of(n: int, side: int):
         labels=rng.integers(-1, len(CLASSES), n),
         ids=np.arange(n),
         class_names=CLASSES,
-        groups=np.arange(n) // 500,
-        group_names=tuple(f"micrograph {number}" for number in range(-(-n // 500))),
-        masks=rng.random((n, side, side), dtype=np.float32) > 0.5,
-        names=tuple(f"session/micrograph {number // 500}/particle {number}.png" for number in range(n)),
     )
+
+
+def write_images(path: Path, n: int, side: int) -> None:
+    """Write N images of noise with all that a file can say of them, some at a time."""
+    rng = np.random.default_rng(0)
+    rows = np.arange(n)
+    said = {
+        "labels": rng.integers(-1, len(CLASSES), n),
+        "class_names": np.array(CLASSES),
+        "groups": rows // 500,
+        "group_names": np.array([f"micrograph {number}" for number in range(-(-n // 500))]),
+        "names": np.array([f"session/micrograph {row // 500}/particle {row}.png" for row in rows]),
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, values in said.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, values)
+        for name, dtype in (("images", np.dtype(np.uint8)), ("masks", np.dtype(bool))):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                header = {"descr": dtype.str, "fortran_order": False, "shape": (n, side, side)}
+                np.lib.format.write_array_header_2_0(file, header)
+                for start in range(0, n, 10_000):
+                    some = rng.integers(0, 256, (min(10_000, n - start), side, side), dtype=np.uint8)
+                    file.write((some if name == "images" else some > 127).tobytes())
 
 
 def model_of(side: int, *, small: bool, opinion: bool = False):
@@ -73,37 +95,42 @@ def forget() -> int:
     return memory()["now"]
 
 
-def measure(n: int, side: int, said) -> None:
-    """Classify N images, write them, and send what it took."""
+def measure(path: str, n: int, side: int, said) -> None:
+    """Classify the N images of a file, write what is said of them, and send what it took."""
     import torch
 
-    from ssrvae_core.data.split import Positions
+    from ssrvae_core.config import run_config
+    from ssrvae_core.data import open_images
+    from ssrvae_core.data.seen import seen_by
+    from ssrvae_core.data.summary import summary
     from ssrvae_core.runs import everything, particle_file, tables
 
     torch.set_num_threads(1)
-    images, model = images_of(n, side), model_of(side, small=True)
-    rows = np.arange(n)
-    at = Positions(rows[: n // 100], rows[n // 100 : n // 2], rows[n // 2 :])
-    everything.classify(
-        model, everything.blocks_of(images.take(rows[:500]), Positions(rows[:10], rows[10:20], rows[20:500]))
-    )
-    found = {"images": n, "pixels_mb": images.images.nbytes / 1e6}
+    few, model, own = images_of(500, side), model_of(side, small=True), run_config(data="cards-b2").dataset
+    everything.classify(model, [everything.Block(everything.NO_PART, few, few.labels)])
+    found = {"images": n, "file_mb": round(Path(path).stat().st_size / 1e6)}
+    before, most = forget(), []
 
     def watched(name, action):
-        before, began = forget(), time.process_time()
+        began = time.process_time()
         result = action()
+        most.append(memory()["peak"])
         found[f"{name}_seconds"] = round(time.process_time() - began, 1)
-        found[f"{name}_mb"] = round((memory()["peak"] - before) / 1e6, 1)
+        found[f"{name}_mb"] = round((most[-1] - before) / 1e6, 1)
+        forget()
         return result
 
-    particles = watched("classify", lambda: everything.classify(model, everything.blocks_of(images, at)))
+    opened = open_images(path, held=False)
+    watched("open", lambda: list(summary(opened).lines()))
+    images, _ = seen_by(own, opened)
+    particles = watched("classify", lambda: everything.classify_others(model, images, None))
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         watched("npz", lambda: particle_file.write(place, particles))
         for kind in (tables.CSV, tables.PARQUET):
             watched(kind[1:], lambda kind=kind: tables.write_table(place / f"all{kind}", particles, CLASSES))
         found |= {f"{file.name}_bytes_per_image": round(file.stat().st_size / n) for file in place.iterdir()}
-    said.send(found)
+    said.send(found | {"process_mb": round(max(most) / 1e6)})
 
 
 def rate(side: int, said) -> None:
@@ -113,7 +140,7 @@ def rate(side: int, said) -> None:
     from ssrvae_core.runs import everything
 
     torch.set_num_threads(1)
-    images, found = replace(images_of(RATED, side), masks=None), {}
+    images, found = images_of(RATED, side), {}
     y, x = np.mgrid[:side, :side] / side - 0.5
     disc = (np.hypot(x, 1.3 * y) < 0.3).astype(np.float32)
     images = replace(images, images=0.8 * disc + 0.1 * images.images)  # outlines as particles have them
@@ -141,20 +168,23 @@ def alone(work, *arguments):
 def main() -> None:
     """Measure, print a line of JSON per number of images, and how much each image takes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, nargs="+", default=[25_000, 100_000])
+    parser.add_argument("--images", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--side", type=int, default=48)
     given = parser.parse_args()
     report(**machine())
     lines = []
     for n in given.images:
-        lines.append(alone(measure, n, given.side))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "images.npz"
+            write_images(path, n, given.side)
+            lines.append(alone(measure, str(path), n, given.side))
         report(**lines[-1])
     few, many = lines[0], lines[-1]
     if many["images"] > few["images"]:
         more = many["images"] - few["images"]
-        steps = ("classify", "npz", "csv", "parquet")
+        steps = ("open", "classify", "npz", "csv", "parquet")
         grown = {step: round(1e6 * (many[f"{step}_mb"] - few[f"{step}_mb"]) / more) for step in steps}
-        report(memory_bytes_per_image=grown, pixels_bytes_per_image=4 * given.side**2)
+        report(memory_bytes_per_image=grown, pixels_bytes_per_image_as_floats=4 * given.side**2)
     report(**alone(rate, given.side))
 
 

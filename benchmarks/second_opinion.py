@@ -1,6 +1,7 @@
 """What a second opinion is worth: the same splits with and without it, and who is heeded.
 
-Usage: ``python benchmarks/second_opinion.py digits particles cards-b2 digits:2 [--seeds 3] [--without]``
+Usage: ``python benchmarks/second_opinion.py digits particles cards-b2 digits:2 [--seeds 3] [--without]
+[--set training.epochs=24]``
 
 ``digits:2`` has two labels per class. Of each training with a second opinion it prints how well four posteriors judge
 the validation images: the reported one, the network's alone, the measurements' alone, and both with power 1. With
@@ -19,6 +20,7 @@ import torch
 from common import machine, report, spread
 from sklearn.metrics import balanced_accuracy_score
 
+from ssrvae_core.cli.app import setting
 from ssrvae_core.config import run_config
 from ssrvae_core.data import ImageSet, load, split
 from ssrvae_core.evaluation.evaluate import predict
@@ -64,16 +66,18 @@ def main() -> None:
     parser.add_argument("data", nargs="+")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--without", action="store_true")
+    parser.add_argument("--set", metavar="NAME=VALUE", nargs="+", default=[], help="settings other than the defaults")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
+    settings = dict(setting(text) for text in arguments.set)
     torch.set_num_threads(arguments.threads)
-    report(benchmark="second opinion", machine=machine())
+    report(benchmark="second opinion", machine=machine(), settings=settings)
     for name in arguments.data:
         scores: dict[str, list[float]] = {}
         for seed in range(arguments.seeds):
-            found = fit(name, seed, {})
+            found = fit(name, seed, settings)
             if arguments.without:
-                found |= {"without": fit(name, seed, {"model.second_opinion": False})["without"]}
+                found |= {"without": fit(name, seed, settings | {"model.second_opinion": False})["without"]}
             report(data=name, seed=seed, **found)
             for who in ("reported", *POWERS, "without"):
                 if who in found:
