@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.fields import MOST_CHANNELS, are_channels_first
 from ssrvae_core.data.grey import scale_of
+from ssrvae_core.data.image_array import MOST_CHANNELS, are_channels_first
 
 
 def rows_of(X: Any) -> tuple[Any, tuple[int, ...] | None]:

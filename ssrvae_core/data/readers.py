@@ -14,12 +14,13 @@ import numpy as np
 from ssrvae_core.config import DatasetConfig, UserError
 from ssrvae_core.data.contents import Contents, Fields
 from ssrvae_core.data.dataset import ImageSet
-from ssrvae_core.data.fields import Annotations, annotate, checked_images, grey_levels, image_set
+from ssrvae_core.data.fields import Annotations, annotate, image_set
 from ssrvae_core.data.folders.archives import read_zip
 from ssrvae_core.data.folders.reader import read_folder, visible_files
 from ssrvae_core.data.formats import read_npy, read_npz
 from ssrvae_core.data.grey import Scale, scale_of, scaled, whole_range
 from ssrvae_core.data.hdf5.reader import HDF5_SUFFIXES, read_hdf5
+from ssrvae_core.data.image_array import checked_images, grey_levels
 from ssrvae_core.data.limits import check_declared
 from ssrvae_core.data.microscopes.reader import ELSEWHERE, PLUGINS, read_microscope, refuse_elsewhere
 from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, read_picture
