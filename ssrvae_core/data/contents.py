@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 
+from ssrvae_core.data.limits import check_declared
 from ssrvae_core.data.stored import Array, StoredArray
 
 Fields = dict[str, np.ndarray]
@@ -60,6 +62,18 @@ class Contents:
         large = {name: values for name, values in fields.items() if isinstance(values, StoredArray)}
         held = {name: values for name, values in fields.items() if not isinstance(values, StoredArray)}
         return cls(held, left_out, remarks, large)
+
+
+def check_held(path: Path, contents: Contents) -> None:
+    """Refuse contents that are too large to be held in memory.
+
+    Raises
+    ------
+    UserError
+        If they are.
+    """
+    for name, values in contents.large.items():
+        check_declared(path, name, values.shape, values.dtype.itemsize)
 
 
 @dataclass(frozen=True)

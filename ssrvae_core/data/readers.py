@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ssrvae_core.config import DatasetConfig, UserError
-from ssrvae_core.data.contents import Contents, Fields
+from ssrvae_core.data.contents import Contents, Fields, check_held
 from ssrvae_core.data.dataset import ImageSet
 from ssrvae_core.data.fields import Annotations, annotate, image_set
 from ssrvae_core.data.folders.archives import read_zip
@@ -21,7 +21,6 @@ from ssrvae_core.data.formats import read_npy, read_npz
 from ssrvae_core.data.grey import Scale, scale_of, scaled, whole_range
 from ssrvae_core.data.hdf5.reader import HDF5_SUFFIXES, read_hdf5
 from ssrvae_core.data.image_array import checked_images, grey_levels
-from ssrvae_core.data.limits import check_declared
 from ssrvae_core.data.microscopes.reader import ELSEWHERE, PLUGINS, read_microscope, refuse_elsewhere
 from ssrvae_core.data.pictures.pages import PICTURE_SUFFIXES, read_picture
 from ssrvae_core.data.stored import Array
@@ -149,7 +148,7 @@ class ImageFile:
 
     def images(self, intensity: tuple[float, float] | None = None) -> ImageSet:
         """Return the images on a scale, see :func:`ssrvae_core.data.fields.image_set`."""
-        _check_held(self)
+        check_held(self.path, self.contents)
         return image_set(self.contents.fields, self.path, intensity)
 
 
@@ -174,13 +173,8 @@ def open_images(path: str | Path, skip_missing: bool = False, *, held: bool = Tr
     """
     opened = _opened(_existing(path), skip_missing, held)
     if held:
-        _check_held(opened)
+        check_held(opened.path, opened.contents)
     return opened
-
-
-def _check_held(opened: ImageFile) -> None:
-    for name, values in opened.contents.large.items():
-        check_declared(opened.path, name, values.shape, values.dtype.itemsize)
 
 
 def _opened(path: Path, skip_missing: bool, held: bool) -> ImageFile:
@@ -188,7 +182,8 @@ def _opened(path: Path, skip_missing: bool, held: bool) -> ImageFile:
         return ImageFile(path, read_folder(path, skip_missing, held=held))
     if path.suffix.lower() == ".zip":
         return ImageFile(path, read_zip(path, skip_missing, held=held))
-    found = _reader(path)(path)
+    read = _reader(path)
+    found = read_hdf5(path, held) if read is read_hdf5 else read(path)
     return ImageFile(path, found if isinstance(found, Contents) else Contents(found))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ssrvae_core.config import UserError
+from ssrvae_core.data.contents import check_held
 from ssrvae_core.data.hdf5.reader import read_here
 from ssrvae_core.data.stored import blocks
 
@@ -18,7 +19,11 @@ def prepare(request: dict[str, Any]) -> None:
 def serve(request: dict[str, Any]) -> tuple[str | None, None]:
     """Read the file, and answer with the sentence of its error, or none."""
     try:
-        for values in read_here(Path(request["path"])).large.values():
+        path = Path(request["path"])
+        contents = read_here(path)
+        if request["held"]:
+            check_held(path, contents)
+        for values in contents.large.values():
             for rows in blocks(values):
                 values[rows]
     except UserError as error:

@@ -27,11 +27,18 @@ MEMORY = 3 * 2**28
 JOB = "ssrvae_core.data.hdf5.process"
 
 
-def read_hdf5(path: Path) -> Contents:
+def read_hdf5(path: Path, held: bool = True) -> Contents:
     """Read the images of an HDF5 file and the fields beside them; no other file is ever opened.
 
     libhdf5 is written in C, and there are damaged files that it reads for ever, that make it ask for gigabytes, or that
     make it crash: mutated files did all three. Python cannot catch that, so another process reads the file first.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    held : bool
+        Whether its images have to be such as can be held in memory.
 
     Raises
     ------
@@ -39,11 +46,11 @@ def read_hdf5(path: Path) -> Contents:
         If it is not an HDF5 file, or damaged, if it does not say which array is the images, or if they lie in another
         file.
     """
-    check_apart(path)
+    check_apart(path, held)
     return read_here(path)
 
 
-def check_apart(path: Path) -> None:
+def check_apart(path: Path, held: bool = True) -> None:
     """Have a file read in another process, and raise what is wrong with it.
 
     Raises
@@ -56,7 +63,7 @@ def check_apart(path: Path) -> None:
         size = path.stat().st_size
     most = min(DENSEST * size, MAX_BYTES)
     seconds = SECONDS + max(most, UNPACKED * size) / BYTES_PER_SECOND
-    request = {"path": name, "memory": MEMORY + most + most // 2, "seconds": seconds}
+    request = {"path": name, "held": held, "memory": MEMORY + most + most // 2, "seconds": seconds}
     try:
         sentence = ask(JOB, request)
     except Unanswered as error:
