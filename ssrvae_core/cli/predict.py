@@ -125,7 +125,7 @@ def _others(run: Run, images: str, out: Path, skip_missing: bool, device: str, a
         particles = classify_others(model, asked.images, usual_of(run), tell)
     write_table(out, particles, run.class_names, label_names=asked.images.class_names)
     n = len(asked.images)
-    print(f"Wrote the predictions of {n} {'image' if n == 1 else 'images'} to {out}.")
+    print(f"Wrote the predictions of {n:,} {'image' if n == 1 else 'images'} to {out}.")
     if as_json:
         print_json({"id": run.id, "images": n, "out": str(out)})
 
