@@ -18,7 +18,7 @@ import streamlit as st
 from ssrvae_core.figures import theme
 from ssrvae_core.figures.frames import Step, Track
 from ssrvae_core.figures.stage import SIDE
-from ssrvae_core.reports.gather import Film
+from ssrvae_core.reports.film import Film
 from ssrvae_core.shares import percent
 from ui import charts, export, markdown, markers
 from ui.markdown import verbatim

@@ -10,7 +10,8 @@ import streamlit as st
 
 from ssrvae_core.config import DATASETS, DEMO_PRESET, PRESETS, RunConfig, UserError
 from ssrvae_core.figures.frames import Step, steps_of
-from ssrvae_core.reports.gather import Film, ratio_film
+from ssrvae_core.reports.film import Film
+from ssrvae_core.reports.gather import ratio_film
 from ssrvae_core.reports.label_axis import PER_CLASS, RATIO, amount_text, amounts_in_words
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult

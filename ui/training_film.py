@@ -11,8 +11,10 @@ import streamlit as st
 
 from ssrvae_core.config import UserError
 from ssrvae_core.figures.frames import steps_of
-from ssrvae_core.reports.gather import Film, judged_truth, same_images, training_film
+from ssrvae_core.reports.film import Film
+from ssrvae_core.reports.gather import judged_truth, training_film
 from ssrvae_core.runs import Run, directory
+from ssrvae_core.runs.comparable import same_images
 from ui import datasets, films
 from ui.images import validation_pictures
 from ui.overview import LIVE
