@@ -17,10 +17,21 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the project runs from its clone, and a script's own folder is all Python looks in
 
+LARGEST = 3_000_000
+"""Bytes that an archive which comes with the program may have."""
+
 
 def report(**values: Any) -> None:
     """Print one JSON line at once."""
     print(json.dumps(values, default=float), flush=True)
+
+
+def report_archive(out: Path, title: str, advice: str) -> None:
+    """Report the size of an archive that comes with the program, and end with an error where it is too large."""
+    size = out.stat().st_size
+    report(out=out.name, bytes=size)
+    if size > LARGEST:
+        raise SystemExit(f"{title} has {size:,} bytes, more than {LARGEST:,}; {advice}.")
 
 
 def machine() -> dict[str, Any]:

@@ -33,7 +33,7 @@ from ssrvae_core.figures.frames import Curve, Frame, Track, steps_of
 from ssrvae_core.figures.pictures import film_gif
 from ui.charts import SHAPES
 from ui.films import USUAL_WIDTH as WIDTH
-from ui.films import reel
+from ui.reel import reel
 
 NAMES = ("hearts", "spades", "diamonds", "clubs")
 RATIOS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)

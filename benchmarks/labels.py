@@ -18,14 +18,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from common import ROOT, machine, report
+from common import ROOT, machine, report, report_archive
 
 from ssrvae_core.runs import Run, RunStore, directory
 from ssrvae_core.runs.sweep import run_sweep
 from ssrvae_core.runs.sweep_spec import LABELS
 
-LARGEST = 3_000_000
-"""Bytes that the archive may have."""
 PROBABILITY, LATENT = 1000, 100
 """Steps per unit that probabilities and latents are rounded to: finer ones are not seen and take more space."""
 REDUCED = 2
@@ -102,10 +100,7 @@ def main() -> None:
         for row in rows:
             report(**{name: row[name] for name in ("model", "labels_per_class", "seed", "accuracy")})
         write([store.get(row["run_id"]) for row in rows], arguments.out)
-    size = arguments.out.stat().st_size
-    report(out=arguments.out.name, bytes=size)
-    if size > LARGEST:
-        raise SystemExit(f"The sweep has {size:,} bytes, more than {LARGEST:,}; keep less of it.")
+    report_archive(arguments.out, "The sweep", "keep less of it")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from common import ROOT, machine, report
+from common import ROOT, machine, report, report_archive
 
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.bundle import export_bundle
@@ -33,8 +33,6 @@ SPEC = SweepSpec(
         "training.snapshot_every": EPOCHS,
     },
 )
-LARGEST = 3_000_000
-"""Bytes that the bundle may have."""
 
 
 def main() -> None:
@@ -48,10 +46,7 @@ def main() -> None:
         for row in run_sweep(SPEC, store, workers=1).rows:
             report(**{name: row[name] for name in ("model", "labels_per_class", "accuracy")})
         export_bundle(store.runs(), arguments.out)
-    size = arguments.out.stat().st_size
-    report(out=arguments.out.name, bytes=size)
-    if size > LARGEST:
-        raise SystemExit(f"The lesson has {size:,} bytes, more than {LARGEST:,}; make its networks narrower.")
+    report_archive(arguments.out, "The lesson", "make its networks narrower")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ssrvae_core.reports.gather import same_images
 from ssrvae_core.runs import BrokenRun, Run
+from ssrvae_core.runs.comparable import same_images
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.runs.uploads import with_owners_names
 from ssrvae_core.times import with_local_times

@@ -5,7 +5,7 @@ import streamlit as st
 from ssrvae_core.config import UserError
 from ssrvae_core.figures.counts import validation_text
 from ssrvae_core.invocation import demo_command
-from ssrvae_core.reports.gather import ALIGNED
+from ssrvae_core.reports.film import ALIGNED
 from ssrvae_core.reports.label_axis import RATIO, amounts_in_words
 from ssrvae_core.runs.comparison import list_rivals
 from ssrvae_core.runs.mode import is_viewer

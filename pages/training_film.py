@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ssrvae_core.reports.gather import ALIGNED
+from ssrvae_core.reports.film import ALIGNED
 from ui import films, markdown, training_film
 from ui.entry import in_a_sentence, through_app
 from ui.markdown import note

@@ -20,10 +20,10 @@ from ssrvae_core.figures.frames import Curve
 from ssrvae_core.figures.looks import looks
 from ssrvae_core.registry import rival_title
 from ssrvae_core.reports import html
-from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.settings import differ, settings_of
 from ssrvae_core.reports.wording import plain
 from ssrvae_core.runs import Run
+from ssrvae_core.runs.comparable import same_images
 from ssrvae_core.runs.comparison import RivalResult
 from ui.forms import in_words, label_of
 from ui.overview import duration

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, TypedDict
 
 import pandas as pd
@@ -16,23 +13,19 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from ssrvae_core.figures import theme
-from ssrvae_core.figures.frames import Step, Track
 from ssrvae_core.figures.stage import SIDE
-from ssrvae_core.reports.gather import Film
-from ssrvae_core.shares import percent
+from ssrvae_core.reports.film import Film
 from ui import charts, export, markdown, markers
 from ui.markdown import verbatim
 from ui.plotly_script import PLOTLY
 from ui.presentation import SCALE, presenting
+from ui.reel import Reel
 from ui.state import harmless
 
 FPS = {"epoch": 8.0, "supervised ratio": 2.0, "labels per class": 2.0}
 """Frames a second of a film as a file."""
 PAUSE_MS = {"epoch": 100, "supervised ratio": 500, "labels per class": 500}
 """Between two frames of a film that plays on the page."""
-
-DIGITS = 1e-5
-"""Relative difference below which two positions are one: an address has six digits."""
 
 USUAL_WIDTH = 800
 """Pixels for a film in a window 1280 pixels wide, which is taken for granted until the browser says otherwise."""
@@ -43,8 +36,6 @@ PROJECTOR = 1120
 USUAL_ROOM = 500
 """Pixels in height that a presentation leaves a film, until the browser says otherwise."""
 
-OfSeeds = Mapping[tuple[str, float], Sequence[float]]
-
 _WIDTH, _ROOM = "film width", "film room"
 _HERE = Path(__file__).parent / "film"
 _film = st.components.v2.component(
@@ -54,110 +45,6 @@ _film = st.components.v2.component(
     js="\n".join((_HERE / name).read_text("utf-8") for name in ("../markers.js", "painter.js", "film.js")),
     isolate_styles=False,  # plotly puts its own styles into the page
 )
-
-
-@dataclass(frozen=True)
-class Reel:
-    """A film ready to be shown.
-
-    Attributes
-    ----------
-    figure : str
-        The figure as JSON, without controls.
-    steps : tuple of dict
-        Of every frame ``position``, ``label``, ``told`` (what is to be seen, in a sentence) and ``missing``.
-    width : int
-        Pixels it is laid out for, 0 for a phone.
-    room : int, optional
-        Pixels in height it is fitted to in a presentation.
-    alt : str
-        What the film shows, in a sentence.
-    token : str
-        Tells this film from others.
-    """
-
-    figure: str
-    steps: tuple[dict[str, Any], ...]
-    width: int
-    room: int | None
-    alt: str
-    token: str
-
-    def index(self, position: float | None) -> int | None:
-        """Return the frame at a position, None where there is none."""
-        if position is None:
-            return None
-        known = [step["position"] for step in self.steps]
-        at = [i for i, own in enumerate(known) if math.isclose(own, position, rel_tol=DIGITS)]
-        return at[0] if at else None
-
-    @property
-    def last(self) -> int:
-        """The last frame that shows a model."""
-        return max(i for i, step in enumerate(self.steps) if not step["missing"])
-
-
-def reel(
-    figure: go.Figure,
-    steps: Sequence[Step],
-    tracks: Sequence[Track],
-    width: int,
-    about: Callable[[Step], str],
-    room: int | None = None,
-    of_seeds: OfSeeds = MappingProxyType({}),
-) -> Reel:
-    """Make a film ready to be shown.
-
-    Parameters
-    ----------
-    figure : go.Figure
-        The film, without controls.
-    steps : sequence of Step
-        Its frames.
-    tracks : sequence of Track
-        Its models.
-    width : int
-        Pixels the figure is laid out for, 0 for a phone.
-    about : callable
-        Says in a few words at what a step shows the models, such as "32 labels".
-    room : int, optional
-        Pixels in height it is fitted to in a presentation.
-    of_seeds : mapping
-        The accuracies of all seeds, by the model's name and the position.
-    """
-    content = figure.to_json().replace("\\u002f", "/")  # plotly.py makes it fit for a script in a page, a tenth longer
-    told = [
-        {
-            "position": step.position,
-            "label": step.label,
-            "told": told_of(step, [track.name for track in tracks], about(step), of_seeds),
-            "missing": not any(step.frames),
-        }
-        for step in steps
-    ]
-    token = hashlib.sha256(f"{width} {room} {content}".encode()).hexdigest()[:16]
-    return Reel(content, tuple(told), width, room, figure.layout.meta["alt"], token)
-
-
-def told_of(step: Step, names: Sequence[str], about: str, of_seeds: OfSeeds = MappingProxyType({})) -> str:
-    """Say in a sentence what a frame shows; of several seeds the mean, as the curve does."""
-    if not any(step.frames):
-        return f"{about}: not trained yet."
-    several = [of_seeds.get((name, step.position), ()) for name in names]
-    counts = [len(found) for found in several]
-    alike = len(set(counts)) == 1
-    parts = []
-    for name, frame, found in zip(names, step.frames, several, strict=True):
-        if frame is None:
-            parts.append(f"{name} is not trained here")
-        elif frame.accuracy is None:
-            parts.append(f"{name} cannot be judged, as no image has a label")
-        else:
-            mean = sum(found) / len(found) if len(found) > 1 else frame.accuracy
-            over = f" (mean of {len(found)} seeds)" if len(found) > 1 and not alike else ""
-            parts.append(f"{name} {percent(mean)} right{over}")
-    every = f", mean of {counts[0]} seeds" if alike and counts[0] > 1 else ""
-    return f"{about}: {(' against ' if len(parts) == 2 and all(step.frames) else ', ').join(parts)}{every}."
 
 
 def asked_position(asked: str | None) -> float | None:
@@ -259,28 +146,10 @@ def show(
                 f"The address asks for '{harmless(refused)}' as {label.lower()}, which is not available; "
                 f"showing {shown.steps[now]['label']} instead."
             )
-    start = f"{key}-start"
-    if moved is None or st.session_state.get(start, ("", 0))[0] != shown.token:
-        st.session_state[start] = (shown.token, now)
-    data = {
-        "figure": shown.figure,
-        "steps": list(shown.steps),
-        "width": shown.width,
-        "room": shown.room,
-        "alt": shown.alt,
-        "token": shown.token,
-        "start": st.session_state[start][1],
-        "offers": {i: text for i, step in enumerate(shown.steps) if (text := (offers or {}).get(step["position"]))},
-        "label": label,
-        "pause": pause,
-        "config": theme.CONFIG,
-        "picture": charts.camera(file_name),
-        "shapes": markers.SHAPES,
-        "plotly": PLOTLY,
-    }
+    start = _start(key, shown, now, moved=moved is not None)
     state = _film(
         key=key,
-        data=data,
+        data=_data(shown, start, label=label, pause=pause, file_name=file_name, offers=offers or {}),
         on_at_change=_nothing,
         on_width_change=_nothing,
         on_room_change=_nothing,
@@ -293,6 +162,37 @@ def show(
     if st.query_params.get(name) != position:
         st.query_params[name] = position
     return now
+
+
+def _start(key: str, shown: Reel, now: int, *, moved: bool) -> int:
+    """Return the frame a film begins with, the same one as long as it is this film that is moved."""
+    start = f"{key}-start"
+    if not moved or st.session_state.get(start, ("", 0))[0] != shown.token:
+        st.session_state[start] = (shown.token, now)
+    first: int = st.session_state[start][1]
+    return first
+
+
+def _data(
+    shown: Reel, start: int, *, label: str, pause: int, file_name: str, offers: Mapping[float, str]
+) -> dict[str, Any]:
+    """Return what the browser is sent, equal as long as nothing but the frame changes."""
+    return {
+        "figure": shown.figure,
+        "steps": list(shown.steps),
+        "width": shown.width,
+        "room": shown.room,
+        "alt": shown.alt,
+        "token": shown.token,
+        "start": start,
+        "offers": {i: text for i, step in enumerate(shown.steps) if (text := offers.get(step["position"]))},
+        "label": label,
+        "pause": pause,
+        "config": theme.CONFIG,
+        "picture": charts.camera(file_name),
+        "shapes": markers.SHAPES,
+        "plotly": PLOTLY,
+    }
 
 
 def _stands_at(key: str, shown: Reel, moved: float | None, asked: str | None) -> tuple[int, str | None]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.label_axis import amount_of, amount_text, axis_of
 from ssrvae_core.runs import Run
+from ssrvae_core.runs.comparable import same_images
 from ui import markdown
 from ui.markdown import verbatim, words
 from ui.runs import NO_RUN, finished, newest_pair, partner, run_label

@@ -10,7 +10,8 @@ import streamlit as st
 
 from ssrvae_core.config import DATASETS, DEMO_PRESET, PRESETS, RunConfig, UserError
 from ssrvae_core.figures.frames import Step, steps_of
-from ssrvae_core.reports.gather import Film, ratio_film
+from ssrvae_core.reports.film import Film
+from ssrvae_core.reports.gather import ratio_film
 from ssrvae_core.reports.label_axis import PER_CLASS, RATIO, amount_text, amounts_in_words
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparison import RivalResult
@@ -25,6 +26,7 @@ from ui.jobs import STOPPED, Work, act, bar, buttons, reason, work_of
 from ui.overview import LIVE
 from ui.presentation import enlarged
 from ui.ratios import Family, accuracies, accuracies_of, amount_in, families, family_labels, swept
+from ui.reel import Reel, reel
 from ui.rivals import job_of
 
 REFRESH = 2.0
@@ -68,16 +70,14 @@ def untrained(family: Family, film: Film) -> dict[float, str]:
     return {amount: amount_text(family.axis, amount) for amount in sorted({*family.standard, *known} - shown)}
 
 
-def reel_of(
-    family: Family, rivals: Sequence[RivalResult], seed: int, film: Film, width: int, room: int | None
-) -> films.Reel:
+def reel_of(family: Family, rivals: Sequence[RivalResult], seed: int, film: Film, width: int, room: int | None) -> Reel:
     """Return the film ready to be shown."""
     stamps = (tuple(_stamp(run) for run in family.runs), tuple(result.id for result in rivals), seed)
     return _reel_of(stamps, width, room, family, film)
 
 
 @st.cache_data(max_entries=8, show_spinner="Putting the film together")
-def _reel_of(stamps: tuple[object, ...], width: int, room: int | None, _family: Family, _film: Film) -> films.Reel:
+def _reel_of(stamps: tuple[object, ...], width: int, room: int | None, _family: Family, _film: Film) -> Reel:
     missing = untrained(_family, _film)
     figure = _film.figure(missing=missing, **films.look_of(width, len(_film.tracks), room))
     steps = steps_of(_film.tracks, missing)
@@ -87,7 +87,7 @@ def _reel_of(stamps: tuple[object, ...], width: int, room: int | None, _family: 
         n = labels.get(step.position)
         return f"{n} {'label' if n == 1 else 'labels'}" if n else amounts_in_words(_family.axis, step.position)
 
-    return films.reel(
+    return reel(
         figure if room is None else enlarged(figure),
         steps,
         _film.tracks,

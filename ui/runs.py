@@ -12,9 +12,9 @@ from ssrvae_core.figures.counts import validation_text
 from ssrvae_core.invocation import command, demo_command, terminal
 from ssrvae_core.records import Predictions
 from ssrvae_core.registry import source_of
-from ssrvae_core.reports.gather import same_images
 from ssrvae_core.reports.wording import model_title, model_words, titles
 from ssrvae_core.runs import Run, RunStore
+from ssrvae_core.runs.comparable import same_images
 from ssrvae_core.runs.mode import is_viewer
 from ssrvae_core.times import day_text
 from ui import markdown

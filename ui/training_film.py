@@ -11,12 +11,15 @@ import streamlit as st
 
 from ssrvae_core.config import UserError
 from ssrvae_core.figures.frames import steps_of
-from ssrvae_core.reports.gather import Film, judged_truth, same_images, training_film
+from ssrvae_core.reports.film import Film
+from ssrvae_core.reports.gather import judged_truth, training_film
 from ssrvae_core.runs import Run, directory
+from ssrvae_core.runs.comparable import same_images
 from ui import datasets, films
 from ui.images import validation_pictures
 from ui.overview import LIVE
 from ui.presentation import enlarged
+from ui.reel import Reel, reel
 from ui.runs import first_shown, partner, run_label
 
 Curve = Literal["loss", "accuracy"]
@@ -103,16 +106,16 @@ def pictures_of(run: Run, ids: np.ndarray) -> np.ndarray | None:
     return np.stack(shown) if shown and len(shown) == len(found) else None
 
 
-def reel_of(stamps: Stamps, curve: Curve, film: Film, width: int, room: int | None) -> films.Reel:
+def reel_of(stamps: Stamps, curve: Curve, film: Film, width: int, room: int | None) -> Reel:
     """Return the film of these stamps ready to be shown."""
     return _reel_of(stamps, curve, width, room, film)
 
 
 @st.cache_data(max_entries=8, show_spinner="Putting the film together")
-def _reel_of(stamps: Stamps, curve: Curve, width: int, room: int | None, _film: Film) -> films.Reel:
+def _reel_of(stamps: Stamps, curve: Curve, width: int, room: int | None, _film: Film) -> Reel:
     figure = _film.figure(**films.look_of(width, len(_film.tracks), room))
     shown = figure if room is None else enlarged(figure)
-    return films.reel(shown, steps_of(_film.tracks), _film.tracks, width, lambda step: f"Epoch {step.label}", room)
+    return reel(shown, steps_of(_film.tracks), _film.tracks, width, lambda step: f"Epoch {step.label}", room)
 
 
 def epochs_table(runs: Sequence[Run]) -> pd.DataFrame:

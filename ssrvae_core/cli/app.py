@@ -45,6 +45,14 @@ View = Literal["image", "mask", "masked"]
 SkipMissing = Annotated[
     bool, typer.Option("--skip-missing", help="Pass over the rows of a labels.csv whose picture is not there.")
 ]
+ShownView = Annotated[View | None, typer.Option("--view", help="The image, its silhouette, or its inside alone.")]
+GroupSplit = Annotated[bool, typer.Option("--group-split", help="Hold out whole groups (micrographs).")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting, such as model.latent_dim=3.")
+]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Queue it as a job that outlives this terminal, and print the job's id.")
+]
 
 RESUMES = "the same command goes on from the last checkpoint"
 """What is true of a training on this machine that is interrupted."""

@@ -9,7 +9,19 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ssrvae_core.cli.app import RESUMES, Device, Json, SkipMissing, Store, View, app, interruptible, setting
+from ssrvae_core.cli.app import (
+    RESUMES,
+    Device,
+    GroupSplit,
+    Json,
+    Settings,
+    ShownView,
+    SkipMissing,
+    Store,
+    app,
+    interruptible,
+    setting,
+)
 from ssrvae_core.cli.console import in_percent, print_json, print_table, say
 from ssrvae_core.config import DATASETS, DEMO_MODELS, MODELS, PRESETS, UserError
 from ssrvae_core.registry import RIVALS
@@ -46,12 +58,10 @@ def compare(
     preset: Annotated[str, typer.Option(help=f"How our models are trained: {', '.join(PRESETS)}.")] = next(
         iter(PRESETS)
     ),
-    group_split: Annotated[bool, typer.Option("--group-split", help="Hold out whole groups (micrographs).")] = False,
-    view: Annotated[View | None, typer.Option(help="The image, its silhouette, or its inside alone.")] = None,
+    group_split: GroupSplit = False,
+    view: ShownView = None,
     skip_missing: SkipMissing = False,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting, such as model.latent_dim=3.")
-    ] = None,
+    settings: Settings = None,
     store: Store = None,
     device: Device = "auto",
     as_json: Json = False,

@@ -11,11 +11,12 @@ from rich.table import Table
 
 from ssrvae_core.cli.app import (
     RESUMES,
+    Detach,
     Device,
     Json,
+    ShownView,
     SkipMissing,
     Store,
-    View,
     app,
     file_data,
     images_for,
@@ -71,14 +72,12 @@ def _names() -> Iterator[str]:
 def embed(
     data: Annotated[str, typer.Option(help=f"{', '.join(DATASETS)}, or the path of an image file or folder.")],
     seed: Annotated[int, typer.Option(help="Seed of the training, and of the proposals.")] = 0,
-    view: Annotated[View | None, typer.Option(help="The image, its silhouette, or its inside alone.")] = None,
+    view: ShownView = None,
     skip_missing: SkipMissing = False,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Such as embedding.latent_dim=8.")
     ] = None,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Queue it as a job that outlives this terminal, and print the job's id.")
-    ] = False,
+    detach: Detach = False,
     store: Store = None,
     device: Device = "auto",
     as_json: Json = False,

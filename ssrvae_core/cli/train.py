@@ -10,8 +10,12 @@ import typer
 from rich.table import Table
 
 from ssrvae_core.cli.app import (
+    Detach,
     Device,
+    GroupSplit,
     Json,
+    Settings,
+    ShownView,
     SkipMissing,
     Store,
     View,
@@ -76,19 +80,15 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of the split and of the training.")] = 0,
     labels_per_class: Annotated[int | None, typer.Option(help="Labelled images per class.")] = None,
     labelled_ratio: Annotated[float | None, typer.Option(help="Labelled share of the training images.")] = None,
-    group_split: Annotated[bool, typer.Option("--group-split", help="Hold out whole groups (micrographs).")] = False,
-    view: Annotated[View | None, typer.Option(help="The image, its silhouette, or its inside alone.")] = None,
+    group_split: GroupSplit = False,
+    view: ShownView = None,
     skip_missing: SkipMissing = False,
     epochs: Annotated[int | None, typer.Option(help="Epochs; by default the preset's.")] = None,
     time_limit: Annotated[
         float | None, typer.Option(min=0, help="Seconds after which to stop, ready to go on.")
     ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting, such as model.latent_dim=3.")
-    ] = None,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Queue it as a job that outlives this terminal, and print the job's id.")
-    ] = False,
+    settings: Settings = None,
+    detach: Detach = False,
     store: Store = None,
     device: Device = "auto",
     as_json: Json = False,

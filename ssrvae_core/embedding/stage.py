@@ -6,7 +6,6 @@ encoder, decoder, likelihood and evidence lower bound are those of the semi-supe
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -20,6 +19,7 @@ from ssrvae_core.config import EmbeddingConfig, TrainingConfig, UserError
 from ssrvae_core.models import SSVAE, build
 from ssrvae_core.models.networks import Encoder
 from ssrvae_core.training.adam import Adam
+from ssrvae_core.training.clipping import GradientClip
 from ssrvae_core.training.device import (
     choose_device,
     keep_freed_memory,
@@ -28,7 +28,8 @@ from ssrvae_core.training.device import (
     seeded,
 )
 from ssrvae_core.training.objective import Objective
-from ssrvae_core.training.trainer import INITIAL_IMAGES, GradientClip
+from ssrvae_core.training.schedule import cosine, shuffled_rows
+from ssrvae_core.training.trainer import INITIAL_IMAGES
 
 INIT, STEPS = 0, 1
 """What a seed is for, so that no two uses share their random numbers."""
@@ -105,7 +106,8 @@ class Stage:
         self.model.train()
         with seeded(self.device, self.seed, STEPS) as generator, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Encountered")  # Pyro's; ours is an error, with advice
-            self._generator, batches = generator, self._batches(len(views), generator)
+            batches = shuffled_rows(len(views), self.config.batch_size, self.config.steps, generator)
+            self._generator = generator
             if self._resumed is not None:
                 restore_random_state(generator, self._resumed)
                 self._resumed = None
@@ -204,9 +206,7 @@ class Stage:
 
     def _step(self, objective: Objective, views: Tensor, step: int) -> None:
         loss = -objective.elbo(views, self._single_class(len(views)), 1.0) / len(views)
-        self._optimiser.learning_rate = (
-            self.config.learning_rate * (1 + math.cos(math.pi * step / self.config.steps)) / 2
-        )
+        self._optimiser.learning_rate = self.config.learning_rate * cosine(step / self.config.steps)
         self._optimiser.zero_grad()
         loss.backward()
         if not self._clip(self.model):
@@ -217,13 +217,6 @@ class Stage:
             )
         self._optimiser.step()
         self._bounds.append(-loss.detach())
-
-    def _batches(self, n: int, generator: torch.Generator) -> Tensor:
-        """Return the rows of each step's images: shuffled passes, one after the other."""
-        size = min(self.config.batch_size, n)
-        passes = math.ceil(self.config.steps * size / n)
-        order = torch.cat([torch.randperm(n, generator=generator, device=self.device) for _ in range(passes)])
-        return order[: self.config.steps * size].view(self.config.steps, size)
 
 
 def parts(n: int) -> Iterator[slice]:

@@ -87,30 +87,9 @@ def film(
     """
     steps = steps_of(tracks, missing)
     opening = nearest(steps, start if start is not None else max(f.position for t in tracks for f in t.frames))
-    manifolds = any(frame is not None and frame.manifold is not None for step in steps for frame in step.frames)
-    if columns == 4 and screen is not None:
-        first, below = rows_within(screen - _legend_height(class_names, columns), _FOOT, len(curves))
-        stage = broad(len(tracks), manifolds=manifolds, curves=len(curves), side=min(side, below), first=first)
-    elif columns == 1:
-        stage = narrow(len(tracks), manifolds=manifolds, curves=len(curves))
-    else:
-        lay_out = wide if columns == 2 else broad
-        stage = lay_out(len(tracks), manifolds=manifolds, curves=len(curves), side=side)
+    stage = _stage(tracks, steps, class_names, len(curves), columns, side, screen)
     panels = film_panels.build(stage, tracks, steps, class_names, axis, curves, curve_title)
-    moving = [(index, trace.fixed["type"], trace.at) for index, trace in enumerate(panels.traces) if trace.at]
-    figure = go.Figure(
-        data=[trace.fixed | (trace.at(opening) if trace.at and controls else {}) for trace in panels.traces],
-        layout={**panels.axes, **panels.layout(opening)},
-        frames=[
-            go.Frame(
-                name=step.label,
-                data=[{"type": kind, **at(index)} for _, kind, at in moving],
-                traces=[trace for trace, _, _ in moving],
-                layout=panels.layout(index),
-            )
-            for index, step in enumerate(steps)
-        ],
-    )
+    figure = _in_frames(panels, steps, opening, whole=controls)
     room = _CONTROLS_NARROW if columns == 1 else _CONTROLS
     _lay_out(figure, stage, class_names, columns, dark, room if controls else 0)
     if controls:
@@ -136,6 +115,44 @@ def describe_film(tracks: Sequence[Track], class_names: Sequence[str], axis: str
         f"Film of {len(steps)} frames over the {axis}, {steps[0].label} to {steps[-1].label}: latent scatter and "
         f"confusion matrix of {' and '.join(track.name for track in tracks)} for {len(class_names)} classes"
         f"{'; ' + ', '.join(ends) if ends else ''}."
+    )
+
+
+def _stage(
+    tracks: Sequence[Track],
+    steps: Sequence[Step],
+    class_names: Sequence[str],
+    curves: int,
+    columns: Literal[1, 2, 4],
+    side: int,
+    screen: int | None,
+) -> Stage:
+    """Return where the panels stand."""
+    manifolds = any(frame is not None and frame.manifold is not None for step in steps for frame in step.frames)
+    if columns == 4 and screen is not None:
+        first, below = rows_within(screen - _legend_height(class_names, columns), _FOOT, curves)
+        return broad(len(tracks), manifolds=manifolds, curves=curves, side=min(side, below), first=first)
+    if columns == 1:
+        return narrow(len(tracks), manifolds=manifolds, curves=curves)
+    lay_out = wide if columns == 2 else broad
+    return lay_out(len(tracks), manifolds=manifolds, curves=curves, side=side)
+
+
+def _in_frames(panels: film_panels.Panels, steps: Sequence[Step], opening: int, *, whole: bool) -> go.Figure:
+    """Return the traces and their frames; where the traces are not whole, they hold only what no step changes."""
+    moving = [(index, trace.fixed["type"], trace.at) for index, trace in enumerate(panels.traces) if trace.at]
+    return go.Figure(
+        data=[trace.fixed | (trace.at(opening) if trace.at and whole else {}) for trace in panels.traces],
+        layout={**panels.axes, **panels.layout(opening)},
+        frames=[
+            go.Frame(
+                name=step.label,
+                data=[{"type": kind, **at(index)} for _, kind, at in moving],
+                traces=[trace for trace, _, _ in moving],
+                layout=panels.layout(index),
+            )
+            for index, step in enumerate(steps)
+        ],
     )
 
 

@@ -25,7 +25,7 @@ from ssrvae_core.library.entries import (
     checked_who,
     parse,
 )
-from ssrvae_core.library.replaying import replay
+from ssrvae_core.library.replaying import NOTHING_TO_REDO, NOTHING_TO_UNDO, replay
 from ssrvae_core.library.state import Library
 from ssrvae_core.records import Particles
 from ssrvae_core.runs.files import append_line, drop_torn_line, locked, writing
@@ -147,7 +147,7 @@ class Journal:
 
         def change(library: Library, **written: Any) -> Entry:
             if library.undoable is None:
-                raise UserError("There is nothing to undo; the library is as the run made it.")
+                raise UserError(NOTHING_TO_UNDO)
             return Undo(entry=library.undoable[0], **written)
 
         return self._write(who, change)
@@ -157,7 +157,7 @@ class Journal:
 
         def change(library: Library, **written: Any) -> Entry:
             if library.redoable is None:
-                raise UserError("There is nothing to do again; nothing was undone since the last change.")
+                raise UserError(NOTHING_TO_REDO)
             return Redo(entry=library.redoable[0], **written)
 
         return self._write(who, change)

@@ -21,6 +21,9 @@ from ssrvae_core.library.entries import (
 )
 from ssrvae_core.library.state import Decision, Library
 
+NOTHING_TO_UNDO = "There is nothing to undo; the library is as the run made it."
+NOTHING_TO_REDO = "There is nothing to do again; nothing was undone since the last change."
+
 
 def replay(entries: Sequence[Entry], base: Base, *, new: int = 0) -> Library:
     """Return the library that the entries of a journal make.
@@ -116,12 +119,12 @@ class _State:
         """Put a change on those that count, or take the last one back."""
         if isinstance(entry, Undo):
             if not self.done:
-                raise UserError("There is nothing to undo; the library is as the run made it.")
+                raise UserError(NOTHING_TO_UNDO)
             _check_last(entry.entry, self.done)
             self.undone.append(self.done.pop())
         elif isinstance(entry, Redo):
             if not self.undone:
-                raise UserError("There is nothing to do again; nothing was undone since the last change.")
+                raise UserError(NOTHING_TO_REDO)
             _check_last(entry.entry, self.undone)
             self.done.append(self.undone.pop())
         else:

@@ -16,7 +16,8 @@ from ssrvae_core.figures.counts import validation_text
 from ssrvae_core.registry import rival_title
 from ssrvae_core.reports import html, panels, particles
 from ssrvae_core.reports.explorer.source import Source, of_validation
-from ssrvae_core.reports.gather import ALIGNED, Film, ratio_film, training_film
+from ssrvae_core.reports.film import ALIGNED, Film
+from ssrvae_core.reports.gather import ratio_film, training_film
 from ssrvae_core.reports.report import save
 from ssrvae_core.reports.wording import (
     MODEL_TITLES,

@@ -2,100 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
-import plotly.graph_objects as go
 
 from ssrvae_core.config import MODELS, UserError
 from ssrvae_core.figures.align import align_frames
 from ssrvae_core.figures.curves import loss
-from ssrvae_core.figures.film import describe_film, film
 from ssrvae_core.figures.frames import Curve, Frame, Track
-from ssrvae_core.figures.manifold import examples_picture, manifold_picture
-from ssrvae_core.figures.stage import SIDE
-from ssrvae_core.records import Predictions, Snapshot
+from ssrvae_core.figures.manifold import examples_picture
+from ssrvae_core.figures.manifold_sheet import manifold_sheet
+from ssrvae_core.records import Snapshot
+from ssrvae_core.reports.film import Film
 from ssrvae_core.reports.label_axis import PER_CLASS, RATIO, LabelAxis, amount_of, amount_text, axis_of
-from ssrvae_core.reports.wording import MODEL_TITLES, plain, titles
+from ssrvae_core.reports.wording import MODEL_TITLES, titles
 from ssrvae_core.runs import Run
+from ssrvae_core.runs.comparable import by_images, same_images
 from ssrvae_core.runs.manifold import manifold
+
+__all__ = ["by_images", "judged_truth", "ratio_film", "same_images", "training_film"]
 
 MOST_FRAMES = 40
 """Frames of a training film; of a longer training, evenly chosen epochs are shown."""
-
-ALIGNED = (
-    "The latents of all frames are aligned (orthogonal Procrustes) and drawn on the same axes, so that motion means "
-    "learning."
-)
-"""What the captions of films say of it."""
-
-Axis = Literal["epoch", "supervised ratio", "labels per class"]
-
-
-@dataclass(frozen=True)
-class Film:
-    """What a film shows; drawn as a figure for the browser, or frame by frame as a picture file."""
-
-    tracks: tuple[Track, ...]
-    class_names: tuple[str, ...]
-    axis: Axis
-    curves: tuple[Curve, ...]
-    curve_title: str
-
-    def figure(
-        self,
-        start: float | None = None,
-        *,
-        missing: Mapping[float, str] | None = None,
-        columns: Literal[1, 2, 4] = 2,
-        side: int = SIDE,
-        screen: int | None = None,
-        controls: bool = True,
-    ) -> go.Figure:
-        """Return the film as one figure, see :func:`ssrvae_core.figures.film.film`; class names show as they are."""
-        return film(
-            [replace(track, name=plain(track.name)) for track in self.tracks],
-            [plain(name) for name in self.class_names],
-            axis=self.axis,
-            curves=self.curves,
-            curve_title=self.curve_title,
-            start=start,
-            missing=missing,
-            columns=columns,
-            side=side,
-            screen=screen,
-            controls=controls,
-        )
-
-    def alt(self) -> str:
-        """Say in a sentence what the film shows, for people who cannot see it."""
-        return describe_film(self.tracks, self.class_names, self.axis)
-
-    def gif(self, fps: float, caption: str = "") -> bytes:
-        """Return the film as an animated GIF, with a caption in small print."""
-        from ssrvae_core.figures.pictures import film_gif
-
-        return film_gif(self.tracks, self.class_names, fps=fps, caption=caption, **self._drawn)
-
-    def mp4(self, fps: float, caption: str = "") -> bytes:
-        """Return the film as MP4.
-
-        Raises
-        ------
-        UserError
-            If imageio-ffmpeg is not installed.
-        """
-        from ssrvae_core.figures.pictures import film_mp4
-
-        return film_mp4(self.tracks, self.class_names, fps=fps, caption=caption, **self._drawn)
-
-    @property
-    def _drawn(self) -> dict[str, Any]:
-        return {"axis": self.axis, "curves": self.curves, "curve_title": self.curve_title}
-
 
 Truth = Callable[[Run], tuple[np.ndarray, np.ndarray]]
 """Gives the ids of a run's validation images and their classes, -1 where unknown."""
@@ -221,29 +150,6 @@ def ratio_film(
     return Film(tuple(tracks), runs[0].class_names, axis, tuple(curves), "Accuracy")
 
 
-def same_images(run: Run, other: Run) -> bool:
-    """Whether two runs are judged on the same validation images.
-
-    A generated data set brings its own validation part; that of a file depends on the split.
-    """
-    if run.config.dataset.model_dump(exclude={"path"}) != other.config.dataset.model_dump(exclude={"path"}):
-        return False
-    rules = [(r.config.split.seed, r.config.split.by_group, r.config.split.validation_fraction) for r in (run, other)]
-    return run.config.dataset.source != "file" or rules[0] == rules[1]
-
-
-def by_images(runs: Iterable[Run]) -> list[list[Run]]:
-    """Group runs that are judged on the same images, both groups and runs in the order given."""
-    groups: list[list[Run]] = []
-    for run in runs:
-        group = next((group for group in groups if same_images(group[0], run)), None)
-        if group is None:
-            groups.append([run])
-        else:
-            group.append(run)
-    return groups
-
-
 # Frames
 
 
@@ -293,7 +199,7 @@ def _ratio_track(title: str, axis: LabelAxis, runs: Mapping[float, Run], device:
             z,
             predictions.labels,
             predictions.class_prob,
-            _picture(manifold(run, device), predictions, z),
+            manifold_sheet(manifold(run, device), predictions.z_mean, z),
             run.id,
             f"seed {run.config.seed}" if tell_seed else "",
         )
@@ -328,51 +234,6 @@ def _frame(
         run_id=run_id,
         seed=seed,
     )
-
-
-def _picture(images: np.ndarray, predictions: Predictions, shown: np.ndarray) -> np.ndarray:
-    """Draw the manifolds of all classes as one picture, turned the way the points were when they were aligned.
-
-    The grid can be flipped and transposed without a loss, not turned by any angle; the nearest of these is taken.
-    """
-    k, d = images.shape[:2]
-    if predictions.z_mean.shape[1] == 2:
-        images = images[:, *_turned_grid(_turn(predictions.z_mean, shown), d)]
-    columns = math.ceil(math.sqrt(k))
-    rows = math.ceil(k / columns)
-    sheet = np.zeros((rows * d, columns * d, *images.shape[3:]), np.uint8)
-    for label, plane in enumerate(images):
-        row, column = divmod(label, columns)
-        sheet[row * d : (row + 1) * d, column * d : (column + 1) * d] = plane
-    picture = manifold_picture(sheet)
-    if k == rows * columns:
-        return picture
-    seen = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1)
-    whole = np.concatenate([seen, np.full((*seen.shape[:2], 1), 255, np.uint8)], axis=-1)
-    height, width = ((side + 1) // count for side, count in zip(whole.shape[:2], (rows, columns), strict=True))
-    whole[(rows - 1) * height :, (k - (rows - 1) * columns) * width :] = 0  # no class has the last places
-    return whole
-
-
-def _turn(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return the matrix of a quarter turn or a flip that comes nearest to what took one set of points to the other."""
-    known = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
-    if not known.any():
-        return np.eye(2, dtype=int)
-    before, after = before[known], after[known]
-    move = np.linalg.lstsq(before - before.mean(axis=0), after - after.mean(axis=0))[0]
-    straight = abs(move[0, 0]) + abs(move[1, 1]) >= abs(move[0, 1]) + abs(move[1, 0])
-    mask = np.eye(2) if straight else np.eye(2)[::-1]
-    return np.where(mask > 0, np.where(move < 0, -1, 1), 0)
-
-
-def _turned_grid(turn: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the row and column at which a d x d grid of images, y upwards, holds what a turned one shows."""
-    rows, columns = np.indices((d, d))
-    # Doubled and centred, so that the middle of an even grid is an integer too.
-    shown = np.stack([2 * columns - (d - 1), (d - 1) - 2 * rows], axis=-1)
-    x, y = np.moveaxis(shown @ turn.T, -1, 0)
-    return (d - 1 - y) // 2, (x + d - 1) // 2
 
 
 def _chosen_epochs(kept: Sequence[Sequence[int]]) -> list[int]:

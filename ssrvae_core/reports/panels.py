@@ -9,7 +9,7 @@ import numpy as np
 from ssrvae_core.figures import Panel, accuracy_by_angle_figure, confusion_figure, latent_scatter
 from ssrvae_core.records import Predictions
 from ssrvae_core.reports import html
-from ssrvae_core.reports.gather import Film
+from ssrvae_core.reports.film import Film
 from ssrvae_core.reports.reliability import reliability, reliability_figure
 from ssrvae_core.reports.wording import judged_text, plain, titles
 from ssrvae_core.runs import Run

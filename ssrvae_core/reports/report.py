@@ -13,10 +13,12 @@ from ssrvae_core import shares
 from ssrvae_core.config import UserError
 from ssrvae_core.records import Predictions
 from ssrvae_core.reports import html, panels, particles
-from ssrvae_core.reports.gather import ALIGNED, by_images, training_film
+from ssrvae_core.reports.film import ALIGNED
+from ssrvae_core.reports.gather import training_film
 from ssrvae_core.reports.settings import differ, settings_of
 from ssrvae_core.reports.wording import accuracy_text, conditions, duration_text, in_order, model_title, titles
 from ssrvae_core.runs import Run
+from ssrvae_core.runs.comparable import by_images
 from ssrvae_core.runs.files import atomic_write
 from ssrvae_core.times import time_text
 

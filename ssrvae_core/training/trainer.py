@@ -17,9 +17,10 @@ from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.data import Split
 from ssrvae_core.models import SSVAE, build
 from ssrvae_core.models.networks import Encoder
-from ssrvae_core.records import Epoch, Step
+from ssrvae_core.records import Epoch, Snapshot, Step
 from ssrvae_core.training.adam import Adam
 from ssrvae_core.training.advice import Advice, Course
+from ssrvae_core.training.clipping import GradientClip
 from ssrvae_core.training.device import (
     choose_device,
     keep_freed_memory,
@@ -30,6 +31,7 @@ from ssrvae_core.training.device import (
     within_memory,
 )
 from ssrvae_core.training.objective import Batch, Losses, Objective
+from ssrvae_core.training.schedule import EarlyStop, beta, learning_rate, n_steps, shuffled_rows
 from ssrvae_core.training.snapshots import Tracker
 from ssrvae_core.training.starts import Starts, Within
 
@@ -110,16 +112,12 @@ class Trainer:
         self._optimiser = Adam(self.model.parameters(), config.training.learning_rate)
         self._clip = GradientClip(config.training.gradient_clip)
         self._first_loss: float | None = None
-        self._best_loss, self._epochs_since_best = math.inf, 0
+        self._early_stop = EarlyStop(config.training)
 
     @property
     def finished(self) -> bool:
         """Whether the last epoch is done and told of, or the early stop has struck."""
-        config = self.config.training
-        if self._pending:
-            return False
-        stopped = config.early_stop is not None and self._epochs_since_best >= config.early_stop
-        return stopped or self.epoch >= config.epochs
+        return not self._pending and (self._early_stop.struck or self.epoch >= self.config.training.epochs)
 
     @property
     def resumable(self) -> bool:
@@ -208,36 +206,46 @@ class Trainer:
             yield self._pending.pop(0) if self._pending else self._train_epoch()
 
     def _train_epoch(self) -> Epoch:
-        config, n_steps = self.config.training, self._n_steps()
+        config = self.config.training
         done, self._within = self._within or Within(torch.zeros(6, device=self.device)), None
-        resumed, began = done.step, time.perf_counter() - done.seconds
+        began = time.perf_counter() - done.seconds
         self.model.train()
         with seeded(self.device, self.config.seed, EPOCH, self.epoch) as generator, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Encountered")  # Pyro's; ours is an error, with advice
             self._set_course(lambda: self._pause(done))  # before the batches are drawn
-            for step, batch in enumerate(self._batches(generator)):
-                if step < resumed:
-                    continue
-                if step == resumed and done.random is not None:
-                    restore_random_state(generator, done.random)
-                done.seconds = time.perf_counter() - began
-                self._pause(done, generator)
-                self._set_learning_rate((self.epoch + step / n_steps) / config.epochs)
-                losses = self._step(batch, generator)
-                if self._first_loss is None:
-                    self._first_loss = losses.total.item()
-                done.sums += torch.stack([term.detach() for term in vars(losses).values()])
-                done.n_images += len(batch.labelled) + len(batch.unlabelled)
-                done.step = step + 1
-            means = Losses(*(done.sums / n_steps).unbind())
-            self._check(means.total.item())
-            done.seconds = seconds = time.perf_counter() - began
+            self._make_steps(done, began, generator)
+            means = Losses(*(done.sums / self._n_steps()).unbind())
+            loss = means.total.item()
+            self._check(loss)
+            done.seconds = time.perf_counter() - began
             self.model.eval()
-            last = self.epoch + 1 >= config.epochs or self._stops_early(self.epoch + 1, means.total.item())
+            last = self.epoch + 1 >= config.epochs or self._early_stop.strikes(self.epoch + 1, loss)
             snapshot, accuracy = self._tracker(self.model, lambda: self._pause(done, generator), alone=not last)
         self.epoch += 1
-        self._watch_for_early_stop(means.total.item())
+        self._early_stop.add(self.epoch, loss)
         keep = self.epoch % config.snapshot_every == 0 or self.finished
+        return self._record(done, means, accuracy, snapshot if keep else None)
+
+    def _make_steps(self, done: Within, began: float, generator: torch.Generator) -> None:
+        """Make the steps of an epoch that are still to be made."""
+        config, resumed = self.config.training, done.step
+        for step, batch in enumerate(self._batches(generator)):
+            if step < resumed:
+                continue
+            if step == resumed and done.random is not None:
+                restore_random_state(generator, done.random)
+            done.seconds = time.perf_counter() - began
+            self._pause(done, generator)
+            progress = (self.epoch + step / self._n_steps()) / config.epochs
+            self._optimiser.learning_rate = learning_rate(config, progress)
+            losses = self._step(batch, generator)
+            if self._first_loss is None:
+                self._first_loss = losses.total.item()
+            done.sums += torch.stack([term.detach() for term in vars(losses).values()])
+            done.n_images += len(batch.labelled) + len(batch.unlabelled)
+            done.step = step + 1
+
+    def _record(self, done: Within, means: Losses, accuracy: float, snapshot: Snapshot | None) -> Epoch:
         return Epoch(
             epoch=self.epoch,
             elbo_unlabelled=means.elbo_unlabelled.item(),
@@ -245,13 +253,13 @@ class Trainer:
             classification=means.classification.item(),
             consistency=means.consistency.item(),
             confident=means.confident.item(),
-            beta=self._beta(self.epoch - 1),
+            beta=beta(self.config.training, self.epoch - 1),
             learning_rate=self._optimiser.learning_rate,
-            seconds=seconds,
-            images_per_second=done.n_images / seconds,
+            seconds=done.seconds,
+            images_per_second=done.n_images / done.seconds,
             peak_memory_mb=peak_memory_mb(self.device),
             validation_accuracy=accuracy,
-            snapshot=snapshot if keep else None,
+            snapshot=snapshot,
         )
 
     def _set_course(self, pause: Callable[[], None]) -> None:
@@ -279,7 +287,7 @@ class Trainer:
     def _step(self, batch: Batch, generator: torch.Generator) -> Losses:
         size = self.config.training.batch_size
         with within_memory(self.device, f"lower training.batch_size (now {size})"):
-            losses = self._objective(batch, self._beta(self.epoch), generator, epoch=self.epoch)
+            losses = self._objective(batch, beta(self.config.training, self.epoch), generator, epoch=self.epoch)
             self._optimiser.zero_grad()
             losses.total.backward()
         if not self._clip(self.model):
@@ -310,61 +318,20 @@ class Trainer:
         undecided = seen.new_full((len(images), self.model.n_classes), 1 / self.model.n_classes)
         self.model.encoder.initialise(seen, undecided)
 
-    # One epoch's schedule.
-
     def _n_steps(self) -> int:
-        config = self.config.training
-        return max(
-            config.min_steps,
-            math.ceil(len(self._labelled) / config.labelled_batch_size),
-            math.ceil(len(self._unlabelled) / config.batch_size),
-        )
+        return n_steps(self.config.training, len(self._labelled), len(self._unlabelled))
 
     def _batches(self, generator: torch.Generator) -> Iterator[Batch]:
         """Yield paired batches: the larger set is seen at least once, the smaller cycles."""
-        config, n_steps = self.config.training, self._n_steps()
-        course = self._course
+        config, n_steps, course = self.config.training, self._n_steps(), self._course
         kept = torch.arange(len(self._labelled), device=self.device) if course.kept is None else course.kept
-        labelled = kept[self._rows(len(kept), config.labelled_batch_size, n_steps, generator)]
-        unlabelled = self._rows(len(self._unlabelled), config.batch_size, n_steps, generator)
+        labelled = kept[shuffled_rows(len(kept), config.labelled_batch_size, n_steps, generator)]
+        unlabelled = shuffled_rows(len(self._unlabelled), config.batch_size, n_steps, generator)
         for own, other in zip(labelled, unlabelled, strict=True):
             # Indexing with brackets takes several times as long on a CPU.
             opinion = None if course.opinion is None else course.opinion.index_select(0, other)
             images = self._labelled.index_select(0, own), self._y[own], self._unlabelled.index_select(0, other)
             yield Batch(*images, opinion)
-
-    def _rows(self, n_images: int, size: int, n_steps: int, generator: torch.Generator) -> torch.Tensor:
-        """Return the rows (n_steps, batch) of each step's images: shuffled passes, one after the other."""
-        size = min(size, n_images)
-        n_passes = math.ceil(n_steps * size / n_images) if n_images else 0
-        passes = [torch.randperm(n_images, generator=generator, device=self.device) for _ in range(n_passes)]
-        rows = torch.cat(passes) if passes else torch.empty(0, dtype=torch.long, device=self.device)
-        return rows[: n_steps * size].view(n_steps, size)
-
-    def _beta(self, epoch: int) -> float:
-        config = self.config.training
-        ramp = min(1.0, epoch / config.beta_ramp_epochs) if config.beta_ramp_epochs else 1.0
-        return config.beta_start + ramp * (config.beta_end - config.beta_start)
-
-    def _set_learning_rate(self, progress: float) -> None:
-        config = self.config.training
-        factor = (1 + math.cos(math.pi * progress)) / 2 if config.schedule == "cosine" else 1.0
-        self._optimiser.learning_rate = config.learning_rate * factor
-
-    def _watch_for_early_stop(self, loss: float) -> None:
-        if self._is_best(self.epoch, loss):
-            self._best_loss, self._epochs_since_best = loss, 0
-        else:
-            self._epochs_since_best += 1
-
-    def _is_best(self, epoch: int, loss: float) -> bool:
-        # While the KL weight ramps up, the loss rises by that alone: nothing before its end counts.
-        return epoch <= self.config.training.beta_ramp_epochs + 1 or loss < self._best_loss
-
-    def _stops_early(self, epoch: int, loss: float) -> bool:
-        """Whether the early stop strikes after this epoch (from 1)."""
-        patience = self.config.training.early_stop
-        return patience is not None and not self._is_best(epoch, loss) and self._epochs_since_best + 1 >= patience
 
     # Checkpoints.
 
@@ -379,8 +346,8 @@ class Trainer:
             "optimiser": self._optimiser.state_dict(),
             "gradient_norm": self._clip.typical,
             "first_loss": self._first_loss,
-            "best_loss": self._best_loss,
-            "epochs_since_best": self._epochs_since_best,
+            "best_loss": self._early_stop.best_loss,
+            "epochs_since_best": self._early_stop.epochs_since_best,
             "within": self._within and vars(self._within),
         }
 
@@ -410,36 +377,6 @@ class Trainer:
         self._optimiser.load_state_dict(state["optimiser"])
         self._clip.typical = state["gradient_norm"]
         self._first_loss = state["first_loss"]
-        self._best_loss, self._epochs_since_best = state["best_loss"], state["epochs_since_best"]
+        self._early_stop = EarlyStop(self.config.training, state["best_loss"], state["epochs_since_best"])
         within = state.get("within")  # not in checkpoints of earlier versions
         self._within = within and Within(**within | {"sums": within["sums"].to(self.device)})
-
-
-class GradientClip:
-    """Clips the gradient's norm at a multiple of its running mean, whatever the size of the images.
-
-    Parameters
-    ----------
-    multiple : float
-        Largest norm, in running means.
-    """
-
-    MEMORY = 0.98  # of the running mean, a step
-    ROUNDING = 2e-6  # torch adds half of it to the norm before it compares
-
-    def __init__(self, multiple: float) -> None:
-        self.multiple = multiple
-        self.typical = 0.0
-
-    def __call__(self, model: torch.nn.Module) -> bool:
-        """Clip in place; return False, and change nothing, if the gradient is not finite."""
-        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-        length = torch.nn.utils.get_total_norm(gradients)
-        norm = length.item()
-        if not math.isfinite(norm):
-            return False
-        limit = self.multiple * self.typical if self.typical else norm
-        if norm > limit - self.ROUNDING:  # else the factor is 1
-            torch.nn.utils.clip_grads_with_norm_(model.parameters(), max(limit, 1e-12), length)
-        self.typical = self.MEMORY * (self.typical or norm) + (1 - self.MEMORY) * min(norm, limit)
-        return True

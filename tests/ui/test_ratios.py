@@ -11,7 +11,8 @@ from ssrvae_core.figures.stage import LOWEST, rows_within
 from ssrvae_core.runs.directory import Status
 from ssrvae_core.runs.store import Run
 from ui import ratios
-from ui.films import Reel, asked_position, look_of
+from ui.films import asked_position, look_of
+from ui.reel import Reel
 
 SOME = ((model, ratio, seed) for model in ("ss-vae", "ss-rvae") for ratio in (0.05, 0.1) for seed in (0, 1))
 POINTS = tuple(SOME)

@@ -10,7 +10,6 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from ssrvae_core.config import UserError
@@ -47,12 +46,6 @@ def npy(array, **options):
 def picture(kind, grey=None):
     buffer = io.BytesIO()
     Image.fromarray(IMAGES[0] if grey is None else grey).save(buffer, format=kind)
-    return buffer.getvalue()
-
-
-def tiff():
-    buffer = io.BytesIO()
-    tifffile.imwrite(buffer, IMAGES)
     return buffer.getvalue()
 
 

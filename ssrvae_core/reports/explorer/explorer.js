@@ -1,20 +1,19 @@
 // The explorer: bar, maps, pictures and one particle, over one state.
-import { LARGEST, SMALLEST, addressOf, selectionText, valuesOf } from "./address.js";
+import { addressOf, selectionText, valuesOf } from "./address.js";
 import { Bar } from "./bar.js";
 import { ParticleCard } from "./card.js";
-import { looksOf } from "./colours.js";
+import { Controls } from "./controls.js";
 import { csvOf, save } from "./csv.js";
-import { choice, figure, make, measured, thousands } from "./elements.js";
-import { LIKENESS, both, found, groupedRows, inSight, marked, rowsOf, sortedRows, sortsOf } from "./filters.js";
+import { Derived } from "./derived.js";
+import { make } from "./elements.js";
+import { LIKENESS, found, rowsOf, sortsOf } from "./filters.js";
 import { PictureGrid } from "./grid.js";
 import { PointMap } from "./map.js";
 import { Stamps } from "./points.js";
-import { ADD, REPLACE, TAKE, selected, withStep } from "./selection.js";
-import { percent, share } from "./shares.js";
+import { ADD, REPLACE, TAKE, withStep } from "./selection.js";
 import { Sprites } from "./sprites.js";
 import { State } from "./state.js";
-
-const ORDERING = ["sort", "descending", "by"];
+import { captionOf, labelOf, pointLines, titleOf } from "./words.js";
 
 export class Explorer {
   // `options`: {sheets, look, address, shelf, keep, forget, linkOf, changed(explorer), ask(sheet), answers}.
@@ -27,9 +26,9 @@ export class Explorer {
     const { values, refused } = valuesOf(options.address ?? {}, table, this.sorts, this.usual);
     this.state = new State(values);
     this.sprites = new Sprites({ ...options.sheets, n: table.n }, options.ask);
-    this.cache = {};
+    this.cache = new Derived(table);
     this.build();
-    this.compute(new Set(Object.keys(values)));
+    this.cache.compute(new Set(Object.keys(values)), this.values);
     this.drawAll();
     this.state.on((changed) => this.hear(changed));
     if (refused.length) {
@@ -57,18 +56,34 @@ export class Explorer {
   }
 
   build() {
-    const { table, root, options } = this;
-    const { look } = options;
+    const { table, root } = this;
     root.classList.add("explorer");
     root.classList.toggle("double", table.models.length > 1);
-    const stamps = new Stamps(look.shapes, look.line);
-    const shared = {
-      ...look, ids: table.ids, stamps, sprites: this.sprites,
-      label: (row) => this.label(row), caption: (row) => this.caption(row), colour: (row) => this.colourOf(row),
-      turn: (row) => this.turn(row), lines: (row, model) => this.lines(row, model), title: (model) => this.title(model),
+    const shared = this.sharedLook();
+    this.buildBar(shared);
+    const body = make("div", { class: "body" });
+    root.append(body);
+    this.buildMaps(body, shared);
+    this.buildSide(body, shared);
+    root.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  // What bar, maps, pictures and card draw with.
+  sharedLook() {
+    const { table, options } = this;
+    const { look } = options;
+    return {
+      ...look, ids: table.ids, stamps: new Stamps(look.shapes, look.line), sprites: this.sprites,
+      label: (row) => labelOf(table, row, this.values.by), caption: (row) => captionOf(table, row, this.values),
+      colour: (row) => this.colourOf(row), turn: (row) => this.turn(row), lines: (row, model) => this.lines(row, model),
+      title: (model) => titleOf(table, model),
       kept: () => options.shelf.all(),
     };
-    this.bar = new Bar(root, table, shared, {
+  }
+
+  buildBar(shared) {
+    const { table, options } = this;
+    this.bar = new Bar(this.root, table, shared, {
       set: (changes) => this.set(changes),
       hide: (name, value) => this.hide(name, value),
       only: (name, value) => this.only(name, value),
@@ -80,14 +95,16 @@ export class Explorer {
       keep: (name) => this.keep(name),
       use: (name) => this.use(name),
       forget: (name) => options.forget(name, this),
-      csv: () => save(csvOf(table, this.pickedRows), "selection.csv", "text/csv"),
+      csv: () => save(csvOf(table, this.cache.pickedRows), "selection.csv", "text/csv"),
     });
-    this.body = make("div", { class: "body" });
-    root.append(this.body);
+  }
+
+  buildMaps(body, shared) {
+    const { table } = this;
     const place = make("div", { class: "maps" });
-    this.body.append(place);
+    body.append(place);
     this.maps = table.models.map((model, index) => {
-      const holder = make("figure", { class: "holder" }, make("figcaption", { textContent: this.title(index) }));
+      const holder = make("figure", { class: "holder" }, make("figcaption", { textContent: titleOf(table, index) }));
       place.append(holder);
       return new PointMap(holder, table, index, shared, {
         step: (step) => this.step(step),
@@ -98,92 +115,33 @@ export class Explorer {
         tool: (tool) => this.maps.forEach((map) => map.use(tool)),
       });
     });
-    this.side = make("div", { class: "side" });
-    this.body.append(this.side);
-    this.buildControls();
-    this.grid = new PictureGrid(this.side, this.sprites, shared, {
+  }
+
+  // Beside the maps: the pictures and what arranges them, and one particle.
+  buildSide(body, shared) {
+    const { table, options } = this;
+    const side = make("div", { class: "side" });
+    body.append(side);
+    this.controls = new Controls(side, table, this.sorts, {
+      set: (changes) => this.set(changes),
+      turnRound: () => this.set({ descending: !this.values.descending }),
+    });
+    this.grid = new PictureGrid(side, this.sprites, shared, {
       open: (row) => this.open(row, true),
       toggle: (row, event) => this.toggle(row, event),
       hover: (row) => this.hover(row, -1),
       move: (row) => this.values.open !== null && this.open(row, true),
     });
-    this.card = new ParticleCard(this.side, table, this.sprites, { ...shared, decodes: options.decodes }, {
+    this.card = new ParticleCard(side, table, this.sprites, { ...shared, decodes: options.decodes }, {
       open: (id) => this.open(table.row(id), true),
       close: () => this.close(),
       step: (by) => this.openNext(by),
       likeness: () => this.set({ sort: LIKENESS.name, descending: false }),
     });
-    root.addEventListener("keydown", (event) => this.key(event));
-  }
-
-  buildControls() {
-    const { table } = this;
-    const check = (name, words) => {
-      const box = make("input", { type: "checkbox", onchange: () => this.set({ [name]: box.checked }) });
-      this.checks[name] = box;
-      return make("label", {}, box, make("span", { textContent: words }));
-    };
-    this.checks = {};
-    this.size = make("input", {
-      type: "range", min: SMALLEST, max: LARGEST, step: 8, "aria-label": "Size of the pictures, pixels",
-      oninput: () => this.set({ size: Number(this.size.value) }),
-    });
-    this.sort = choice("Sort by", this.sorts, "confidence", (sort) => this.set({ sort }));
-    this.down = make("button", { type: "button", class: "down", onclick: () => this.set({ descending: !this.values.descending }) });
-    this.by = table.models.length > 1
-      ? choice("Model that sorts and turns", table.models.map(({ title }, i) => ({ name: String(i), label: title })), "0", (by) => this.set({ by: Number(by) }))
-      : null;
-    this.told = make("span", { class: "told" });
-    const turns = table.models.some((model) => model.turns);
-    this.controls = make("div", { class: "controls" }, this.told,
-      make("label", {}, make("span", { textContent: "Sort" }), this.sort), this.down, this.by && make("label", {}, make("span", { textContent: "by" }), this.by),
-      make("label", { class: "sized" }, make("span", { textContent: "Size" }), this.size),
-      turns ? check("upright", "Upright") : null, check("grouped", "By class"), check("all", "All"));
-    this.checks.all.parentNode.title = "Show all particles in sight, not only the selected ones";
-    this.side.append(this.controls);
-  }
-
-  // Words.
-
-  title(model) {
-    const { title, accuracy, judged } = this.table.models[model];
-    return accuracy === null || accuracy === undefined ? title : `${title}: right for ${percent(accuracy)} of ${thousands(judged)} validation images`;
-  }
-
-  // What is said of one particle.
-  label(row) {
-    const { table } = this;
-    const by = this.values.by;
-    const [label, predicted] = [table.columns.label[row], table.column("predicted", by)[row]];
-    const truth = label < 0 ? "" : label === predicted ? ", right" : `, truly ${table.classes[label]}`;
-    return `${table.ids[row]}: ${table.classes[predicted]} ${share(table.column("confidence", by)[row])}${truth}`;
-  }
-
-  caption(row) {
-    const { table } = this;
-    const { sort, by } = this.values;
-    const colouring = table.colouring(sort);
-    if (sort === "id" || sort === LIKENESS.name) return String(table.ids[row]);
-    if (sort === "class" || !colouring) return table.classes[table.column("predicted", by)[row]];
-    const value = table.column(colouring.column, by)[row];
-    if (sort === "confidence") return share(value);
-    if (value !== value) return "-";
-    return colouring.unit === "degrees" ? `${Math.round(value)}\u00b0` : figure(value);
   }
 
   lines(row, model) {
-    const { table } = this;
-    const { columns } = table;
-    const label = columns.label[row];
-    const lines = [
-      `Particle ${table.ids[row]}`,
-      `${table.classes[table.column("predicted", model)[row]]}, ${share(table.column("confidence", model)[row])}`,
-      label < 0 ? table.parts[columns.part[row]] : `true class ${table.classes[label]}, ${table.parts[columns.part[row]]}`,
-    ];
-    const { colouring, values } = this.cache.looks[model];
-    const value = values[row];
-    if (!colouring.categories && colouring.name !== "confidence") lines.push(`${colouring.label} ${value === value ? measured([value], colouring.unit) : "not known"}`);
-    return lines;
+    return pointLines(this.table, row, model, this.cache.looks[model]);
   }
 
   colourOf(row) {
@@ -197,36 +155,9 @@ export class Explorer {
     return angle === angle ? angle : 0;
   }
 
-  // What follows from the choices; computed where one of them has changed.
-
-  compute(changed) {
-    const { table, values, cache } = this;
-    const any = (...names) => names.some((name) => changed.has(name));
-    if (any("colour")) cache.looks = table.models.map((_, model) => looksOf(table, values.colour, model));
-    const seenBefore = cache.seen;
-    if (any("hidden", "find", "by")) cache.seen = inSight(table, values);
-    if (any("steps")) {
-      cache.picked = selected(table, values.steps);
-      this.pickedRows = rowsOf(cache.picked);
-    }
-    if (any("hidden", "find", "by", "steps")) {
-      cache.chosen = both(cache.picked, cache.seen);
-      this.chosenRows = rowsOf(cache.chosen);
-      if (cache.seen !== seenBefore) cache.inSight = rowsOf(cache.seen).length;
-    }
-    if (any(...ORDERING) || (values.sort === LIKENESS.name && any("open"))) cache.order = sortedRows(table, rowsOf(new Uint8Array(table.n).fill(1)), values);
-  }
-
-  // Rows of the pictures: the selected ones, or all where none is, in their order.
-  get pictured() {
-    const { cache, values } = this;
-    const marks = this.chosenRows.length && !values.all ? cache.chosen : cache.seen;
-    return groupedRows(this.table, marked(cache.order, marks), values);
-  }
-
   hear(changed) {
     const any = (...names) => names.some((name) => changed.has(name));
-    this.compute(changed);
+    this.cache.compute(changed, this.values);
     if (any("hidden", "find", "by", "steps", "sort", "descending", "grouped", "all") || (this.values.sort === LIKENESS.name && any("open"))) {
       this.drawGrid(!any("steps", "sort", "descending", "grouped"));
     } else if (any("colour", "upright")) this.grid.refresh();
@@ -255,10 +186,10 @@ export class Explorer {
   }
 
   drawGrid(stay = false) {
-    const { rows, groups } = this.pictured;
+    const { rows, groups } = this.cache.pictured(this.values);
     this.grid.show(rows, groups, { stay, nothing: "No particle passes the filters." });
-    const what = this.chosenRows.length && !this.values.all ? "selected" : this.cache.inSight < this.table.n ? "in sight" : "in all";
-    this.told.textContent = `${thousands(rows.length)} ${what}`;
+    const what = this.cache.chosenRows.length && !this.values.all ? "selected" : this.cache.inSight < this.table.n ? "in sight" : "in all";
+    this.controls.count(rows.length, what);
   }
 
   // Where all pictures are selected ones, marking them tells nothing.
@@ -268,7 +199,7 @@ export class Explorer {
 
   drawMaps() {
     const { cache, values } = this;
-    const chosen = this.chosenRows.length ? cache.chosen : null;
+    const chosen = cache.chosenRows.length ? cache.chosen : null;
     this.maps.forEach((map, model) => map.show({
       marks: { ...cache.looks[model], seen: cache.seen, chosen }, dims: { x: values.x, y: values.y }, open: this.openRow,
       zoom: values.zooms[model] ?? map.zoom,
@@ -277,27 +208,9 @@ export class Explorer {
 
   drawBar() {
     const { values, cache } = this;
-    this.bar.draw(values, (name) => this.tally(name));
-    this.bar.counts(this.pickedRows.length, this.chosenRows.length, cache.inSight);
-    this.sort.value = values.sort;
-    this.down.textContent = values.descending ? "\u2193" : "\u2191";
-    this.down.setAttribute("aria-label", values.descending ? "Largest first; turn round" : "Smallest first; turn round");
-    this.down.title = this.down.getAttribute("aria-label");
-    if (this.by) this.by.value = String(values.by);
-    this.size.value = String(values.size);
-    for (const [name, box] of Object.entries(this.checks)) box.checked = values[name];
-    this.checks.all.parentNode.hidden = !this.chosenRows.length;
-  }
-
-  // How many particles have each value of a colouring.
-  tally(name) {
-    const key = `tally ${name} ${this.values.by}`;
-    if (!this.cache[key]) {
-      const counts = new Map();
-      for (const value of this.table.column(this.table.colouring(name).column, this.values.by)) counts.set(value, (counts.get(value) ?? 0) + 1);
-      this.cache[key] = counts;
-    }
-    return this.cache[key];
+    this.bar.draw(values, (name) => cache.tally(name, values.by));
+    this.bar.counts(cache.pickedRows.length, cache.chosenRows.length, cache.inSight);
+    this.controls.draw(values, cache.chosenRows.length > 0);
   }
 
   // What a reader does.
@@ -325,14 +238,14 @@ export class Explorer {
 
   // Pictures stay where they are while some of them are selected one by one.
   wide() {
-    return this.values.all || !this.chosenRows.length;
+    return this.values.all || !this.cache.chosenRows.length;
   }
 
   selectMatches() {
     const marks = found(this.table, this.values.find);
     if (!marks) return;
     // Added, as replacing a selection that the search hides would lose it unseen.
-    const step = { how: this.pickedRows.length ? ADD : REPLACE, ids: this.table.idsOf(rowsOf(marks)) };
+    const step = { how: this.cache.pickedRows.length ? ADD : REPLACE, ids: this.table.idsOf(rowsOf(marks)) };
     this.set({ steps: withStep(this.values.steps, step), find: "", all: false });
   }
 
@@ -352,7 +265,7 @@ export class Explorer {
   }
 
   keep(name) {
-    if (!this.pickedRows.length) {
+    if (!this.cache.pickedRows.length) {
       this.bar.say("Nothing is selected, so there is nothing to keep.");
       return;
     }
@@ -369,7 +282,7 @@ export class Explorer {
 
   // Ids of what is selected, ascending, whether or not it passes the filters.
   get ids() {
-    return this.table.idsOf(this.pickedRows);
+    return this.table.idsOf(this.cache.pickedRows);
   }
 
   hover(row, from) {
@@ -410,7 +323,7 @@ export class Explorer {
       if (this.values.open !== null) this.close();
       else this.clear();
     } else if (event.key === "/") this.bar.find.focus();
-    else if (event.key === "u" && this.checks.upright) this.set({ upright: !this.values.upright });
+    else if (event.key === "u" && this.controls.checks.upright) this.set({ upright: !this.values.upright });
     else return;
     event.preventDefault();
     event.stopPropagation();

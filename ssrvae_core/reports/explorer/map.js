@@ -1,9 +1,12 @@
 // One map: Plotly draws axes, tool bar and exports; the points are painted on a canvas among its layers.
 import { make } from "./elements.js";
-import { MOST_MARKERS, along, mixedOrder, paintPoints, pointAt } from "./points.js";
-import { howOf, rangeOf, simplified, toSteps } from "./selection.js";
+import { Lasso } from "./lasso.js";
+import { figureOf } from "./mapfigure.js";
+import { along, mixedOrder, paintPoints, pointAt } from "./points.js";
+import { rangeOf } from "./selection.js";
+import { Tip } from "./tip.js";
 
-const [NEAR, CLICK, STRIDE] = [12, 5, 3]; // pixels: to a point that is meant, of a click, between corners of a lasso
+const NEAR = 12; // pixels to a point that is meant
 const WHOLE = 0.06; // room around all points, as a share of their range
 const MARGIN_OF_AXES = { l: 52, r: 8, t: 34, b: 46 };
 const TOOLS = { l: "lasso", b: "select", p: "pan" };
@@ -14,31 +17,23 @@ export class PointMap {
     Object.assign(this, { table, model, look, on, zoom: null, tool: "lasso", ready: false });
     this.order = mixedOrder(table.n);
     this.graph = make("div", { class: "graph" });
-    this.outline = make("canvas", { class: "outline", "aria-hidden": "true" });
-    this.picture = make("span", { class: "tile" });
-    this.words = make("span", { class: "words" });
+    this.lasso = new Lasso(this);
     this.grey = make("p", { class: "grey", hidden: true });
-    this.tip = make("div", { class: "tip", hidden: true }, make("span", { class: "frame" }, this.picture), this.words);
+    this.tip = new Tip(look, model);
     this.element = make("div", {
       class: "map", tabIndex: 0, role: "group", "data-explorer-map": String(model),
       "aria-label": `Map of the latent variables of ${table.models[model].title}. L lasso, B box, P pan, plus and minus `
         + "zoom, arrows move, 0 shows all, Escape clears the selection.",
-    }, this.graph, this.outline, this.grey, this.tip);
+    }, this.graph, this.lasso.canvas, this.grey, this.tip.element);
     place.append(this.element);
     this.canvas = make("canvas", { class: "painted", "aria-hidden": "true" });
     this.rings = make("canvas", { class: "painted", "aria-hidden": "true" });
     this.element.append(this.canvas, this.rings); // until there are Plotly's layers to lie among
     this.size = [0, 0];
     new ResizeObserver(() => this.fit()).observe(this.element);
-    for (const type of ["pointerdown", "mousedown", "touchstart"]) {
-      this.element.addEventListener(type, (event) => this.pressed(event), { capture: true, passive: false });
-    }
-    this.element.addEventListener("pointermove", (event) => this.moved(event));
-    this.element.addEventListener("pointerup", (event) => this.released(event));
-    this.element.addEventListener("pointercancel", () => this.drop());
+    this.lasso.listen();
     this.element.addEventListener("pointerleave", () => this.hover(-1));
     this.element.addEventListener("keydown", (event) => this.key(event));
-    this.element.addEventListener("dblclick", (event) => this.doubled(event), { capture: true });
   }
 
   // Draw the axes; the points follow once Plotly is there.
@@ -158,12 +153,8 @@ export class PointMap {
   get points() {
     this.xs ??= this.coordinate(0);
     this.ys ??= this.coordinate(1);
-    const { xs, ys, look, looks, seen, chosen, order } = this.painting;
-    return { xs: this.xs, ys: this.ys, look, looks, seen, chosen, order };
-  }
-
-  get painting() {
-    return { ...this.marks, order: this.order };
+    const { look, looks, seen, chosen } = this.marks;
+    return { xs: this.xs, ys: this.ys, look, looks, seen, chosen, order: this.order };
   }
 
   // Plotly's axes; until they are there, what they will be, so that the points need not wait.
@@ -232,123 +223,14 @@ export class PointMap {
     return [fx * xs.values[xs.start + row * xs.step] + ox, fy * ys.values[ys.start + row * ys.step] + oy];
   }
 
-  // Pointer: a lasso or a box is ours; Plotly pans and zooms, and has its tool bar.
-  pressed(event) {
-    if (event.target.closest?.(".modebar-container, .tip")) return;
-    if (event.type === "pointerdown") {
-      if (event.button) return;
-      this.start = this.at(event);
-      this.element.focus({ preventScroll: true });
-    }
-    const { tool } = this;
-    if (tool === "pan") return;
-    event.stopPropagation();
-    if (event.cancelable && event.type !== "pointerdown") event.preventDefault();
-    if (event.type !== "pointerdown") return;
-    this.element.setPointerCapture?.(event.pointerId);
-    this.drawing = { tool, how: howOf(event), path: [this.start] };
-  }
-
-  at({ clientX, clientY }) {
-    const box = this.element.getBoundingClientRect();
-    return [clientX - box.left, clientY - box.top];
-  }
-
-  moved(event) {
-    const place = this.at(event);
-    if (!this.drawing) {
-      if (event.buttons) return;
-      this.hover(event.target.closest?.(".modebar-container") ? -1 : this.under(place), place);
-      return;
-    }
-    const { path, tool } = this.drawing;
-    const last = path[path.length - 1];
-    if (tool === "lasso" && Math.hypot(place[0] - last[0], place[1] - last[1]) < STRIDE) return;
-    if (tool === "lasso") path.push(place);
-    else this.drawing.path = [path[0], place];
-    this.drawOutline();
-  }
-
-  corners() {
-    const { tool, path } = this.drawing;
-    if (tool === "lasso") return path;
-    const [[left, top], [right, bottom]] = [path[0], path[path.length - 1]];
-    return [[left, top], [right, top], [right, bottom], [left, bottom]];
-  }
-
-  drawOutline() {
-    const ratio = this.emptied(this.outline);
-    const brush = this.outline.getContext("2d");
-    Object.assign(brush, { strokeStyle: this.accent, lineWidth: 1.5 * ratio, fillStyle: "rgba(86, 180, 233, 0.15)" });
-    brush.beginPath();
-    for (const [x, y] of this.corners()) brush.lineTo(x * ratio, y * ratio);
-    brush.closePath();
-    brush.fill();
-    brush.setLineDash([4 * ratio, 3 * ratio]);
-    brush.stroke();
-  }
-
-  drop() {
-    this.drawing = null;
-    this.emptied(this.outline);
-  }
-
-  released(event) {
-    const place = this.at(event);
-    const start = this.start;
-    this.start = null;
-    const { drawing } = this;
-    const away = start && Math.hypot(place[0] - start[0], place[1] - start[1]);
-    const clicked = start && away < CLICK && (!drawing || drawing.path.length < 4);
-    if (!drawing) {
-      if (clicked && this.under(place) >= 0) this.on.open(this.under(place));
-      return;
-    }
-    const corners = this.corners();
-    this.drop();
-    if (clicked) {
-      const row = this.under(place);
-      if (row >= 0) this.on.open(row);
-      return;
-    }
-    if (corners.length > 2) this.on.step(this.stepOf(drawing.how, corners));
-  }
-
-  // An outline in pixels as a step of the selection.
-  stepOf(how, corners) {
-    const [[fx, ox], [fy, oy]] = [along(this.axes.xaxis), along(this.axes.yaxis)];
-    const [across, up] = [0, 1].map((axis) => rangeOf(this.coordinate(axis)));
-    const outline = simplified(corners, 1).map(([x, y]) => [toSteps((x - ox) / fx, across), toSteps((y - oy) / fy, up)]);
-    return { how, map: this.model, x: this.dims.x, y: this.dims.y, outline };
-  }
-
-  doubled(event) {
-    if (event.target.closest?.(".modebar-container") || this.tool === "pan") return;
-    event.stopPropagation();
-    this.on.clear();
-  }
-
   under([left, top]) {
     return this.marks ? pointAt(this.points, this.axes, left, top, NEAR) : -1;
   }
 
   hover(row, place = null) {
-    this.tip.hidden = row < 0 || !place;
-    if (row !== this.hovered) {
-      this.on.hover(row);
-      if (row >= 0) {
-        this.look.sprites.show(this.picture, row);
-        const turn = this.look.turn(row);
-        this.picture.style.transform = turn ? `rotate(${turn.toFixed(1)}deg)` : "";
-        this.words.textContent = this.look.lines(row, this.model).join("\n");
-        this.tip.classList.toggle("bare", this.look.sprites.none);
-      }
-    }
-    if (!place || row < 0) return;
-    const [width, height] = [this.element.clientWidth, this.element.clientHeight];
-    this.tip.classList.toggle("leftwards", place[0] > width / 2);
-    this.tip.classList.toggle("upwards", place[1] > height / 2);
-    Object.assign(this.tip.style, { left: `${place[0]}px`, top: `${place[1]}px` });
+    const other = row !== this.hovered;
+    if (other) this.on.hover(row);
+    this.tip.show(row, place, other);
   }
 
   // Ring the point of a picture that is under the pointer in the grid.
@@ -427,39 +309,9 @@ export class PointMap {
     if (this.ready) this.Plotly.relayout(this.graph, { template: this.template() });
   }
 
-  // The map as a figure of Plotly's own, its points vectors while there are not too many.
+  // The map as a figure of Plotly's own.
   figure() {
-    const { xs, ys, look, looks, seen, chosen } = this.points;
-    const lists = new Map();
-    for (let row = 0; row < this.table.n; row += 1) {
-      if (!seen[row]) continue;
-      const key = 2 * look[row] + (chosen ? chosen[row] : 1);
-      if (!lists.has(key)) lists.set(key, []);
-      lists.get(key).push(row);
-    }
-    const type = this.table.n > 4 * MOST_MARKERS ? "scattergl" : "scatter";
-    const named = new Set();
-    const data = [...lists].sort(([a], [b]) => (a % 2) - (b % 2) || a - b).map(([key, rows]) => {
-      const { colour, symbol, label } = looks[key >> 1];
-      const shown = label !== undefined && !named.has(label);
-      if (shown) named.add(label);
-      return {
-        type, mode: "markers", name: label ?? "", showlegend: shown,
-        x: rows.map((row) => xs.values[xs.start + row * xs.step]), y: rows.map((row) => ys.values[ys.start + row * ys.step]),
-        marker: { color: colour, symbol, size: 7, opacity: key % 2 ? 0.75 : 0.1, line: this.look.line },
-      };
-    });
-    const [x, y] = this.ranges();
-    const layout = this.layout();
-    const white = { paper_bgcolor: "#FFFFFF", plot_bgcolor: "#FFFFFF", template: this.look.template };
-    return {
-      data,
-      layout: {
-        ...layout, ...white, showlegend: true, title: { text: [this.look.title(this.model), this.lack].filter(Boolean).join("<br>"), font: { size: 14 } },
-        legend: { orientation: "h", y: -0.12 }, xaxis: { ...layout.xaxis, range: x }, yaxis: { ...layout.yaxis, range: y },
-        margin: { ...layout.margin, t: 48, b: 70 },
-      },
-    };
+    return figureOf(this);
   }
 
   async download() {
@@ -473,7 +325,7 @@ export class PointMap {
   toPaper() {
     if (!this.ready || this.paper) return;
     this.paper = make("div", { class: "paper" });
-    for (const canvas of [this.canvas, this.rings, this.outline]) canvas.remove();
+    for (const canvas of [this.canvas, this.rings, this.lasso.canvas]) canvas.remove();
     this.graph.hidden = true;
     this.element.append(this.paper);
     const { data, layout } = this.figure();
@@ -488,7 +340,7 @@ export class PointMap {
     this.paper = null;
     this.graph.hidden = false;
     this.graph.querySelector(".gl-container").append(this.canvas, this.rings);
-    this.element.append(this.outline);
+    this.element.append(this.lasso.canvas);
     this.paint();
   }
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ssrvae_core.config import UserError
-from ssrvae_core.records import Predictions, Snapshot
+from ssrvae_core.records import Snapshot
 from ssrvae_core.reports import gather
 from ssrvae_core.reports.gather import by_images, ratio_film, training_film
 from ssrvae_core.runs import RunStore, directory
@@ -138,45 +138,6 @@ def test_runs_on_other_images_share_no_ratio_film(by_ratio, finished):
     with pytest.raises(UserError, match="different images"):
         ratio_film([*by_ratio, other])
     assert by_images([*by_ratio, other]) == [by_ratio, [other]]
-
-
-TURNS = [np.diag([a, b]) for a in (1, -1) for b in (1, -1)]
-TURNS += [np.array([[0, a], [b, 0]]) for a in (1, -1) for b in (1, -1)]
-
-
-@pytest.mark.parametrize("turn", TURNS)
-@pytest.mark.parametrize("d", [4, 5])
-def test_the_manifold_turns_with_the_points(turn, d):
-    ticks = np.arange(d) - (d - 1) / 2
-    grid = np.stack([np.broadcast_to(ticks, (d, d)), np.broadcast_to(-ticks[:, None], (d, d))], axis=-1)
-    points = np.random.default_rng(0).normal(size=(30, 2))
-    found = gather._turn(points, points @ turn + 3)
-    np.testing.assert_array_equal(found, turn)
-    np.testing.assert_allclose((grid @ turn)[gather._turned_grid(found, d)], grid)
-
-
-def test_a_slanted_alignment_is_taken_for_the_nearest_quarter():
-    points = np.random.default_rng(0).normal(size=(30, 2))
-    slanted = np.array([[np.cos(1.9), np.sin(1.9)], [-np.sin(1.9), np.cos(1.9)]])
-    np.testing.assert_array_equal(gather._turn(points, points @ slanted), [[0, 1], [-1, 0]])
-
-
-def test_no_tile_of_a_picture_of_five_manifolds_stands_for_a_class_that_is_not_there():
-    predictions = _predictions_of_two_latents()
-    white = np.full((5, 3, 3, 1, 4, 4), 255, np.uint8)
-    picture = gather._picture(white, predictions, predictions.z_mean)
-    assert picture.shape == (2 * 15 - 1, 3 * 15 - 1, 4)
-    seen = picture[..., 3] == 255
-    assert seen[:15].all() and seen[:, : 2 * 15].all() and not seen[15:, 30:].any()
-    assert gather._picture(white[:4], predictions, predictions.z_mean).ndim == 2, "four fill their square"
-
-
-def _predictions_of_two_latents():
-    n = 6
-    z = np.random.default_rng(0).normal(size=(n, 2)).astype(np.float32)
-    rest = dict.fromkeys(("angle", "concentration", "log_likelihood"), np.zeros(n, np.float32))
-    class_prob = np.full((n, 5), 0.2, np.float32)
-    return Predictions(ids=np.arange(n), labels=np.zeros(n, int), class_prob=class_prob, z_mean=z, z_sd=z, **rest)
 
 
 def test_a_training_film_shows_images_where_they_are_given(finished):
