@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from ssrvae_core.figures import Panel, confusion_figure
-from ssrvae_core.reports import wording
+from ssrvae_core.reports import html, wording
+from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparison import list_rivals
 from ui import charts, compare, export, markdown, squares
 from ui.entry import through_app
+from ui.explorer import downloads
 from ui.ink import ink, legible
 from ui.markdown import note, words
 from ui.runs import finished, first_shown, nothing_yet, panels_of, run_label, store
@@ -168,11 +169,30 @@ if judged:
                     height=HEIGHTS[wide],
                 )
 done = finished(shown)
-latents = {}
+readable: list[Run] = []
+by_id = dict(zip(picked, titles, strict=True))
+
+
+def maps() -> list[str]:
+    """Return the explorers of all particles of the runs, for a file."""
+    return downloads.explorers(readable, [by_id[run.id] for run in readable], about) if readable else []
+
+
 if done:
-    st.subheader("Latent space")
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader("Latent space")
+        place_of_maps = st.container(width="content")  # what is saved, once it is known which runs can be read
     readable, panels = panels_of(done)
-    by_id = dict(zip(picked, titles, strict=True))
+    place_of_maps.download_button(
+        "Explorer as HTML",
+        data=lambda: html.page("Particles of the compared runs", [], *maps(), explorers=True),
+        file_name="particles.html",
+        mime="text/html",
+        on_click="ignore",
+        icon=":material/download:",
+        key=f"{PAGE}-explorer-html",
+        help=downloads.HELP,
+    )
     panels = [Panel(by_id[run.id], panel.predictions) for run, panel in zip(readable, panels, strict=True)]
     drawn = [
         (run, compare.latents_figure(panel, run.class_names, run.id))
@@ -184,7 +204,6 @@ if done:
     for first in range(0, len(drawn), wide):
         for column, (run, figure) in zip(st.columns(wide), drawn[first : first + wide], strict=False):
             charts.make_panel(figure)
-            latents[by_id[run.id]] = charts.with_legend_below(go.Figure(figure).update_layout(showlegend=True))
             charts.with_legend_in_full_screen(figure)
             with column:
                 charts.show(
@@ -202,9 +221,8 @@ def page() -> str:
     figures = {
         "Training": {f"{name.capitalize()} against the epoch": figure for name, figure in curves.items()},
         "Confusion": confusions,
-        "Latent space": latents,
     }
-    return compare.page(about, scores, columns, settings, figures, comparable=not apart)
+    return compare.page(about, scores, columns, settings, figures, maps=maps(), comparable=not apart)
 
 
 with place, st.popover("Export", icon=":material/download:"):

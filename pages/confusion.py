@@ -181,7 +181,7 @@ def matrices_and_images() -> None:
     note(about + of_rivals)
     for run, panel in zip(runs, panels, strict=True):
         if run.status.judgement is not None:
-            note(f"{panel.title}: {judgement_text(run.status.judgement)}")
+            note(f"{panel.title}: {judgement_text(run.status.judgement, run.status.n_labelled)}")
     columns = st.columns(3)
     with columns[0]:
         asked = pick(PAGE, "of", "Method", list(titles), "left", format_func=titles.__getitem__)

@@ -12,6 +12,7 @@ from ui.explorer.everything import sources_of
 from ui.explorer.kept import shelf_of
 from ui.explorer.pictures import pictures_of
 from ui.markdown import note
+from ui.presentation import places
 from ui.runs import caption, panels_of, pick_runs
 from ui.sliders import number
 from ui.state import pick
@@ -19,10 +20,11 @@ from ui.state import pick
 PAGE = "latent"
 
 through_app()
-st.title("Latent space")
-runs, panels = panels_of(pick_runs(PAGE))
+_, choices, stage = places("Latent space")
+with choices:
+    runs, panels = panels_of(pick_runs(PAGE))
+    sources = sources_of(PAGE, runs, panels)
 class_names = runs[0].class_names
-sources = sources_of(PAGE, runs, panels)
 everything = sources[0].particles.ids
 about = judged = caption(runs, len(panels[0].predictions), panels[0].predictions.n_labelled)
 if len(everything) > len(panels[0].predictions):
@@ -31,9 +33,11 @@ pictures = None
 try:
     pictures = pictures_of(runs[0], everything)
     if pictures.note:
-        note(pictures.note)
+        with choices:
+            note(pictures.note)
 except UserError as error:
-    markdown.warning(f"The images cannot be shown: {error}")
+    with choices:
+        markdown.warning(f"The images cannot be shown: {error}")
 dims = min(run.config.model.latent_dim for run in runs)
 
 
@@ -55,7 +59,8 @@ def particles() -> None:
     note(about)
 
 
-particles()
+with stage:
+    particles()
 
 # What the models draw.
 

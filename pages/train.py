@@ -11,7 +11,7 @@ from ssrvae_core.runs.progress import roughly
 from ssrvae_core.runs.uploads import uploads
 from ui import choosing, datasets, markdown, settings, training, watching
 from ui.entry import through_app
-from ui.holding import cautions, pick_hold_out
+from ui.holding import cautions, labels_text, pick_hold_out
 from ui.jobs import attempt
 from ui.markdown import note, verbatim
 from ui.outlook import outlook, start
@@ -100,8 +100,9 @@ with place:
                 if seconds is not None:
                     ready.append(config)
                     together += seconds
-            for caution in cautions(datasets.parts_of(configs[0].dataset, configs[0].split)):
-                note(caution)
+            parts = datasets.parts_of(configs[0].dataset, configs[0].split)
+            for sentence in filter(None, (labels_text(parts), *cautions(parts))):
+                note(sentence)
         except UserError as error:
             ready = []
             markdown.error(training.in_words(error).replace(base.path or chosen, read[chosen]))

@@ -223,9 +223,14 @@ def page(
     settings: pd.DataFrame,
     figures: Mapping[str, Mapping[str, go.Figure]],
     *,
+    maps: Sequence[str] = (),
     comparable: bool = True,
 ) -> str:
-    """Return the comparison as a page of its own, with the figures of each section by their titles."""
+    """Return the comparison as a page of its own.
+
+    ``figures`` are those of each section by their titles, and ``maps`` what
+    :func:`ui.explorer.downloads.explorers` returns.
+    """
     best = [row.best() if comparable else set() for row in scored]
     results = [
         [row.name, *(f"{row.text(i)} *" if i in marked else row.text(i) for i in range(len(titles)))]
@@ -241,7 +246,9 @@ def page(
         if shown:
             drawn = [html.chart(figure, title, height=420, caption=title) for title, figure in shown.items()]
             sections.append(html.section(heading, html.side_by_side(drawn, caption)))
-    return html.page("Comparison of runs", [caption], *sections)
+    if maps:
+        sections.append(html.section("Latent space", *maps))
+    return html.page("Comparison of runs", [caption], *sections, explorers=bool(maps))
 
 
 # As figures.

@@ -33,7 +33,7 @@ from ui.images import data_uri
 
 TRAIN_DRAFT = "train-draft"
 """Key of the session state under which the Train page finds the configuration to begin with, as JSON."""
-RULES = {"labels": "Labels per class", "ratio": "Supervised ratio", "all": "Every label there is"}
+RULES = {"labels": "Labels per class", "ratio": "Supervised ratio", "all": "Every label not held out"}
 """What decides on the number of labels."""
 
 MOST_NAMED = 6

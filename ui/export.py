@@ -17,6 +17,7 @@ from ssrvae_core.evaluation.outliers import outlier_scores
 from ssrvae_core.figures import Panel, theme
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.data_files import is_here, load_images
+from ssrvae_core.spreadsheets import harmless
 from ui import charts
 from ui.markdown import verbatim
 from ui.selection import rows_of
@@ -38,8 +39,11 @@ def standalone_html(figure: go.Figure, title: str, caption: str) -> str:
 
 
 def csv(table: pd.DataFrame) -> str:
-    """Return a table as CSV; empty fields where there is no number."""
-    return table.to_csv(index=False, float_format="%.6g")
+    """Return a table as CSV; empty fields where there is no number, and no text that a spreadsheet would calculate."""
+    shown = table.rename(columns=lambda name: harmless(str(name)))
+    for name in shown.select_dtypes(["object", "string", "category"]).columns:
+        shown[name] = [harmless(cell) if isinstance(cell, str) else cell for cell in shown[name]]
+    return shown.to_csv(index=False, float_format="%.6g")
 
 
 def menu(

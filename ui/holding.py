@@ -68,6 +68,20 @@ def pick_hold_out(page: str, images: ImageSet, rule: SplitConfig) -> bool:
     return chosen == GROUPS
 
 
+def labels_text(parts: Split) -> str:
+    """Say of all labels how many are trained on, and how many are held out; empty where none is held out."""
+    hidden = int((parts.hidden_labels >= 0).sum())
+    held_out = int((parts.validation.labels >= 0).sum())
+    if not held_out:
+        return ""
+    own = len(parts.labelled)
+    hides = f", {hidden:,} as unlabelled ones" if hidden else ""
+    return (
+        f"Of {own + hidden + held_out:,} images with a label, {own:,} {'is' if own == 1 else 'are'} trained on with "
+        f"{'its' if own == 1 else 'their'} label{hides}, and {held_out:,} held out to measure the accuracy."
+    )
+
+
 def cautions(parts: Split) -> list[str]:
     """Return what is to be known of a split before anything is trained on it, a sentence each."""
     found = []

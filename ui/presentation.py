@@ -19,9 +19,10 @@ SCALE = 1.4
 _STATE = "presenting"
 _PLOTLY_FONT = 13
 _INLINE_SIZE = re.compile(r"(font-size:\s*)(\d+(?:\.\d+)?)px")
-# Streamlit measures in rem, so that the root's size carries everything with it. The way back lies over its header.
+# Streamlit measures in rem, so that the root's size carries everything with it, and the explorer in pixels.
+# The way back lies over its header.
 _STYLE = f"""<style>
-html:root {{font-size: {100 * SCALE:g}%}}
+html:root {{font-size: {100 * SCALE:g}%; --explorer-type: {SCALE:g}}}
 [data-testid="stMainBlockContainer"] {{padding: 2.9rem 2rem 1rem}}
 [data-testid="stMainBlockContainer"] h1 {{font-size: 1.5rem; padding: 0.2rem 0}}
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] {{display: none}}

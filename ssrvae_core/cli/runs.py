@@ -58,7 +58,7 @@ def show(run_id: RunId, store: Store = None, as_json: Json = False) -> None:
     if run.status.validation is not None:
         print_evaluation(run.status.validation, run.class_names)
         if run.status.judgement is not None:
-            print(judgement_text(run.status.judgement))
+            print(judgement_text(run.status.judgement, run.status.n_labelled))
     if as_json:
         shown = {"path": str(run.path), "config": run.config.model_dump(mode="json"), "class_names": run.class_names}
         last = metrics[-1] if metrics else None

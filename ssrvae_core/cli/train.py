@@ -160,7 +160,7 @@ def _say_what_came(run: Run) -> None:
     if status.validation is not None:
         print_evaluation(status.validation, run.class_names)
         if status.judgement is not None:
-            print(judgement_text(status.judgement))
+            print(judgement_text(status.judgement, status.n_labelled))
     elif status.state != "finished":
         print(f"The same command {f'goes on from {status.goes_on}' if status.goes_on else 'begins again'}.")
 

@@ -30,9 +30,19 @@ CELLS, EXAMPLES = 4, 8
 """Kinds of mistakes that are shown of each run, and pictures of each kind."""
 SIDE = 56
 """Longer side of such a picture, pixels."""
+EXPLORER_HELP = (
+    "Every particle is a point at its latent means. Draw a lasso around points to see their pictures; shift adds, alt "
+    "takes away; a click on a point or a picture opens the particle."
+)
+MAPS, CHOOSE_RUNS = 2, "Above the maps, choose which two of the runs they are of. "
 
 
 # The explorer.
+
+
+def explorer_caption(n_runs: int, conditions: str) -> str:
+    """Say how an explorer of so many runs is used, and then under which conditions they were trained and judged."""
+    return f"{EXPLORER_HELP} {CHOOSE_RUNS if n_runs > MAPS else ''}{conditions}"
 
 
 def sources_of(runs: Sequence[Run]) -> list[Source]:

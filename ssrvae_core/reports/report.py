@@ -29,11 +29,6 @@ FINGERPRINT, DIGITS = "dataset.sha256", 12
 SPLIT_SEED = "split.seed"
 HELD_OUT = (SPLIT_SEED, "split.by_group", "split.validation_fraction")
 """Settings that choose the validation images of a file."""
-EXPLORER_HELP = (
-    "Every particle is a point at its latent means. Draw a lasso around points to see their pictures; shift adds, alt "
-    "takes away; a click on a point or a picture opens the particle."
-)
-MAPS, CHOOSE_RUNS = 2, "Above the maps, choose which two of the runs they are of. "
 OTHER_SEEDS = (
     "The seed chooses which images of a file are held out for validation, so runs of other seeds are judged on other "
     "images and stand in a chapter of their own."
@@ -168,8 +163,7 @@ def _chapter(group: Sequence[Run], predictions: dict[str, Predictions], apart: d
     said = [predictions[run.id] for run in group]
     told = conditions(group, len(said[0]), said[0].n_labelled)
     blocks = [html.paragraph(OTHER_SEEDS)] if SPLIT_SEED in apart else []
-    several = CHOOSE_RUNS if len(group) > MAPS else ""
-    maps = [html.explorer(place, f"{EXPLORER_HELP} {several}{told}")]
+    maps = [html.explorer(place, particles.explorer_caption(len(group), told))]
     if others := group[particles.RUNS :]:
         maps.append(panels.latents(others, said[particles.RUNS :], told))
     blocks.append(html.subsection("Latent space", *maps))

@@ -131,6 +131,8 @@ def disorder_text(dataset: DatasetConfig) -> str:
     return f"labelled images turned by up to {labelled:g} degrees, all others by up to {other:g}"
 
 
+LABELS_MEASURED = 2000
+"""Labels of a training up to which each is left out once where that is possible; of more some are."""
 JUDGES = {
     "network": "the network alone",
     "measurements": "the measured shape alone (shape descriptors and ring spectra)",
@@ -139,14 +141,19 @@ JUDGES = {
 """Who tells the classes, see :class:`ssrvae_core.records.Judgement`."""
 
 
-def judgement_text(judgement: Judgement) -> str:
-    """Say who tells the classes, and why."""
+def judgement_text(judgement: Judgement, n_labelled: int | None = None) -> str:
+    """Say who tells the classes, and why; ``n_labelled`` is how many labels the run was trained on."""
     who = f"The classes are those of {JUDGES[judgement.by]}"
     if not judgement.left_out:
         return f"{who}; no label could be left out to compare them."
     alone, measured, both = judgement.scores
+    n = judgement.left_out
+    kept = (n_labelled or n) - n
+    which = f"{n:,} of the {n + kept:,} training labels" if kept > 0 else f"{n:,} training labels"
+    why = "each class keeps labels, on other micrographs where these are known"
+    rest = f"; the other {kept:,} always stay, so that {why}" if kept > 0 and n + kept <= LABELS_MEASURED else ""
     return (
-        f"{who}. Mean log-likelihood of {judgement.left_out:,} labels, each left out of training once (0 is perfect): "
+        f"{who}. Mean log-likelihood of {which}, each left out of training once{rest} (0 is perfect): "
         f"network {alone:z.2f}, shape {measured:z.2f}, both {both:z.2f}."
     )
 

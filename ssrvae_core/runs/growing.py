@@ -20,6 +20,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.records import Particles, Predictions
 from ssrvae_core.runs.files import replacing
 from ssrvae_core.runs.tables import CSV, columns, csv_lines
+from ssrvae_core.spreadsheets import original
 
 _UNFINISHED = b"\0"
 
@@ -131,7 +132,7 @@ class GrowingTable:
                 os.fchmod(new.fileno(), os.fstat(self._file.fileno()).st_mode & 0o777)
                 with os.fdopen(os.dup(new.fileno()), "wb") as file:
                     for line, row in self._lines():
-                        if not goes(row[1]):
+                        if not goes(original(row[1])):
                             file.write(line)
                     file.write(content)
                 os.fsync(new.fileno())
@@ -167,7 +168,7 @@ class GrowingTable:
                         f"A row of the table {self.out} is damaged ({','.join(row)[:40]}); correct it, or choose "
                         "another name with --out."
                     )
-                self.names[row[1]] = int(row[0])
+                self.names[original(row[1])] = int(row[0])
                 self.next_id = max(self.next_id, int(row[0]) + 1)
             end = after
         if end < status.st_size:  # else it would count as changed now

@@ -11,7 +11,7 @@ import io
 import json
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from ssrvae_core.runs.files import atomic_write, held, write_json
 from ssrvae_core.runs.store import RunStore
 from ssrvae_core.runs.sweep_spec import SweepSpec
 from ssrvae_core.runs.sweep_task import Task
+from ssrvae_core.spreadsheets import harmless, original
 
 SWEEPS = "sweeps"
 SPEC = "spec.json"
@@ -190,7 +191,9 @@ def write_sweep(sweep: Sweep) -> None:
     text = io.StringIO()
     table = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
     table.writeheader()
-    table.writerows(sweep.rows)
+    table.writerows(
+        {name: harmless(cell) if isinstance(cell, str) else cell for name, cell in row.items()} for row in sweep.rows
+    )
     written = (sweep.path / CSV).read_text(encoding="utf-8") if (sweep.path / CSV).exists() else None
     if written == text.getvalue():
         return  # the parquet file was written before it, and needs pandas
@@ -303,4 +306,5 @@ def _read_status(store: RunStore, sweep_id: str) -> dict[str, Any]:
 def _value(name: str, text: str) -> Any:
     if not text:
         return None
-    return {"string": str, "Float64": float, "Int64": int}[COLUMNS[name]](text)
+    read: dict[str, Callable[[str], Any]] = {"string": original, "Float64": float, "Int64": int}
+    return read[COLUMNS[name]](text)

@@ -16,6 +16,7 @@ import numpy as np
 from ssrvae_core.config import UserError
 from ssrvae_core.records import PARTS, Particles
 from ssrvae_core.runs.files import atomic_write, replacing
+from ssrvae_core.spreadsheets import harmless
 
 if TYPE_CHECKING:
     import pyarrow
@@ -153,11 +154,14 @@ def columns(
 
 
 def csv_lines(part: Columns, *, header: bool) -> bytes:
-    """Return columns as lines of CSV; with the names of the columns as the first one, if asked for."""
+    """Return columns as lines of CSV; with the names of the columns as the first one, if asked for.
+
+    Texts are those of :func:`ssrvae_core.spreadsheets.harmless`.
+    """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     if header:
-        table.writerow(part)
+        table.writerow(map(harmless, part))
     table.writerows(zip(*map(_texts, part.values()), strict=True))
     return text.getvalue().encode()
 
@@ -223,7 +227,7 @@ def _named(numbers: np.ndarray, names: Sequence[str] | None) -> list[str]:
 def _texts(column: np.ndarray | list[str]) -> list[str]:
     """Return a column as texts, every number with as many digits as tell it from its neighbours."""
     if isinstance(column, list):
-        return column
+        return [harmless(text) for text in column]
     texts: list[str] = column.astype(str).tolist()
     if column.dtype.kind == "f":
         for row in np.flatnonzero(np.isnan(column)):
@@ -264,8 +268,8 @@ WRITERS: dict[str, Callable[[IO[bytes], Iterable[Columns]], None]] = {CSV: _writ
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows(rows)
+    table.writerow(map(harmless, columns))
+    table.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     try:
         atomic_write(path, text.getvalue())
     except OSError as error:

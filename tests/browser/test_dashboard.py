@@ -71,6 +71,29 @@ def test_latents_that_share_a_legend_have_their_own_in_the_full_screen(open_page
     expect(page.locator(".js-plotly-plot .legend2:visible")).to_have_count(1, timeout=PATIENCE)
 
 
+@pytest.mark.parametrize(("export", "within"), [("Explorer as HTML", None), ("Comparison as HTML", "Export")])
+def test_maps_of_compared_runs_are_saved_as_an_explorer(export, within, open_page, browser, store, tmp_path):
+    runs = store.runs()
+    page = open_page(f"compare?runs={','.join(run.id for run in runs)}")
+    until_idle(page)
+    if within:
+        page.get_by_role("button", name=within).first.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name=export).click()
+    out = tmp_path / "saved.html"
+    download.value.save_as(out)
+    saved = browser.new_page(viewport={"width": 1280, "height": 900})
+    errors = []
+    saved.on("pageerror", lambda error: errors.append(str(error)))
+    saved.goto(out.as_uri())
+    expect(saved.locator("[data-explorer-map]")).to_have_count(len(runs), timeout=PATIENCE)
+    expect(saved.locator("[data-sample]").first).to_be_visible(timeout=PATIENCE)
+    for title in ("ss-VAE", "ss-rVAE"):
+        expect(saved.locator("figure.holder > figcaption", has_text=title).first).to_be_visible(timeout=PATIENCE)
+    assert not errors
+    saved.close()
+
+
 def _click_cell(page, chart, true, predicted, images, inside=0.5):
     """Click a cell of a chart's matrix once its hover says how many images are in it; until then the page may move."""
     hover = page.locator(".hoverlayer").nth(chart)

@@ -323,7 +323,7 @@ def test_ranges_outlines_and_cells_of_a_table_read_as_they_should(open_explorer)
         "selection.js": {
             "simplified([[0, 0], [1, 0.1], [2, 0], [2, 2]], 0.5).length": 3,
         },
-        "csv.js": {"cell('=1+1')": "'=1+1", "cell('a,\"b')": '"a,""b"', "cell(NaN)": ""},
+        "csv.js": {"cell('=1+1')": "'=1+1", "cell(`'=1+1`)": "''=1+1", "cell('a,\"b')": '"a,""b"', "cell(NaN)": ""},
         "shares.js": {"share(0.99999)": ">0.999"},
         "elements.js": {"figure(NaN)": "not known", "thousands(1234567)": "1,234,567"},
     }

@@ -129,6 +129,28 @@ def test_maps_and_pictures_fill_the_window_whatever_comes_and_goes_above(page):
     assert place.bounding_box()["height"] == pytest.approx(high, abs=1)
 
 
+def test_in_a_presentation_its_type_grows_and_all_of_it_is_on_one_screen(open_page):
+    sizes = """() => ['.explorer button', '.holder figcaption', '.explorer .caption', '.explorer .xtick text'].map(
+        (one) => parseFloat(getComputedStyle(document.querySelector(one)).fontSize))"""
+    page = open_page("latent_space")
+    drawn(page)
+    usual = page.evaluate(sizes)
+    page.get_by_text("Presentation", exact=True).click()  # of a page that is there: what it drew is drawn again
+    page.set_viewport_size({"width": 1280, "height": 720})
+    grown = "([sizes, usual]) => eval(sizes)().every((size, i) => Math.abs(size / usual[i] - 1.4) < 0.05)"
+    page.wait_for_function(grown, arg=[sizes, usual])
+    on_screen = """() => ['.explorer .bar', '[data-explorer-map]', '.explorer .pictures'].every((one) => {
+        const { top, bottom } = document.querySelector(one).getBoundingClientRect();
+        return top >= 0 && bottom <= innerHeight && bottom - top > 20;
+    })"""
+    page.wait_for_function(on_screen)
+    room = """() => {
+        const { pitch } = document.querySelector('.explorer-place').mounted.view.grid;
+        return pitch - document.querySelector('.pictures [data-sample]').getBoundingClientRect().height;
+    }"""
+    assert page.evaluate(room) > 0, "captions lie over the pictures below"
+
+
 def test_two_maps_stand_beside_each_other_and_the_pictures_at_their_right(page):
     boxes = [page.locator(".explorer .holder").nth(at).bounding_box() for at in range(2)]
     pictures = page.locator(".explorer .side").bounding_box()

@@ -49,7 +49,8 @@ def library_files(sources, pixels):
     place = sources[0].predictions.predicted.astype("<i2")
     state = {
         "version": 0,
-        "classes": [{"number": k, "name": name, "colour": "#0072b2"} for k, name in enumerate("abcd")],
+        "placed": 0,
+        "classes": [{"number": k, "name": name, "colour": "#0072b2", "members": k} for k, name in enumerate("abcd")],
         "place": base64.b64encode(place.tobytes()).decode(),
         "origin": base64.b64encode(np.zeros(n, np.uint8).tobytes()).decode(),
         "threshold": None,
@@ -149,20 +150,41 @@ def test_a_move_is_seen_before_the_server_has_made_it_and_only_pictures_in_view_
     assert 0 < page.locator(".library .picture").count() < N
 
 
+def stats_of(places, members=0):
+    """Return what a server has worked out of class 0 when particles were in these places and it had these members."""
+    dot = data_uri(np.zeros((1, 1), np.uint8))
+    fraction = "100 of 300 are called so, 33.3 %; true share 30.1 to 36.2 %"
+    one = {"number": 0, "members": members, "mean": dot, "deviation": dot, "averaged": 3, "fraction": fraction}
+    return {"words": "", "version": 0, "placed": places, "classes": [one]}
+
+
 def test_averages_of_a_moment_ago_stay_legible_while_new_ones_are_worked_out(page):
     column = page.locator(".library [data-class='0']")
     working = column.get_by_text("working out averages")
     page.evaluate("view.told(null)")
     assert working.is_visible()
-    dot = data_uri(np.zeros((1, 1), np.uint8))
-    stats = {"words": "", "classes": [{"number": 0, "mean": dot, "deviation": dot, "averaged": 3, "fraction": "1 %"}]}
-    page.evaluate("stats => view.told(stats)", {**stats, "version": 0})
+    top = column.locator(".pictures").bounding_box()["y"]
+    page.evaluate("stats => view.told(stats)", stats_of(0))
     assert not working.is_visible() and column.locator("figcaption").first.is_visible()
-    page.evaluate("stats => view.told(stats)", {**stats, "version": -1})
+    assert column.locator(".pictures").bounding_box()["y"] == top, "rows move when averages come"
+    page.evaluate("stats => view.told(stats)", stats_of(-1, -1))
     assert working.is_visible() and column.locator(".averages img").count() == 2
+    assert column.locator(".pictures").bounding_box()["y"] == top, "rows move when averages are worked out again"
     known = column.locator(".averages img, .fraction")
     faint = known.evaluate_all("all => all.map(one => getComputedStyle(one).opacity)")
     assert min(map(float, faint)) > 0.7
+
+
+def test_only_what_is_worked_out_again_is_said_to_be(page):
+    working = page.locator(".library [data-class='0'] .working")
+    for stats, said in (
+        (stats_of(0) | {"version": -1}, None),  # a class has another name
+        (stats_of(-1), "working out fractions"),  # particles were moved between other classes
+        (stats_of(-1, -1), "working out averages"),
+    ):
+        page.evaluate("stats => view.told(stats)", stats)
+        assert (working.text_content() if working.is_visible() else None) == said
+    page.evaluate("view.told(null)")
 
 
 def test_an_address_restores_how_pictures_are_shown_and_what_is_selected(page):

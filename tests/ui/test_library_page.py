@@ -202,6 +202,23 @@ def test_the_history_says_who_did_what_the_latest_first(journal):
     assert found[0][2].startswith("undone: 2 particles") and journal.base.class_names[1] in found[1][2]
 
 
+def test_a_name_changes_no_average_and_a_move_those_of_its_two_classes(journal):
+    def seen():
+        library = journal.read()
+        return slow.placed(library), slow.memberships(library)
+
+    places, members = seen()
+    journal.rename(0, "blocks", who="AB")
+    assert seen() == (places, members)
+    moved = journal.read().members(0)[:2]
+    journal.move(moved, 1, who="AB")
+    after, others = seen()
+    assert after != places
+    assert {number for number in members if members[number] != others[number]} == {0, 1}
+    journal.undo(who="AB")
+    assert seen() == (places, members)
+
+
 def test_what_changed_class_is_grouped_by_from_and_to_the_most_first():
     found = compared.grouped(np.array([1, 2, 3]), ["a", "a", "b"], ["b", "b", "a"])
     assert [(title, ids.tolist()) for title, ids in found] == [("a \u2192 b", [1, 2]), ("b \u2192 a", [3])]

@@ -99,6 +99,9 @@ def test_a_source_of_ones_own_is_offered_and_shown(page, make_store, open_page, 
         assert "44 labelled, 0 unlabelled, 16 validation" in said(app)
     else:
         assert "44 labelled and 0 unlabelled images" in said(app)
+        assert "Of 60 images with a label, 44 are trained on with their label, and 16 held out" in said(app)
+        hidden = open_page(page, data="stripes", rule="labels", labels="5")
+        assert "10 are trained on with their label, 34 as unlabelled ones, and 16 held out" in said(hidden)
 
 
 def test_its_training_can_be_started_from_the_page(make_store, open_page, monkeypatch):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from ssrvae_core.figures import Panel
+from ssrvae_core.reports import html, particles
 from ssrvae_core.reports.explorer.page import MOST, whole
 from ssrvae_core.reports.explorer.source import Source
-from ssrvae_core.reports.particles import explorer_of
+from ssrvae_core.reports.gather import by_images
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.data_files import is_here
 from ssrvae_core.runs.tables import CSV, PARQUET, ROWS, Columns, bytes_of, columns, plain
@@ -19,7 +21,10 @@ from ui import export
 from ui.markdown import verbatim
 
 BUDGET = 3_000_000
-"""Bytes of a saved explorer beside plotly's script."""
+"""Bytes of a saved explorer beside plotly's script; several in one file share them."""
+LEAST = 700_000
+"""Bytes that each of several has at least."""
+HELP = f"The maps and pictures in one file for any browser, without a network: at most {MOST:,} particles."
 
 
 def particle_table(kind: str, ids: np.ndarray, sources: Sequence[Source], class_names: Sequence[str]) -> bytes:
@@ -112,14 +117,37 @@ def selection(
             mime="text/html",
             on_click="ignore",
             icon=":material/download:",
-            help=f"The maps and pictures in one file for any browser, without a network: at most {MOST:,} particles.",
+            help=HELP,
         )
         st.markdown(f"**{len(ids):,} selected** of {of:,}", width="content")
 
 
 def _page(runs: Sequence[Run], sources: Sequence[Source], title: str, caption: str) -> str:
     """Return the explorer as a file of its own."""
-    return whole(explorer_of(runs, sources, f"particles-{runs[0].id}", BUDGET), title, caption)
+    return whole(particles.explorer_of(runs, sources, f"particles-{runs[0].id}", BUDGET), title, caption)
+
+
+def explorers(runs: Sequence[Run], titles: Sequence[str], conditions: str) -> list[str]:
+    """Return the explorers of runs as HTML for a page of its own, one for those that are judged on the same images.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Finished runs whose predictions can be read, as many as an explorer takes
+        (:data:`ssrvae_core.reports.particles.RUNS`).
+    titles : sequence of str
+        What the runs are called on the page.
+    conditions : str
+        What they were trained and judged on, for the captions.
+    """
+    called = {run.id: title for run, title in zip(runs, titles, strict=True)}
+    groups = by_images(runs)
+    shown = []
+    for group in groups:
+        sources = [replace(source, title=called[source.run_id]) for source in particles.sources_of(group)]
+        made = particles.explorer_of(group, sources, f"particles-{group[0].id}", max(BUDGET // len(groups), LEAST))
+        shown.append(html.explorer(made, particles.explorer_caption(len(group), conditions)))
+    return shown
 
 
 def _panels(sources: Sequence[Source]) -> list[Panel]:

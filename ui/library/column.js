@@ -64,6 +64,7 @@ export class ClassColumn {
 
   // `one`: {name, colour, key, others}; `rows` are shown of `total` particles.
   show(one, rows, total, stay) {
+    this.total = total;
     this.element.style.setProperty("--class", one.colour);
     this.title.textContent = one.key ? `${one.key} ${one.name}` : one.name;
     this.title.title = one.name;
@@ -96,12 +97,18 @@ export class ClassColumn {
     return this.readonly ? "No particle is in this class." : `No particle is in this class: select pictures, and drag them here${one.key ? ` or press ${one.key}` : ""}.`;
   }
 
-  // `stats`: {mean, deviation, averaged, fraction} of the server, or null while it works.
-  tell(stats, waiting) {
+  // `stats`: {mean, deviation, averaged, fraction} of the server, or null while it works. What is `waiting` is a fraction of
+  // `all` particles, which depends on every class, and the `averages` where others are in this one.
+  tell(stats, { waiting, averages, all }) {
     if (this.number === NO_CLASS) return;
     this.element.setAttribute("aria-busy", waiting ? "true" : "false");
-    if (!stats) return;
-    this.working.textContent = stats.mean ? "working out averages" : "working out fractions";
+    this.working.textContent = averages && (!stats || stats.mean) ? "working out averages" : "working out fractions";
+    if (!stats) {
+      // As long as what comes, so that no row moves.
+      const { total } = this;
+      if (!this.words.textContent) this.words.textContent = `${thousands(total)} of ${thousands(all)} ${total === 1 ? "is" : "are"} called so; true share not yet worked out`;
+      return;
+    }
     const average = stats.mean
       ? [plate(stats.mean, `Average of ${thousands(stats.averaged)} upright particles`, "Average"), plate(stats.deviation, "Standard deviation over them, pixel by pixel", "Deviation")]
       : [];

@@ -28,6 +28,7 @@ from ui.explorer.everything import MOST
 from ui.explorer.pictures import Pictures, addresses
 from ui.explorer.told import follow, ids_in_link, ids_of, sound, whole
 from ui.library import acting, bundle
+from ui.library.stats import memberships, placed
 
 NAMES = ("sort", "upright", "pictures", "show", "select")
 """What the library keeps in the address, see ``library.js``."""
@@ -146,12 +147,14 @@ def described(library: Library, rows: np.ndarray) -> dict[str, Any]:
         The particles that the browser shows.
     """
     numbers = np.array([*library.names])
+    members = memberships(library)
     assigned = library.assigned[rows]
     place = np.where(assigned == NONE, NONE, np.searchsorted(numbers, assigned))
     return {
         "version": library.n_entries,
+        "placed": placed(library),
         "classes": [
-            {"number": number, "name": name, "colour": theme.class_colour(number)}
+            {"number": number, "name": name, "colour": theme.class_colour(number), "members": members[number]}
             for number, name in library.names.items()
         ],
         "place": base64.b64encode(place.astype("<i2").tobytes()).decode(),

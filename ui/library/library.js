@@ -171,8 +171,11 @@ export class LibraryView {
   // Averages, fractions and what they are known from, once the server has them for this state.
   told(stats) {
     this.stats = stats;
-    const now = stats && stats.version === this.library.version;
-    for (const [number, column] of this.columns) column.tell(stats?.classes.find((one) => one.number === number) ?? null, !now);
+    const waiting = stats?.placed !== this.library.placed; // a name, or a threshold that moves nobody, changes none of them
+    for (const { number, members } of this.classes) {
+      const known = stats?.classes.find((one) => one.number === number) ?? null;
+      this.columns.get(number).tell(known, { waiting, averages: known?.members !== members, all: this.table.n });
+    }
     this.foot.textContent = stats ? stats.words : "Averages and fractions are being worked out.";
   }
 

@@ -27,6 +27,17 @@ def token_of(library: Library) -> str:
     return f"{library.base.run} {numbers:08x} {sorted(library.names.items())} {library.threshold}"
 
 
+def memberships(library: Library) -> dict[int, int]:
+    """Return a number per class that is another one once other particles are in it: its average is another then."""
+    return {number: crc32(library.members(number).tobytes()) for number in library.names}
+
+
+def placed(library: Library) -> int:
+    """Return a number that is another one once a class fraction can be: who is in a class, and who says so."""
+    assigned = crc32(library.assigned.tobytes(), crc32(library.origin.tobytes()))
+    return crc32(repr(sorted(library.names)).encode(), assigned)
+
+
 def stats(run: Run, library: Library, particles: Particles, written: float) -> dict[str, Any]:
     """Return what the browser shows of each class beside its particles, ready for JSON.
 
@@ -40,9 +51,10 @@ def stats(run: Run, library: Library, particles: Particles, written: float) -> d
     Returns
     -------
     dict
-        ``version``, the entries that the library's journal has; ``classes`` with ``number``, ``mean`` and ``deviation``
-        (addresses of pictures, or None), ``averaged`` and ``fraction`` (how many are called so and the interval of the
-        true share, in words); ``words``, how far to trust them.
+        ``version``, the entries that the library's journal has; ``placed``, see :func:`placed`; ``classes`` with
+        ``number``, ``members`` (see :func:`memberships`), ``mean`` and ``deviation`` (addresses of pictures, or None),
+        ``averaged`` and ``fraction`` (how many are called so and the interval of the true share, in words); ``words``,
+        how far to trust them.
     """
     token = f"{written} {token_of(library)}"
     head = _head(written, run, particles)
@@ -52,10 +64,19 @@ def stats(run: Run, library: Library, particles: Particles, written: float) -> d
         lacking = ""
     except UserError as error:
         averages, lacking = {}, f" There are no averages: {error}"
-    each = {one.number: {"number": one.number, "fraction": fraction_text(found, one)} for one in found.classes}
+    members = memberships(library)
+    each = {
+        one.number: {
+            "number": one.number,
+            "members": members.get(one.number),
+            "fraction": fraction_text(found, one),
+        }
+        for one in found.classes
+    }
     nothing = {"mean": None, "deviation": None, "averaged": 0}
     return {
         "version": library.n_entries,
+        "placed": placed(library),
         "classes": [one | averages.get(number, nothing) for number, one in each.items()],
         "words": " ".join((in_words(found) + lacking, *(() if head is None else head.remarks))),
     }
@@ -97,7 +118,7 @@ def _head_kept(path: str, written: float, _run: Run, _particles: Particles) -> Q
     return head_at_hand(_run, _particles)
 
 
-@st.cache_resource(max_entries=1, show_spinner="Loading the images")
+@st.cache_resource(max_entries=1, show_spinner=False)  # the library says itself that it works: a line above moves it
 def crops_of(path: str, written: float, _run: Run, _particles: Particles) -> Crops:
     """Return the images of a run.
 

@@ -13,6 +13,7 @@ from ssrvae_core.config import UserError
 from ssrvae_core.data.fields import part_of
 from ssrvae_core.data.formats import readable
 from ssrvae_core.data.labels import is_unlabelled, normal
+from ssrvae_core.spreadsheets import original
 
 TABLES = ("labels.csv", "labels.tsv", "labels.txt")
 """Names of a table of labels, whatever their case; the first that is there is read."""
@@ -96,7 +97,7 @@ class _Lines:
 
 
 def read_table(path: Path, matches: Matches, id_columns: Sequence[str] = ()) -> Table:
-    """Read a table of labels.
+    """Read a table of labels, also one that was written for spreadsheets (:mod:`ssrvae_core.spreadsheets`).
 
     Parameters
     ----------
@@ -123,10 +124,10 @@ def read_table(path: Path, matches: Matches, id_columns: Sequence[str] = ()) -> 
             if columns.keys() == {"file"} and (table := _one_hot(path, lines, at, columns["file"], matches, remarks)):
                 return table
     for lines in candidates:
-        named = [cells for cells in lines.cells if len(cells) == 2 and matches(cells[0])]
+        named = [cells for cells in lines.cells if len(cells) == 2 and matches(_picture(cells[0], matches))]
         if named and named[0] == lines.cells[0] and 2 * len(named) >= len(lines.cells):
             told = f"{path.name} has no header; its first column is taken as file and its second as label."
-            return _table(path, lines, -1, {"file": 0, "label": 1}, (*remarks, told))
+            return _table(path, lines, -1, {"file": 0, "label": 1}, matches, (*remarks, told))
     first = next((", ".join(lines.cells[0]) for lines in candidates if lines.cells), "nothing")
     raise UserError(
         f"{path} needs a first line 'file,label' and a line for every labelled picture, but begins with"
@@ -213,7 +214,7 @@ def _with_header(
         known = (role, *id_columns) if role == "file" else (role,)
         if header[column].casefold() not in known:
             told.append(f"The column '{header[column]}' of {path.name} is taken as {role}.")
-    return _table(path, lines, at, chosen, tuple(told))
+    return _table(path, lines, at, chosen, matches, tuple(told))
 
 
 def _are_parts(rows: Sequence[Sequence[str]], columns: Sequence[int], header: Sequence[str]) -> bool:
@@ -234,10 +235,10 @@ def _one_hot(
     one = [[numbers.get(cells[column]) if column < len(cells) else 0 for column in classes] for cells in rows]
     if len(classes) < 2 or not rows or any(None in row or sum(filter(None, row)) > 1 for row in one):
         return None
-    names = [lines.cells[at][classes[row.index(1)]] if 1 in row else "" for row in one]
+    names = [original(lines.cells[at][classes[row.index(1)]]) if 1 in row else "" for row in one]
     told = f"The columns of {path.name} are one-hot: {len(classes)} classes; a row of zeros is taken as unlabelled."
     picked = [
-        Row(number, cells[file], {"label": name})
+        Row(number, _picture(cells[file], matches), {"label": name})
         for number, cells, name in zip(lines.numbers[at + 1 :], rows, names, strict=True)
         if len(cells) > file and cells[file]
     ]
@@ -248,7 +249,9 @@ def _file_column(rows: Sequence[Sequence[str]], columns: list[int], matches: Mat
     """Return the column that names most pictures, of several the surest by name."""
     if len(columns) == 1:
         return columns[0]
-    counts = [sum(matches(cells[column]) for cells in rows if column < len(cells)) for column in columns]
+    counts = [
+        sum(matches(_picture(cells[column], matches)) for cells in rows if column < len(cells)) for column in columns
+    ]
     return columns[counts.index(max(counts))]
 
 
@@ -265,7 +268,14 @@ def _one_column(path: Path, header: Sequence[str], role: str, columns: list[int]
     return surest[0]
 
 
-def _table(path: Path, lines: _Lines, at: int, chosen: dict[str, int], remarks: tuple[str, ...]) -> Table:
+def _picture(cell: str, matches: Matches) -> str:
+    """Return the name of a picture, as it was before a table for spreadsheets was made of it."""
+    return cell if matches(cell) else original(cell)
+
+
+def _table(
+    path: Path, lines: _Lines, at: int, chosen: dict[str, int], matches: Matches, remarks: tuple[str, ...]
+) -> Table:
     width = len(lines.cells[at]) if at >= 0 else max(map(len, lines.cells))
     rows, short = [], 0
     for number, cells in zip(lines.numbers[at + 1 :], lines.cells[at + 1 :], strict=True):
@@ -276,9 +286,10 @@ def _table(path: Path, lines: _Lines, at: int, chosen: dict[str, int], remarks: 
             )
         if number in lines.torn:
             raise UserError(f"A quotation mark in {path} is not closed, near line {number}; close it, or remove it.")
-        values = {role: cells[column] if column < len(cells) else "" for role, column in chosen.items()}
+        found = {role: cells[column] if column < len(cells) else "" for role, column in chosen.items()}
         short += len(cells) <= max(chosen.values())
-        file = values.pop("file")
+        file = _picture(found.pop("file"), matches)
+        values = {role: original(cell) for role, cell in found.items()}
         if file:
             rows.append(Row(number, file, values))
     if short:

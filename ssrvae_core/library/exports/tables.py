@@ -13,6 +13,7 @@ from ssrvae_core.library.exports.selection import SET_BY, Ids, class_name, selec
 from ssrvae_core.library.state import NONE, Library, Origin
 from ssrvae_core.library.upright import batches
 from ssrvae_core.records import PARTS, Particles
+from ssrvae_core.spreadsheets import harmless
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +29,8 @@ def write_csv(path: Path, library: Library, particles: Particles, ids: Ids | Non
     validation), ``class`` (of the library), ``set_by`` (model, label, outlier or hand), ``by`` and ``at`` (who moved
     it, and when, UTC), ``label`` (that the run was given), ``model_class``, ``p_<class>`` for every class of the run,
     ``angle_degrees`` (counter-clockwise), ``confidence``, ``outlier_score``, ``size`` with its unit in the name, every
-    factor, and ``z_1`` and so on. What is not known is empty.
+    factor, and ``z_1`` and so on. What is not known is empty. Texts are those of
+    :func:`ssrvae_core.spreadsheets.harmless`.
 
     Parameters
     ----------
@@ -46,14 +48,16 @@ def write_csv(path: Path, library: Library, particles: Particles, ids: Ids | Non
     """
     from pyarrow import csv
 
-    return _write(path, library, particles, ids, lambda file, schema: csv.CSVWriter(file, schema))
+    return _write(path, library, particles, ids, lambda file, schema: csv.CSVWriter(file, schema), _for_people)
 
 
 def write_parquet(path: Path, library: Library, particles: Particles, ids: Ids | None = None) -> int:
     """Write particles as Parquet; all else is as in :func:`write_csv`."""
     from pyarrow import parquet
 
-    return _write(path, library, particles, ids, lambda file, schema: parquet.ParquetWriter(file, schema))
+    return _write(
+        path, library, particles, ids, lambda file, schema: parquet.ParquetWriter(file, schema), lambda table: table
+    )
 
 
 def _write(
@@ -62,15 +66,27 @@ def _write(
     particles: Particles,
     ids: Ids | None,
     writer: Callable[[str, pa.Schema], pa.csv.CSVWriter | pa.parquet.ParquetWriter],
+    finish: Callable[[pa.Table], pa.Table],
 ) -> int:
     rows = selected_rows(library, ids)
-    tables = _tables(library, particles, rows)
+    tables = map(finish, _tables(library, particles, rows))
     first = next(tables)
     with whole(path) as temporary, writer(str(temporary), first.schema) as out:
         out.write_table(first)
         for table in tables:
             out.write_table(table)
     return len(rows)
+
+
+def _for_people(table: pa.Table) -> pa.Table:
+    """Return a table whose texts no spreadsheet takes for formulas."""
+    import pyarrow as pa
+
+    for at, column in enumerate(table.schema):
+        if pa.types.is_string(column.type):
+            texts = [text and harmless(text) for text in table.column(at).to_pylist()]
+            table = table.set_column(at, column, pa.array(texts, pa.string()))
+    return table.rename_columns([harmless(name) for name in table.column_names])
 
 
 def _tables(library: Library, particles: Particles, rows: np.ndarray) -> Iterator[pa.Table]:

@@ -31,6 +31,11 @@ export function marker(shapes, { colour, symbol }, size = 12) {
   return vector("svg", { viewBox: "0 0 16 16", width: size, height: size, "aria-hidden": "true" }, path);
 }
 
+// How much larger than usual the type of an explorer is: a presentation asks for that.
+export function typeScale(element) {
+  return Number(getComputedStyle(element).getPropertyValue("--type")) || 1;
+}
+
 export function choice(label, options, value, onchange, properties = {}) {
   const list = make("select", { "aria-label": label, ...properties, onchange: () => onchange(list.value) });
   for (const one of options) list.append(make("option", { value: one.name, textContent: one.label }));

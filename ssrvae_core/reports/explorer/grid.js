@@ -1,5 +1,5 @@
 // A grid of pictures that holds only those in view: thousands scroll as fast as ten.
-import { make, thousands } from "./elements.js";
+import { make, thousands, typeScale } from "./elements.js";
 
 const [GAP, CAPTION, HEADING] = [6, 18, 30];
 const MARGIN = 200; // pixels above and below what is to be seen that are made ready
@@ -64,10 +64,11 @@ export class PictureGrid {
     if (width <= 0) return;
     this.across = Math.max(1, Math.floor((width + GAP) / (this.size + GAP)));
     this.side = Math.floor((width + GAP) / this.across) - GAP; // no strip is left empty at the right
-    this.pitch = this.side + CAPTION + GAP;
+    const type = typeScale(this.element);
+    this.pitch = this.side + Math.round(CAPTION * type) + GAP;
     let top = GAP;
     this.blocks = this.groups.map(({ label, start, count }) => {
-      const head = label === null ? 0 : HEADING;
+      const head = label === null ? 0 : Math.round(HEADING * type);
       const block = { label, start, count, top, head, lines: Math.ceil(count / this.across) };
       top += head + block.lines * this.pitch;
       return block;

@@ -1,5 +1,5 @@
 // One map: Plotly draws axes, tool bar and exports; the points are painted on a canvas among its layers.
-import { make } from "./elements.js";
+import { make, typeScale } from "./elements.js";
 import { Lasso } from "./lasso.js";
 import { figureOf } from "./mapfigure.js";
 import { along, mixedOrder, paintPoints, pointAt } from "./points.js";
@@ -93,7 +93,7 @@ export class PointMap {
     const [width, height] = [this.element.clientWidth, this.element.clientHeight];
     return {
       template: this.template(),
-      margin: MARGIN_OF_AXES,
+      margin: this.margin,
       showlegend: false,
       dragmode: this.tool,
       hovermode: false,
@@ -104,6 +104,11 @@ export class PointMap {
         ...(single ? {} : { scaleanchor: "x" }),
       },
     };
+  }
+
+  get margin() {
+    const type = typeScale(this.element);
+    return Object.fromEntries(Object.entries(MARGIN_OF_AXES).map(([side, n]) => [side, type * n]));
   }
 
   get accent() {
@@ -119,7 +124,7 @@ export class PointMap {
     return {
       ...rest,
       layout: {
-        ...layout, font: { ...layout.font, color, family: fontFamily }, xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis),
+        ...layout, font: { ...layout.font, size: typeScale(this.element) * layout.font.size, color, family: fontFamily }, xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis),
         modebar: { ...layout.modebar, color, activecolor: this.accent, bgcolor: "rgba(0, 0, 0, 0)" },
       },
     };
@@ -163,7 +168,7 @@ export class PointMap {
       const { xaxis, yaxis } = this.graph._fullLayout;
       return { xaxis, yaxis };
     }
-    const { l, r, t, b } = MARGIN_OF_AXES;
+    const { l, r, t, b } = this.margin;
     const lengths = [Math.max(this.element.clientWidth - l - r, 1), Math.max(this.element.clientHeight - t - b, 1)];
     const ranges = this.zoom ?? this.whole;
     const scales = ranges.map(([low, high], i) => (high - low) / lengths[i]);
@@ -306,7 +311,7 @@ export class PointMap {
 
   // Colours of a page that has turned dark or light.
   repaint() {
-    if (this.ready) this.Plotly.relayout(this.graph, { template: this.template() });
+    if (this.ready) this.Plotly.relayout(this.graph, { template: this.template(), margin: this.margin });
   }
 
   // The map as a figure of Plotly's own.

@@ -196,7 +196,9 @@ def test_hostile_names_stay_within_the_zip_and_the_page(tmp_path, run, particles
     write_page(tmp_path / "a.html", library, crops, title="<script>")
     assert "<script" not in (tmp_path / "a.html").read_text("utf-8")
     write_csv(tmp_path / "a.csv", library, replace(particles, names=names))
-    assert set(HOSTILE[:4]) <= set(pd.read_csv(tmp_path / "a.csv")["class"])
+    assert {*HOSTILE[:4], "'=1+1"} <= set(pd.read_csv(tmp_path / "a.csv")["class"]), "a spreadsheet calculates a name"
+    write_parquet(tmp_path / "a.parquet", library, replace(particles, names=names))
+    assert "=1+1" in set(pd.read_parquet(tmp_path / "a.parquet")["class"])
     write_image_file(tmp_path / "a.npz", library, crops)
     assert read_images(tmp_path / "a.npz").class_names == tuple(library.names.values())
 

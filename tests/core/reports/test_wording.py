@@ -1,7 +1,8 @@
 import pytest
 
 from ssrvae_core.records import Judgement
-from ssrvae_core.reports.wording import judgement_text, plain
+from ssrvae_core.reports.wording import LABELS_MEASURED, judgement_text, plain
+from ssrvae_core.training.advice import MOST_MEASURED
 
 SCORES = (-0.5, -0.25, -0.125)
 
@@ -15,9 +16,17 @@ def test_plotly_finds_neither_markup_nor_a_placeholder_in_a_name():
 )
 def test_it_is_said_whose_classes_these_are_and_by_how_many_labels(powers, who):
     text = judgement_text(Judgement(*powers, SCORES, 30))
-    assert who in text and "30 labels" in text
+    assert who in text and "30 training labels" in text
     assert all(f"{score:.2f}" in text for score in SCORES)
     assert "could be left out" in judgement_text(Judgement(*powers))
+
+
+def test_it_is_said_why_not_every_label_of_the_training_was_left_out():
+    judgement = Judgement(1, 0, SCORES, 18)
+    text = judgement_text(judgement, 24)
+    assert "18 of the 24 training labels" in text and "the other 6 always stay" in text
+    assert "other" not in judgement_text(judgement, 18)
+    assert LABELS_MEASURED == MOST_MEASURED and "always stay" not in judgement_text(judgement, MOST_MEASURED + 1)
 
 
 def test_what_is_perfect_is_0_and_not_minus_0():

@@ -119,6 +119,19 @@ def test_a_restart_reads_no_file_again_and_goes_on_with_the_ids(watching, folder
     assert rows()[:4] == before and rows()[4]["id"] == "4"
 
 
+def test_a_name_that_a_spreadsheet_would_calculate_is_known_after_a_restart(watching, folder, rows):
+    picture(folder / "=1+1.png")
+    with watching() as watch:
+        assert names(looks(watch)) == ["=1+1.png"]
+    assert [row["name"] for row in rows()] == ["'=1+1.png"]
+    with watching() as watch:
+        assert looks(watch) == []
+        picture(folder / "=1+1.png")
+        later(folder / "=1+1.png", 10)
+        assert names(looks(watch)) == ["=1+1.png"]
+    assert len(rows()) == 1
+
+
 def test_a_file_that_grows_is_waited_for(watching, folder, rows):
     content = picture(folder / "whole.png").read_bytes()
     (folder / "whole.png").unlink()
