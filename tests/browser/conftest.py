@@ -11,6 +11,7 @@ from playwright.sync_api import expect, sync_playwright
 from ssrvae_core.runs import RunStore
 from tests.browser.shared import PATIENCE
 from tests.data import make_golden_store as golden
+from tests.explorer_page import HOST, files, invented, serving_files
 from tests.serving import serving
 
 expect.set_options(timeout=PATIENCE)  # of every expectation that names no other
@@ -92,3 +93,35 @@ def open_page(context, server):
         page.wait_for_load_state()  # Chromium may never close one that is still loading
         page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
         page.close()
+
+
+@pytest.fixture(scope="module")
+def particles():
+    """What two models say of 300 invented particles, of which only the second infers angles, and their pictures."""
+    return invented(300, models=2)
+
+
+@pytest.fixture(scope="module")
+def explorer_tab(browser, particles):
+    """One tab with an explorer of the modules alone, and the errors that are logged in it."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    page.set_default_timeout(PATIENCE)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    with serving_files(page, files(*particles)):
+        page.goto(f"{HOST}/")
+        page.wait_for_function("window.ready")
+        yield page, errors
+    page.close()
+
+
+@pytest.fixture
+def explorer(explorer_tab):
+    """That tab, with the usual choices; afterwards, no error was logged."""
+    page, errors = explorer_tab
+    page.mouse.move(1, 1)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.evaluate("explorer.set(explorer.usual); explorer.maps.forEach((map) => map.use('lasso'));")
+    yield page
+    assert not errors

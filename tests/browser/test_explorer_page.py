@@ -13,11 +13,13 @@ from playwright.sync_api import expect
 from ssrvae_core.data import read_images
 from ssrvae_core.runs.everything import write_particles
 from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, until_idle
-from tests.browser.test_explorer import LEFT, lasso, selected, shown_ids
+from tests.browser.test_explorer import LEFT, RIGHT, lasso, selected, shown_ids
 
 pytestmark = pytest.mark.slow
 
 IDS = "document.querySelector('.explorer-place').mounted.view.ids"
+PARTICLES = re.compile(r":\d+/media/\w+\.(bin|webp)")
+"""Files with which the explorer begins."""
 ALL = 80
 """Images of each run: 16 labelled, 32 unlabelled and 32 for validation."""
 
@@ -81,6 +83,46 @@ def test_a_particle_is_drawn_by_its_models_and_the_address_restores_it_with_the_
     expect(other.locator(".card")).to_contain_text(card.locator("header b").inner_text())
     expect(other.get_by_label("Colour by")).to_have_value("confidence")
     other.close()
+
+
+def test_the_particles_and_their_pictures_are_fetched_once_whatever_is_chosen_afterwards(open_page, context):
+    asked = []
+    context.on("request", lambda request: asked.append(request.url))
+    page = open_page("latent_space")
+    drawn(page)
+    media = PARTICLES.findall("\n".join(asked))
+    assert sorted(media) == ["bin", "webp"], "a table of the particles and one sheet of their pictures"
+    for corners in (LEFT, RIGHT):
+        lasso(page, corners, chart=1)
+        n = selected(page)
+        expect(page.get_by_text(f"{n} selected of {ALL}", exact=True)).to_be_visible()  # the server has answered
+    page.get_by_label("Colour by").select_option("confidence")
+    page.locator(".pictures [data-sample]").first.click()
+    expect(page.locator(".card figcaption", has_text="Drawing")).to_have_count(2)
+    assert PARTICLES.findall("\n".join(asked)) == media
+
+
+def test_the_explorer_is_saved_as_a_page_of_its_own_that_opens_from_the_disk(page, browser, tmp_path):
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Explorer as HTML").click()
+    assert download.value.suggested_filename.endswith(".html")
+    download.value.save_as(tmp_path / "saved.html")
+    saved = browser.new_page(viewport={"width": 1280, "height": 900})
+    saved.set_default_timeout(PATIENCE)
+    asked, errors = [], []
+    saved.on("request", lambda request: asked.append(request.url))
+    saved.on("pageerror", lambda error: errors.append(str(error)))
+    saved.goto((tmp_path / "saved.html").as_uri())
+    expect(saved.locator("[data-explorer-map] .painted")).to_have_count(4)
+    expect(saved.locator(".pictures .tile.waiting")).to_have_count(0)
+    expect(saved.locator(".counter")).to_have_text(f"0 of {ALL} selected")
+    lasso(saved, LEFT, chart=1)
+    assert 0 < selected(saved) < ALL and shown_ids(saved)
+    saved.locator(".pictures [data-sample]").first.click()
+    expect(saved.locator(".card figcaption", has_text="Drawing")).to_have_count(2)
+    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [saved.url.split("#")[0]]
+    assert not errors
+    saved.close()
 
 
 def test_a_selection_kept_under_a_name_is_there_for_the_next_visitor_and_stays_with_other_runs(page, open_page, store):
@@ -151,10 +193,13 @@ def test_in_a_presentation_its_type_grows_and_all_of_it_is_on_one_screen(open_pa
     assert page.evaluate(room) > 0, "captions lie over the pictures below"
 
 
-def test_two_maps_stand_beside_each_other_and_the_pictures_at_their_right(page):
+def test_two_maps_stand_beside_each_other_the_pictures_at_their_right_and_the_bar_above(page):
     boxes = [page.locator(".explorer .holder").nth(at).bounding_box() for at in range(2)]
     pictures = page.locator(".explorer .side").bounding_box()
+    bar = page.locator(".explorer .bar").bounding_box()
     assert page.viewport_size["width"] == 1280
     assert [box["y"] for box in boxes] == [pictures["y"]] * 2
     assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
     assert boxes[1]["x"] + boxes[1]["width"] <= pictures["x"]
+    assert bar["y"] + bar["height"] <= pictures["y"] and pictures["y"] + pictures["height"] <= 900
+    assert bar["x"] <= boxes[0]["x"] and bar["x"] + bar["width"] >= pictures["x"] + pictures["width"]
