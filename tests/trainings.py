@@ -61,14 +61,14 @@ class Training:
 
 
 def _embed(config, root, told, killed_at, _):
-    from ssrvae_core.runs import RunStore, StoredEmbeddingConfig, train_embedding
-    from ssrvae_core.runs.embeddings import session
+    from ssrvae_core.runs import RunStore, StoredEmbeddingConfig, session, train_embedding
+    from ssrvae_core.runs.embeddings import session as of_embeddings
 
     def look(progress):
         if killed_at is not None and progress.in_words.startswith(killed_at):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    session.TELL = session.SAVE = 0.0
+    session.TELL = of_embeddings.SAVE = 0.0
     train_embedding(StoredEmbeddingConfig.model_validate_json(config), RunStore(root), device="cpu", on_progress=look)
     told.send("finished")
 

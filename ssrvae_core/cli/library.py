@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from ssrvae_core.cli.app import Device, Json, RunId, Store, app, spare
+from ssrvae_core.cli.app import Device, Json, RunId, Store, app
 from ssrvae_core.cli.console import print_json, print_submitted, print_table, say
+from ssrvae_core.cli.library_export import export_particles, fractions_of, particle_ids
 from ssrvae_core.config import UserError
 from ssrvae_core.invocation import command
 from ssrvae_core.runs import Run, RunStore
@@ -19,10 +20,7 @@ from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.times import time_text
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ssrvae_core.library import Journal, Library
-    from ssrvae_core.library.fractions import Fractions
     from ssrvae_core.records import Particles
 
 Numbers = Annotated[str | None, typer.Option("--ids", metavar="ID,ID,...", help="Which particles to export.")]
@@ -83,7 +81,8 @@ def library(
     if history:
         _history(journal, as_json)
     elif export is not None:
-        _export(run, runs, journal.read(), particles, export, ids, in_class or [], upright, model_labels, as_json)
+        chosen = ids, in_class or [], upright, model_labels
+        export_particles(run, runs, journal.read(), particles, export, *chosen, as_json)
     elif train_again:
         _train_again(run, runs, journal, particles, device, as_json)
     else:
@@ -113,9 +112,9 @@ def _change(
     name = to or ""
     if move is not None:
         number = known.class_called(name)
-        return lambda who: journal.move(_ids(move), number, who=who)
+        return lambda who: journal.move(particle_ids(move), number, who=who)
     if split is not None:
-        return lambda who: journal.split(_ids(split), name, who=who)
+        return lambda who: journal.split(particle_ids(split), name, who=who)
     if rename is not None:
         return lambda who: journal.rename(known.class_called(rename), name, who=who)
     if merge is not None:
@@ -134,7 +133,7 @@ def _change(
 def _show(run: Run, library: Library, particles: Particles, as_json: bool) -> None:
     from ssrvae_core.library.outliers import outliers
 
-    found = _fractions(run, library, particles)
+    found = fractions_of(run, library, particles)
     table = Table(
         "class", "called so", "known by a person", "true share (95 % interval)", title=f"Library of run {run.id}"
     )
@@ -170,80 +169,6 @@ def _show(run: Run, library: Library, particles: Particles, as_json: bool) -> No
         )
 
 
-def _fractions(run: Run, library: Library, particles: Particles) -> Fractions:
-    from dataclasses import replace
-
-    from ssrvae_core.library.fractions import class_fractions
-    from ssrvae_core.library.left_out import best_known
-    from ssrvae_core.library.quick import head_at_hand
-
-    head = head_at_hand(run, particles)
-    classified = best_known(library, particles, head, by_micrograph=run.config.split.by_group)
-    found = class_fractions(library, particles, classified=classified)
-    return found if head is None else replace(found, remarks=(*found.remarks, *head.remarks))
-
-
-def _export(
-    run: Run,
-    runs: RunStore,
-    library: Library,
-    particles: Particles,
-    out: Path,
-    ids: str | None,
-    in_class: list[str],
-    upright: bool,
-    model_labels: bool,
-    as_json: bool,
-) -> None:
-    import numpy as np
-
-    from ssrvae_core.library import exports
-    from ssrvae_core.library.crops import crops
-    from ssrvae_core.library.outliers import outliers
-    from ssrvae_core.library.sheets import sheets
-
-    spare(out, runs)
-    kind = out.suffix.lower()
-    if model_labels and kind != ".npz":
-        raise UserError(f"--model-labels does nothing for {out}; leave it out, or end its name in .npz.")
-    chosen: np.ndarray | None = None if ids is None else library.base.ids[library.base.rows(_ids(ids))]
-    if in_class:
-        members = np.concatenate([library.members(library.class_called(name)) for name in in_class])
-        chosen = members if chosen is None else np.intersect1d(chosen, members)
-    if kind in (".csv", ".parquet"):
-        if upright:
-            raise UserError(f"--upright does nothing for a table such as {out}; leave it out.")
-        write = exports.write_csv if kind == ".csv" else exports.write_parquet
-        n = write(out, library, particles, chosen)
-    elif kind == ".zip":
-        n = exports.write_pictures(out, library, crops(run, particles), chosen, turned=upright)
-    elif kind == ".npz":
-        images = crops(run, particles)
-        n = exports.write_image_file(out, library, images, chosen, turned=upright, model_labels=model_labels)
-    elif kind == ".html":
-        images = crops(run, particles)
-        n = exports.write_page(
-            out,
-            library,
-            images,
-            chosen,
-            title=f"Library of run {run.id}",
-            turned=upright,
-            sheets=sheets(library, particles, images),
-            fractions=_fractions(run, library, particles),
-            outliers=outliers(library, particles),
-        )
-    else:
-        raise UserError(f"{out} does not say what to write; end its name in .csv, .parquet, .zip, .npz or .html.")
-    print(f"Wrote {'1 particle' if n == 1 else f'{n:,} particles'} to {out}.")
-    if kind == ".npz":
-        print(exports.labels_text(library, chosen, model_labels=model_labels))
-    if kind == ".zip":
-        print(exports.folders_text(library, chosen))
-    if as_json:
-        print_json({"id": run.id, "particles": n, "out": str(out)})
-
-
 def _train_again(run: Run, runs: RunStore, journal: Journal, particles: Particles, device: str, as_json: bool) -> None:
     from ssrvae_core.library.training import train_again_config, training_labels
     from ssrvae_core.runs.execute import check
@@ -273,15 +198,6 @@ def _history(journal: Journal, as_json: bool) -> None:
         print(f"Nothing was changed yet; '{command(f'library {journal.base.run} --move ID --to CLASS')}' does.")
     if as_json:
         print_json([entry.model_dump(mode="json", by_alias=True) for entry in entries])
-
-
-def _ids(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.replace(",", " ").split()]
-    except ValueError as error:
-        raise UserError(
-            f"'{text}' is not a list of sample ids; write whole numbers with commas, such as 3,17."
-        ) from error
 
 
 def _user() -> str:

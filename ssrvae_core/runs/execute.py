@@ -16,8 +16,8 @@ from ssrvae_core.runs.data_files import readable
 from ssrvae_core.runs.files import locked, remove_directory, writing
 from ssrvae_core.runs.mode import require_editor
 from ssrvae_core.runs.progress import Progress
-from ssrvae_core.runs.session import Caller, Session
 from ssrvae_core.runs.store import Run, RunStore
+from ssrvae_core.runs.training_session import Caller, TrainingSession
 
 if TYPE_CHECKING:
     from ssrvae_core.data import ImageSet, Split
@@ -90,7 +90,7 @@ def train_run(
         if run := _finished(store, config):
             return run
         caller = Caller(deadline, on_epoch, on_progress, should_stop)
-        Session(path, config, data, trainer, caller).run()
+        TrainingSession(path, config, data, trainer, caller).run()
     return store.get(config.run_id)
 
 

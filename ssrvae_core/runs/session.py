@@ -1,76 +1,115 @@
-"""One process's work on one run: the training between two stops, and the files that tell of it."""
+"""One process's work on what is trained in a directory: begun, stopped or ended, and the files that tell of it."""
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
-from ssrvae_core.config import RunConfig, UserError
-from ssrvae_core.records import Epoch, Snapshot, Step
+from ssrvae_core.config import Frozen, UserError
 from ssrvae_core.runs import directory
-from ssrvae_core.runs.checkpoints import load_checkpoint, remove_checkpoint, write_checkpoint, write_starts
+from ssrvae_core.runs.checkpoints import remove_checkpoint
 from ssrvae_core.runs.directory import State, Status
+from ssrvae_core.runs.embeddings.progress import EmbeddingProgress
 from ssrvae_core.runs.environment import environment
-from ssrvae_core.runs.files import atomic_write, drop_torn_line, replacing, write_json
+from ssrvae_core.runs.files import atomic_write, drop_torn_line, write_json
 from ssrvae_core.runs.interrupting import sigterm_interrupts
-from ssrvae_core.runs.progress import PROGRESS, Pace, Place, Progress, write_progress
+from ssrvae_core.runs.progress import PROGRESS, Progress, write_progress
 from ssrvae_core.runs.stopping import LOOK, TELL, Stopped, StopRequest, log
 
-if TYPE_CHECKING:
-    from ssrvae_core.data import Split
-    from ssrvae_core.training import Trainer
+AnyProgress = TypeVar("AnyProgress", Progress, EmbeddingProgress)
+"""What tells how far the work is."""
 
 
-@dataclass(frozen=True)
-class Caller:
-    """What the caller of :func:`ssrvae_core.runs.execute.train_run` wants to hear, and when the training is to stop."""
+class Session(ABC, Generic[AnyProgress]):
+    """One process's work on what is trained in a directory, whose lock it holds.
 
-    deadline: float | None
-    on_epoch: Callable[[Epoch], None] | None
-    on_progress: Callable[[Progress], None] | None
-    should_stop: Callable[[], bool] | None
+    Parameters
+    ----------
+    path : Path
+        The directory.
+    config : Frozen
+        What is trained.
+    device : str
+        Where it is trained.
+    on_progress, should_stop : callable, optional
+        As in :func:`ssrvae_core.runs.execute.train_run`.
+    """
 
-
-class Session:
-    """One process's work on one run, whose lock it holds."""
-
-    def __init__(self, path: Path, config: RunConfig, data: Split, trainer: Trainer, caller: Caller) -> None:
-        self.path, self.config, self.data, self.trainer, self.caller = path, config, data, trainer, caller
-        self.snapshots: list[tuple[int, Snapshot]] = []
-        self.epoch = 0  # the last one that is recorded
-        self.unsaved: tuple[dict[str, Any], float] | None = None  # the state after it, where no checkpoint holds that
-        self.saved, self.pace, self.stop = Place(), Pace(), StopRequest(path, caller.should_stop)
+    def __init__(
+        self,
+        path: Path,
+        config: Frozen,
+        device: str,
+        on_progress: Callable[[AnyProgress], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> None:
+        self.path, self.config, self.device = path, config, device
+        self.on_progress: Callable[[AnyProgress], None] | None = on_progress
+        self.stop = StopRequest(path, should_stop)
         self.earlier, self.began = 0.0, time.monotonic()
         self.looked = self.told = -math.inf
-        self.first: Step | None = None
+
+    @abstractmethod
+    def _progress(self) -> AnyProgress:
+        """Return how far it is."""
+
+    @abstractmethod
+    def _resume(self) -> None:
+        """Take up what an earlier process kept, if there is any, and drop what was recorded after it."""
+
+    @abstractmethod
+    def _beginning(self) -> str:
+        """Return what the log says of the beginning."""
+
+    @abstractmethod
+    def _work(self) -> None:
+        """Work to the end, whose status is "finished"; a stop leaves by :class:`Stopped`."""
+
+    @abstractmethod
+    def _keep(self) -> None:
+        """Keep what is done, where the work has stopped between two steps."""
+
+    @abstractmethod
+    def _keep_after_signal(self) -> None:
+        """Keep what is whole, where a signal has ended the work, perhaps in the midst of a step."""
+
+    @abstractmethod
+    def _begin_again(self) -> None:
+        """Have the progress say that nothing is left of what the checkpoint kept."""
+
+    @abstractmethod
+    def _where(self) -> str:
+        """Return where it has stopped, for the log, if more is to be said of it than where it goes on."""
+
+    @abstractmethod
+    def _described(self) -> dict[str, Any]:
+        """Return the fields of the status that say what is trained and how far it is."""
 
     def run(self) -> None:
-        """Train to the end or to the stop, and leave the directory true whatever happens."""
+        """Work to the end or to the stop, and leave the directory true whatever happens."""
+        for leftover in self.path.glob(".*.tmp"):
+            leftover.unlink()
+        drop_torn_line(self.path / directory.LOG)
         self._resume()
         stopped: State | None = None
         try:
             with sigterm_interrupts():
                 self._start()
                 try:
-                    self._train()
-                    self._finish()
+                    self._work()
                 except Stopped as stop:
                     stopped = stop.state
-                    self._save()
+                    self._keep()
                     self._write_status(stopped)
         except KeyboardInterrupt:
             stopped = "cancelled" if self.stop.flagged() else "interrupted"
-            if self.unsaved is not None:  # what the trainer holds may be half a step
-                self._checkpoint(*self.unsaved)
-                self.saved = Place(start=self.trainer.position.starts, epoch=self.epoch)
-            self._show(self.trainer.position)
+            self._keep_after_signal()
             self._write_status(stopped)
             log(self.path, f"{stopped} by a signal; {self._goes_on()}")
             raise
@@ -81,151 +120,55 @@ class Session:
             remove_checkpoint(self.path)
             for spent in (PROGRESS, directory.CANCEL):
                 (self.path / spent).unlink(missing_ok=True)
-        log(self.path, f"{stopped} after epoch {self.epoch}; {self._goes_on()}" if stopped else "finished")
-
-    def _resume(self) -> None:
-        """Take up the checkpoint, if there is one, and drop what was recorded after it."""
-        for leftover in self.path.glob(".*.tmp"):
-            leftover.unlink()
-        self.earlier = load_checkpoint(self.path, self.trainer)
-        if self.trainer.starts_state() is None:
-            self.epoch = self.trainer.epoch
-        self._mark()
-        epoch = self.epoch
-        if epoch:
-            self.snapshots = [(at, frame) for at, frame in directory.read_snapshots(self.path) if at <= epoch]
-        directory.write_snapshots(self.path, self.snapshots)
-        directory.truncate_metrics(self.path, epoch)
-        drop_torn_line(self.path / directory.LOG)
+        log(self.path, f"{stopped}{self._where()}; {self._goes_on()}" if stopped else "finished")
 
     def _start(self) -> None:
         (self.path / directory.CANCEL).unlink(missing_ok=True)
-        write_json(self.path / directory.ENVIRONMENT, environment(str(self.trainer.device)))
+        write_json(self.path / directory.ENVIRONMENT, environment(self.device))
         atomic_write(self.path / directory.CONFIG, self.config.model_dump_json(indent=2) + "\n")
-        write_progress(self.path, self._progress(self.trainer.position))  # before the state, so that both are true
+        write_progress(self.path, self._progress())  # before the state, so that both are true
         self._write_status("running")
-        self._show(self.trainer.position)
-        where = self._progress(self.trainer.position).goes_on or "epoch 1"
-        log(self.path, f"training on {self.trainer.device} from {where}")
+        self._show(self._progress())
+        log(self.path, self._beginning())
 
-    def _train(self) -> None:
-        """Train to the end; a stop leaves by :class:`Stopped`."""
-        every = self.config.training.checkpoint_every
-        self.trainer.on_step = self._between_steps
-        for start, done in self.trainer.choose_start():
-            self._save()
-            log(self.path, f"start {start} of {self.config.training.starts}: epoch {done} done")
-        for epoch in self.trainer.fit():
-            directory.append_metrics(self.path, epoch)
-            if epoch.snapshot is not None:
-                self.snapshots.append((epoch.epoch, epoch.snapshot))
-            self.epoch = epoch.epoch
-            if self.trainer.resumable:
-                chosen_now = (self.path / directory.STARTS).exists()
-                if self.trainer.finished or chosen_now or epoch.epoch % every == 0:
-                    self._save()
-                else:
-                    self.unsaved = copy.deepcopy(self.trainer.state_dict()), self._seconds()
-            self._write_status("running")
-            if self.caller.on_epoch is not None:
-                self.caller.on_epoch(epoch)
-
-    def _between_steps(self, step: Step) -> None:
-        """Stop if somebody or the time limit says so, and say now and then how far it is."""
-        now = time.monotonic()
-        self.pace.passes(step, now)
-        if self.first is None:
-            self.first = step
-        if step.step == 0 or now - self.looked >= LOOK:
+    def _is_time_to_look(self, now: float, *, at_once: bool = False) -> bool:
+        """Whether it is to be asked again if the work is to stop: after a while, or at once."""
+        due = at_once or now - self.looked >= LOOK
+        if due:
             self.looked = now
-            self.stop.check()
-            # A session makes a step at least, so that a short limit gets on, too; what comes before it has its place.
-            began = step != self.first
-            if began and self.caller.deadline is not None and now >= self.caller.deadline:
-                raise Stopped("interrupted")
-        if now - self.told >= TELL:
-            self._show(step)
+        return due
 
-    def _show(self, step: Step) -> None:
+    def _is_time_to_show(self, now: float) -> bool:
+        return now - self.told >= TELL
+
+    def _show(self, progress: AnyProgress) -> None:
         """Write down how far it is, and tell whoever listens."""
         self.told = time.monotonic()
-        progress = self._progress(step)
+        self._write_down(progress)
+        if self.on_progress is not None:
+            self.on_progress(progress)
+
+    def _write_down(self, progress: AnyProgress) -> None:
         with suppress(OSError):  # a disk that is full for a moment costs what is shown, and not the training
             write_progress(self.path, progress)
-        if self.caller.on_progress is not None:
-            self.caller.on_progress(progress)
-
-    def _progress(self, step: Step) -> Progress:
-        measured = {"step_seconds": self.pace.step_seconds, "end_seconds": self.pace.end_seconds}
-        return Progress(**vars(step), **measured, saved=self.saved)
 
     def _goes_on(self) -> str:
-        where = self._progress(self.trainer.position).goes_on
+        where = self._progress().goes_on
         return f"goes on from {where}" if where else "begins again"
-
-    def _save(self) -> None:
-        """Keep where the trainer is, its state being whole."""
-        starts = self.trainer.starts_state()
-        if starts is None:
-            self._checkpoint(self.trainer.state_dict(), self._seconds())
-        else:
-            write_starts(self.path, starts, self._seconds())
-        self._mark()
-        self._show(self.trainer.position)
-
-    def _mark(self) -> None:
-        """Remember where the training goes on from what is on disk, where the trainer stands now."""
-        at = self.trainer.position
-        self.saved = Place(start=at.start - 1 if at.start else at.starts, epoch=at.epoch, step=at.step)
-
-    def _checkpoint(self, state: dict[str, Any], seconds: float) -> None:
-        """Write snapshots and checkpoint, in this order: what is newer than the checkpoint is dropped on resuming."""
-        directory.write_snapshots(self.path, self.snapshots)
-        write_checkpoint(self.path, state, seconds)
-        self.unsaved = None
-
-    def _finish(self) -> None:
-        from ssrvae_core.evaluation.evaluate import evaluate, predict
-        from ssrvae_core.models.checkpoint import save_weights
-        from ssrvae_core.runs import everything, particle_file
-        from ssrvae_core.runs.manifold import write_manifold
-
-        model, validation = self.trainer.model, self.data.validation
-        with replacing(self.path / directory.WEIGHTS) as temporary:
-            save_weights(model, temporary, config=self.config, class_names=validation.class_names)
-        predictions = predict(model, validation, between=self.stop.check)
-        values = evaluate(model, validation, predictions=predictions, between=self.stop.check)
-        directory.write_predictions(self.path, predictions)
-        write_manifold(self.path, model, predictions)
-        # The last of what takes long: a process that ends before goes on from its last checkpoint, and does it all.
-        particles = everything.classify_split(model, self.data, predictions, self.stop.check)
-        particle_file.write(self.path, particles)
-        judgement = None if model.opinion is None else model.opinion.judgement()
-        self._write_status("finished", validation=values, judgement=judgement)
 
     def _fail(self, error: Exception) -> None:
         sentence = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        # The failure itself may be a full disk; then it cannot be recorded, and the run reads as interrupted.
+        # The failure itself may be a full disk; then it cannot be recorded, and what is trained reads as interrupted.
         with suppress(OSError):
             if isinstance(error, UserError):  # the same checkpoint would only lead to it again
                 remove_checkpoint(self.path)
-                self.saved = Place()
-            self._show(self.trainer.position)
+                self._begin_again()
+            self._show(self._progress())
             self._write_status("failed", error=sentence)
             log(self.path, "failed\n" + "".join(traceback.format_exception(error)))
 
     def _write_status(self, state: State, **more: Any) -> None:
-        status = Status(
-            state=state,
-            epoch=self.epoch,
-            epochs=self.config.training.epochs,
-            seconds=self._seconds(),
-            device=str(self.trainer.device),
-            class_names=self.data.validation.class_names,
-            n_labelled=len(self.data.labelled),
-            n_unlabelled=len(self.data.unlabelled),
-            **more,
-        )
+        status = Status(state=state, seconds=self._seconds(), device=self.device, **self._described(), **more)
         directory.write_status(self.path, status)
 
     def _seconds(self) -> float:

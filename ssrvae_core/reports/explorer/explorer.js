@@ -2,12 +2,12 @@
 import { addressOf, selectionText, valuesOf } from "./address.js";
 import { Bar } from "./bar.js";
 import { ParticleCard } from "./card.js";
-import { Controls } from "./controls.js";
 import { csvOf, save } from "./csv.js";
 import { Derived } from "./derived.js";
 import { make } from "./elements.js";
 import { LIKENESS, found, rowsOf, sortsOf } from "./filters.js";
 import { PictureGrid } from "./grid.js";
+import { GridControls } from "./gridcontrols.js";
 import { PointMap } from "./map.js";
 import { Stamps } from "./points.js";
 import { ADD, REPLACE, TAKE, withStep } from "./selection.js";
@@ -122,7 +122,7 @@ export class Explorer {
     const { table, options } = this;
     const side = make("div", { class: "side" });
     body.append(side);
-    this.controls = new Controls(side, table, this.sorts, {
+    this.controls = new GridControls(side, table, this.sorts, {
       set: (changes) => this.set(changes),
       turnRound: () => this.set({ descending: !this.values.descending }),
     });

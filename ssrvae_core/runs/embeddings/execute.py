@@ -72,14 +72,14 @@ def train_embedding(
     if one := _finished(embeddings, config):
         return one
     images = _load(config, loader, store)
-    from ssrvae_core.runs.embeddings.session import Session
+    from ssrvae_core.runs.embeddings.session import EmbeddingSession
     from ssrvae_core.training.device import choose_device
 
     used = str(choose_device(device))
     with writing(f"The store {store.root}"), alone(path, "embedding", wait):
         if one := _finished(embeddings, config):
             return one
-        Session(path, config, images, used, on_progress, should_stop).run()
+        EmbeddingSession(path, config, images, used, on_progress, should_stop).run()
     return embeddings.get(config.embedding_id)
 
 

@@ -20,9 +20,10 @@ from ssrvae_core.runs import (
     StoredEmbeddingConfig,
     directory,
     embedding_config,
+    session,
     train_embedding,
 )
-from ssrvae_core.runs.embeddings import session
+from ssrvae_core.runs.embeddings import session as of_embeddings
 from ssrvae_core.runs.embeddings.files import FEATURES, STAGE
 from ssrvae_core.runs.files import locked
 from ssrvae_core.runs.progress import PROGRESS
@@ -32,8 +33,8 @@ from tests.trainings import Training
 @pytest.fixture
 def at_once(monkeypatch):
     """Look, tell and save at every step."""
-    for name in ("LOOK", "TELL", "SAVE"):
-        monkeypatch.setattr(session, name, 0.0)
+    for module, name in ((session, "LOOK"), (session, "TELL"), (of_embeddings, "SAVE")):
+        monkeypatch.setattr(module, name, 0.0)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 import { LARGEST, SMALLEST } from "./address.js";
 import { choice, make, thousands } from "./elements.js";
 
-export class Controls {
+export class GridControls {
   // `set(changes)` changes choices; `turnRound()` the direction of sorting.
   constructor(place, table, sorts, { set, turnRound }) {
     const check = (name, words) => {
