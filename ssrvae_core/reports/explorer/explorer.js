@@ -147,7 +147,8 @@ export class Explorer {
 
   title(model) {
     const { title, accuracy, judged } = this.table.models[model];
-    return accuracy === null || accuracy === undefined ? title : `${title}: right for ${percent(accuracy)} of ${thousands(judged)} validation images`;
+    const words = accuracy === null || accuracy === undefined ? title : `${title}: right for ${percent(accuracy)} of ${thousands(judged)} validation images`;
+    return words.replaceAll(" %", "\u00a0%"); // no line ends before the sign
   }
 
   // What is said of one particle.
