@@ -15,7 +15,7 @@ from ui.explorer import downloads
 from ui.ink import ink, legible
 from ui.markdown import note, words
 from ui.runs import finished, first_shown, nothing_yet, panels_of, run_label, store
-from ui.state import harmless, key, pick
+from ui.state import harmless, key, not_there, pick
 
 PAGE = "compare"
 A_ROW = 3
@@ -62,7 +62,10 @@ if offered:
     names = dict(zip(offered, compare.rival_titles(list(offered.values())), strict=True))
     pills = key(PAGE, "rivals")
     if pills not in st.session_state:
-        st.session_state[pills] = [one for one in (st.query_params.get("rivals") or "").split(",") if one in offered]
+        asked = [one for one in (st.query_params.get("rivals") or "").split(",") if one]
+        st.session_state[pills] = [one for one in asked if one in offered]
+        if lost := [one for one in asked if one not in offered]:
+            markdown.warning(not_there(", ".join(lost), "other methods"))
     beside = st.pills(
         "Other methods on the same labels",
         list(offered),
@@ -78,6 +81,8 @@ if offered:
     rival_names = [names[rival_id] for rival_id in beside]
 else:
     rivals, rival_names = [], []
+    if lost_too := st.query_params.pop("rivals", None):
+        markdown.warning(not_there(lost_too, "other methods"))
 apart = compare.judged_apart(shown)
 if apart:
     which = ", ".join(titles[shown.index(run)] for run in apart)

@@ -19,14 +19,16 @@ from ui.library import stats as slow
 from ui.library.choosing import particles_or_stop, pick_run
 from ui.library.compared import Asked
 from ui.markdown import note
+from ui.presentation import places
 from ui.runs import store
 
 PAGE = "library"
 
 through_app()
-st.title("Library")
-run = pick_run(PAGE)
-particles = particles_or_stop(PAGE, run)
+_, choices, stage = places("Library")
+with choices:
+    run = pick_run(PAGE)
+    particles = particles_or_stop(PAGE, run)
 journal = Journal(run, particles)
 source = Source(run.id, model_title(run), particles)
 key = f"{PAGE}-{run.id}"
@@ -36,14 +38,17 @@ pictures = None
 try:
     pictures = pictures_of(run, particles.ids)
     if pictures.note:
-        note(pictures.note)
+        with choices:
+            note(pictures.note)
 except UserError as error:
-    markdown.warning(f"The images cannot be shown: {error}")
+    with choices:
+        markdown.warning(f"The images cannot be shown: {error}")
 if len(particles) > MOST:
-    note(
-        f"The classes below show and count an even choice of {MOST:,} of the {len(particles):,} particles; averages, "
-        "fractions and exports are of all of them."
-    )
+    with choices:
+        note(
+            f"The classes show and count an even choice of {MOST:,} of the {len(particles):,} particles; averages, "
+            "fractions and exports are of all of them."
+        )
 
 
 works, finished = again.under_way(run, store().runs())
@@ -88,4 +93,5 @@ def library() -> None:
     again.show(asked, journal, pictures, works, finished, progress)
 
 
-library()
+with stage:
+    library()

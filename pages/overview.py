@@ -15,9 +15,9 @@ from ui.jobs import STOPPED, TRAIN, Work, all_work, bar, buttons, last_change, s
 from ui.markdown import note, public, verbatim
 from ui.overview import LIVE, complaint, runs_table
 from ui.run_list import run_list
-from ui.run_list.rows import GROUPINGS, data_sets, shown
+from ui.run_list.rows import GROUPINGS, data_sets, shown, sort_of
 from ui.runs import NO_RUN, finished, nothing_yet, partner, store
-from ui.state import pick
+from ui.state import not_there, pick
 
 LATENT = "pages/latent_space.py"
 LIBRARY = "pages/library.py"
@@ -164,7 +164,11 @@ def all_runs() -> None:
         group = pick("overview", "group-by", "Group by", list(GROUPINGS), "none", format_func=GROUPINGS.__getitem__)
     listed = shown([*runs, *broken], data)
     bar = st.container()
-    told = run_list("overview-runs", listed, group=group, sort=st.query_params.get("sort"), waiting=waiting)
+    sort = st.query_params.get("sort")
+    if sort and sort_of(sort) is None:
+        markdown.warning(not_there(sort, "order", "the latest first"))
+        sort = None
+    told = run_list("overview-runs", listed, group=group, sort=sort, waiting=waiting)
     if told.sort is None:
         st.query_params.pop("sort", None)
     elif st.query_params.get("sort") != told.sort:

@@ -45,6 +45,13 @@ def harmless(text: str) -> str:
     return plain if len(plain) <= _LONGEST_ECHO else plain[:_LONGEST_ECHO] + " ..."
 
 
+def not_there(asked: str, label: str, shown: str = "none") -> str:
+    """Say that an address asks for what is not there, and what is shown instead."""
+    return (
+        f"The address asks for '{harmless(asked)}' as {label.lower()}, which is not available; showing {shown} instead."
+    )
+
+
 def key(page: str, name: str) -> str:
     """Key of the widget that :func:`pick` makes."""
     return f"{page}-{name}"
@@ -61,10 +68,7 @@ def drop(name: str, label: str, shown: str) -> None:
     """Take a name out of the address where there is no choice, with a sentence if it asks for something else."""
     asked = st.query_params.pop(name, None)
     if asked not in (None, shown):
-        markdown.warning(
-            f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not available; "
-            f"showing {shown} instead."
-        )
+        markdown.warning(not_there(asked or "", label, shown))
 
 
 def pick(
@@ -103,11 +107,7 @@ def pick(
         asked = st.query_params.get(name)
         st.session_state[widget], refused = resolve(asked, memory.get(name), options, default)
         if refused:
-            shown = format_func(st.session_state[widget])
-            markdown.warning(
-                f"The address asks for '{harmless(asked or '')}' as {label.lower()}, which is not available; "
-                f"showing {shown} instead."
-            )
+            markdown.warning(not_there(asked or "", label, format_func(st.session_state[widget])))
     elif st.session_state[widget] not in options:
         st.session_state[widget] = default
     if segmented:

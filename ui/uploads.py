@@ -39,7 +39,7 @@ CONVERTED = frozenset((".zip", *HDF5_SUFFIXES, *microscopes.PLUGINS, *TIFF_SUFFI
 """What is kept as npz: to read it again takes longer, or a process of its own, or depends on what it is called."""
 BEGINNINGS: dict[str, tuple[bytes, ...]] = {
     ".npz": (b"PK\x03\x04",),
-    ".zip": (b"PK\x03\x04",),
+    ".zip": (b"PK\x03\x04", b"PK\x05\x06"),  # the second of one that holds nothing
     ".npy": (b"\x93NUMPY",),
     **dict.fromkeys(HDF5_SUFFIXES, HDF5_BEGINNINGS),
     **microscopes.BEGINNINGS,

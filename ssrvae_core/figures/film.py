@@ -97,24 +97,32 @@ def film(
         figure.update_layout(
             sliders=[_slider(steps, opening, axis, columns, 1 + above)], updatemenus=[_buttons(len(steps), 1 + above)]
         )
-    figure.update_layout(meta={"alt": describe_film(tracks, class_names, axis)})
+    figure.update_layout(meta={"alt": describe_film(tracks, class_names, axis, curves)})
     return figure
 
 
-def describe_film(tracks: Sequence[Track], class_names: Sequence[str], axis: str) -> str:
-    """Return one sentence that says what a film shows, for people who cannot see it."""
+def describe_film(tracks: Sequence[Track], class_names: Sequence[str], axis: str, curves: Sequence[Curve] = ()) -> str:
+    """Return one sentence that says what a film shows, for people who cannot see it.
+
+    Of several seeds the accuracies are those of the curves, their mean, and it is said which one the frames are of.
+    """
     steps = steps_of(tracks)
+    seeds = sorted({frame.seed for track in tracks for frame in track.frames if frame.seed})
+    mean = {(curve.name, x): y for curve in curves if seeds for x, y in zip(curve.x.tolist(), curve.y, strict=True)}
     ends = []
     for track in tracks:
         if not track.frames:
             continue
         first, last = track.frames[0], track.frames[-1]
         if first.accuracy is not None and last.accuracy is not None:
-            ends.append(f"{track.name} from accuracy {percent(first.accuracy)} to {percent(last.accuracy)}")
+            low = mean.get((track.name, first.position), first.accuracy)
+            high = mean.get((track.name, last.position), last.accuracy)
+            ends.append(f"{track.name} from accuracy {percent(low)} to {percent(high)}")
     return (
         f"Film of {len(steps)} frames over the {axis}, {steps[0].label} to {steps[-1].label}: latent scatter and "
         f"confusion matrix of {' and '.join(track.name for track in tracks)} for {len(class_names)} classes"
-        f"{'; ' + ', '.join(ends) if ends else ''}."
+        f"{' (' + ', '.join(seeds) + ')' if seeds else ''}{'; ' + ', '.join(ends) if ends else ''}"
+        f"{', each a mean over the seeds' if ends and mean else ''}."
     )
 
 

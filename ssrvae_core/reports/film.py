@@ -59,7 +59,7 @@ class Film:
 
     def alt(self) -> str:
         """Say in a sentence what the film shows, for people who cannot see it."""
-        return describe_film(self.tracks, self.class_names, self.axis)
+        return describe_film(self.tracks, self.class_names, self.axis, self.curves)
 
     def gif(self, fps: float, caption: str = "") -> bytes:
         """Return the film as an animated GIF, with a caption in small print."""

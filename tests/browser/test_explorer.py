@@ -445,6 +445,34 @@ def test_a_kept_selection_is_deleted_or_replaced_only_when_asked_twice(open_expl
     expect(use).to_have_count(0)
 
 
+def test_a_name_of_a_selection_that_is_too_long_is_said_to_be_and_not_cut(open_explorer):
+    page = open_explorer()
+    page.locator(".kept summary").click()
+    field = page.get_by_label("Name of the selection")
+    field.fill("a" * 61)
+    expect(page.locator(".kept .where")).to_contain_text("at most 60 characters, and this one has 61")
+    page.keyboard.press("Enter")
+    assert not page.evaluate("sessionStorage.length")
+    field.fill("a" * 60)
+    expect(page.locator(".kept .where")).not_to_contain_text("at most")
+
+
+def test_shift_and_arrows_select_what_is_on_the_way(open_explorer):
+    page = open_explorer()
+    first = page.locator(".pictures [data-sample]").first
+    first.focus()
+    for key, n in (("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2)):
+        page.keyboard.press(f"Shift+{key}")
+        expect(page.locator("[data-selected]")).to_have_text(str(n))
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-selected]")).to_have_text("2")
+
+
+def test_a_selection_of_particles_of_another_data_set_is_told_of(open_explorer):
+    page = open_explorer(address="?select=ri1000000001")
+    expect(page.locator(".notice")).to_contain_text("'select'")
+
+
 def test_a_click_on_the_map_closes_the_menu_of_kept_selections(open_explorer):
     page = open_explorer()
     page.get_by_text("Selections").click()

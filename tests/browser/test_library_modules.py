@@ -187,6 +187,35 @@ def test_only_what_is_worked_out_again_is_said_to_be(page):
     page.evaluate("view.told(null)")
 
 
+def test_shift_and_arrows_select_what_is_on_the_way_and_give_back_what_is_left(page):
+    pictures = page.locator(".library [data-class='0'] .picture")
+    rows = page.evaluate("Array.from(view.columns.get(0).rows.slice(0, 5))")
+    page.evaluate("row => { view.clear(); view.columns.get(0).grid.focus(row); }", rows[1])
+    selected = "() => Array.from(view.chosen.keys()).filter((row) => view.chosen[row])"
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    for key, chosen in (("ArrowRight", rows[1:4]), ("ArrowRight", rows[1:5]), ("ArrowLeft", rows[1:4])):
+        page.keyboard.press(f"Shift+{key}")
+        assert sorted(page.evaluate(selected)) == sorted(chosen)
+    page.keyboard.press("ArrowLeft")
+    assert sorted(page.evaluate(selected)) == sorted(rows[1:4]) and pictures.count() > 0
+    page.evaluate("view.clear()")
+
+
+def test_a_name_that_is_too_long_is_said_to_be_and_not_cut(page):
+    column = page.locator(".library [data-class='0']")
+    column.locator(".menu summary").click()
+    field = column.get_by_label("New name of the class")
+    before = page.evaluate("acts.length")
+    field.fill("a" * 101)
+    page.keyboard.press("Enter")
+    assert "100 characters" in field.evaluate("field => field.validationMessage")
+    assert page.evaluate("acts.length") == before
+    field.fill("a" * 100)
+    page.keyboard.press("Enter")
+    assert page.evaluate("acts.pop().name") == "a" * 100
+
+
 def test_an_address_restores_how_pictures_are_shown_and_what_is_selected(page):
     sorts = '[{name: "confidence"}, {name: "size"}]'
     values = {"sort": "size", "descending": True, "size": 96, "upright": True, "shown": "hand"}
@@ -194,8 +223,11 @@ def test_an_address_restores_how_pictures_are_shown_and_what_is_selected(page):
     assert parts == {"sort": "-size", "upright": "1", "pictures": "96", "show": "hand", "select": "ri3-5.9"}
     known = "[1, 3, 4, 5, 7, 9]"
     restored = page.evaluate(f"choices.choicesOf({json.dumps(parts)}, {sorts}, {known})")
-    assert restored == {"values": values, "ids": [3, 4, 5, 9]}
+    assert restored == {"values": values, "ids": [3, 4, 5, 9], "refused": []}
     usual = page.evaluate(f"choices.choicesOf({{}}, {sorts}, {known})")
     wrong = {"sort": "x", "pictures": "1e9", "show": "<b>", "select": "ra3", "upright": "no"}
-    assert page.evaluate(f"choices.choicesOf({json.dumps(wrong)}, {sorts}, {known})") == usual
+    found = page.evaluate(f"choices.choicesOf({json.dumps(wrong)}, {sorts}, {known})")
+    assert found == {**usual, "refused": ["sort", "upright", "pictures", "show", "select"]}
+    gone = page.evaluate(f"choices.choicesOf({{select: 'ri77'}}, {sorts}, {known})")
+    assert (gone["ids"], gone["refused"]) == ([], ["select"]), "a selection of other particles is passed over"
     assert page.evaluate("choices.partsOf(choices.LIBRARY_USUAL, [])") == {}

@@ -117,6 +117,10 @@ def test_the_charts_are_drawn_and_fit_on_a_phone_and_on_paper(page):
     page.set_viewport_size({"width": 390, "height": 800})
     width = page.evaluate("() => document.documentElement.scrollWidth")
     assert width == 390, "the report scrolls sideways on a phone"
+    lines = "all => all.map((one) => one.getClientRects().length)"
+    torn = [n for n in page.locator("main p .one, main figcaption .one").evaluate_all(lines) if n > 1]
+    assert not torn, "a line ends between a number and its percent sign"
+    assert page.locator("main p .one").count() > 0
     page.locator(".kept summary").click()
     menu = page.locator(".kept .menu").bounding_box()
     assert menu["x"] >= 0 and menu["x"] + menu["width"] <= 390, "an open menu is cut on a phone"

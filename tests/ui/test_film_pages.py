@@ -328,6 +328,8 @@ def test_a_hostile_comparison_falls_back_to_the_newest_pair(value, store_of):
     app = open_film_page("compare", runs=value, rivals=value)
     assert not app.exception and not app.error
     assert len(app.multiselect[0].value) == 2 and "not available" in app.warning[0].value
+    asked = [one for one in value.split(",") if one]  # of the other methods nothing is lost where none was asked for
+    assert len([one for one in app.warning if "as other methods, which is not available" in one.value]) == bool(asked)
     assert "<script" not in said(app)
 
 

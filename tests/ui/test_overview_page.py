@@ -389,3 +389,11 @@ def test_what_is_begun_or_goes_on_elsewhere_is_a_change(make_store, monkeypatch)
     assert last_change(store) > queued
     JobQueue(store).remove(job.id)
     assert last_change(store) == before
+
+
+def test_an_order_that_is_not_there_is_told_and_leaves_the_address(make_store, open_page):
+    make_store("two")
+    app = open_page("overview", sort="-taste")
+    assert not app.exception and "'-taste' as order, which is not available" in app.warning[0].value
+    assert "sort" not in app.query_params
+    assert not open_page("overview", sort="-accuracy").warning

@@ -136,6 +136,7 @@ def link(name):
         ("a.npz", npz(images=IMAGES, labels=np.arange(3)), "'labels'"),
         ("a.png", picture("PNG")[:60], "cannot be read"),
         ("a.zip", archive(("notes.txt", b"hi")), "holds no picture"),
+        ("a.zip", archive(), "holds no picture"),
         ("a.zip", archive(("../../evil.png", picture("PNG"))), "leads out of the archive"),
         ("a.zip", archive(("/etc/evil.png", picture("PNG"))), "leads out of the archive"),
         ("a.zip", archive(("a\\..\\..\\evil.png", picture("PNG"))), "leads out of the archive"),

@@ -9,16 +9,35 @@ export const SHOWN = [
 ];
 
 // The choices that an address asks for, where they are there, and which of the known ids it selects; the others are the
-// usual ones.
+// usual ones, and the names of those that it asks for and that are not available are `refused`.
 export function choicesOf(address, sorts, known) {
   const values = { ...LIBRARY_USUAL };
-  const sort = (address.sort ?? "").replace(/^-/, "");
-  if (sorts.some(({ name }) => name === sort)) Object.assign(values, { sort, descending: address.sort.startsWith("-") });
-  if (address.upright !== undefined) values.upright = address.upright === "1";
-  const size = Number(address.pictures);
-  if (Number.isInteger(size) && size >= SMALLEST && size <= LARGEST) values.size = size;
-  if (SHOWN.some(({ name }) => name === address.show)) values.shown = address.show;
-  return { values, ids: idsOfLink((address.select ?? "").replace(/^r/, ""), known) ?? [] };
+  const refused = [];
+  const take = (name, read) => {
+    if (!address[name]) return;
+    const changes = read(address[name]);
+    if (changes) Object.assign(values, changes);
+    else refused.push(name);
+  };
+  take("sort", (text) => {
+    const sort = text.replace(/^-/, "");
+    return sorts.some(({ name }) => name === sort) && { sort, descending: text.startsWith("-") };
+  });
+  take("upright", (text) => /^[01]$/.test(text) && { upright: text === "1" });
+  take("pictures", (text) => {
+    const size = Number(text);
+    return Number.isInteger(size) && size >= SMALLEST && size <= LARGEST && { size };
+  });
+  take("show", (text) => SHOWN.some(({ name }) => name === text) && { shown: text });
+  const found = { ids: [] };
+  take("select", (text) => {
+    const link = text.replace(/^r/, "");
+    const ids = idsOfLink(link, known);
+    if (!ids || (!ids.length && link.length > 1)) return null;
+    found.ids = ids;
+    return {};
+  });
+  return { values, ids: found.ids, refused };
 }
 
 // All choices that are not the usual ones, by name.

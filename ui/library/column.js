@@ -1,12 +1,12 @@
 // A class of a library: what is known of it, above its pictures.
-import { button, make, thousands, vector } from "./elements.js";
+import { button, make, nameField, thousands, vector } from "./elements.js";
 import { PictureGrid } from "./grid.js";
-import { NO_CLASS } from "./marks.js";
+import { LONGEST_CLASS, NO_CLASS } from "./marks.js";
 
 const [WIDE, HIGH] = [200, 44]; // of a histogram's drawing
 
 export class ClassColumn {
-  // `on`: {open(row, event, column), toggle(row, event, column), rename(number, name), merge(number, into), all(column)}.
+  // `on`: {open(row, event, column), toggle(row, event, column), extend(rows, begins), rename(number, name), merge(number, into), all(column)}.
   constructor(place, number, sprites, look, on, readonly) {
     Object.assign(this, { number, on, readonly });
     this.title = make("h3", {});
@@ -24,6 +24,7 @@ export class ClassColumn {
     this.grid = new PictureGrid(this.element, sprites, look, {
       open: (row, event) => on.open(row, event, this),
       toggle: (row, event) => on.toggle(row, event, this),
+      extend: (some, begins) => on.extend(some, begins),
     });
   }
 
@@ -33,7 +34,7 @@ export class ClassColumn {
 
   buildMenu() {
     const { on, number } = this;
-    this.name = make("input", { type: "text", maxLength: 100, "aria-label": "New name of the class" });
+    this.name = nameField(LONGEST_CLASS, { "aria-label": "New name of the class" });
     this.into = make("select", { "aria-label": "Class to merge into" });
     const done = () => {
       menu.open = false;
@@ -75,7 +76,10 @@ export class ClassColumn {
       const summary = this.menu.querySelector("summary");
       summary.setAttribute("aria-label", `Rename, merge or select ${one.name}`);
       summary.title = summary.getAttribute("aria-label");
-      if (document.activeElement !== this.name) this.name.value = one.name;
+      if (document.activeElement !== this.name) {
+        this.name.value = one.name;
+        this.name.setCustomValidity("");
+      }
       if (document.activeElement !== this.into) {
         this.into.replaceChildren(...one.others.map(({ number, name }) => make("option", { value: String(number), textContent: name })));
       }

@@ -1,7 +1,8 @@
 // The bar above the classes: what is selected and where it goes, undo, how pictures are shown, and who changes things.
 import { LARGEST, SMALLEST } from "./address.js";
 import { SHOWN } from "./choices.js";
-import { button, choice, make, showCount, thousands } from "./elements.js";
+import { button, choice, make, nameField, showCount, thousands } from "./elements.js";
+import { LONGEST_CLASS } from "./marks.js";
 
 export class LibraryBar {
   // `on`: {set(changes), move(number), split(name), undo(), redo(), clear(), alone(), everything(), who(name)}.
@@ -13,7 +14,7 @@ export class LibraryBar {
     this.clear = button("Clear", on.clear, { title: "Escape" });
     this.alone = button("Only these", on.alone, { title: "Show the selected particles alone" });
     this.chip = button("Show all again", on.everything, { hidden: true });
-    this.name = make("input", { type: "text", maxLength: 100, placeholder: "Name of the new class", "aria-label": "Name of the new class" });
+    this.name = nameField(LONGEST_CLASS, { placeholder: "Name of the new class", "aria-label": "Name of the new class" });
     this.split = make("form", { class: "asked", hidden: true, onsubmit: (event) => {
       event.preventDefault();
       if (this.name.value.trim()) on.split(this.name.value.trim());
@@ -21,7 +22,7 @@ export class LibraryBar {
     this.newClass = button("New class", () => this.askName(true), { title: "Key n" });
     this.undo = button("Undo", on.undo);
     this.redo = button("Redo", on.redo);
-    this.who = make("input", { type: "text", maxLength: 80, "aria-label": "Your name or initials", placeholder: "Your name or initials" });
+    this.who = nameField(80, { "aria-label": "Your name or initials", placeholder: "Your name or initials" });
     this.whoWords = make("span", { textContent: "Whose change is it? It is kept with every change." });
     this.asking = make("form", { class: "asked notice", hidden: true, onsubmit: (event) => {
       event.preventDefault();

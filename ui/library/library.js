@@ -1,4 +1,5 @@
 // The library of a run: its classes side by side, over one table of particles and one state that the server keeps.
+import { refusalText } from "./address.js";
 import { ParticleCard } from "./card.js";
 import { choicesOf, measuresOf, partsOf } from "./choices.js";
 import { ClassColumn } from "./column.js";
@@ -22,12 +23,13 @@ export class LibraryView {
     this.who = options.who;
     this.sorts = sortsOf(table).filter(({ name }) => name !== LIKENESS.name);
     this.measures = measuresOf(table);
-    const { values, ids } = choicesOf(options.address ?? {}, this.sorts, table.ids);
+    const { values, ids, refused } = choicesOf(options.address ?? {}, this.sorts, table.ids);
     this.values = { ...values, measure: this.measures[0]?.name ?? null };
     this.chosen = marksOf(table, ids);
     this.sprites = new Sprites({ ...options.sheets, n: table.n }, options.ask);
     this.order();
     this.build();
+    if (refused.length) this.bar.say(refusalText(refused));
   }
 
   get address() {
@@ -95,6 +97,7 @@ export class LibraryView {
       if (!this.columns.has(number)) {
         const column = new ClassColumn(this.place, number, this.sprites, this.look, {
           open: (row, event, from) => this.picked(row, event, from), toggle: (row, event, from) => this.toggled(row, event, from),
+          extend: (rows, begins) => this.extended(rows, begins),
           rename: (which, name) => this.act({ kind: "rename", number: which, name }), all: (from) => this.selectAll(from),
           merge: (which, into) => this.act({ kind: "merge", numbers: [which], into }),
         }, this.options.readonly);
@@ -233,6 +236,15 @@ export class LibraryView {
     const shift = event.shiftKey && event.type === "click" && column.rows.indexOf(this.anchor) >= 0;
     this.choose(afterClick(this.chosen, column.rows, row, this.anchor, { shift, toggle: !shift }));
     if (!shift) this.anchor = row;
+  }
+
+  // Shift and arrows: what was selected before, and all on the way.
+  extended(rows, begins) {
+    if (begins) this.beforeKeys = this.chosen.slice();
+    const marks = this.beforeKeys.slice();
+    for (const row of rows) marks[row] = 1;
+    this.anchor = rows[0];
+    this.choose(marks);
   }
 
   box(column, area, adding) {
@@ -400,6 +412,6 @@ function marksOf(table, ids) {
 }
 
 function keysText(readonly) {
-  const select = "Select: click, Shift-click, Space, or drag a box. Open: double click or Enter.";
+  const select = "Select: click, Shift-click, Shift and arrows, Space, or drag a box. Open: double click or Enter.";
   return readonly ? select : `${select} Move: keys 1 to 9 and 0, or drag what is selected onto a class. Undo: z.`;
 }

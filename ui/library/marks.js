@@ -3,6 +3,7 @@ import { thousands } from "./elements.js";
 
 export const BY = { MODEL: 0, LABEL: 1, OUTLIER: 2, HAND: 3 }; // who says which class a particle is in, as in `state.py`
 export const NO_CLASS = -1;
+export const LONGEST_CLASS = 100; // characters of a class name
 
 export function bytesAs(Type, text) {
   return new Type(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);

@@ -21,7 +21,7 @@ function stepOf(text, table) {
   const [, how, link, rest] = found;
   if (link) {
     const ids = idsOfLink(link, table.ids);
-    return ids && { how, ids };
+    return ids && (ids.length || link.length === 1) ? { how, ids } : null; // of other particles, as of another data set
   }
   const [map, x, y, ...numbers] = rest.split(".").map(Number);
   const whole = [map, x, y, ...numbers].every(Number.isInteger);
@@ -139,6 +139,12 @@ export function valuesOf(parts, table, sorts, usual = STARTING) {
     return row >= 0 && { open: table.ids[row] };
   });
   return { values, refused };
+}
+
+// What is said of the names that an address asks for and that are not available.
+export function refusalText(refused) {
+  const words = refused.map((name) => `'${name}'`).join(", ");
+  return `The address asks for ${words} in a way that is not available here; showing the usual instead.`;
 }
 
 // An address with these parts in place of those that it had.

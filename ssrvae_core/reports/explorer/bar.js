@@ -1,6 +1,6 @@
 // The bar above: colour, parts, search, the legend that filters, the counter, and what can be done with a selection.
 import { gradient } from "./colours.js";
-import { askingButton, button, choice, figure, make, marker, showCount, thousands } from "./elements.js";
+import { askingButton, button, choice, figure, make, marker, nameField, showCount, thousands, tooLong } from "./elements.js";
 
 export class Bar {
   // `on`: {set(changes), hide(name, value), only(name, value), everything(), matches(), clear(), link(), linkable(), keep(name), use(name), forget(name), csv()}.
@@ -112,13 +112,14 @@ export class Bar {
   }
 }
 
+const LONGEST_NAME = 60; // characters, as the server has it
 const UNDER = "Keep the selection under this name";
 
 // Selections with names.
 class Kept {
   constructor(look, on) {
     Object.assign(this, { look, on, names: new Set() });
-    this.name = make("input", { type: "text", maxLength: 60, placeholder: "Name", "aria-label": "Name of the selection", oninput: () => this.ask(null), onkeydown: (event) => {
+    this.name = nameField(LONGEST_NAME, { placeholder: "Name", "aria-label": "Name of the selection", oninput: () => this.ask(null), onkeydown: (event) => {
       if (event.key === "Enter") this.keep();
       if (event.key !== "Escape") event.stopPropagation();
     } });
@@ -128,7 +129,7 @@ class Kept {
       make("summary", { textContent: "Selections" }),
       make("div", { class: "menu" }, this.list,
         make("div", { class: "line" }, this.name, this.under),
-        make("p", { class: "where", textContent: look.keepsWhere })));
+        this.where = make("p", { class: "where", "aria-live": "polite", textContent: look.keepsWhere })));
     this.element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       this.element.open = false;
@@ -143,7 +144,7 @@ class Kept {
 
   keep() {
     const name = this.name.value.trim();
-    if (!name) {
+    if (!name || tooLong(name, LONGEST_NAME)) {
       this.name.focus();
       return;
     }
@@ -159,6 +160,7 @@ class Kept {
   // Ask whether the selection that has this name is to be replaced; null for nothing to ask.
   ask(name) {
     this.asked = name;
+    this.where.textContent = tooLong(this.name.value, LONGEST_NAME) || this.look.keepsWhere;
     this.under.textContent = name === null ? "Keep" : "Replace";
     this.under.setAttribute("aria-label", name === null ? UNDER : `Replace the selection ${name}, which is kept already`);
   }
@@ -169,7 +171,7 @@ class Kept {
     this.words = words;
     this.names = new Set(kept.map(({ name }) => name));
     this.list.replaceChildren(...kept.map(({ name, n }) => make("li", {},
-      make("button", { type: "button", class: "use", onclick: () => this.on.use(name) }, make("span", { textContent: name }), make("small", { textContent: thousands(n) })),
+      make("button", { type: "button", class: "use", title: name, onclick: () => this.on.use(name) }, make("span", { textContent: name }), make("small", { textContent: thousands(n) })),
       askingButton("\u2715", `Forget the selection ${name}`, "Delete?", () => this.on.forget(name)))));
     this.list.hidden = !kept.length;
   }

@@ -36,6 +36,19 @@ export function typeScale(element) {
   return Number(getComputedStyle(element).getPropertyValue("--type")) || 1;
 }
 
+// A field for a name, which takes a longer one and says that it is too long instead of cutting it.
+export function nameField(most, properties) {
+  const field = make("input", { type: "text", ...properties });
+  const check = () => field.setCustomValidity(tooLong(field.value, most));
+  for (const type of ["input", "focus"]) field.addEventListener(type, check);
+  return field;
+}
+
+export function tooLong(text, most) {
+  const n = [...text.trim()].length;
+  return n > most ? `A name has at most ${most} characters, and this one has ${n}.` : "";
+}
+
 export function choice(label, options, value, onchange, properties = {}) {
   const list = make("select", { "aria-label": label, ...properties, onchange: () => onchange(list.value) });
   for (const one of options) list.append(make("option", { value: one.name, textContent: one.label }));

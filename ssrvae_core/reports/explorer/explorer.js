@@ -1,5 +1,5 @@
 // The explorer: bar, maps, pictures and one particle, over one state.
-import { addressOf, selectionText, valuesOf } from "./address.js";
+import { addressOf, refusalText, selectionText, valuesOf } from "./address.js";
 import { Bar } from "./bar.js";
 import { ParticleCard } from "./card.js";
 import { csvOf, save } from "./csv.js";
@@ -31,10 +31,7 @@ export class Explorer {
     this.cache.compute(new Set(Object.keys(values)), this.values);
     this.drawAll();
     this.state.on((changed) => this.hear(changed));
-    if (refused.length) {
-      const words = refused.map((name) => `'${name}'`).join(", ");
-      this.bar.say(`The address asks for ${words} in a way that is not available here; showing the usual instead.`);
-    }
+    if (refused.length) this.bar.say(refusalText(refused));
   }
 
   // Of two models the one that knows angles sorts and turns; pictures are as large as a screen has room for.
@@ -129,6 +126,7 @@ export class Explorer {
     this.grid = new PictureGrid(side, this.sprites, shared, {
       open: (row) => this.open(row, true),
       toggle: (row, event) => this.toggle(row, event),
+      extend: (rows, begins) => this.extend(rows, begins),
       hover: (row) => this.hover(row, -1),
       move: (row) => this.values.open !== null && this.open(row, true),
     });
@@ -234,6 +232,12 @@ export class Explorer {
     this.anchor = row;
     const all = this.wide();
     this.set({ steps: [...this.values.steps, { how: this.cache.chosen[row] ? TAKE : ADD, ids: [id] }], all });
+  }
+
+  // Shift and arrows: what was selected before, and all on the way.
+  extend(rows, begins) {
+    if (begins) this.before = this.values.steps;
+    this.set({ steps: [...this.before, { how: ADD, ids: this.table.idsOf(rows) }], all: this.wide() });
   }
 
   // Pictures stay where they are while some of them are selected one by one.

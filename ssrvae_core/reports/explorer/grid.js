@@ -5,12 +5,14 @@ const [GAP, CAPTION, HEADING] = [6, 18, 30];
 const MARGIN = 200; // pixels above and below what is to be seen that are made ready
 
 export class PictureGrid {
-  // `look`: {ids, label(row), caption(row), colour(row), turn(row)}; `on`: {open(row), toggle(row, event), hover(row)}.
+  // `look`: {ids, label(row), caption(row), colour(row), turn(row)}; `on`: {open(row), toggle(row, event), hover(row),
+  // extend(rows, begins)}: all from where Shift was first held down with an arrow to where the keyboard is.
   constructor(place, sprites, look, on) {
     Object.assign(this, { sprites, look, on, rows: new Int32Array(0), groups: [], size: 64, cells: new Map(), spare: [] });
     this.heads = new Map();
     this.chosen = null;
     this.current = -1; // the row that has the keyboard
+    this.begun = null; // the row from which Shift and arrows go on
     this.sheet = make("div", { class: "sheet", role: "listbox", "aria-multiselectable": "true", "aria-label": "Pictures" });
     this.empty = make("p", { class: "nothing", hidden: true });
     this.element = make("div", { class: "pictures", tabIndex: -1 }, this.sheet, this.empty);
@@ -184,6 +186,7 @@ export class PictureGrid {
     const row = this.rowOf(event.target);
     if (row < 0) return;
     this.current = row;
+    this.begun = null;
     if (event.shiftKey || event.ctrlKey || event.metaKey) this.on.toggle?.(row, event);
     else this.on.open?.(row, event);
     this.tab();
@@ -196,11 +199,18 @@ export class PictureGrid {
     steps.PageUp = -steps.PageDown;
     if (event.key in steps && this.rows.length) {
       const next = Math.min(Math.max(at < 0 ? 0 : at + steps[event.key], 0), this.rows.length - 1);
+      const from = this.rows.indexOf(event.shiftKey ? this.begun ?? this.current : -1);
+      const begins = this.begun === null;
+      this.begun = from < 0 ? null : this.rows[from];
       this.focus(this.rows[next]);
+      if (from >= 0) this.on.extend?.(this.rows.slice(Math.min(from, next), Math.max(from, next) + 1), begins);
       this.on.move?.(this.rows[next]);
-    } else if (event.key === "Enter" && at >= 0) this.on.open?.(this.current, event);
-    else if (event.key === " " && at >= 0) this.on.toggle?.(this.current, event);
-    else return;
+    } else {
+      if (event.key !== "Shift") this.begun = null;
+      if (event.key === "Enter" && at >= 0) this.on.open?.(this.current, event);
+      else if (event.key === " " && at >= 0) this.on.toggle?.(this.current, event);
+      else return;
+    }
     event.preventDefault();
     event.stopPropagation();
   }

@@ -5,7 +5,8 @@ import { percent, share } from "./shares.js";
 
 export function titleOf(table, model) {
   const { title, accuracy, judged } = table.models[model];
-  return accuracy === null || accuracy === undefined ? title : `${title}: right for ${percent(accuracy)} of ${thousands(judged)} validation images`;
+  const words = accuracy === null || accuracy === undefined ? title : `${title}: right for ${percent(accuracy)} of ${thousands(judged)} validation images`;
+  return words.replaceAll(" %", "\u00a0%"); // no line ends before the sign
 }
 
 // What a model, `by`, says of one particle.

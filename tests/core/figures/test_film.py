@@ -324,3 +324,12 @@ def test_the_panels_of_one_model_stand_beside_each_other(manifolds):
     ordered = sorted(panels, key=lambda place: place.left)
     assert all(one.right < other.left for one, other in pairwise(ordered))
     assert ordered[0].left == 0 and ordered[-1].right == pytest.approx(1)
+
+
+def test_of_several_seeds_the_description_tells_their_mean_and_whose_the_frames_are(tracks):
+    seeded = [replace(track, frames=tuple(replace(frame, seed="seed 7") for frame in track.frames)) for track in tracks]
+    x = np.array([frame.position for frame in tracks[0].frames])
+    curves = [Curve(track.name, x, np.linspace(0.11, 0.77, len(x)), 0 * x, 0 * x + 1) for track in tracks]
+    alt = film(seeded, NAMES, axis="supervised ratio", curves=curves).layout.meta["alt"]
+    assert "from accuracy 11 % to 77 %" in alt and "mean over the seeds" in alt and "(seed 7)" in alt
+    assert "11 %" not in film(tracks, NAMES, axis="supervised ratio", curves=curves).layout.meta["alt"]

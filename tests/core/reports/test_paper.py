@@ -72,7 +72,8 @@ def test_the_latents_are_an_explorer_of_the_validation_images_of_both_models(pag
 
 @pytest.mark.slow
 def test_captions_tell_of_data_labels_seeds_accuracy_and_time(page):
-    s2, s3, _, _, video_3 = re.findall("<figcaption>(.*?)</figcaption>", page)[1:]
+    captions = re.findall("<figcaption>(.*?)</figcaption>", page)[1:]
+    s2, s3, _, _, video_3 = (re.sub("<.*?>", "", caption) for caption in captions)
     for said in (
         "cards (changed)",
         "N = 32 validation images",

@@ -42,7 +42,7 @@ def _strings(values):
 
 
 def test_every_chart_has_a_caption_with_its_conditions(own, hostile_pair):
-    captions = re.findall(r"<figcaption>(.*?)</figcaption>", own)
+    captions = [re.sub("<.*?>", "", found) for found in re.findall(r"<figcaption>(.*?)</figcaption>", own)]
     told = [text for text in captions if "N = 16 validation images" in text]
     assert len(told) >= 4
     for run in hostile_pair:
