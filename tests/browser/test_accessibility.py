@@ -21,6 +21,35 @@ STREAMLITS_OWN = {
 """Rules that Streamlit itself breaks: where, which is the only place they are let pass, and why."""
 
 
+STOPS = 30
+MARKED = """() => {
+    let one = document.activeElement;
+    while (one.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
+    if (one === document.body) return "";
+    const around = [];
+    for (let at = one; at && around.length < 4; at = at.parentElement) around.push(at);
+    const looks = () => around.map((element) => {
+        const { outlineStyle, outlineWidth, outlineColor, boxShadow, borderColor } = getComputedStyle(element);
+        const outline = outlineStyle === "none" ? "" : outlineStyle + outlineWidth + outlineColor;
+        return [outline, boxShadow, borderColor].join();
+    });
+    const focused = looks();
+    one.blur();
+    const same = looks().every((look, at) => look === focused[at]);
+    one.focus({ focusVisible: true, preventScroll: true });
+    return same ? one.outerHTML.slice(0, 160) : "";
+}"""
+
+
+def unmarked(page):
+    """What looks the same with the keyboard on it as without, of the next stops of the tabulator."""
+    found = []
+    for _ in range(STOPS):
+        page.keyboard.press("Tab")
+        found.append(page.evaluate(MARKED))
+    return [what for what in found if what]
+
+
 def settle(page):
     """Wait until the script has run, every chart is drawn and nothing is loading."""
     until_idle(page)
@@ -67,11 +96,13 @@ def test_the_pages_are_those_of_the_dashboard():
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_serious_and_every_chart_and_image_says_what_it_shows(name, open_page):
+def test_axe_finds_nothing_serious_every_chart_and_image_says_what_it_shows_and_the_focus_is_marked(name, open_page):
     page = opened(open_page, "" if name == "overview" else name)
     assert page.locator(".stPlotlyChart:not([aria-label])").count() == 0, "a chart does not say what it shows"
     assert page.locator("img:not([alt])").count() == 0, "an image does not say what it shows"
+    assert not unmarked(page), "the keyboard cannot be seen there"
     assert not severe_in_both_themes(page)
+    assert not unmarked(page), "the keyboard cannot be seen there on a dark page"
 
 
 def test_the_presentation_is_entered_left_and_kept_by_keyboard_and_nothing_in_it_is_serious_to_axe(open_page):

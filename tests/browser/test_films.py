@@ -68,6 +68,47 @@ def shows(page, label):
     expect(page.locator(f'.film[data-shown="{label}"]')).to_be_visible(timeout=PATIENCE)
 
 
+AREAS = """(film) => {
+    const layout = film.querySelector('.js-plotly-plot')._fullLayout;
+    const names = Object.keys(layout).filter((name) => /^xaxis\\d*$/.test(name));
+    return names.map((name) => layout[name]._length * layout[name.replace('x', 'y')]._length);
+}"""
+
+
+def test_while_a_film_loads_its_place_is_held_by_a_skeleton(open_page, context):
+    waiting = []
+    context.route("**/plotly*.js", lambda route: waiting.append(route))
+    try:
+        page = open_page("supervised_ratio?ratio=0.05")
+        film = page.locator(".film")
+        expect(film).to_have_attribute("aria-busy", "true")
+        stage = film.locator(".stage")
+        box = stage.bounding_box()
+        assert box["height"] >= 500 and box["width"] >= 700
+        painted = stage.evaluate("stage => getComputedStyle(stage).backgroundColor")
+        assert painted not in ("rgba(0, 0, 0, 0)", "transparent")
+        assert not film.get_by_role("button", name="Play").is_visible(), "what does nothing yet is not offered"
+        expect(film.locator(".js-plotly-plot")).to_have_count(0)
+    finally:
+        context.unroute("**/plotly*.js")
+    for route in waiting:
+        route.continue_()
+    shows(page, "5 %")
+    expect(page.locator(".film[aria-busy=true]")).to_have_count(0)
+    assert stage.evaluate("stage => getComputedStyle(stage).backgroundColor") != painted
+    expect(film.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_the_chart_of_the_accuracy_is_the_largest_of_the_film(open_page):
+    page = open_page("supervised_ratio?ratio=0.05")
+    shows(page, "5 %")
+    for width in (1280, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        until_still(page)
+        *others, accuracy = page.locator(".film").evaluate(AREAS)
+        assert len(others) == 4 and accuracy > max(others), width
+
+
 def test_the_slider_moves_every_panel_and_the_address_by_a_step_to_either_end_and_by_itself(open_page):
     page = open_page("supervised_ratio?ratio=0.05")
     shows(page, "5 %")

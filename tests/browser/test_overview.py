@@ -8,7 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 from ssrvae_core.runs import directory
-from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, until_idle
+from ssrvae_core.runs.about import write_about
+from tests.browser.shared import PATIENCE, ROOT, assert_no_sideways_scrolling, until_idle
+from ui.run_list.rows import COLUMNS, row_of
 
 pytestmark = pytest.mark.slow
 
@@ -107,3 +109,74 @@ def test_on_a_phone_nothing_is_cut(open_page):
     assert_no_sideways_scrolling(page)
     box = table.bounding_box()
     assert box["x"] + box["width"] <= 390
+
+
+CUT = """(table) => [...table.querySelectorAll("th, td, a, button, time, .small")].filter((one) => {
+    const { left, right } = one.getBoundingClientRect();
+    return one.scrollWidth > one.clientWidth + 1 && one.clientWidth || right > innerWidth || left < 0
+        || getComputedStyle(one).textOverflow === "ellipsis";
+}).map((one) => `${one.className}: ${one.textContent}`)"""
+
+
+def test_at_1280_pixels_nothing_of_the_list_is_cut_however_long_names_and_notes_are(open_page, store):
+    run, _ = store.runs()
+    write_about(run, "gold-" * 12, "a note of words " * 12)
+    try:
+        page, table = opened(open_page)
+        assert_no_sideways_scrolling(page)
+        headings = [heading for heading in table.get_by_role("columnheader").all_inner_texts() if heading.strip()]
+        assert len(headings) == 8 and all(heading in " ".join(headings) for heading in ("Data set", "Updated"))
+        assert table.get_by_text("gold-" * 12).is_visible()
+        assert table.evaluate(CUT) == []
+        inside, main = table.bounding_box(), page.get_by_test_id("stMain").bounding_box()
+        assert main["x"] <= inside["x"] and inside["x"] + inside["width"] <= main["x"] + main["width"]
+    finally:
+        write_about(run, "", "")
+
+
+NOW = 1_700_000_000
+AGO = {
+    -5: "just now",
+    59: "just now",
+    60: "1 minute ago",
+    200: "3 minutes ago",
+    3599: "59 minutes ago",
+    3600: "1 hour ago",
+    5 * 3600: "5 hours ago",
+    86_400: "1 day ago",
+    29 * 86_400: "29 days ago",
+    70 * 86_400: "2 months ago",
+    800 * 86_400: "2 years ago",
+}
+
+
+def test_times_are_told_as_how_long_ago_it_was_and_go_on_by_themselves(browser, store):
+    page = browser.new_page()
+    page.clock.install(time=NOW)
+    page.route(
+        "http://list.test/**",
+        lambda route: (
+            route.fulfill(content_type="text/javascript", body=(ROOT / "ui/run_list/list.js").read_text("utf-8"))
+            if route.request.url.endswith(".js")
+            else route.fulfill(content_type="text/html", body='<div id="place"><div class="runs"></div></div>')
+        ),
+    )
+    page.goto("http://list.test/")
+    row = row_of(store.runs()[0]) | {"updated": NOW - 200, "exact": "14 November 2023"}
+    columns = [{"name": name, "title": title} for name, title in COLUMNS.items()]
+    told = page.evaluate(
+        """async ([data, seconds]) => {
+            const list = await import("./list.js");
+            const parentElement = document.querySelector("#place");
+            list.default({ data, parentElement, setStateValue() {}, setTriggerValue() {} });
+            return seconds.map(list.ago);
+        }""",
+        [{"rows": [row], "columns": columns, "sort": None, "group": "none"}, list(AGO)],
+    )
+    assert told == list(AGO.values())
+    shown = page.locator("tr[data-id] time")
+    expect(shown).to_have_text("3 minutes ago")
+    expect(shown).to_have_attribute("title", "14 November 2023")
+    page.clock.run_for(60_000)
+    expect(shown).to_have_text("4 minutes ago")
+    page.close()

@@ -110,6 +110,32 @@ def test_a_lasso_in_the_file_shows_pictures_in_both_maps_mistakes_stand_below_an
     other.close()
 
 
+def test_filters_in_the_file_hide_points_and_pictures_alike(page):
+    page.wait_for_function("document.querySelectorAll('[data-explorer-map] .gl-container .painted').length === 4")
+    page.locator("[data-explorer-map]").first.scroll_into_view_if_needed()
+    whole = shown_ids(page)
+    total = int(re.search(r"of (\d+) selected", page.locator(".counter").inner_text())[1])
+    assert len(whole) > 8
+    entry = page.locator(".legend .entry", has_text="hearts")
+    hearts = int(entry.locator("small").inner_text())
+    entry.click()
+    expect(page.locator(".counter")).to_have_text(f"0 of {total - hearts} selected")
+    expect(page.locator(".told")).to_have_text(f"{total - hearts} in sight")
+    everywhere = ((0.01, 0.01), (0.99, 0.01), (0.99, 0.99), (0.01, 0.99))
+    lasso(page, everywhere)
+    assert "hearts" in entry.inner_text() and shown_ids(page) < whole
+    labels = page.locator(".pictures [data-sample]").evaluate_all("all => all.map(one => one.ariaLabel)")
+    assert labels and not any("truly hearts" in label for label in labels)
+    entry.click()
+    page.get_by_role("button", name="Clear the selection").click()
+    (first, *_) = sorted(whole)
+    page.get_by_label("Search by id").fill(str(first))
+    expect(page.locator(".counter")).to_have_text("0 of 1 selected")
+    assert shown_ids(page) == {first}
+    page.get_by_label("Search by id").fill("")
+    expect(page.locator(".counter")).to_have_text(f"0 of {total} selected")
+
+
 def test_the_charts_are_drawn_and_fit_on_a_phone_and_on_paper(page):
     page.locator(".chart .main-svg").first.wait_for()
     assert page.title() == "Report"

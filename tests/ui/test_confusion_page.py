@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -195,6 +197,24 @@ def test_the_first_thing_on_the_page_are_the_mistakes_and_one_click_shows_its_im
     assert app.query_params["true"] in (str(worst.true), [str(worst.true)])
     next(button for button in app.button if button.label == "Clear").click().run()
     assert "data-sample=" not in tables(app)
+
+
+def test_cells_are_shares_of_their_true_class_with_counts_below_until_counts_are_asked_for(make_store, open_page):
+    run = next(run for run in make_store("two").runs() if run.config.model.name == "ss-vae")
+    confusion = np.array(run.status.validation["confusion"])
+
+    def numbers(**address):
+        app = open_page("confusion", left=run.id, right="none", **address)
+        traces = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+        texts = next(trace["text"] for trace in traces if trace.get("text"))
+        assert len(texts) == confusion.size
+        return [re.findall(r"[\d.]+", re.sub(r"<[^>]*>", " ", text)) for text in texts]
+
+    shares = [[share] for share in (100 * confusion / confusion.sum(axis=1, keepdims=True)).ravel()]
+    for shown, (share,), n in zip(numbers(), shares, confusion.ravel(), strict=True):
+        assert float(shown[0]) == pytest.approx(share, abs=0.5)
+        assert shown[1:] == ([str(n)] if n else [])
+    assert numbers(cells="counts") == [[str(n)] for n in confusion.ravel()]
 
 
 def test_a_title_of_three_lines_stays_clear_of_the_tool_bar():

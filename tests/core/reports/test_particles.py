@@ -14,8 +14,9 @@ import pytest
 from ssrvae_core.reports import particles
 from ssrvae_core.reports.explorer.page import ANGLES, as_bytes, explorer, whole
 from ssrvae_core.reports.report import report_html
-from ssrvae_core.runs import RunStore, directory
+from ssrvae_core.runs import RunStore, directory, particle_file
 from tests.core.reports.conftest import NAMES as HOSTILE
+from tests.data import make_golden_store as golden
 from tests.explorer_page import NAMES, as_pictures, invented
 
 
@@ -34,6 +35,24 @@ def test_an_explorer_fits_into_its_bytes_and_says_how_many_particles_it_leaves_o
     assert "500 of 900 particles" in small
     (_, sheets), (_, more) = parts_of(small), parts_of(large)
     assert 0 < sum(map(len, sheets)) < sum(map(len, more))
+
+
+def test_a_whole_report_of_many_particles_with_pictures_that_cannot_be_packed_is_no_larger_than_8_megabytes(
+    tmp_path, monkeypatch
+):
+    store = golden.unpack(tmp_path, golden.long_configs())
+    runs = [store.get(config.run_id) for config in golden.long_configs()]
+    sources, _ = invented(4200, models=2)
+    for run, source in zip(runs, sources, strict=True):
+        particle_file.write(run.path, source.particles)
+    noise = np.random.default_rng(0).integers(0, 256, (4200, 40, 40), dtype=np.uint8)
+    ids = sources[0].particles.ids
+    monkeypatch.setattr(particles, "pixels_of", lambda run, some: (some, noise[np.searchsorted(ids, some)]))
+    page = report_html(runs)
+    assert "4,000 of 4,200 particles" in page
+    settings, sheets = parts_of(page)
+    assert settings["sheets"]["height"] >= 16 and len(sheets) == 4 and all(sheets)
+    assert 6_000_000 < len(page.encode()) <= 8_000_000, "the pictures take what the rest of the page leaves"
 
 
 def test_without_pictures_the_maps_are_there_all_the_same():
