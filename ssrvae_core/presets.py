@@ -146,7 +146,7 @@ _SOURCE_MODEL: dict[str, Any] = {"model.standardise": False, "model.second_opini
 PRESETS: dict[str, Preset] = {
     "fast": Preset(
         training=TrainingConfig(epochs=8, starts=3, min_steps=80, **_GAUGE),
-        for_source={"particles": {"training.epochs": 24}},  # half the images of cards, and noise
+        for_source={"particles": {"training.epochs": 24}, "digits": {"training.epochs": 24}},  # fewer images than cards
     ),
     "teaching": Preset(
         training=TrainingConfig(epochs=6, batch_size=32, min_steps=50, learning_rate=3e-3, **_GAUGE),
