@@ -1,5 +1,6 @@
 """What the browser tests agree on."""
 
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +39,24 @@ def script_runs(page):
 def until_idle(page):
     """Wait until the page's script has run to its end."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
+
+
+def until_stored(page, there):
+    """Wait until ``there()`` is true: until what was done in the browser has been done in the store.
+
+    A page is idle also before the browser's action has reached the server.
+    """
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not there():
+        assert time.monotonic() < deadline, "what was done in the browser is not in the store"
+        page.wait_for_timeout(50)
+
+
+def pictures_drawn(page):
+    """Wait until there are pictures, none of them still to come, and the page's script has run to its end."""
+    expect(page.locator(".picture[data-sample]").first).to_be_visible()
+    expect(page.locator(".tile.waiting")).to_have_count(0)
+    until_idle(page)
 
 
 def until_still(page, elements=".js-plotly-plot, .js-plotly-plot .nsewdrag, .film"):

@@ -118,6 +118,24 @@ def test_points_have_the_colours_of_their_part_micrograph_size_or_factor_which_a
         assert colour_of(page, middle) != pytest.approx(scale[0], abs=20)
 
 
+def test_the_keyboard_stays_on_the_filter_that_it_has_changed(explorer, particles):
+    page = explorer
+    counter = page.locator(".counter")
+    labels = particles[0][0].predictions.labels
+    entry = page.locator(".legend .entry").nth(1)
+    entry.focus()
+    for shown in (len(labels) - (labels == 1).sum(), len(labels)):
+        page.keyboard.press("Space")
+        expect(counter).to_have_text(f"0 of {shown} selected")
+        expect(entry).to_be_focused()
+    part = page.locator(".parts input").nth(2)
+    part.focus()
+    for shown in (200, 300):
+        page.keyboard.press("Space")
+        expect(counter).to_have_text(f"0 of {shown} selected")
+        expect(part).to_be_focused()
+
+
 DENSITY = """async (extra) => {
   const { MOST_MARKERS, paintPoints, Stamps } = await import("./points.js");
   const n = MOST_MARKERS + extra;

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from ssrvae_core.data import read_images
 from ssrvae_core.runs.everything import write_particles
-from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, until_idle
+from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, pictures_drawn, until_stored
 from tests.browser.test_explorer import LEFT, RIGHT, lasso, selected, shown_ids
 
 pytestmark = pytest.mark.slow
@@ -39,11 +39,9 @@ def page(open_page):
 
 
 def drawn(page):
-    """Wait until maps and pictures are there and the server has heard of them."""
-    expect(page.locator("[data-explorer-map] .painted")).to_have_count(4, timeout=PATIENCE)
-    expect(page.locator(".pictures .tile.waiting")).to_have_count(0, timeout=PATIENCE)
-    expect(page.locator(".pictures [data-sample]").first).to_be_visible(timeout=PATIENCE)
-    until_idle(page)
+    """Wait until both maps and the pictures are there."""
+    expect(page.locator("[data-explorer-map] .painted")).to_have_count(4)
+    pictures_drawn(page)
 
 
 def test_lassoed_particles_of_all_parts_are_shown_and_downloaded_with_what_is_known_of_them(page, tmp_path):
@@ -75,7 +73,6 @@ def test_a_particle_is_drawn_by_its_models_and_the_address_restores_it_with_the_
     expect(card.locator(".posterior")).to_have_count(1, timeout=PATIENCE)
     for name in ("colour=confidence", "select=", "sample="):
         page.wait_for_url(re.compile(name), timeout=PATIENCE)
-    until_idle(page)
 
     other = open_page(page.url.split("/", 3)[3])
     drawn(other)
@@ -133,7 +130,7 @@ def test_a_selection_kept_under_a_name_is_there_for_the_next_visitor_and_stays_w
     page.get_by_label("Name of the selection").press("Enter")
     kept = store.root / "explorer"
     expect(page.locator(".kept .use", has_text="odd ones")).to_contain_text(str(n), timeout=PATIENCE)
-    until_idle(page)
+    until_stored(page, lambda: any("odd ones" in file.read_text("utf-8") for file in kept.glob("*.jsonl")))
     other = open_page("latent_space?right=none")
     expect(other.locator("[data-explorer-map] .painted")).to_have_count(2, timeout=PATIENCE)
     other.get_by_text("Selections").click()

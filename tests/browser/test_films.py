@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ssrvae_core.runs.jobs import JobQueue
-from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, until_still
+from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, until_still, until_stored
 from tests.data import make_golden_store as golden
 from tests.ui.ratio_stores import make_ratio_store
 
@@ -228,10 +227,7 @@ def test_a_ratio_that_is_missing_is_trained_by_its_button(open_page, store):
     under_way = page.get_by_text(re.compile("ss-rvae on .*0.2 labelled|ss-rVAE .* 20 % labelled"))
     done = page.locator(".film .told").filter(has_text=re.compile(r"ss-rVAE <?\d+ % right"))
     expect(under_way.or_(done).first).to_be_visible()  # so small a training may be done before it is seen
-    deadline = time.monotonic() + PATIENCE / 1000
-    while len(JobQueue(store).list()) < 2:
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(100)
+    until_stored(page, lambda: len(JobQueue(store).list()) == 2)
     assert {job.kind for job in JobQueue(store).list()} == {"train"}
     expect(page.locator(".film .told")).to_contain_text(re.compile(r"ss-rVAE <?\d+ % right"), timeout=3 * PATIENCE)
     assert len([run for run in store.runs() if run.config.split.labelled_ratio == 0.2]) == 2

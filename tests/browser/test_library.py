@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from ssrvae_core.library import Journal, Origin
 from ssrvae_core.library.exports.pictures import members
 from ssrvae_core.runs.everything import write_particles
-from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, until_idle
+from tests.browser.shared import PATIENCE, assert_no_sideways_scrolling, pictures_drawn, until_idle, until_stored
 from tests.browser.test_accessibility import severe_in_both_themes
 from tests.serving import serving
 
@@ -50,10 +50,9 @@ def page(open_page, run):
 
 def drawn(page):
     """Wait until the pictures are there, and the averages and fractions of what is shown."""
-    expect(page.locator(".library .picture").first).to_be_visible(timeout=PATIENCE)
-    expect(page.locator(".library .column[aria-busy=true]")).to_have_count(0, timeout=PATIENCE)
-    expect(page.locator(".library .tile.waiting")).to_have_count(0, timeout=PATIENCE)
-    until_idle(page)
+    expect(page.locator(".library .column").first).to_be_visible()
+    expect(page.locator(".library .column[aria-busy=true]")).to_have_count(0)
+    pictures_drawn(page)
 
 
 def column(page, number):
@@ -80,11 +79,13 @@ def sign(page, name="AB"):
 def wait_for(page, run, n):
     """Wait until the journal has so many entries, and return the library."""
     journal = Journal(run)
-    for _ in range(PATIENCE // 100):
-        if len(journal.entries()) >= n:
-            return journal.read()
-        page.wait_for_timeout(100)
-    raise AssertionError(f"{len(journal.entries())} entries of {n} were written")
+    until_stored(page, lambda: len(journal.entries()) >= n)
+    return journal.read()
+
+
+def done(page):
+    """Wait until the server has done all that was done in the browser."""
+    page.wait_for_function("!document.querySelector('.library-place').mounted.actions.length")
 
 
 def test_classes_stand_side_by_side_with_what_is_known_of_them(page, run):
@@ -196,6 +197,7 @@ def test_classes_are_renamed_split_and_merged_and_outliers_put_aside(page, run):
     expect(page.locator(".library .cost")).to_contain_text("False alarm for")
     library = wait_for(page, run, 4)
     assert library.threshold is not None
+    done(page)
     drawn(page)
     said = re.search(r"(\d+) of \d+ particles beyond", page.locator(".library .cost").inner_text())
     assert int(said[1]) == int((Journal(run).read().origin == Origin.OUTLIER).sum())
@@ -248,7 +250,7 @@ def test_ten_labels_are_corrected_and_trained_on_again_and_both_runs_are_compare
         page.evaluate(f"{VIEW}.select({some})")
         page.get_by_role("button", name=re.compile(f"^{number + 1} {run.class_names[number]}")).click()
         expect(page.locator("[data-selected]")).to_have_text("0")
-    page.wait_for_function("!document.querySelector('.library-place').mounted.actions.length", timeout=PATIENCE)
+    done(page)
     expect(page.locator(".library .tally")).to_contain_text("10 by hand")
     again = page.get_by_role("button", name="Train again with 26 labels, 10 new")
     expect(again).to_be_visible(timeout=PATIENCE)

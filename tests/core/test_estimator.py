@@ -79,6 +79,7 @@ def fitted_once(cards, partly):
     xfail_strict=True,
 )
 def test_the_estimator_keeps_scikit_learns_conventions(estimator, check):
+    """Each check is scikit-learn's own, and raises where its convention is broken."""
     check(estimator)
 
 

@@ -2,6 +2,14 @@
 import { gradient } from "./colours.js";
 import { askingButton, button, choice, figure, make, marker, nameField, showCount, thousands, tooLong } from "./elements.js";
 
+// Put others in the place of an element's children; the keyboard stays on the one that takes the place of its own.
+function refill(element, ...children) {
+  const stops = () => Array.from(element.querySelectorAll("button, input"));
+  const at = stops().indexOf(element.getRootNode().activeElement);
+  element.replaceChildren(...children);
+  if (at >= 0) stops()[at]?.focus({ preventScroll: true });
+}
+
 export class Bar {
   // `on`: {set(changes), hide(name, value), only(name, value), everything(), matches(), clear(), link(), linkable(), keep(name), use(name), forget(name), csv()}.
   constructor(place, table, look, on) {
@@ -77,7 +85,7 @@ export class Bar {
     const shown = colouring.categories ? colouring : table.colouring("predicted");
     const entries = this.entries(shown, values, tally(shown.name));
     const others = Object.entries(values.hidden).filter(([name, some]) => some.length && name !== shown.name && name !== "part");
-    this.legend.replaceChildren(
+    refill(this.legend,
       colouring.categories ? "" : this.scale(colouring),
       make("span", { class: "lead", textContent: `${shown.label}:` }), ...entries,
       ...others.map(([name]) => button(`${table.colouring(name).label}: filtered`, () => this.on.everything(name), { class: "other", title: "Show all again" })));
@@ -90,7 +98,7 @@ export class Bar {
     const there = table.parts.map((name, value) => ({ name, value })).filter(({ value }) => counts[value]);
     this.parts.hidden = there.length < 2;
     const gone = hidden.part ?? [];
-    this.parts.replaceChildren(...there.map(({ name, value }) => make("label", {},
+    refill(this.parts, ...there.map(({ name, value }) => make("label", {},
       make("input", { type: "checkbox", checked: !gone.includes(value), onchange: () => this.on.hide("part", value) }),
       make("span", { textContent: `${name} ${thousands(counts[value])}` }))));
   }
