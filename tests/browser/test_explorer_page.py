@@ -170,16 +170,17 @@ def test_maps_and_pictures_fill_the_window_whatever_comes_and_goes_above(page):
 
 def test_in_a_presentation_its_type_grows_and_all_of_it_is_on_one_screen(open_page):
     sizes = """() => ['.explorer button', '.holder figcaption', '.explorer .caption', '.explorer .xtick text'].map(
-        (one) => parseFloat(getComputedStyle(document.querySelector(one)).fontSize))"""
+        (one) => document.querySelector(one) && parseFloat(getComputedStyle(document.querySelector(one)).fontSize))"""
     page = open_page("latent_space")
     drawn(page)
+    expect(page.locator(".explorer .xtick text").first).to_be_visible()  # Plotly draws axes after the points
     usual = page.evaluate(sizes)
     page.get_by_text("Presentation", exact=True).click()  # of a page that is there: what it drew is drawn again
     page.set_viewport_size({"width": 1280, "height": 720})
     grown = "([sizes, usual]) => eval(sizes)().every((size, i) => Math.abs(size / usual[i] - 1.4) < 0.05)"
     page.wait_for_function(grown, arg=[sizes, usual])
     on_screen = """() => ['.explorer .bar', '[data-explorer-map]', '.explorer .pictures'].every((one) => {
-        const { top, bottom } = document.querySelector(one).getBoundingClientRect();
+        const { top, bottom } = document.querySelector(one)?.getBoundingClientRect() ?? {};
         return top >= 0 && bottom <= innerHeight && bottom - top > 20;
     })"""
     page.wait_for_function(on_screen)
