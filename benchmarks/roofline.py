@@ -68,7 +68,7 @@ def roofline(data: str = "cards-b2", steps: int = 50) -> None:
     """Report the multiply-adds of a step, and for each part the time it takes and its bound."""
     config = run_config(model="ss-rvae", data=data, settings={"training.epochs": 3, "training.starts": 1})
     trainer = Trainer(config, split(load(config.dataset), config.split))
-    batches = trainer._batches(torch.Generator().manual_seed(0))
+    batches = trainer._batches.of_epoch(trainer._course, torch.Generator().manual_seed(0))
     generator = torch.Generator().manual_seed(0)
     rates = [product_rate()]
     trainer.model.train()
@@ -108,7 +108,7 @@ def roofline(data: str = "cards-b2", steps: int = 50) -> None:
         step_ms=1e3 * whole,
         bound_ms=1e3 * total / rate,
         step_over_bound=whole * rate / total,
-        epoch_bound_seconds=total / rate * trainer._n_steps(),
+        epoch_bound_seconds=total / rate * trainer._batches.n_steps,
     )
     for part, spent in seconds.items():
         bound = multiplied[part] / rate if part in MULTIPLY else moved[part] / bandwidth
@@ -169,7 +169,7 @@ def fast(epochs: int | None = None) -> None:
         epochs=done[-1],
         of=config.training.epochs,
         starts=config.training.starts,
-        steps_per_epoch=trainer._n_steps(),
+        steps_per_epoch=trainer._batches.n_steps,
         seconds=time.perf_counter() - began,
         processor_seconds=time.process_time() - processor,
     )

@@ -19,6 +19,7 @@ from ssrvae_core.config import EmbeddingConfig, TrainingConfig, UserError
 from ssrvae_core.models import SSVAE, build
 from ssrvae_core.models.networks import Encoder
 from ssrvae_core.training.adam import Adam
+from ssrvae_core.training.batches import shuffled_rows
 from ssrvae_core.training.clipping import GradientClip
 from ssrvae_core.training.device import (
     choose_device,
@@ -28,7 +29,7 @@ from ssrvae_core.training.device import (
     seeded,
 )
 from ssrvae_core.training.objective import Objective
-from ssrvae_core.training.schedule import cosine, shuffled_rows
+from ssrvae_core.training.schedule import cosine
 from ssrvae_core.training.trainer import INITIAL_IMAGES
 
 INIT, STEPS = 0, 1

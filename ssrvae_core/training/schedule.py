@@ -1,45 +1,11 @@
-"""What a training does when: the images of each step, the weight of the KL term, the learning rate, the early stop."""
+"""What a training does when: the weight of the KL term, the learning rate, the early stop."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Int
-from torch import Tensor
-
 from ssrvae_core.config import TrainingConfig
-
-
-def n_steps(config: TrainingConfig, n_labelled: int, n_unlabelled: int) -> int:
-    """Return the steps of an epoch: the larger of the two sets is seen at least once."""
-    return max(
-        config.min_steps,
-        math.ceil(n_labelled / config.labelled_batch_size),
-        math.ceil(n_unlabelled / config.batch_size),
-    )
-
-
-def shuffled_rows(n_images: int, size: int, n_steps: int, generator: torch.Generator) -> Int[Tensor, "step batch"]:
-    """Return the rows of each step's images: shuffled passes, one after the other.
-
-    Parameters
-    ----------
-    n_images : int
-        Images there are.
-    size : int
-        Images per step; fewer where there are fewer.
-    n_steps : int
-        Steps.
-    generator : torch.Generator
-        Shuffles, on its own device.
-    """
-    size = min(size, n_images)
-    n_passes = math.ceil(n_steps * size / n_images) if n_images else 0
-    passes = [torch.randperm(n_images, generator=generator, device=generator.device) for _ in range(n_passes)]
-    rows = torch.cat(passes) if passes else torch.empty(0, dtype=torch.long, device=generator.device)
-    return rows[: n_steps * size].view(n_steps, size)
 
 
 def beta(config: TrainingConfig, epoch: int) -> float:

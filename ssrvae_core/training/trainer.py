@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.data import Split
@@ -20,6 +19,7 @@ from ssrvae_core.models.networks import Encoder
 from ssrvae_core.records import Epoch, Snapshot, Step
 from ssrvae_core.training.adam import Adam
 from ssrvae_core.training.advice import Advice, Course
+from ssrvae_core.training.batches import PairedBatches
 from ssrvae_core.training.clipping import GradientClip
 from ssrvae_core.training.device import (
     choose_device,
@@ -31,7 +31,7 @@ from ssrvae_core.training.device import (
     within_memory,
 )
 from ssrvae_core.training.objective import Batch, Losses, Objective
-from ssrvae_core.training.schedule import EarlyStop, beta, learning_rate, n_steps, shuffled_rows
+from ssrvae_core.training.schedule import EarlyStop, beta, learning_rate
 from ssrvae_core.training.snapshots import Tracker
 from ssrvae_core.training.starts import Starts, Within
 
@@ -83,14 +83,11 @@ class Trainer:
         keep_freed_memory()
         self.config = config
         self.device = choose_device(device)
-        labelled, unlabelled = data.labelled, data.unlabelled
-        self._shape, self._n_classes = labelled.image_shape, labelled.n_classes
+        self._shape, self._n_classes = data.labelled.image_shape, data.labelled.n_classes
         with within_memory(self.device, "take fewer or smaller images, or another device"):
-            self._labelled = torch.from_numpy(labelled.images).to(self.device)
-            self._y = F.one_hot(torch.from_numpy(labelled.labels), self._n_classes).float().to(self.device)
-            self._unlabelled = torch.from_numpy(unlabelled.images).to(self.device)
+            self._batches = PairedBatches(data, config.training, self.device)
             self._tracker = Tracker(data.validation, config.training.tracked, config.seed, self.device)
-        judged = config.training.consistency_weight > 0 and len(unlabelled) > 0
+        judged = config.training.consistency_weight > 0 and len(data.unlabelled) > 0
         self._n_starts = config.training.starts if judged and model is None else 1
         self._starts = Starts() if self._n_starts > 1 else None
         self._advice = Advice(data, self._n_starts, config.seed) if config.model.asks else None
@@ -134,7 +131,7 @@ class Trainer:
         elif starts is not None:  # all are made, and the best one is still to be chosen
             epoch = short
         step = self._within.step if self._within else 0
-        return Step(number, self._n_starts, short, epoch, config.epochs, step, self._n_steps())
+        return Step(number, self._n_starts, short, epoch, config.epochs, step, self._batches.n_steps)
 
     def choose_start(self) -> Iterator[tuple[int, int]]:
         """Make the short starts that are still to be made, and choose one; :meth:`fit` does it otherwise.
@@ -214,7 +211,7 @@ class Trainer:
             warnings.filterwarnings("ignore", message="Encountered")  # Pyro's; ours is an error, with advice
             self._set_course(lambda: self._pause(done))  # before the batches are drawn
             self._make_steps(done, began, generator)
-            means = Losses(*(done.sums / self._n_steps()).unbind())
+            means = Losses(*(done.sums / self._batches.n_steps).unbind())
             loss = means.total.item()
             self._check(loss)
             done.seconds = time.perf_counter() - began
@@ -229,14 +226,14 @@ class Trainer:
     def _make_steps(self, done: Within, began: float, generator: torch.Generator) -> None:
         """Make the steps of an epoch that are still to be made."""
         config, resumed = self.config.training, done.step
-        for step, batch in enumerate(self._batches(generator)):
+        for step, batch in enumerate(self._batches.of_epoch(self._course, generator)):
             if step < resumed:
                 continue
             if step == resumed and done.random is not None:
                 restore_random_state(generator, done.random)
             done.seconds = time.perf_counter() - began
             self._pause(done, generator)
-            progress = (self.epoch + step / self._n_steps()) / config.epochs
+            progress = (self.epoch + step / self._batches.n_steps) / config.epochs
             self._optimiser.learning_rate = learning_rate(config, progress)
             losses = self._step(batch, generator)
             if self._first_loss is None:
@@ -311,27 +308,13 @@ class Trainer:
 
     def _initialise_encoder(self) -> None:
         """Start with latents that tell the images apart; the paper's engine starts as the source does."""
-        images = (self._unlabelled if len(self._unlabelled) > 1 else self._labelled)[:INITIAL_IMAGES]
+        batches = self._batches
+        images = (batches.unlabelled if len(batches.unlabelled) > 1 else batches.labelled)[:INITIAL_IMAGES]
         if self.config.model.rotation == "latent" or not isinstance(self.model.encoder, Encoder) or len(images) < 2:
             return
         seen = self.model.features(self.model.look(images))
         undecided = seen.new_full((len(images), self.model.n_classes), 1 / self.model.n_classes)
         self.model.encoder.initialise(seen, undecided)
-
-    def _n_steps(self) -> int:
-        return n_steps(self.config.training, len(self._labelled), len(self._unlabelled))
-
-    def _batches(self, generator: torch.Generator) -> Iterator[Batch]:
-        """Yield paired batches: the larger set is seen at least once, the smaller cycles."""
-        config, n_steps, course = self.config.training, self._n_steps(), self._course
-        kept = torch.arange(len(self._labelled), device=self.device) if course.kept is None else course.kept
-        labelled = kept[shuffled_rows(len(kept), config.labelled_batch_size, n_steps, generator)]
-        unlabelled = shuffled_rows(len(self._unlabelled), config.batch_size, n_steps, generator)
-        for own, other in zip(labelled, unlabelled, strict=True):
-            # Indexing with brackets takes several times as long on a CPU.
-            opinion = None if course.opinion is None else course.opinion.index_select(0, other)
-            images = self._labelled.index_select(0, own), self._y[own], self._unlabelled.index_select(0, other)
-            yield Batch(*images, opinion)
 
     # Checkpoints.
 
