@@ -76,6 +76,27 @@ def test_the_mouse_pans_a_map_and_selects_nothing(explorer):
     assert page.evaluate("explorer.address.zoom").startswith("0:")
 
 
+def test_arrow_keys_move_a_map_and_minus_shows_more_of_it(explorer):
+    page = explorer
+    place = "explorer.maps[0].placeOf(17)"
+    page.locator("[data-explorer-map]").first.focus()
+
+    def pressed(key):
+        before = page.evaluate(place)
+        page.keyboard.press(key)
+        page.wait_for_function(f"before => {place}.some((at, i) => Math.abs(at - before[i]) > 1)", arg=before)
+        return np.array(page.evaluate(place)) - before
+
+    for key, across, down in (("ArrowRight", -1, 0), ("ArrowUp", 0, 1), ("ArrowLeft", 1, 0), ("ArrowDown", 0, -1)):
+        moved = pressed(key)
+        assert np.array_equal(np.sign(np.round(moved)), [across, down]) and np.abs(moved).max() > 20, key
+    pressed("+")
+    low, high = page.evaluate("explorer.maps[0].ranges()[0]")
+    pressed("-")
+    lower, higher = page.evaluate("explorer.maps[0].ranges()[0]")
+    assert lower < low and higher > high
+
+
 def rgb(colour):
     return hex_to_rgb(colour) if colour.startswith("#") else tuple(map(int, colour[4:-1].split(",")))
 
