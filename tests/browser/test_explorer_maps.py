@@ -76,6 +76,42 @@ def test_the_mouse_pans_a_map_and_selects_nothing(explorer):
     assert page.evaluate("explorer.address.zoom").startswith("0:")
 
 
+def test_the_wheel_shows_a_part_of_the_map_larger_and_the_home_tool_all_of_it_again(explorer):
+    page = explorer
+    ranges = "explorer.maps[0].ranges().map(([low, high]) => high - low)"
+    whole = page.evaluate(ranges)
+    box = page.locator("[data-explorer-map]").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.wheel(0, -300)
+    page.wait_for_function("explorer.values.zooms[0]")
+    assert all(part < 0.95 * all_ for part, all_ in zip(page.evaluate(ranges), whole, strict=True))
+    assert selected(page) == 0
+    tool(page, "Reset axes")
+    page.wait_for_function("!explorer.values.zooms[0]")
+    assert page.evaluate(ranges) == pytest.approx(whole)
+
+
+def test_arrow_keys_move_a_map_and_minus_shows_more_of_it(explorer):
+    page = explorer
+    place = "explorer.maps[0].placeOf(17)"
+    page.locator("[data-explorer-map]").first.focus()
+
+    def pressed(key):
+        before = page.evaluate(place)
+        page.keyboard.press(key)
+        page.wait_for_function(f"before => {place}.some((at, i) => Math.abs(at - before[i]) > 1)", arg=before)
+        return np.array(page.evaluate(place)) - before
+
+    for key, across, down in (("ArrowRight", -1, 0), ("ArrowUp", 0, 1), ("ArrowLeft", 1, 0), ("ArrowDown", 0, -1)):
+        moved = pressed(key)
+        assert np.array_equal(np.sign(np.round(moved)), [across, down]) and np.abs(moved).max() > 20, key
+    pressed("+")
+    low, high = page.evaluate("explorer.maps[0].ranges()[0]")
+    pressed("-")
+    lower, higher = page.evaluate("explorer.maps[0].ranges()[0]")
+    assert lower < low and higher > high
+
+
 def rgb(colour):
     return hex_to_rgb(colour) if colour.startswith("#") else tuple(map(int, colour[4:-1].split(",")))
 

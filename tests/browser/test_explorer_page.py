@@ -39,8 +39,8 @@ def page(open_page):
 
 
 def drawn(page):
-    """Wait until both maps and the pictures are there."""
-    expect(page.locator("[data-explorer-map] .painted")).to_have_count(4)
+    """Wait until both maps, with their axes, and the pictures are there."""
+    expect(page.locator("[data-explorer-map] .gl-container .painted")).to_have_count(4)
     pictures_drawn(page)
 
 

@@ -98,7 +98,7 @@ def test_while_a_film_loads_its_place_is_held_by_a_skeleton(open_page, context):
     expect(film.get_by_role("button", name="Play")).to_be_visible()
 
 
-def test_the_chart_of_the_accuracy_is_the_largest_of_the_film(open_page):
+def test_the_sentence_is_large_and_the_chart_of_the_accuracy_the_largest_of_the_film(open_page):
     page = open_page("supervised_ratio?ratio=0.05")
     shows(page, "5 %")
     for width in (1280, 1920):
@@ -106,6 +106,9 @@ def test_the_chart_of_the_accuracy_is_the_largest_of_the_film(open_page):
         until_still(page)
         *others, accuracy = page.locator(".film").evaluate(AREAS)
         assert len(others) == 4 and accuracy > max(others), width
+    sizes = "all => all.map(one => parseFloat(getComputedStyle(one).fontSize))"
+    (told,), labels = page.locator(".film .told").evaluate_all(sizes), page.locator(".film label").evaluate_all(sizes)
+    assert told >= 20 and told > 1.3 * max(labels), "the sentence of the result is large"
 
 
 def test_the_slider_moves_every_panel_and_the_address_by_a_step_to_either_end_and_by_itself(open_page):
