@@ -1,14 +1,16 @@
 """Particles, digits and the registry of sources."""
 
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ssrvae_core.config import DATASETS, DatasetConfig, Disorder, UserError
-from ssrvae_core.data import SOURCES, ImageSet, load, read_images
+from ssrvae_core.data import SOURCES, ImageSet, load, open_images, read_images
 from ssrvae_core.data.digits import _posed
 from ssrvae_core.data.pose import POSE_FACTORS
+from ssrvae_core.data.summary import summary
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "tiny_particles.npz"
 
@@ -142,3 +144,10 @@ def test_the_example_file_is_what_the_generator_draws():
     images = read_images(EXAMPLE)
     assert images.images.shape == (60, 1, 32, 32)
     assert EXAMPLE.stat().st_size < 200_000
+
+
+def test_the_example_of_own_particles_has_masks_micrographs_and_few_labels(tmp_path):
+    import_module("examples.own_particles").main(str(tmp_path / "particles.npz"))
+    found = summary(open_images(tmp_path / "particles.npz"))
+    assert (found.images, found.unlabelled, found.groups, found.masks) == (505, 465, 12, True)
+    assert set(found.classes.values()) == {8} and len(found.classes) == 5
