@@ -2,7 +2,7 @@
 
 Usage: ``python -m examples.own_particles particles.npz``, from the project's folder.
 
-The crops are drawn ones (the data set ``particles``), with masks. What the classes of the others are is not in the file.
+The crops are drawn ones (the data set ``particles``), with masks. The classes of the others are not in the file.
 """
 
 from __future__ import annotations
