@@ -209,6 +209,6 @@ def test_the_pages_take_them_as_the_browser_does(open_page, store, tmp_path):
     library.get_by_role("button", name="Keep", exact=True).click()
     expect(library.locator(".library .tally")).to_contain_text("2 none of these", timeout=PATIENCE)
     expect(library.locator("[data-class='-1'] [data-sample]")).to_have_count(2)
-    assert set(wait_for(library, run, 2).decisions) == {-7, HUGE}
+    assert set(wait_for(library, run, 1).decisions) == {-7, HUGE}
     library.locator(f"[data-sample='{HUGE}']").dblclick()
     expect(library.locator(".card img")).to_have_count(2, timeout=PATIENCE)
