@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -109,11 +109,11 @@ def tell(opened: ImageFile) -> Summary:
 
 
 class Asked(NamedTuple):
-    """Images to ask a run about, their configuration, and whether they are the run's own data."""
+    """Images to ask a run about, their configuration, and what tells whether they are the run's own data."""
 
     images: Images
     config: DatasetConfig
-    own: bool
+    is_own: Callable[[], bool]
 
 
 def images_for(
@@ -131,7 +131,7 @@ def images_for(
     own = run.config.dataset
     if generated and data in DATASETS:
         chosen = DATASETS[data].model_copy(update={"view": own.view})
-        return Asked(in_batches(chosen), chosen, chosen == own)
+        return Asked(in_batches(chosen), chosen, lambda: chosen == own)
     if located(data) is None and data == run.data_name:  # as lists and pages call it, wherever it lies here
         data = run.dataset.path or data
     opened = opened_file(data, skip_missing, held=held)
@@ -142,7 +142,7 @@ def images_for(
         black, white = scale
         print(f"  the {kind} sees grey levels from {black:g} (black) to {white:g} (white), as those of its own images")
     images, config = seen_by(own, opened, skip_missing)
-    return Asked(images, config, opened.holds(own))
+    return Asked(images, config, lambda: opened.holds(own))
 
 
 def setting_names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -28,7 +28,7 @@ def doctor(
 ) -> None:
     """Check the installation: versions, device, store, and a training of a few seconds; or an image file."""
     if data is not None:
-        found = tell(opened_file(data, skip_missing))
+        found = tell(opened_file(data, skip_missing, held=False))
         if as_json:
             print_json(found.as_json())
         return

@@ -42,7 +42,7 @@ def evaluate(
         asked = images_for(run, data, skip_missing)
         images = whole(asked.images)
         with naming(asked.config):
-            if asked.own and asked.config.source == "file":
+            if asked.is_own() and asked.config.source == "file":
                 say(f"Run {run.id} was trained on {data}; only the images it held out are judged.")
                 images = split(images, run.config.split).validation
             model = run.model(device)

@@ -27,7 +27,9 @@ def predict(
     out: Annotated[Path, typer.Option(help="The table to write: .csv or .parquet.")],
     images: Annotated[
         str | None,
-        typer.Argument(metavar="[IMAGES]", help="What 'train' takes as --data: a file, a folder or a data set's name."),
+        typer.Argument(
+            metavar="[IMAGES]", help="What 'train' takes as --data, or more: a file, a folder or a data set's name."
+        ),
     ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="All images of the run's own data: labelled, unlabelled and validation.")

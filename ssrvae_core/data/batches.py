@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -158,9 +158,7 @@ class FileImages:
 
     def take(self, positions: np.ndarray) -> ImageSet:
         """Return those at these positions."""
-        some = self.file.some(positions, self._levels)
-        names = None if self.names is None else tuple(self.names[i] for i in positions)
-        return view(replace(some, names=names), self.shown)
+        return view(self.file.some(positions, self._levels, self.names), self.shown)
 
 
 def whole(images: Images) -> ImageSet:

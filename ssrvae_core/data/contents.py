@@ -9,7 +9,8 @@ from typing import Self
 
 import numpy as np
 
-from ssrvae_core.data.limits import check_declared
+from ssrvae_core.config import UserError
+from ssrvae_core.data.limits import MAX_VALUES
 from ssrvae_core.data.stored import Array, StoredArray
 
 Fields = dict[str, np.ndarray]
@@ -73,7 +74,11 @@ def check_held(path: Path, contents: Contents) -> None:
         If they are.
     """
     for name, values in contents.large.items():
-        check_declared(path, name, values.shape, values.dtype.itemsize)
+        raise UserError(
+            f"The field '{name}' of {path} holds {values.size:,} values (shape {values.shape}), more than the"
+            f" {MAX_VALUES:,} that are held in memory; store fewer or smaller images, or have 'predict' classify them,"
+            " which reads some at a time."
+        )
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import lzma
+import math
 import tokenize
 import weakref
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -81,6 +82,7 @@ def read_npz(path: Path) -> Contents:
         for field, name in chosen.items():
             _check_type(path, name, arrays[name].dtype)
             if field in ("images", "masks") and arrays[name].is_read_in_parts:
+                _check_rows_together(path, name, arrays[name])
                 check_rows(path, name, arrays[name].shape)
                 large[field] = _in_archive(path, arrays[name])
                 continue
@@ -104,9 +106,9 @@ class _Array:
 
     @property
     def is_read_in_parts(self) -> bool:
-        """Whether it is too large to be read at once, and its rows lie one after the other."""
-        rows = len(self.shape) in (3, 4) and not self.by_columns and self.dtype.kind in "buif"
-        return rows and is_large(self.shape, self.dtype.itemsize)
+        """Whether it can be images, and is too large to be read at once."""
+        numbers = len(self.shape) in (3, 4) and self.dtype.kind in "buif"
+        return numbers and is_large(self.shape, self.dtype.itemsize)
 
     @property
     def may_be_images(self) -> bool:
@@ -151,18 +153,27 @@ def read_npy(path: Path) -> Contents:
             array = _declared(header)
         _check_type(path, "images", array.dtype)
         if array.is_read_in_parts:
+            _check_rows_together(path, "images", array)
             check_rows(path, "images", array.shape)
-            return Contents({}, large={"images": _Rows(path, array, "an npy file").array})
+            return Contents({}, large={"images": _RowReader(path, array, "an npy file").array})
         check_declared(path, "images", array.shape, array.dtype.itemsize)
         return Contents({"images": np.load(path, allow_pickle=False)})
 
 
+def _check_rows_together(path: Path, name: str, array: _Array) -> None:
+    if array.by_columns:
+        raise UserError(
+            f"The field '{name}' of {path} lies by columns (Fortran's order), in which {math.prod(array.shape):,}"
+            " values cannot be read image by image; save numpy.ascontiguousarray of it."
+        )
+
+
 def _in_archive(path: Path, array: _Array) -> StoredArray:
     """Return an array of an archive whose rows are read when they are asked for."""
-    return _Rows(path, array, "an npz file", lambda file: zipfile.ZipFile(file).open(array.member)).array
+    return _RowReader(path, array, "an npz file", lambda file: zipfile.ZipFile(file).open(array.member)).array
 
 
-class _Rows:
+class _RowReader:
     """Reads rows of one array, from a file that stays open and must stay as it was.
 
     Parameters
@@ -181,9 +192,10 @@ class _Rows:
         self, path: Path, declared: _Array, kind: str, member: Callable[[IO[bytes]], IO[bytes]] = lambda file: file
     ) -> None:
         self.path, self.kind, self.declared = path, kind, declared
-        file = path.open("rb")
-        self.stream = member(file)
-        self.close = weakref.finalize(self, _close, self.stream, file)
+        with ExitStack() as files:
+            file = files.enter_context(path.open("rb"))
+            self.stream = files.enter_context(member(file))
+            self.close = weakref.finalize(self, files.pop_all().close)
         self.number, self.state = file.fileno(), state_of(file.fileno())
 
     @property
@@ -200,18 +212,13 @@ class _Rows:
         """
         shape = (stop - start, *self.declared.shape[1:])
         row = int(np.prod(shape[1:], dtype=np.int64)) * self.declared.dtype.itemsize
-        check_unchanged(self.path, self.state, state_of(self.number))
         with readable(self.path, self.kind, *ZIP_DAMAGES):
             self.stream.seek(self.declared.offset + start * row)
             content = self.stream.read(shape[0] * row)
+            check_unchanged(self.path, self.state, state_of(self.number))
             if len(content) < shape[0] * row:
                 raise EOFError("it ends before its last image")
             return np.frombuffer(content, self.declared.dtype).reshape(shape)
-
-
-def _close(*files: IO[bytes]) -> None:
-    for file in files:
-        file.close()
 
 
 def _check_type(path: Path, name: str, dtype: np.dtype) -> None:

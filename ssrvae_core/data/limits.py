@@ -9,10 +9,10 @@ from pathlib import Path
 from ssrvae_core.config import UserError
 
 MAX_VALUES = 2**28
-"""Most pixel values in a data set (images x height x width x channels): 1 GiB once they are float32."""
+"""Most pixel values that are held (images x height x width x channels): 1 GiB once they are float32."""
 
 MAX_BYTES = 2**31
-"""Most bytes of one field as stored."""
+"""Most bytes that one field may have, as stored, to be read at once."""
 
 MAX_IMAGES = 2**24
 """Most images of a file that is read some at a time."""
@@ -34,7 +34,12 @@ def check_declared(path: Path, field: str, shape: Sequence[int], itemsize: int =
     """
     _check_sides(path, field, shape)
     values = math.prod(shape)
-    if is_large(shape, itemsize):
+    if values <= MAX_VALUES and is_large(shape, itemsize):
+        raise UserError(
+            f"The field '{field}' of {path} declares {values * itemsize:,} bytes (shape {tuple(shape)}), more than the"
+            f" {MAX_BYTES:,} that are read at once; store smaller numbers or shorter texts, or fewer of them."
+        )
+    if values > MAX_VALUES:
         raise UserError(
             f"The field '{field}' of {path} declares {values:,} values (shape {tuple(shape)}), more than the"
             f" {MAX_VALUES:,} that are read at once; store fewer or smaller images."

@@ -117,7 +117,12 @@ class ImageFile:
         """Whether this is the data of a configuration, also of one from before the content read was the fingerprint."""
         return config.sha256 == self.sha256 or config.sha256 == _digest_of_bytes(self.path)
 
-    def some(self, positions: np.ndarray, intensity: tuple[float, float] | None = None) -> ImageSet:
+    def some(
+        self,
+        positions: np.ndarray,
+        intensity: tuple[float, float] | None = None,
+        names: tuple[str, ...] | None = None,
+    ) -> ImageSet:
         """Return the images at these positions as :meth:`images` does, without the others being brought onto a scale.
 
         Parameters
@@ -126,8 +131,11 @@ class ImageFile:
             Rows, in any order.
         intensity : (float, float), optional
             As in :meth:`images`.
+        names : tuple of str, optional
+            Of all images, where the file's own are not to be used.
         """
         known = self.annotations
+        names = known.names if names is None else names
 
         def rows(values: Array | None) -> np.ndarray | None:
             return None if values is None else values[positions]
@@ -142,7 +150,7 @@ class ImageFile:
             validation=rows(known.validation),
             masks=rows(known.masks),
             factors={name: values[positions] for name, values in known.factors.items()},
-            names=None if known.names is None else tuple(known.names[i] for i in positions),
+            names=None if names is None else tuple(names[i] for i in positions),
             pixel_size=rows(known.pixel_size),
         )
 

@@ -16,7 +16,7 @@ BLOCK = 2**22
 """Values that are looked at or converted at a time."""
 
 GAP = 64
-"""Rows between two that are asked for, up to which one reading brings both."""
+"""Rows between two that are asked for, up to which one reading brings both, if they are in one block."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,17 @@ class StoredArray:
         return self.shape[0]
 
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
-        """Read rows: a slice of them, or those at these positions, in any order."""
+        """Read rows: a slice of them, or those at these positions, in any order, or where a mask is true."""
         if isinstance(rows, slice):
             start, stop, step = rows.indices(len(self))
             return self.read(start, max(start, stop))[::step] if step > 0 else self[np.arange(start, stop, step)]
-        wanted, inverse = np.unique(np.asarray(rows, dtype=np.int64), return_inverse=True)
+        wanted, inverse = np.unique(np.flatnonzero(rows) if rows.dtype.kind == "b" else rows, return_inverse=True)
         if not len(wanted):
             return np.empty((0, *self.shape[1:]), dtype=self.dtype)
-        runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > GAP) + 1)
+        if wanted[0] < 0 or wanted[-1] >= len(self):
+            raise IndexError(f"There is no row {wanted[0] if wanted[0] < 0 else wanted[-1]} of {len(self)}.")
+        block = wanted // max(1, BLOCK // max(1, self.size // len(self)))
+        runs = np.split(wanted, np.flatnonzero((np.diff(wanted) > GAP) | (np.diff(block) > 0)) + 1)
         found = [self.read(int(run[0]), int(run[-1]) + 1)[run - run[0]] for run in runs]
         return np.concatenate(found)[inverse]
 

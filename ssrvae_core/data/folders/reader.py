@@ -213,8 +213,12 @@ def _pages(
     images: Sequence[_Picture], counts: np.ndarray, table: Table | None, matched: Matched
 ) -> Iterator[tuple[str, _Picture, dict[str, str]]]:
     """Yield every page: its name, its picture, and what the table says of it."""
+    named: dict[int, list[int]] = {}
+    for at, page in matched.values:
+        if page is not None:
+            named.setdefault(at, []).append(page)
     for position, (picture, count) in enumerate(zip(images, counts, strict=True)):
-        beyond = [page for at, page in matched.values if at == position and page is not None and page >= count]
+        beyond = [page for page in named.get(position, ()) if page >= count]
         if beyond and table is not None:
             raise UserError(
                 f"{table.path} names page {beyond[0]} of {picture.name}, which has {count} pages, counted from 0;"

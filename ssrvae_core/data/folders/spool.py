@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +19,8 @@ class Spool:
     """A temporary file of pages of one size and depth, one after the other, which is gone when nothing reads it."""
 
     def __init__(self) -> None:
-        self.file = tempfile.TemporaryFile(prefix="ssrvae-pages-")  # noqa: SIM115 - it lives as long as what reads it
+        with _room():  # unbuffered, so that a full disk is told of where a page is written
+            self.file = tempfile.TemporaryFile(prefix="ssrvae-pages-", buffering=0)  # noqa: SIM115 - it is read later
         weakref.finalize(self, self.file.close)
         self.channels: list[int] = []
         self.page: tuple[int, int] = (0, 0)
@@ -35,13 +38,10 @@ class Spool:
         n, height, width, channels = images.shape
         self.page, self.dtype = (height, width), images.dtype
         self.channels += [channels] * n
-        try:
-            self.file.write(np.ascontiguousarray(images).data)
-        except OSError as error:
-            raise UserError(
-                f"The pictures do not fit into the folder of temporary files, {tempfile.gettempdir()}"
-                f" ({error.strerror}); name one on a larger disk in the environment variable TMPDIR."
-            ) from error
+        with _room():
+            waiting = np.ascontiguousarray(images).data.cast("B")
+            while waiting:
+                waiting = waiting[self.file.write(waiting) :]
         return replace(pages, images=np.broadcast_to(np.zeros((), images.dtype), images.shape))
 
     def array(self, channels: int) -> StoredArray:
@@ -62,3 +62,15 @@ class Spool:
             return out
 
         return StoredArray(shape, self.dtype, read)
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Say that a disk is full, and where another one can be named."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"The pictures do not fit into the folder of temporary files, {tempfile.gettempdir()} ({error.strerror});"
+            " name one on a larger disk in the environment variable TMPDIR."
+        ) from error

@@ -18,8 +18,8 @@ HDF5_BEGINNINGS = (b"\x89HDF\r\n\x1a\n", b"MATLAB 7.3 MAT-file", OLD_MATLAB)
 
 DENSEST = 1032
 """Times that gzip makes an array smaller, at the most."""
-UNPACKED = 8
-"""Times the bytes of a large file that reading is given time for: images are not packed much tighter."""
+UNPACKED = 64
+"""Times the bytes of a file that is read some rows at a time that reading is given time for."""
 SECONDS = 4.0
 """Computing time that reading may take, beside what its bytes need."""
 MEMORY = 3 * 2**28
@@ -62,7 +62,7 @@ def check_apart(path: Path, held: bool = True) -> None:
     with readable(path, "an HDF5 file"):
         size = path.stat().st_size
     most = min(DENSEST * size, MAX_BYTES)
-    seconds = SECONDS + max(most, UNPACKED * size) / BYTES_PER_SECOND
+    seconds = SECONDS + (most if held else max(most, UNPACKED * size)) / BYTES_PER_SECOND
     request = {"path": name, "held": held, "memory": MEMORY + most + most // 2, "seconds": seconds}
     try:
         sentence = ask(JOB, request)
@@ -82,21 +82,14 @@ def read_here(path: Path) -> Contents:
     UserError
         If it cannot be read.
     """
-    import h5py
-
     from ssrvae_core.data.hdf5.choice import contents
     from ssrvae_core.data.hdf5.heaps import check_heaps
-    from ssrvae_core.data.hdf5.tree import Tree
+    from ssrvae_core.data.hdf5.tree import Tree, opened
 
     _check_old_matlab(path)
-    try:
-        with readable(path, "an HDF5 file", RuntimeError, LookupError, TypeError), h5py.File(path, "r") as file:
-            check_heaps(path, file.id.get_create_plist().get_sizes()[1])
-            return contents(Tree(file, path))
-    except UserError as error:
-        if isinstance(error.__cause__, BlockingIOError):
-            raise UserError(f"{path} is open for writing in another program; close it there.") from error
-        raise
+    with opened(path) as file:
+        check_heaps(path, file.id.get_create_plist().get_sizes()[1])
+        return contents(Tree(file, path))
 
 
 def _check_old_matlab(path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from h5py import h5d, h5g, h5l, h5o, h5r
 
 from ssrvae_core.config import UserError
 from ssrvae_core.data.contents import LeftOut
+from ssrvae_core.data.formats import readable
 
 MAX_OBJECTS = 10_000
 """Most objects that are looked at when a file's arrays are searched."""
@@ -275,6 +276,24 @@ def _names(group: Any) -> Iterator[bytes]:
 def _address(identifier: Any) -> tuple[int, ...]:
     info = h5o.get_info(identifier)
     return (info.fileno, info.addr)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """Open a file for reading.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or another program writes to it.
+    """
+    try:
+        with readable(path, "an HDF5 file", RuntimeError, LookupError, TypeError), h5py.File(path, "r") as file:
+            yield file
+    except UserError as error:
+        if isinstance(error.__cause__, BlockingIOError):
+            raise UserError(f"{path} is open for writing in another program; close it there.") from error
+        raise
 
 
 def decoded(name: bytes) -> str:

@@ -145,6 +145,59 @@ def test_a_file_that_is_changed_or_cut_while_it_is_read_is_told_about(tmp_path, 
         large.pixels[np.arange(N)]
 
 
+def test_hdf5_chunks_across_images_are_unpacked_once_or_refused_with_the_way_out(tmp_path, little_room, monkeypatch):
+    monkeypatch.setattr("ssrvae_core.data.hdf5.parts.BLOCK", 10)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("images", data=BYTES, chunks=(12, 4, 4), compression="gzip")
+    large = open_images(tmp_path / "a.h5", held=False)
+    for rows in (np.arange(N), RNG.permutation(N), np.array([11, 12, 39])):
+        np.testing.assert_array_equal(large.pixels[rows][..., 0], BYTES[rows])
+    np.testing.assert_array_equal(large.pixels[5:38][..., 0], BYTES[5:38])
+    monkeypatch.setattr("ssrvae_core.data.hdf5.parts.MOST_TOGETHER", 12 * SIDE * SIDE - 1)
+    with pytest.raises(UserError, match=r"chunks=\(1, 16, 16\)"):
+        open_images(tmp_path / "a.h5", held=False)
+
+
+def test_an_array_by_columns_is_refused_with_the_way_out(tmp_path, little_room):
+    np.save(tmp_path / "a.npy", np.asfortranarray(BYTES))
+    np.savez(tmp_path / "a.npz", images=np.asfortranarray(BYTES))
+    for name in ("a.npy", "a.npz"):
+        with pytest.raises(UserError, match="ascontiguousarray"):
+            open_images(tmp_path / name, held=False)
+
+
+def test_rows_are_taken_as_of_an_array(tmp_path, little_room):
+    np.save(tmp_path / "a.npy", BYTES)
+    pixels = open_images(tmp_path / "a.npy", held=False).pixels
+    np.testing.assert_array_equal(pixels[np.arange(N) % 3 == 0][..., 0], BYTES[::3])
+    np.testing.assert_array_equal(pixels[::-7][..., 0], BYTES[::-7])
+    for row in (-1, N):
+        with pytest.raises(IndexError, match=str(row)):
+            pixels[np.array([3, row])]
+
+
+def test_a_full_disk_is_told_of_where_pages_are_written(tmp_path, little_room, monkeypatch):
+    class Full:
+        def write(self, content):
+            raise OSError(28, "No space left on device")
+
+        def close(self):
+            pass
+
+    for row, image in enumerate(BYTES):
+        Image.fromarray(image).save(tmp_path / f"{row:03}.png")
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Full())
+    with pytest.raises(UserError, match="TMPDIR"):
+        open_images(tmp_path, held=False)
+
+
+def test_doctor_tells_what_is_in_a_file_that_only_predict_takes(tmp_path, little_room, result_of, run_cli):
+    np.savez(tmp_path / "a.npz", images=BYTES)
+    assert result_of("doctor", "--data", tmp_path / "a.npz")["images"] == N
+    code, _, said = run_cli("train", "--data", tmp_path / "a.npz", "--model", "ss-vae", "--store", tmp_path / "store")
+    assert code == 2 and "'predict'" in said and "10,240" in said
+
+
 def test_what_declares_more_than_it_holds_is_refused_before_anything_is_made_room_for(tmp_path):
     with (tmp_path / "a.npy").open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (2**40, 48, 48)}
