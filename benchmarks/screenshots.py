@@ -24,7 +24,7 @@ from serving import PATIENCE, ROOT, chromium, serve
 SIZES = {"1280": (1280, 900), "1920": (1920, 1080), "390": (390, 844), "720": (1280, 720)}
 """Windows by their width: a laptop, a desktop or a projector at 1080 lines, a phone, and a projector at 720 lines."""
 TALLEST = 5000
-QUALITY = 60
+QUALITY = 50
 STILL_SECONDS = 1.0
 """For how long nothing may have changed before a page counts as drawn."""
 
