@@ -135,17 +135,14 @@ def _show(run: Run, library: Library, particles: Particles, as_json: bool) -> No
 
     found = fractions_of(run, library, particles)
     table = Table(
-        "class", "called so", "known by a person", "true share (95 % interval)", title=f"Library of run {run.id}"
+        "class", "particles in it", "known by a person", "true share (95 % interval)", title=f"Library of run {run.id}"
     )
     for one in found.classes:
         table.add_row(library.names[one.number], found.called(one), f"{one.known:,}", one.in_words)
     none = library.counts[-1]
     table.add_row("none of these", f"{none:,}", "", "")
     print_table(table)
-    print(
-        f"The intervals account for misclassification, known from {found.confusion.in_words}. They are of"
-        f" the {found.total:,} particles that belong to a class; an estimate stands where they are narrow."
-    )
+    print(found.in_words)
     for remark in found.remarks:
         print(remark)
     cost = outliers(library, particles)

@@ -20,6 +20,7 @@ from ssrvae_core.library.training import train_again_config
 from ssrvae_core.reports.explorer import bundle as explorer_bundle
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.everything import write_particles
+from ssrvae_core.times import time_text
 from tests.ui.conftest import APP, copy_run
 from ui.library import acting, bundle, compared, component, downloads, history, strips
 from ui.library import stats as slow
@@ -148,6 +149,10 @@ def test_the_browser_gets_the_place_of_each_particle_and_who_says_so(journal):
     numbers = np.array([one["number"] for one in found["classes"]] + [NONE])
     assert numbers[place].tolist() == library.assigned.tolist() and place[5] == -1
     assert origin.tolist() == library.origin.tolist() and origin[5] == Origin.HAND
+    model = np.frombuffer(base64.b64decode(found["model"]), "<i2")
+    assert numbers[model].tolist() == library.current(library.base.predicted).tolist()
+    [[who, when, rows]] = found["moved"]
+    assert who == "AB" and when == time_text(library.decisions[int(ids[5])].time) and rows == [5]
     assert found["undo"]["entry"] == 1 and "none of these" in found["undo"]["words"] and found["redo"] is None
 
 

@@ -108,9 +108,9 @@ def test_an_expected_number_of_false_alarms_never_contradicts_what_was_found(run
     scores = np.where(particles.part == 2, 2.0, 0.1).astype(np.float32)
     unlike = outliers(Journal(run).read(), replace(particles, outlier_score=scores), 1.0)
     assert unlike.scores_differ and unlike.beyond == 5 and "score higher than the others" in unlike.in_words
-    assert "would be" not in unlike.in_words
+    assert "would lie" not in unlike.in_words
     alike = outliers(Journal(run).read(), replace(particles, groups=None), 1.0)
-    assert not alike.scores_differ and "would be beyond it" in alike.in_words and not alike.apart
+    assert not alike.scores_differ and "would lie beyond it" in alike.in_words and not alike.apart
 
 
 def test_a_rate_of_other_micrographs_is_told_as_such(run, particles):
