@@ -77,6 +77,15 @@ def test_tables_hold_the_selection_and_csv_equals_parquet(tmp_path, library, par
     assert row["size_nm"] == pytest.approx(particles.size[7]) and "z_2" in csv
 
 
+def test_who_confirms_a_label_has_moved_nothing(tmp_path, run, particles):
+    journal = Journal(run)
+    row = int(np.flatnonzero(journal.read().origin == Origin.LABEL)[0])
+    library = journal.move([int(particles.ids[row])], int(journal.read().known[row]), who="Ada")
+    write_csv(tmp_path / "a.csv", library, particles)
+    told = pd.read_csv(tmp_path / "a.csv").iloc[row]
+    assert told["set_by"] == "label" and pd.isna(told["by"]) and pd.isna(told["at"])
+
+
 def test_a_table_of_all_is_written_in_batches(tmp_path, library, particles, monkeypatch):
     monkeypatch.setattr("ssrvae_core.library.exports.tables.BATCH", 7)
     assert write_csv(tmp_path / "a.csv", library, particles) == len(particles)
