@@ -167,6 +167,7 @@ def _show(run: Run, library: Library, particles: Particles, as_json: bool) -> No
 
 
 def _train_again(run: Run, runs: RunStore, journal: Journal, particles: Particles, device: str, as_json: bool) -> None:
+    from ssrvae_core.library.judging import moved_text
     from ssrvae_core.library.training import train_again_config, training_labels
     from ssrvae_core.runs.execute import check
 
@@ -174,7 +175,8 @@ def _train_again(run: Run, runs: RunStore, journal: Journal, particles: Particle
     labels = training_labels(now, particles)
     config = train_again_config(run, now, particles)
     check(config, device)
-    say(f"Training again with {labels.in_words}, as run {config.run_id}.")
+    told = f"Training again with {labels.in_words}, as run {config.run_id}."
+    say(" ".join(filter(None, (told, moved_text(labels.held_out)))))
     print_submitted(JobQueue(runs).submit(config=config, device=device), as_json)
 
 
