@@ -135,17 +135,14 @@ def _show(run: Run, library: Library, particles: Particles, as_json: bool) -> No
 
     found = fractions_of(run, library, particles)
     table = Table(
-        "class", "called so", "known by a person", "true share (95 % interval)", title=f"Library of run {run.id}"
+        "class", "particles in it", "known by a person", "true share (95 % interval)", title=f"Library of run {run.id}"
     )
     for one in found.classes:
         table.add_row(library.names[one.number], found.called(one), f"{one.known:,}", one.in_words)
     none = library.counts[-1]
     table.add_row("none of these", f"{none:,}", "", "")
     print_table(table)
-    print(
-        f"The intervals account for misclassification, known from {found.confusion.in_words}. They are of"
-        f" the {found.total:,} particles that belong to a class; an estimate stands where they are narrow."
-    )
+    print(found.in_words)
     for remark in found.remarks:
         print(remark)
     cost = outliers(library, particles)
@@ -170,6 +167,7 @@ def _show(run: Run, library: Library, particles: Particles, as_json: bool) -> No
 
 
 def _train_again(run: Run, runs: RunStore, journal: Journal, particles: Particles, device: str, as_json: bool) -> None:
+    from ssrvae_core.library.judging import moved_text
     from ssrvae_core.library.training import train_again_config, training_labels
     from ssrvae_core.runs.execute import check
 
@@ -177,7 +175,8 @@ def _train_again(run: Run, runs: RunStore, journal: Journal, particles: Particle
     labels = training_labels(now, particles)
     config = train_again_config(run, now, particles)
     check(config, device)
-    say(f"Training again with {labels.in_words}, as run {config.run_id}.")
+    told = f"Training again with {labels.in_words}, as run {config.run_id}."
+    say(" ".join(filter(None, (told, moved_text(labels.held_out)))))
     print_submitted(JobQueue(runs).submit(config=config, device=device), as_json)
 
 

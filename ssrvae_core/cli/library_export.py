@@ -92,7 +92,7 @@ def _write(
         library,
         images,
         chosen,
-        title=f"Library of run {run.id}",
+        title=exports.page_title(run),
         turned=upright,
         sheets=sheets(library, particles, images),
         fractions=fractions_of(run, library, particles),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +30,8 @@ class Base:
     predicted : int64 array (N,)
         The model's class of each particle.
     labels : int64 array (N,)
-        Label of each training or validation image that has one; -1 for all others, also where labels are hidden.
+        Label of each training or validation image that has one, and class of each held-out image that was moved before
+        the training; -1 for all others, also where labels are hidden.
     outlier_score : float32 array (N,)
         NaN where it is not known.
     corrected : bool array (N,)
@@ -46,8 +47,24 @@ class Base:
     corrected: np.ndarray
 
     @classmethod
-    def of(cls, run: str, class_names: Sequence[str], particles: Particles, corrected: Sequence[int] = ()) -> Base:
-        """Return it of all particles of a run; those with the ids ``corrected`` were set by hand before its training.
+    def of(
+        cls,
+        run: str,
+        class_names: Sequence[str],
+        particles: Particles,
+        corrected: Sequence[int] = (),
+        moved: Mapping[int, int] | None = None,
+    ) -> Base:
+        """Return it of all particles of a run.
+
+        Parameters
+        ----------
+        run, class_names, particles
+            The run's id, its classes, and what it says.
+        corrected : sequence of int
+            Ids of the particles that were set by hand before its training.
+        moved : mapping of int to int, optional
+            Class of each held-out image among them, by its id: the run has no label of these, as they do not judge it.
 
         Raises
         ------
@@ -63,6 +80,10 @@ class Base:
             )
         hidden = particles.part == PARTS.index("unlabelled")
         labels = np.where(hidden, NONE, predictions.labels)
+        if moved:
+            given = np.array([moved.get(number, NONE) for number in predictions.ids.tolist()], dtype=np.int64)
+            held_out = particles.part == PARTS.index("validation")
+            labels = np.where(held_out & (labels == NONE) & (given < k), given, labels)
         return cls(
             run=run,
             class_names=tuple(class_names),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
-from ssrvae_core.library.judging import left_out_text
+from ssrvae_core.library.judging import held_out_and_corrected, left_out_text
 from ssrvae_core.library.outliers import Rate
 from ssrvae_core.library.state import Library
 from ssrvae_core.records import PARTS, Particles
@@ -92,11 +92,15 @@ def compare(
     differ = before != after
     pairs = Counter(zip(before[differ].tolist(), after[differ].tolist(), strict=True))
     held_out = PARTS.index("validation")
-    labelled = (old.part[a] == held_out) & (new.part[b] == held_out) & (new.predictions.labels[b] >= 0)
-    called = np.array(new_names, dtype=object)[new.predictions.labels[b]]
-    first = old.predictions.labels[a]
-    uncorrected = (first >= 0) & (names[first] == called) if library is None else library.uncorrected[a]
-    judged = labelled & uncorrected
+    both = (old.part[a] == held_out) & (new.part[b] == held_out)
+    first, second = old.predictions.labels[a], new.predictions.labels[b]
+    called = np.array(new_names, dtype=object)[second]
+    if library is None:
+        judged = both & (first >= 0) & (second >= 0) & (names[first] == called)
+        left_out = both & ((first >= 0) | (second >= 0)) & ~judged
+    else:
+        judged = both & (second >= 0) & library.uncorrected[a]
+        left_out = both & held_out_and_corrected(library, old)[a]
     truth = called[judged]
     old_right, new_right = before[judged] == truth, after[judged] == truth
     only_old, only_new = int((old_right & ~new_right).sum()), int((new_right & ~old_right).sum())
@@ -107,7 +111,7 @@ def compare(
         moves=tuple((x, y, count) for (x, y), count in pairs.most_common()),
         old=Rate.of(int(old_right.sum()), n),
         new=Rate.of(int(new_right.sum()), n),
-        left_out=int((labelled & ~uncorrected).sum()),
+        left_out=int(left_out.sum()),
         only_old=only_old,
         only_new=only_new,
         p_value=float(binomtest(only_new, only_old + only_new).pvalue) if only_old + only_new else 1.0,

@@ -88,6 +88,15 @@ class Fractions:
     confusion: Confusion
     remarks: tuple[str, ...]
 
+    @property
+    def in_words(self) -> str:
+        """What the intervals hold, and what they are known from."""
+        return (
+            f"A true share is the share of a class among the {self.total:,} particles that belong to any class,"
+            f" corrected for misclassification as measured on {self.confusion.in_words}: a 95 % interval, followed by"
+            " an estimate if the interval is narrow."
+        )
+
     def called(self, one: Fraction, verb: str = "") -> str:
         """Return how many particles the library shows in a class, which is not an estimate: ``152 of 504, 30.2 %``."""
         share = f", {percent(one.counted / self.total, 1)}" if self.total else ""

@@ -265,6 +265,6 @@ def _particles(ids: Sequence[int]) -> str:
 
 
 def _base(run: Run, particles: Particles) -> Base:
-    from ssrvae_core.library.training import corrected_before
+    from ssrvae_core.library.training import corrected_before, moved_before
 
-    return Base.of(run.id, run.class_names, particles, corrected_before(run))
+    return Base.of(run.id, run.class_names, particles, corrected_before(run), moved_before(run))

@@ -1,7 +1,8 @@
 """Which labels may judge a classification: those from before any correction.
 
 People correct what a run has wrong. A held-out image that was moved by hand is one that the run has wrong nearly
-always, and that a training with the correction has right more often. Such labels teach, and they do not judge.
+always, and that a training with the correction has right more often. So its label judges neither this run nor the one
+that is trained again: it is held out there, too, without a label. To confirm the label that is there corrects nothing.
 """
 
 from __future__ import annotations
@@ -29,4 +30,15 @@ def left_out_text(n: int) -> str:
     if not n:
         return ""
     which = "1 held-out image that was moved by hand is" if n == 1 else f"{n:,} held-out images moved by hand are"
-    return f"{which} left out, as people move what a run has wrong."
+    return f"{which} left out, because people mostly move images that the run has wrong."
+
+
+def moved_text(n: int) -> str:
+    """Say what becomes of held-out images that were moved when the run is trained again; nothing of none."""
+    if not n:
+        return ""
+    which, they = ("1 held-out image was", "it is") if n == 1 else (f"{n:,} held-out images were", "they are")
+    return (
+        f"{which} moved by hand: {they} not trained on, and not used to measure accuracy, because people mostly move"
+        " images that the run has wrong."
+    )

@@ -182,9 +182,10 @@ class Outliers:
         if self.scores_differ:
             meaning = "these score higher than the others, so the rate is not that of the others"
         elif self.apart:
-            meaning = f"if the others score alike, {low:,.0f} to {high:,.0f} of them would be beyond it with all good"
+            number = f"{low:,.0f} to {high:,.0f}"
+            meaning = f"if the other particles score alike, {number} of them would lie beyond it even if all were good"
         else:
-            meaning = f"so {low:,.0f} to {high:,.0f} would be beyond it if all were good"
+            meaning = f"so {low:,.0f} to {high:,.0f} of them would lie beyond it even if all were good"
         joint = ", " if meaning.startswith("so ") else "; "
         return " ".join(filter(None, (f"{found}. {rate}{joint}{meaning}.", left_out)))
 

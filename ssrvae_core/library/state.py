@@ -29,7 +29,7 @@ class Origin(IntEnum):
     OUTLIER = 2
     """Its outlier score lies beyond the threshold."""
     HAND = 3
-    """A person, in this library."""
+    """A person, in this library; who confirms the label that is there changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,10 @@ class Library:
         assigned[labelled], origin[labelled] = base.labels[labelled], Origin.LABEL
         if self.decisions:
             rows = base.rows(list(self.decisions))
-            assigned[rows] = [decision.number for decision in self.decisions.values()]
-            origin[rows] = Origin.HAND
+            decided = np.array([decision.number for decision in self.decisions.values()], dtype=np.int64)
+            confirmed = labelled[rows] & (self.current(decided) == self.current(base.labels[rows]))
+            assigned[rows] = decided
+            origin[rows] = np.where(confirmed, Origin.LABEL, Origin.HAND)
         return self.current(assigned), origin
 
 

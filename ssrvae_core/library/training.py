@@ -17,6 +17,7 @@ import numpy as np
 
 from ssrvae_core.config import DatasetConfig, RunConfig, UserError
 from ssrvae_core.data.dataset import UNLABELLED
+from ssrvae_core.library.judging import held_out_and_corrected
 from ssrvae_core.library.state import NONE, Library, Origin
 from ssrvae_core.records import PARTS, Particles
 from ssrvae_core.registry import source_of
@@ -37,6 +38,9 @@ _PARENT = "library"
 _CORRECTED = "corrected"
 """In it, the ids of all particles whose class a person had set by hand by then."""
 
+_MOVED = "moved"
+"""In it, the class of each held-out image among them, by its id: the file has no label of these."""
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -47,7 +51,8 @@ class Labels:
     rows : int64 array (M,)
         Positions of the particles that take part; those that a person put into none of these do not.
     labels : int64 array (M,)
-        Position of each one's class in ``class_names``; -1 where no person knows it.
+        Position of each one's class in ``class_names``; -1 where no person knows it, and of the held-out images that a
+        person moved, which must not judge the run.
     class_names : tuple of str
         The classes with a training label.
     n : int
@@ -57,7 +62,7 @@ class Labels:
     changed : int
         Those of them that had another one before.
     held_out : int
-        Corrections of images that the run held out: they teach nothing, and do not judge where runs are compared.
+        Images that the run held out and a person moved to a class: they teach nothing and judge nothing.
     left_out : int
         Images that were in the run's data, and are not in the next.
     """
@@ -116,14 +121,15 @@ def training_labels(library: Library, particles: Particles) -> Labels:
     position = np.full(library.next_class + 1, UNLABELLED)  # the last one is that of -1
     position[numbers] = np.arange(len(numbers))
     taught = teaches & training
+    moved = held_out_and_corrected(library, particles)
     return Labels(
         rows=rows,
-        labels=position[known[rows]],
+        labels=np.where(moved, UNLABELLED, position[known])[rows],
         class_names=tuple(library.names[number] for number in numbers),
         n=int(taught.sum()),
         new=int((taught & (before == NONE)).sum()),
         changed=int((taught & (before != NONE) & (before != known)).sum()),
-        held_out=int((~training & (before != library.assigned) & (library.origin == Origin.HAND)).sum()),
+        held_out=int(moved.sum()),
         left_out=int(left_out.sum()),
     )
 
@@ -152,11 +158,11 @@ def train_again_config(
     """
     require_editor()
     labels = training_labels(library, particles)
-    unchanged = not (labels.new or labels.changed or labels.held_out or labels.left_out)
-    if unchanged and labels.class_names == library.base.class_names:
+    if not corrected(labels, library):
+        only = "but held-out images, which teach nothing" if labels.held_out else "in the library"
         raise UserError(
-            "Nothing was corrected in the library, so training again would only repeat the run; move particles to"
-            " other classes first."
+            f"Nothing was corrected {only}, so training again would only repeat the run; move other particles to the"
+            " classes that they belong to first."
         )
     dataset = run.dataset
     fields = _drawn(run, load) if dataset.path is None else _stored(run)
@@ -171,9 +177,15 @@ def train_again_config(
     held_out = particles.part[labels.rows] == PARTS.index("validation")
     fields["labels"], fields["class_names"] = labels.labels, np.array(labels.class_names, dtype=np.str_)
     fields["split"] = np.where(held_out, "validation", "train")
-    path, sha256 = _kept(run, fields, labels, library)
+    path, sha256 = _kept(run, fields, labels, library, particles)
     update: dict[str, Any] = {"source": "file", "path": str(path), "sha256": sha256, "skip_missing": False}
     return _config(run.config, dataset.model_copy(update=update))
+
+
+def corrected(labels: Labels, library: Library) -> bool:
+    """Whether a training with these labels would be another one than the library's run."""
+    changed = labels.new or labels.changed or labels.left_out
+    return bool(changed) or labels.class_names != library.base.class_names
 
 
 @dataclass(frozen=True)
@@ -213,8 +225,21 @@ def corrected_before(run: Run) -> list[int]:
     return [one for one in corrected if isinstance(one, int)] if isinstance(corrected, list) else []
 
 
+def moved_before(run: Run) -> dict[int, int]:
+    """Return the class of each held-out image that people had moved before a run was trained, by its id."""
+    moved = _parent_told(run.config.dataset, run.path.parent).get(_MOVED)
+    found = moved.items() if isinstance(moved, dict) else ()
+    return {int(name): k for name, k in found if name.isdecimal() and isinstance(k, int)}
+
+
 def _corrected(library: Library) -> list[int]:
-    return sorted({*library.decisions, *library.base.ids[library.base.corrected].tolist()})
+    return library.base.ids[(library.origin == Origin.HAND) | library.base.corrected].tolist()
+
+
+def _moved(labels: Labels, library: Library, particles: Particles) -> dict[str, int]:
+    rows = np.flatnonzero(held_out_and_corrected(library, particles)).tolist()
+    position = {number: labels.class_names.index(library.names[number]) for number in set(library.known[rows].tolist())}
+    return {str(library.base.ids[row]): position[int(library.known[row])] for row in rows}
 
 
 def _config(config: RunConfig, dataset: DatasetConfig) -> RunConfig:
@@ -262,7 +287,7 @@ def _drawn(run: Run, load: Callable[[DatasetConfig], ImageSet] | None) -> Fields
     return {name: values for name, values in fields.items() if name not in ("labels", "class_names")}
 
 
-def _kept(run: Run, fields: Fields, labels: Labels, library: Library) -> tuple[Path, str]:
+def _kept(run: Run, fields: Fields, labels: Labels, library: Library, particles: Particles) -> tuple[Path, str]:
     """Keep an image file among the store's uploads; return its path and its fingerprint."""
     from ssrvae_core.data.contents import Contents
     from ssrvae_core.data.readers import ImageFile
@@ -278,7 +303,12 @@ def _kept(run: Run, fields: Fields, labels: Labels, library: Library) -> tuple[P
             with replacing(path) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, allow_pickle=False, **fields)
         stem = Path(run.data_name).stem[:40]
-        parent = {"run": run.id, "entries": library.n_entries, _CORRECTED: _corrected(library)}
+        parent = {
+            "run": run.id,
+            "entries": library.n_entries,
+            _CORRECTED: _corrected(library),
+            _MOVED: _moved(labels, library, particles),
+        }
         read = _told(opened, summary(opened)) | {_PARENT: parent}
         label_upload(path, f"{stem} with {labels.in_words}.npz", sha256=sha256, read=read)
     return upload_at(path).path, sha256

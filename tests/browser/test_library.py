@@ -95,7 +95,7 @@ def test_classes_stand_side_by_side_with_what_is_known_of_them(page, run):
         one = column(page, number)
         expect(one.locator("h3")).to_contain_text(name)
         expect(one.locator(".count")).to_have_text(str(library.counts[number]))
-        told = re.compile(r"of [\d,]+ (is|are) called so, [<>\d.]+ %; true share [<>\d.]+ to [<>\d.]+ %")
+        told = re.compile(r"of [\d,]+ particles, [<>\d.]+ %; true share [<>\d.]+ to [<>\d.]+ %")
         expect(one.locator(".fraction")).to_have_text(told)
         assert ids_of(page, number) == library.members(number).tolist()
         if library.counts[number]:

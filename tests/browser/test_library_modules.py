@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 import numpy as np
 import pytest
@@ -35,7 +36,10 @@ window.view = new LibraryView(document.querySelector("#place"), table, {
   keepWho() {}, readonly: false, decodes: false, neutral: "#888888",
   trusted: { scores: [0.1, 2], low: [0, 0.1, 0.2], high: [0.8, 0.9, 1], apart: false, left_out: 0 },
 });
-const library = { ...state, place: bytesAs(Int16Array, state.place), origin: bytesAs(Uint8Array, state.origin) };
+const library = {
+  ...state, place: bytesAs(Int16Array, state.place), model: bytesAs(Int16Array, state.model),
+  origin: bytesAs(Uint8Array, state.origin),
+};
 window.view.receive(library);
 window.library = library;
 window.ready = true;
@@ -52,6 +56,8 @@ def library_files(sources, pixels):
         "placed": 0,
         "classes": [{"number": k, "name": name, "colour": "#0072b2", "members": k} for k, name in enumerate("abcd")],
         "place": base64.b64encode(place.tobytes()).decode(),
+        "model": base64.b64encode(place.tobytes()).decode(),
+        "moved": [],
         "origin": base64.b64encode(np.zeros(n, np.uint8).tobytes()).decode(),
         "threshold": None,
         "undo": None,
@@ -121,7 +127,7 @@ def test_clicks_and_boxes_select_what_they_touch(page):
     [
         ({"key": "3"}, {"kind": "move", "at": 2}),
         ({"key": "0"}, {"kind": "move", "at": -1}),
-        ({"key": "9"}, None),
+        ({"key": "9"}, {"kind": "missing", "key": "9"}),
         ({"key": "1", "ctrlKey": True}, None),
         ({"key": "z", "ctrlKey": True}, {"kind": "undo"}),
         ({"key": "z"}, {"kind": "undo"}),
@@ -150,10 +156,49 @@ def test_a_move_is_seen_before_the_server_has_made_it_and_only_pictures_in_view_
     assert 0 < page.locator(".library .picture").count() < N
 
 
+def test_a_moved_particle_says_so_and_by_whom_in_place_of_the_models_confidence(page):
+    row = page.evaluate("view.columns.get(0).rows[0]")
+    of = f"{{ ...library, place: library.place.with({row}, 1), origin: library.origin.with({row}, 3) }}"
+    page.evaluate(f"view.receive({{ ...{of}, moved: [['Ada', '2026-11-29 14:00 UTC', [{row}]]] }})")
+    page.evaluate(f"view.openRow({row})")
+    picture = page.locator(f".library [data-class='1'] [data-sample='{page.evaluate(f'view.table.ids[{row}]')}']").first
+    page.evaluate(f"view.columns.get(1).grid.focus({row})")
+    assert picture.locator(".caption").text_content() == "by hand" and "marked" in picture.get_attribute("class")
+    told = picture.get_attribute("aria-label")
+    assert "by hand" in told and f"the model says {page.evaluate('view.library.classes[0].name')}" in told
+    card = page.locator(".library .card .details").text_content()
+    assert "by hand" in card and "Ada, 2026-11-29 14:00 UTC" in card
+    page.evaluate("view.receive(library)")
+    assert "Ada" not in page.locator(".library .card .details").text_content(), "it was undone"
+    page.evaluate("view.closeCard()")
+    assert page.locator(".library .picture.marked").count() == 0
+
+
+def test_particles_are_shown_by_their_part(page):
+    for at, shown in enumerate(("labelled", "unlabelled", "validation")):
+        page.evaluate(f"view.set({{ shown: '{shown}' }})")
+        parts = page.evaluate(
+            "[...view.columns.values()].flatMap(({ rows }) => [...rows].map((row) => view.table.columns.part[row]))"
+        )
+        assert set(parts) <= {at}
+        assert len(parts) == page.evaluate(f"view.table.columns.part.filter((part) => part === {at}).length")
+    page.evaluate("view.set({ shown: 'all' })")
+
+
+def test_a_key_without_a_class_and_an_old_refusal_are_said_and_cleared(page):
+    notice = page.locator(".library .notice[role=alert]")
+    page.evaluate("view.columns.get(0).grid.focus(view.columns.get(0).rows[0])")
+    page.keyboard.press("9")
+    assert "9" in notice.text_content() and "1 to 4" in notice.text_content()
+    page.locator(".library [data-class='0'] .menu summary").click()
+    page.wait_for_function("document.querySelector('.library .notice[role=alert]').hidden")
+    page.keyboard.press("Escape")
+
+
 def stats_of(places, members=0):
     """Return what a server has worked out of class 0 when particles were in these places and it had these members."""
     dot = data_uri(np.zeros((1, 1), np.uint8))
-    fraction = "100 of 300 are called so, 33.3 %; true share 30.1 to 36.2 %"
+    fraction = "100 of 300 particles, 33.3 %; true share 30.1 to 36.2 %"
     one = {"number": 0, "members": members, "mean": dot, "deviation": dot, "averaged": 3, "fraction": fraction}
     return {"words": "", "version": 0, "placed": places, "classes": [one]}
 
@@ -170,6 +215,8 @@ def test_averages_of_a_moment_ago_stay_legible_while_new_ones_are_worked_out(pag
     page.evaluate("stats => view.told(stats)", stats_of(-1, -1))
     assert working.is_visible() and column.locator(".averages img").count() == 2
     assert column.locator(".pictures").bounding_box()["y"] == top, "rows move when averages are worked out again"
+    assert not re.search(r"\d", column.locator(".fraction").text_content()), "numbers of a moment ago"
+    assert not re.search(r"\d", page.locator(".library .foot").first.text_content())
     known = column.locator(".averages img, .fraction")
     faint = known.evaluate_all("all => all.map(one => getComputedStyle(one).opacity)")
     assert min(map(float, faint)) > 0.7

@@ -17,9 +17,11 @@ from ssrvae_core.library.crops import crops
 from ssrvae_core.library.fractions import class_fractions
 from ssrvae_core.library.sheets import sheets
 from ssrvae_core.library.training import train_again_config
+from ssrvae_core.records import PARTS
 from ssrvae_core.reports.explorer import bundle as explorer_bundle
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.everything import write_particles
+from ssrvae_core.times import time_text
 from tests.ui.conftest import APP, copy_run
 from ui.library import acting, bundle, compared, component, downloads, history, strips
 from ui.library import stats as slow
@@ -148,6 +150,10 @@ def test_the_browser_gets_the_place_of_each_particle_and_who_says_so(journal):
     numbers = np.array([one["number"] for one in found["classes"]] + [NONE])
     assert numbers[place].tolist() == library.assigned.tolist() and place[5] == -1
     assert origin.tolist() == library.origin.tolist() and origin[5] == Origin.HAND
+    model = np.frombuffer(base64.b64decode(found["model"]), "<i2")
+    assert numbers[model].tolist() == library.current(library.base.predicted).tolist()
+    [[who, when, rows]] = found["moved"]
+    assert who == "AB" and when == time_text(library.decisions[int(ids[5])].time) and rows == [5]
     assert found["undo"]["entry"] == 1 and "none of these" in found["undo"]["words"] and found["redo"] is None
 
 
@@ -254,6 +260,16 @@ def test_corrections_offer_a_training_with_their_labels(run, open_library, journ
     assert [button for button in app.button if button.label == "Train again with 20 labels, 4 new"]
 
 
+def test_moves_of_held_out_images_alone_offer_no_training_and_say_why(run, open_library, journal):
+    particles = run.particles()
+    [row] = np.flatnonzero(particles.part == PARTS.index("validation"))[:1]
+    journal.move(particles.ids[[row]], int(journal.read().known[row] + 1) % len(run.class_names), who="AB")
+    app = open_library(left=run.id)
+    assert not app.exception and not [button for button in app.button if "Train again" in button.label]
+    told = " ".join(one.value for one in app.caption)
+    assert "1 held-out image was moved by hand" in told and "not trained on" in told and "measure accuracy" in told
+
+
 def test_labels_that_were_trained_with_are_not_offered_again_until_they_change(run, open_library, journal):
     particles = run.particles()
     free = particles.ids[particles.part == 1]
@@ -270,6 +286,7 @@ def test_labels_that_were_trained_with_are_not_offered_again_until_they_change(r
 
     button, headings = shown()
     assert button.disabled and "nothing has changed" in button.label and "20 labels, 4 new" in button.label
+    assert "exactly these labels" in button.help
     assert headings.index("What training again changed") < headings.index("Train again")
     journal.move(free[4:5], 0, who="AB")
     button, headings = shown()

@@ -10,10 +10,10 @@ import streamlit as st
 
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.library import Journal, Library
-from ssrvae_core.library.judging import left_out_text
+from ssrvae_core.library.judging import left_out_text, moved_text
 from ssrvae_core.library.outliers import Rate
 from ssrvae_core.library.quick import QuickAnswer, QuickHead, quick_answer, quick_head
-from ssrvae_core.library.training import Labels, parent_of_data, train_again_config, training_labels
+from ssrvae_core.library.training import Labels, corrected, parent_of_data, train_again_config, training_labels
 from ssrvae_core.records import Particles
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.jobs import JobQueue
@@ -107,12 +107,13 @@ def _train(asked: Asked, pictures: Pictures | None, state: str) -> None:
     except UserError as error:
         note(str(error))
         return
-    corrected = _corrected(labels, asked.library)
-    if not corrected:
+    if not corrected(labels, asked.library):
         note(
             f"The run was trained with {labels.in_words}. Move particles to the classes they belong to: each becomes a"
-            " training label."
+            " training label, unless the run held it out."
         )
+        if labels.held_out:
+            note(moved_text(labels.held_out))
         return
     if is_viewer():
         note(f"Corrected so far: {labels.in_words}.")
@@ -131,28 +132,21 @@ def _train(asked: Asked, pictures: Pictures | None, state: str) -> None:
             key=f"{asked.page}-again",
             on_click=act,
             args=(refused, partial(_begin, asked, wanted, begun)),
-            help="Move particles to other classes, and they can be trained on again."
-            if state
-            else "A new run in the background with these labels; this run and its library stay as they are.",
+            help={
+                "done": "A run with exactly these labels is in the store; move more particles to train again.",
+                "live": "A training with exactly these labels is queued or running; its progress is below.",
+            }.get(state, "A new run in the background with these labels; this run and its library stay as they are."),
         )
         if st.button("See at once what changes", icon=":material/bolt:", key=f"{asked.page}-quick-button"):
             st.session_state[wanted] = asked.token
         if labels.held_out:
-            note(
-                f"Held-out images that were moved: {labels.held_out:,}, which teach nothing and do not count when both"
-                " runs are compared, as people move what a run has wrong."
-            )
+            note(moved_text(labels.held_out))
     if sentence := st.session_state.get(refused):
         markdown.error(sentence)
     if st.session_state.get(wanted) == asked.token:
         _quick(asked, pictures)
     if st.session_state.pop(begun, False):
         st.rerun()  # what is under way stands below, in a part of its own
-
-
-def _corrected(labels: Labels, library: Library) -> bool:
-    changed = labels.new or labels.changed or labels.held_out or labels.left_out
-    return bool(changed) or labels.class_names != library.base.class_names
 
 
 def _begin(asked: Asked, wanted: str, begun: str) -> None:

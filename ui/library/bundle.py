@@ -9,7 +9,7 @@ from pathlib import Path
 from ssrvae_core.reports.explorer import bundle
 
 HERE = Path(__file__).parent
-MODULES = ("choices.js", "marks.js", "column.js", "controls.js", "dragging.js", "threshold.js", "library.js")
+MODULES = ("marks.js", "choices.js", "column.js", "controls.js", "dragging.js", "threshold.js", "library.js")
 """The library's own, each after those that it imports."""
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./[\w.]+";\n', re.MULTILINE)

@@ -1,12 +1,16 @@
 // How the pictures of a library are shown, and which are selected, as parts of an address and back.
 import { LARGEST, SMALLEST } from "./address.js";
 import { idsOfLink, linkOf } from "./ids.js";
+import { BY } from "./marks.js";
 
 export const LIBRARY_USUAL = { sort: "confidence", descending: false, size: 56, upright: false, shown: "all" };
 export const SHOWN = [
   { name: "all", label: "All particles" }, { name: "label", label: "Classes by labels" },
   { name: "hand", label: "Moved by hand" }, { name: "model", label: "Classes by the model" },
+  { name: "labelled", label: "Trained on with a label" }, { name: "unlabelled", label: "Trained on without a label" },
+  { name: "validation", label: "Held-out particles" },
 ];
+const PARTS = ["labelled", "unlabelled", "validation"]; // as in `records.py`
 
 // The choices that an address asks for, where they are there, and which of the known ids it selects; the others are the
 // usual ones, and the names of those that it asks for and that are not available are `refused`.
@@ -38,6 +42,14 @@ export function choicesOf(address, sorts, known) {
     return {};
   });
   return { values, ids: found.ids, refused };
+}
+
+// Whether a particle is among those that are shown; null where all are. `origin` and `part` are of every row.
+export function shownRows(shown, origin, part) {
+  const by = { label: BY.LABEL, hand: BY.HAND, model: BY.MODEL }[shown];
+  if (by !== undefined) return (row) => origin[row] === by;
+  const at = PARTS.indexOf(shown);
+  return at < 0 ? null : (row) => part[row] === at;
 }
 
 // All choices that are not the usual ones, by name.

@@ -101,23 +101,19 @@ export class ClassColumn {
     return this.readonly ? "No particle is in this class." : `No particle is in this class: select pictures, and drag them here${one.key ? ` or press ${one.key}` : ""}.`;
   }
 
-  // `stats`: {mean, deviation, averaged, fraction} of the server, or null while it works. What is `waiting` is a fraction of
-  // `all` particles, which depends on every class, and the `averages` where others are in this one.
-  tell(stats, { waiting, averages, all }) {
+  // `stats`: {mean, deviation, averaged, fraction} of the server, or null while it works. What is `waiting` is a fraction,
+  // which depends on every class, and the `averages` where others are in this one.
+  tell(stats, { waiting, averages }) {
     if (this.number === NO_CLASS) return;
     this.element.setAttribute("aria-busy", waiting ? "true" : "false");
     this.working.textContent = averages && (!stats || stats.mean) ? "working out averages" : "working out fractions";
-    if (!stats) {
-      // As long as what comes, so that no row moves.
-      const { total } = this;
-      if (!this.words.textContent) this.words.textContent = `${thousands(total)} of ${thousands(all)} ${total === 1 ? "is" : "are"} called so; true share not yet worked out`;
-      return;
-    }
+    // Numbers of a moment ago would contradict the count above them.
+    this.words.textContent = stats && !waiting ? stats.fraction : "The true share is being worked out.";
+    if (!stats) return;
     const average = stats.mean
-      ? [plate(stats.mean, `Average of ${thousands(stats.averaged)} upright particles`, "Average"), plate(stats.deviation, "Standard deviation over them, pixel by pixel", "Deviation")]
+      ? [plate(stats.mean, averages ? "Average of upright particles" : `Average of ${thousands(stats.averaged)} upright particles`, "Average"), plate(stats.deviation, "Standard deviation over them, pixel by pixel", "Deviation")]
       : [];
     this.pair.replaceChildren(...average, this.working);
-    this.words.textContent = stats.fraction;
   }
 
   draw(counts, edges, name, unit) {

@@ -14,7 +14,7 @@ import streamlit as st
 
 from ssrvae_core.config import UserError
 from ssrvae_core.figures import theme
-from ssrvae_core.library import NONE, Journal, Library
+from ssrvae_core.library import NONE, Journal, Library, Origin
 from ssrvae_core.library.entries import Change
 from ssrvae_core.library.journal import in_words
 from ssrvae_core.library.judging import held_out_and_corrected
@@ -23,6 +23,7 @@ from ssrvae_core.records import Particles
 from ssrvae_core.reports.explorer.source import Source, in_step
 from ssrvae_core.reports.explorer.table import table
 from ssrvae_core.runs.mode import is_viewer
+from ssrvae_core.times import time_text
 from ui.explorer import media
 from ui.explorer.everything import MOST
 from ui.explorer.pictures import Pictures, addresses
@@ -150,6 +151,7 @@ def described(library: Library, rows: np.ndarray) -> dict[str, Any]:
     members = memberships(library)
     assigned = library.assigned[rows]
     place = np.where(assigned == NONE, NONE, np.searchsorted(numbers, assigned))
+    model = np.searchsorted(numbers, library.current(library.base.predicted)[rows])
     return {
         "version": library.n_entries,
         "placed": placed(library),
@@ -158,11 +160,22 @@ def described(library: Library, rows: np.ndarray) -> dict[str, Any]:
             for number, name in library.names.items()
         ],
         "place": base64.b64encode(place.astype("<i2").tobytes()).decode(),
+        "model": base64.b64encode(model.astype("<i2").tobytes()).decode(),
+        "moved": _moved(library, rows),
         "origin": base64.b64encode(library.origin[rows].astype(np.uint8).tobytes()).decode(),
         "threshold": library.threshold,
         "undo": _last(library.undoable, library),
         "redo": _last(library.redoable, library),
     }
+
+
+def _moved(library: Library, rows: np.ndarray) -> list[tuple[str, str, list[int]]]:
+    """Return who moved which of the particles that the browser shows, and when, a part for each change."""
+    found: dict[tuple[str, float], list[int]] = {}
+    for at in np.flatnonzero(library.origin[rows] == Origin.HAND).tolist():
+        decision = library.decisions[int(library.base.ids[rows[at]])]
+        found.setdefault((decision.who, decision.time), []).append(at)
+    return [(who, time_text(when), some) for (who, when), some in found.items()]
 
 
 def _last(last: tuple[int, Change] | None, library: Library) -> dict[str, Any] | None:

@@ -87,7 +87,7 @@ def exported(kind: str, ready: Ready, ids: np.ndarray | None, *, turned: bool, m
                 library,
                 ready.crops(),
                 ids,
-                title=f"Library of run {ready.run.id}",
+                title=exports.page_title(ready.run),
                 turned=turned,
                 sheets=ready.sheets(),
                 fractions=ready.fractions(),

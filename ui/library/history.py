@@ -36,6 +36,6 @@ def show(entries: Sequence[Entry], library: Library) -> None:
             note("Nothing was changed yet. Every change is kept here with who made it and when, and can be undone.")
             return
         rows = lines(entries, library)
-        st.html(tables.html(("When (UTC)", "Who", "What"), rows[:MOST]))
+        st.html(tables.html(("When", "Who", "What"), rows[:MOST]))
         if len(rows) > MOST:
             note(f"The latest {MOST} of {len(rows):,} changes.")

@@ -1,7 +1,7 @@
 // The library of a run: its classes side by side, over one table of particles and one state that the server keeps.
 import { refusalText } from "./address.js";
 import { ParticleCard } from "./card.js";
-import { choicesOf, measuresOf, partsOf } from "./choices.js";
+import { choicesOf, measuresOf, partsOf, shownRows } from "./choices.js";
 import { ClassColumn } from "./column.js";
 import { LibraryBar } from "./controls.js";
 import { Dragging } from "./dragging.js";
@@ -14,6 +14,7 @@ import { Sprites } from "./sprites.js";
 import { ThresholdSlider } from "./threshold.js";
 
 const NONE_NAME = "None of these";
+const BY_TEXT = ["by model", "by label", "outlier", "by hand"]; // in the order of `BY`
 const BETWEEN = 6; // pixels between pictures, as the grid has them
 
 export class LibraryView {
@@ -46,7 +47,7 @@ export class LibraryView {
     root.tabIndex = -1;
     const look = {
       ids: table.ids, label: (row) => this.label(row), caption: (row) => this.caption(row), colour: (row) => this.colourOf(row),
-      turn: (row) => this.turn(row), decodes: options.decodes,
+      turn: (row) => this.turn(row), decodes: options.decodes, marked: (row) => this.library.origin[row] === BY.HAND, facts: (row) => this.facts(row),
     };
     this.look = look;
     const turns = table.models.some((model) => model.turns);
@@ -67,15 +68,21 @@ export class LibraryView {
       open: (id) => this.openRow(table.row(id)), close: () => this.closeCard(), step: (by) => this.openNext(by), likeness: () => {},
     });
     root.addEventListener("keydown", (event) => this.key(event));
+    // What was refused before is not about what is tried now.
+    root.addEventListener("invalid", () => this.bar.say(""), true);
+    root.addEventListener("toggle", (event) => event.target.open && this.bar.say(""), true);
   }
 
-  // What the server says: `library`: {classes, place, origin, threshold, undo, redo}; moves on their way come on top.
+  // What the server says: `library`: {classes, place, model, origin, moved, threshold, undo, redo}, `model` where the model
+  // would put each particle and `moved` [[who, when, rows]]; moves on their way come on top.
   receive(library, pending = []) {
     const positions = library.classes.map(({ number }) => number);
     const rowsOfMove = ({ ids, to }) => ({ to, rows: (idsOfRanges(ids, this.table.ids) ?? []).map((id) => this.table.row(id)) });
     const moves = pending.filter(({ kind }) => kind === "move").map(rowsOfMove);
     this.library = { ...library, ...withMoves(library.place, library.origin, moves, positions) };
+    this.movers = new Map(library.moved.flatMap(([who, when, rows]) => rows.map((row) => [row, `${who}, ${when}`])));
     this.drawColumns();
+    if (this.open >= 0 && this.factsShown !== JSON.stringify(this.facts(this.open))) this.drawCard();
   }
 
   // Whether an outlier is a false alarm is known from other images once some are moved.
@@ -128,12 +135,10 @@ export class LibraryView {
   }
 
   get seen() {
-    const { shown } = this.values;
-    const { origin } = this.library;
-    const by = { label: BY.LABEL, hand: BY.HAND, model: BY.MODEL }[shown];
-    if (by === undefined && !this.only) return null;
+    const shown = shownRows(this.values.shown, this.library.origin, this.table.columns.part);
+    if (!shown && !this.only) return null;
     const marks = new Uint8Array(this.table.n);
-    for (let row = 0; row < marks.length; row += 1) marks[row] = (by === undefined || origin[row] === by) && (!this.only || this.only[row]) ? 1 : 0;
+    for (let row = 0; row < marks.length; row += 1) marks[row] = (!shown || shown(row)) && (!this.only || this.only[row]) ? 1 : 0;
     return marks;
   }
 
@@ -177,9 +182,9 @@ export class LibraryView {
     const waiting = stats?.placed !== this.library.placed; // a name, or a threshold that moves nobody, changes none of them
     for (const { number, members } of this.classes) {
       const known = stats?.classes.find((one) => one.number === number) ?? null;
-      this.columns.get(number).tell(known, { waiting, averages: known?.members !== members, all: this.table.n });
+      this.columns.get(number).tell(known, { waiting, averages: known?.members !== members });
     }
-    this.foot.textContent = stats ? stats.words : "Averages and fractions are being worked out.";
+    this.foot.textContent = stats && !waiting ? stats.words : "Averages and true shares are being worked out.";
   }
 
   // What a reader does.
@@ -324,6 +329,7 @@ export class LibraryView {
   }
 
   drawCard() {
+    this.factsShown = JSON.stringify(this.facts(this.open));
     this.card.row = -2;
     this.card.show(this.open, this.answer, 0);
   }
@@ -361,6 +367,7 @@ export class LibraryView {
     else if (asked.kind === "upright") this.set({ upright: !this.values.upright });
     else if (asked.kind === "all") this.allAround(event.target);
     else if (this.options.readonly) return;
+    else if (asked.kind === "missing") this.bar.say(missingText(asked.key, this.library.classes.length));
     else if (asked.kind === "split" && !this.bar.newClass.disabled) this.bar.askName(true);
     else if (asked.kind === "move") this.move(asked.at === NO_CLASS ? NO_CLASS : this.library.classes[asked.at].number);
     else if (asked.kind === "undo" || asked.kind === "redo") this.back(asked.kind);
@@ -383,7 +390,27 @@ export class LibraryView {
 
   label(row) {
     const by = ["by the model", "by its label", "beyond the threshold", "by hand"][this.library.origin[row]];
-    return `${this.table.ids[row]}: ${this.classOf(row).name} ${by}, confidence ${share(this.table.column("confidence", 0)[row])}`;
+    const sure = `confidence ${share(this.table.column("confidence", 0)[row])}`;
+    const said = this.differs(row) ? `the model says ${this.modelOf(row)}, ${sure}` : sure;
+    return `${this.table.ids[row]}: ${this.classOf(row).name} ${by}, ${said}`;
+  }
+
+  // Whether the model would put a particle elsewhere: its confidence is not in the class that the particle is in.
+  differs(row) {
+    return this.library.place[row] !== this.library.model[row];
+  }
+
+  modelOf(row) {
+    return this.library.classes[this.library.model[row]].name;
+  }
+
+  // What the card says of a particle's class here.
+  facts(row) {
+    if (row < 0) return [];
+    const { origin } = this.library;
+    const own = [["Class here", `${this.classOf(row).name}, ${BY_TEXT[origin[row]]}`]];
+    if (origin[row] === BY.HAND) own.push(["Moved by", this.movers.get(row) ?? "being written"]);
+    return own;
   }
 
   caption(row) {
@@ -391,6 +418,7 @@ export class LibraryView {
     const colouring = this.table.colouring(sort);
     if (sort === "class" || !colouring) return String(this.table.ids[row]);
     const value = this.table.column(colouring.column, 0)[row];
+    if (sort === "confidence" && this.differs(row)) return BY_TEXT[this.library.origin[row]];
     return sort === "confidence" ? share(value) : value === value ? figure(value) : "-";
   }
 
@@ -409,6 +437,10 @@ function marksOf(table, ids) {
   const marks = new Uint8Array(table.n);
   for (const id of ids) if (table.row(id) >= 0) marks[table.row(id)] = 1;
   return marks;
+}
+
+function missingText(key, classes) {
+  return `No class has the key ${key}: ${classes > 1 ? `the keys 1 to ${classes} move` : "the key 1 moves"} particles to a class, and 0 to none of these.`;
 }
 
 function keysText(readonly) {

@@ -104,7 +104,10 @@ export function withMoves(place, origin, moves, positions) {
   for (const { rows, to } of moves) {
     const at = to === NO_CLASS ? NO_CLASS : positions.indexOf(to);
     if (to !== NO_CLASS && at < 0) continue;
-    for (const row of rows) [now[row], by[row]] = [at, BY.HAND];
+    for (const row of rows) {
+      if (by[row] !== BY.LABEL || now[row] !== at) by[row] = BY.HAND; // who confirms a label changes nothing
+      now[row] = at;
+    }
   }
   return { place: now, origin: by };
 }
@@ -118,6 +121,6 @@ export function meant({ key, ctrlKey, metaKey, altKey, shiftKey }, classes) {
   if (letter === "z" || (control && letter === "y")) return { kind: "redo" };
   if (control) return letter === "a" ? { kind: "all" } : null;
   if (letter === "0") return { kind: "move", at: NO_CLASS };
-  if (/^[1-9]$/.test(letter) && Number(letter) <= classes) return { kind: "move", at: Number(letter) - 1 };
+  if (/^[1-9]$/.test(letter)) return Number(letter) <= classes ? { kind: "move", at: Number(letter) - 1 } : { kind: "missing", key: letter };
   return { u: { kind: "upright" }, n: { kind: "split" }, Escape: { kind: "clear" } }[letter] ?? null;
 }

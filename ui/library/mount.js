@@ -38,8 +38,8 @@ class MountedLibrary extends Mounted {
     if (data.stats?.version !== data.library.version) this.restSoon();
   }
 
-  library({ place, origin, ...others }) {
-    return { ...others, place: bytesAs(Int16Array, place), origin: bytesAs(Uint8Array, origin) };
+  library({ place, model, origin, ...others }) {
+    return { ...others, place: bytesAs(Int16Array, place), model: bytesAs(Int16Array, model), origin: bytesAs(Uint8Array, origin) };
   }
 
   async begin(data) {

@@ -53,7 +53,7 @@ def stats(run: Run, library: Library, particles: Particles, written: float) -> d
     dict
         ``version``, the entries that the library's journal has; ``placed``, see :func:`placed`; ``classes`` with
         ``number``, ``members`` (see :func:`memberships`), ``mean`` and ``deviation`` (addresses of pictures, or None),
-        ``averaged`` and ``fraction`` (how many are called so and the interval of the true share, in words); ``words``,
+        ``averaged`` and ``fraction`` (how many are in it and the interval of the true share, in words); ``words``,
         how far to trust them.
     """
     token = f"{written} {token_of(library)}"
@@ -83,18 +83,13 @@ def stats(run: Run, library: Library, particles: Particles, written: float) -> d
 
 
 def fraction_text(found: Fractions, one: Fraction) -> str:
-    """Say how many particles are called a class, and apart from that what its true share is."""
-    verb = " is called so" if one.counted == 1 else " are called so"
-    return f"{found.called(one, verb)}; true share {one.in_words}"
+    """Say how many particles are in a class, and apart from that what its true share is."""
+    return f"{found.called(one, ' particles')}; true share {one.in_words}"
 
 
 def in_words(found: Fractions) -> str:
     """Say what the intervals of fractions hold, and what they are known from."""
-    first = (
-        f"True shares of the {found.total:,} particles in a class are 95 % intervals that account for"
-        f" misclassification, as known from {found.confusion.in_words}, with an estimate where they are narrow."
-    )
-    return " ".join((first, *found.remarks))
+    return " ".join((found.in_words, *found.remarks))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -18,6 +18,7 @@ from ssrvae_core.library.outliers import Outliers
 from ssrvae_core.library.sheets import Sheet
 from ssrvae_core.library.state import NONE, Library
 from ssrvae_core.library.upright import batches
+from ssrvae_core.runs.store import Run
 from ssrvae_core.runs.thumbnails import shrunk, to_pixels
 
 MOST = 20_000
@@ -40,9 +41,15 @@ table { border-collapse: collapse; } th, td { padding: .2rem .8rem .2rem 0; text
 th:first-child { text-align: left; }
 .sheet { display: flex; flex-wrap: wrap; gap: 2px; }
 .sheet i { background-repeat: no-repeat; display: block; image-rendering: auto; }
-.average img { height: 128px; image-rendering: pixelated; margin-right: 1rem; }
-figure { display: inline-block; margin: 0; }
+.average { display: flex; flex-wrap: wrap; gap: 1.5rem; margin-bottom: 1rem; }
+.average img { height: 128px; image-rendering: pixelated; }
+figure { margin: 0; max-width: 16rem; } figcaption { font-size: .875rem; }
 """
+
+
+def page_title(run: Run) -> str:
+    """Return the heading of a run's page, which says what its images are."""
+    return f"Library of {run.data_name}, run {run.id}"
 
 
 def write_page(
@@ -116,17 +123,17 @@ def _head(title: str) -> str:
 
 
 def _table(library: Library, fractions: Fractions) -> str:
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("class", "called so", "known by a person", "true share"))
+    head = "".join(
+        f'<th scope="col">{name}</th>'
+        for name in ("class", "particles in it", "labelled or moved by a person", "true share")
+    )
     rows = "\n".join(
         f'<tr><th scope="row">{escape(class_name(library, one.number))}</th><td>{fractions.called(one)}</td>'
         f"<td>{one.known:,}</td><td>{one.in_words}</td></tr>"
         for one in fractions.classes
     )
     remarks = "".join(f"<p>{escape(remark)}</p>\n" for remark in fractions.remarks)
-    caption = (
-        f"<p>True shares of {fractions.total:,} particles are 95 % intervals that account for misclassification, known"
-        f" from {escape(fractions.confusion.in_words)}, with an estimate where they are narrow.</p>\n"
-    )
+    caption = f"<p>{escape(fractions.in_words)}</p>\n"
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n{caption}{remarks}"
 
 
@@ -135,9 +142,13 @@ def _section(library: Library, number: int, count: int, sheet: Sheet | None) -> 
     if sheet is None or sheet.mean is None or sheet.variance is None:
         return heading
     deviation = np.sqrt(sheet.variance)
+    every = sheet.averaged == sheet.count
+    which = "all" if every else f"{sheet.averaged:,} of the"
+    why = "" if every else ": the model gives the others other classes, and angles that do not compare"
     shown = {
-        f"average of {sheet.averaged:,} upright particles": sheet.mean,
-        f"standard deviation, white is {deviation.max():.2g}": deviation / (deviation.max() or 1),
+        f"Average of {which} {sheet.count:,} particles of the class, upright{why}.": sheet.mean,
+        f"Standard deviation of the same particles, pixel by pixel; white is {deviation.max():.2g}.": deviation
+        / (deviation.max() or 1),
     }
     figures = "".join(
         f'<figure><img alt="{escape(text)}" src="{_data(to_pixels(image))}"><figcaption>{escape(text)}</figcaption>'

@@ -107,7 +107,11 @@ def _columns(library: Library, particles: Particles, rows: np.ndarray) -> dict[s
 
     predictions, base = particles.predictions, library.base
     ids = base.ids[rows]
-    decisions = [library.decisions.get(number) for number in ids.tolist()]
+    by_hand = (library.origin[rows] == Origin.HAND).tolist()
+    decisions = [
+        library.decisions[number] if moved else None for number, moved in zip(ids.tolist(), by_hand, strict=True)
+    ]
+    given = np.where(predictions.labels[rows] == NONE, NONE, base.labels[rows])
     assigned = library.assigned[rows].tolist()
     columns = {
         "id": pa.array(ids),
@@ -118,7 +122,7 @@ def _columns(library: Library, particles: Particles, rows: np.ndarray) -> dict[s
         "set_by": texts(SET_BY[Origin(origin)] for origin in library.origin[rows].tolist()),
         "by": texts(None if one is None else one.who for one in decisions),
         "at": texts(None if one is None else _utc(one.time) for one in decisions),
-        "label": texts(None if k == NONE else base.class_names[k] for k in base.labels[rows].tolist()),
+        "label": texts(None if k == NONE else base.class_names[k] for k in given.tolist()),
         "model_class": texts(base.class_names[k] for k in base.predicted[rows].tolist()),
     }
     columns |= {f"p_{name}": numbers(predictions.class_prob[rows, k]) for k, name in enumerate(base.class_names)}

@@ -124,7 +124,7 @@ export class ParticleCard {
   details(row) {
     const { table } = this;
     const { columns } = table;
-    const facts = [["Part", table.parts[columns.part[row]]]];
+    const facts = [...(this.look.facts?.(row) ?? []), ["Part", table.parts[columns.part[row]]]];
     if (columns.names?.[row]) facts.push(["File", columns.names[row]]);
     if (columns.group && columns.group[row] >= 0) facts.push(["Micrograph", table.groups[columns.group[row]]]);
     for (const one of table.colourings) {

@@ -166,6 +166,7 @@ export class PictureGrid {
     cell.setAttribute("aria-label", look.label(row));
     cell.setAttribute("aria-selected", this.chosen?.[row] ? "true" : "false");
     cell.classList.toggle("open", row === this.open);
+    cell.classList.toggle("marked", look.marked?.(row) ?? false);
     cell.style.setProperty("--class", look.colour(row));
     const turn = look.turn(row);
     cell.tile.style.transform = turn ? `rotate(${turn.toFixed(1)}deg)` : "";

@@ -15,6 +15,7 @@ from ssrvae_core.library.centres import intensity_centroid, mask_centroid
 from ssrvae_core.library.crops import Crops
 from ssrvae_core.library.exports import (
     labels_text,
+    page_title,
     write_csv,
     write_image_file,
     write_page,
@@ -74,6 +75,15 @@ def test_tables_hold_the_selection_and_csv_equals_parquet(tmp_path, library, par
     assert row["name"] == particles.names[7] and row["group"] == "m1.tif"
     assert row["angle_degrees"] == pytest.approx(np.degrees(particles.predictions.angle[7]), rel=1e-5)
     assert row["size_nm"] == pytest.approx(particles.size[7]) and "z_2" in csv
+
+
+def test_who_confirms_a_label_has_moved_nothing(tmp_path, run, particles):
+    journal = Journal(run)
+    row = int(np.flatnonzero(journal.read().origin == Origin.LABEL)[0])
+    library = journal.move([int(particles.ids[row])], int(journal.read().known[row]), who="Ada")
+    write_csv(tmp_path / "a.csv", library, particles)
+    told = pd.read_csv(tmp_path / "a.csv").iloc[row]
+    assert told["set_by"] == "label" and pd.isna(told["by"]) and pd.isna(told["at"])
 
 
 def test_a_table_of_all_is_written_in_batches(tmp_path, library, particles, monkeypatch):
@@ -171,6 +181,15 @@ def test_a_page_shows_exactly_the_selection_and_fetches_nothing(tmp_path, librar
     assert sorted(map(int, re.findall(r'data-sample="(\d+)"', text))) == sorted(set(ids.tolist()))
     assert re.search(r"data-selected>5<", text) and "A &amp; B" in text and "<script" not in text
     assert not re.search(r"(src|href)=\"(?!data:)|url\((?!data:)", text)
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", text)
+    averages = [one for one in shown if one.mean is not None and np.isin(one.ids, ids).any()]
+    assert len(captions) == 2 * len(averages) and all(one.endswith(".") for one in captions), "a sentence each"
+    for one, caption in zip(averages, captions[::2], strict=True):
+        assert f"{one.count} particles" in caption and ("other classes" in caption) == (one.averaged < one.count)
+
+
+def test_the_heading_of_a_page_says_which_data_it_is_of(run):
+    assert run.id in page_title(run) and run.data_name in page_title(run)
 
 
 def test_a_page_of_too_many_is_refused(tmp_path, library, crops, monkeypatch):

@@ -231,4 +231,4 @@ def test_what_is_called_so_is_told_beside_the_share_that_is_inferred(run):
     found = class_fractions(Journal(run).read(), run.particles())
     for one in found.classes:
         assert found.called(one) == f"{one.counted} of 60, {100 * one.counted / 60:.1f} %"
-        assert found.called(one, " are called so").startswith(f"{one.counted} of 60 are called so, ")
+        assert found.called(one, " particles").startswith(f"{one.counted} of 60 particles, ")

@@ -125,6 +125,8 @@ def test_train_again_end_to_end(run, store):
 
     again = split(load(new.dataset), new.config.split)
     assert np.array_equal(np.sort(again.validation.ids), held_out)  # the same images stay held out
+    assert again.validation.labels[again.validation.ids == held_out[0]] == -1  # moved by hand, so it does not judge
+    assert new.status.validation["n"] == run.status.validation["n"] - 1
     assert set(again.labelled.ids) == {*labelled, *free[:3]} and not set(free[3:5]) & set(again.unlabelled.ids)
     old_images, new_images = load(run.dataset), load(new.dataset)
     rows = [old_images.ids.tolist().index(number) for number in new_images.ids.tolist()]
@@ -140,6 +142,8 @@ def test_train_again_end_to_end(run, store):
     corrected = new_journal.base.ids[new_journal.base.corrected]  # which judge nothing in the new run's library, too
     assert set(corrected) == {*free[:3], labelled[0], held_out[0]}
     assert len(trusted_scores(new_journal.read(), particles_of(new))) == len(held_out) - 1
+    [row] = new_journal.base.rows(held_out[:1])  # and what the person said of it is not forgotten
+    assert [new_journal.read().known[row]] == library.known[library.base.rows(held_out[:1])]
     assert sum(count for *_, count in told.moves) == len(told.changed) and "held out" in told.in_words
     assert "bars" not in {name for move in told.moves for name in move[:2]}  # called as the library calls it
 
@@ -174,6 +178,11 @@ def test_what_does_not_suffice_is_told(tmp_path, store, monkeypatch):
     journal = Journal(run, particles)
     with pytest.raises(UserError, match="Nothing was corrected"):
         train_again_config(run, journal.read(), particles)
+    held_out = journal.base.ids[particles.part == 2][:1]
+    number = 1 - journal.read().known[particles.part == 2][0]
+    with pytest.raises(UserError, match="held-out images, which teach nothing"):
+        train_again_config(run, journal.move(held_out, number, who="a"), particles)
+    journal.undo(who="a")
     discs = journal.base.ids[(particles.part == 0) & (journal.read().known == 1)]
     with pytest.raises(UserError, match="'discs' has a label"):
         training_labels(journal.move(discs, 0, who="a"), particles)
