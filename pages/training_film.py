@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ssrvae_core.reports.film import ALIGNED
+from ssrvae_core.reports.wording import course_text
 from ui import films, markdown, training_film
 from ui.entry import in_a_sentence, through_app
 from ui.markdown import note
@@ -52,6 +53,10 @@ of = caption(pair, len(first_frame.ids), first_frame.judged)
 about = f"{of} {ALIGNED} The frame around an image has the colour of the class it is taken for."
 if len(pair) == 2 and pair[0].config.training.epochs != pair[1].config.training.epochs:
     about += " Where a training has ended, its last epoch stays."
+
+
+if leap := course_text(*pair):
+    about += f" {leap}"
 
 
 @st.fragment

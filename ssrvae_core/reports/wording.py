@@ -158,6 +158,18 @@ def judgement_text(judgement: Judgement, n_labelled: int | None = None) -> str:
     )
 
 
+def course_text(*runs: Run) -> str:
+    """Say why the accuracy of trainings may leap at the last epoch; empty where it is the network's alone there too."""
+    asking = [run for run in runs if run.config.model.asks]
+    told = {run.status.judgement.by if run.status.judgement else None for run in asking} - {"network"}
+    if not told:
+        return ""
+    who = f" of the {model_title(asking[0])}" if len(runs) > 1 else ""
+    by = told.pop()
+    end = f"those of {JUDGES[by]}" if by and not told else "told with the measured shape too, where that is better"
+    return f"Before the last epoch the classes{who} are those of the network alone; at the last epoch they are {end}."
+
+
 def conditions(runs: Sequence[Run], n: int, judged: int) -> str:
     """Say under which conditions a figure of runs on the same images came about.
 

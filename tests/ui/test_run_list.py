@@ -121,6 +121,11 @@ def test_the_result_is_a_sentence_with_labels_images_and_both_shares():
     assert "99.9\u00a0%" in text and "41\u00a0%" in text
 
 
+def test_the_result_tells_labelled_validation_images_from_all():
+    text = result_text((judged(0.41125, "ss-vae"), judged(0.99875)), 1000)
+    assert "800 labelled validation images" in text
+
+
 def test_a_few_errors_are_not_rounded_away():
     assert ">99.9\u00a0%" in result_text((judged(0.41125, "ss-vae"), judged(0.9999)))
 

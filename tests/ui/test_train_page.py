@@ -395,6 +395,7 @@ def test_a_permalink_shows_a_run_with_its_curves_and_latents(name, make_store, o
     app = open_train(**{name: run.id})
     assert not app.exception and not app.error
     assert "finished after 1 epochs" in app.success[0].value
+    assert re.search(r"on \d+ validation images", app.success[0].value)
     assert "after epoch 1, coloured by their true class" in said(app)
     curves, _ = (json.loads(chart.proto.spec)["layout"] for chart in app.get("plotly_chart"))
     assert curves["xaxis"]["domain"] == curves["xaxis2"]["domain"] == [0, 1], "each has all of the column's width"
