@@ -8,7 +8,7 @@ from ui import films, markdown, training_film
 from ui.entry import in_a_sentence, through_app
 from ui.markdown import note
 from ui.presentation import places
-from ui.runs import NO_RUN, caption, nothing_yet, run_label, store
+from ui.runs import NO_RUN, caption, labels_of, nothing_yet, store
 from ui.state import pick
 
 PAGE = "film"
@@ -24,12 +24,7 @@ if not shown:
 
 # Which runs.
 
-
-def label(run_id: str) -> str:
-    """Name a run, or none, in the lists."""
-    return run_label(shown[run_id]) if run_id in shown else "none beside it"
-
-
+label = labels_of(shown)
 columns = choices.columns(2)  # a run is read whole in half of a page
 with columns[0]:
     first = training_film.left_default(list(shown.values()))

@@ -182,10 +182,10 @@ def result_sentence(runs: Sequence[Run], predictions: dict[str, Predictions]) ->
     judged = [(run.accuracy, title) for title, run in named if run.accuracy is not None]
     if not judged or not n:
         return f"{len(said):,} images classified, none of which has a label to judge by."
-    judged.sort(reverse=True)
+    judged.sort(key=lambda pair: -pair[0])
     (best, name), *others = judged
-    labels = runs[0].config.split.in_words
-    alike = len({run.config.split.in_words for run in runs}) == 1
+    labels = runs[0].labels_in_words
+    alike = len({run.labels_in_words for run in runs}) == 1
     rest = "".join(f", the {title} for {percent(share)}" for share, title in others[:3])
     more = f" and {len(others) - 3} more runs for less" if len(others) > 3 else ""
     trained = f" ({labels})" if alike and "(" not in name else ""

@@ -107,7 +107,7 @@ def _summary(runs: Sequence[Run], predictions: dict[str, Predictions]) -> str:
             run.id,
             model_title(run),
             run.data_name,
-            run.config.split.in_words,
+            run.labels_in_words,
             str(run.config.seed),
             str(predictions[run.id].n_labelled),
             accuracy_text(run.accuracy),
