@@ -176,8 +176,10 @@ def course_text(*runs: Run) -> str:
         return ""
     who = f" of the {model_title(asking[0])}" if len(runs) > 1 else ""
     by = told.pop()
-    end = f"those of {JUDGES[by]}" if by and not told else "told with the measured shape too, where that is better"
-    return f"Before the last epoch the classes{who} are those of the network alone; at the last epoch they are {end}."
+    end = f"those of {JUDGES[by]}" if by and not told else "joined with the measured shape's where that helps"
+    return (
+        f"Before the last epoch classes and accuracy{who} are those of the network alone; at the last they are {end}."
+    )
 
 
 def conditions(runs: Sequence[Run], n: int, judged: int) -> str:

@@ -58,6 +58,12 @@ def test_an_unfinished_run_opens_its_training():
     assert rows.row_of(a_run(state="running", epoch=3))["href"].startswith("train?job=")
 
 
+def test_how_far_a_run_is_stands_above_the_list_alone():
+    row = rows.row_of(a_run(state="running", epoch=3, seconds=54))
+    assert (row["words"], row["duration"]) == ("running", "")
+    assert "3/" in rows.row_of(a_run(state="cancelled", epoch=3))["words"]
+
+
 def test_a_run_that_was_cancelled_and_waits_again_is_queued():
     row = rows.row_of(a_run(state="cancelled", epoch=3), waits=True)
     assert row["state"] == row["words"] == "queued"

@@ -38,7 +38,7 @@ def row_of(run: Run | BrokenRun, waits: bool = False, without: bool = False) -> 
         nothing, unknown = dict.fromkeys(_TEXTS, ""), dict.fromkeys(_NUMBERS)
         return {"id": run.id, "state": "broken", "words": "cannot be read", "href": "", **nothing, **unknown}
     config, status, about = run.config, run.status, run.about
-    title = model_title(run)
+    title, runs_now = model_title(run), status.state == "running" and not waits
     return {
         "id": run.id,
         "name": about.name,
@@ -53,9 +53,10 @@ def row_of(run: Run | BrokenRun, waits: bool = False, without: bool = False) -> 
         "accuracyText": "" if run.accuracy is None else shares.share(run.accuracy),
         "judged": _judged(status),
         "state": "queued" if waits else status.state,
-        "words": "queued" if waits else state_text(run),
-        "seconds": status.seconds if status.epoch else None,
-        "duration": duration(status.seconds) if status.epoch else "",
+        # How far it is stands above the list, and is drawn again more often than it.
+        "words": "queued" if waits else "running" if runs_now else state_text(run),
+        "seconds": status.seconds if status.epoch and not runs_now else None,
+        "duration": duration(status.seconds) if status.epoch and not runs_now else "",
         "device": status.device or "",
         "updated": status.updated or None,
         "exact": time_text(status.updated),

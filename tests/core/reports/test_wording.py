@@ -44,5 +44,5 @@ def test_it_is_said_why_an_accuracy_leaps_at_the_last_epoch(hostile_pair):
         return course_text(replace(run, config=asks, status=run.status.model_copy(update={"judgement": judgement})))
 
     assert "network alone" in told(0, 1) and "measured shape alone" in told(0, 1)
-    assert "together" in told(0.5, 0.5) and "at the last epoch" in told()
+    assert "together" in told(0.5, 0.5) and "joined" in told()
     assert told(1, 0) == "" == course_text(hostile_pair[0])
