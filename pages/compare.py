@@ -14,7 +14,7 @@ from ui.entry import through_app
 from ui.explorer import downloads
 from ui.ink import ink, legible
 from ui.markdown import note, words
-from ui.runs import finished, first_shown, nothing_yet, panels_of, run_label, store
+from ui.runs import finished, first_shown, labels_of, nothing_yet, panels_of, run_label, store
 from ui.state import harmless, key, not_there, pick
 
 PAGE = "compare"
@@ -45,7 +45,7 @@ st.session_state[widget] = [run_id for run_id in st.session_state[widget] if run
 picked = st.multiselect(
     "Runs",
     list(known),
-    format_func=lambda run_id: run_label(known[run_id]),
+    format_func=labels_of(known),
     key=widget,
     max_selections=compare.MOST,
     help="Two to six; of one run its settings and results are shown.",

@@ -62,7 +62,7 @@ told = {method.name: method.panel for method in methods if method.panel is not N
 ids_of = {method.name: method.id for method in methods}
 counts = {method.title: np.array(method.judged["confusion"]) for method in methods if method.judged.get("confusion")}
 of_rivals = (
-    f" Others: {', '.join(f'{method.title} {method.id}' for method in others)}, {runs[0].config.split.in_words}, "
+    f" Others: {', '.join(f'{method.title} {method.id}' for method in others)}, {runs[0].labels_in_words}, "
     f"seed {runs[0].config.seed}."
     if others
     else ""

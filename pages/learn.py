@@ -37,7 +37,7 @@ refused = st.container()
 choice = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
 with choice:
     of_class, of_labels = st.container(width="content"), st.container(width="content")
-    with st.popover("Models", icon=":material/tune:"):
+    with st.popover("Models", icon=":material/tune:"), st.container(width=460):  # a run's labels are read whole
         ready = lesson_models.pick_source(PAGE, bool(mine)) == lesson_models.READY
         offered = finished(lesson_store().runs()) if ready else mine
         pairs = lesson_models.pairs(offered)

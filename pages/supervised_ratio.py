@@ -145,7 +145,7 @@ def show() -> None:
             lambda: ratios.ratio_table(family, rivals),
         )
         if here and not ready:  # which has no model to look into
-            at = reel.steps[now]["label"] if family.axis == RATIO else here[0].config.split.in_words
+            at = reel.steps[now]["label"] if family.axis == RATIO else here[0].labels_in_words
             chosen = {"left": here[0].id, "right": here[1].id if len(here) > 1 else "none"}
             st.page_link(
                 "pages/latent_space.py",

@@ -70,7 +70,9 @@ with place:
         st.page_link("pages/data.py", label="See, change or upload data", icon=":material/folder_open:")
     with of_model:
         models = choosing.pick_models(PRESETS[preset].model)
-        st.caption("ss-rVAE tells classes whichever way particles are turned; ss-VAE does not, and is to compare with.")
+        st.caption(
+            "ss-rVAE tells classes whichever way particles are turned; ss-VAE is the same without this, to compare."
+        )
     with of_labels:
         per_class, ratio = choosing.pick_labels(chosen, dataset, images, refused)
     with of_seed:

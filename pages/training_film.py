@@ -3,11 +3,12 @@
 import streamlit as st
 
 from ssrvae_core.reports.film import ALIGNED
+from ssrvae_core.reports.wording import course_text
 from ui import films, markdown, training_film
 from ui.entry import in_a_sentence, through_app
 from ui.markdown import note
 from ui.presentation import places
-from ui.runs import NO_RUN, caption, nothing_yet, run_label, store
+from ui.runs import NO_RUN, caption, labels_of, nothing_yet, store
 from ui.state import pick
 
 PAGE = "film"
@@ -23,12 +24,7 @@ if not shown:
 
 # Which runs.
 
-
-def label(run_id: str) -> str:
-    """Name a run, or none, in the lists."""
-    return run_label(shown[run_id]) if run_id in shown else "none beside it"
-
-
+label = labels_of(shown)
 columns = choices.columns(2)  # a run is read whole in half of a page
 with columns[0]:
     first = training_film.left_default(list(shown.values()))
@@ -52,6 +48,10 @@ of = caption(pair, len(first_frame.ids), first_frame.judged)
 about = f"{of} {ALIGNED} The frame around an image has the colour of the class it is taken for."
 if len(pair) == 2 and pair[0].config.training.epochs != pair[1].config.training.epochs:
     about += " Where a training has ended, its last epoch stays."
+
+
+if leap := course_text(*pair):
+    about += f" {leap}"
 
 
 @st.fragment

@@ -147,6 +147,12 @@ class SplitConfig(Frozen):
             return "all labels"
         return f"{self.labels_per_class} {'label' if self.labels_per_class == 1 else 'labels'} per class"
 
+    def labels_in_words(self, n: int | None) -> str:
+        """How many labels there are, where all ``n`` are used their number, if it is known: "30 labels"."""
+        if n is None or self.labelled_ratio is not None or self.labels_per_class is not None:
+            return self.in_words
+        return f"{n:,} {'label' if n == 1 else 'labels'}"
+
 
 class ModelConfig(Frozen):
     """The generative model and its inference networks."""

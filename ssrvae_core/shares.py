@@ -28,6 +28,11 @@ def percent(value: float, digits: int = 0) -> str:
     return f"{_fixed(100 * value, 1 if value >= 0.99 else digits)} %"
 
 
+def certainty(value: float) -> str:
+    """Write a probability in percent; one that was rounded to 1 is ">99.9 %", as no model is certain."""
+    return ">99.9 %" if value >= 0.9995 else percent(value, 1)
+
+
 def percent_range(low: float, high: float) -> str:
     """Write an interval of shares: "35.2 to 47.1 %"."""
     return f"{percent(low, 1).removesuffix(' %')} to {percent(high, 1)}"

@@ -9,6 +9,7 @@ from html import escape
 import streamlit as st
 
 from ssrvae_core.config import UserError
+from ssrvae_core.figures.counts import judged_words
 from ssrvae_core.figures.mapsvg import map_svg
 from ssrvae_core.reports.wording import TIE, ahead, model_title
 from ssrvae_core.runs import Run
@@ -65,13 +66,13 @@ def right_text(run: Run) -> str:
     return percent(run.accuracy or 0.0).replace(" ", "\u00a0")
 
 
-def result_text(pair: tuple[Run, Run]) -> str:
-    """Say in a sentence what two runs came to."""
+def result_text(pair: tuple[Run, Run], n_validation: int | None = None) -> str:
+    """Say in a sentence what two runs came to, where known with how many images were held out, labelled or not."""
     control, run = pair
     labels = run.status.n_labelled
     n = (run.status.validation or {}).get("n")
     known = f"With {labels:,} labelled images" if labels else "On the same labels"
-    of = f"{n:,} validation images" if n else "the validation images"
+    of = judged_words(n, n_validation or n) if n else "the validation images"
     return (
         f"{known}, the {model_title(run)} is right about {right_text(run)} of {of} of {run.data_name} "
         f"({len(run.class_names)} classes); the {model_title(control)}, which does not know that particles turn, about "
@@ -94,7 +95,7 @@ def show(runs: Sequence[Run]) -> None:
         st.html(f'{_STYLE}<div class="best">{maps}</div>')
     with words:
         markdown.show(PURPOSE)
-        markdown.show("**{result}**", result=result_text(pair))
+        markdown.show("**{result}**", result=result_text(pair, len(predictions_of(pair[1]))))
         st.html(charts.class_legend(pair[1].class_names[:MOST_CLASSES]))
         st.page_link(
             "pages/latent_space.py",

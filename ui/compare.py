@@ -122,7 +122,8 @@ def rival_titles(results: Sequence[RivalResult]) -> list[str]:
     names = [rival_title(result.rival) for result in results]
     if len(set(names)) == len(names):
         return names
-    told = [f"{name}, {result.split.in_words}, seed {result.seed}" for name, result in zip(names, results, strict=True)]
+    labels = [result.split.labels_in_words(result.n_labelled) for result in results]
+    told = [f"{name}, {n}, seed {one.seed}" for name, n, one in zip(names, labels, results, strict=True)]
     return told if len(set(told)) == len(told) else [f"{t}, {r.id}" for t, r in zip(told, results, strict=True)]
 
 

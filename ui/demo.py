@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ssrvae_core.config import DEMO_RATIOS
+from ssrvae_core.config import DEMO_RATIOS, ratio_text
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.sweep_spec import DEMO
@@ -31,8 +31,10 @@ def offer(store: RunStore) -> None:
         st.caption("A training is under way; what it comes to is shown here once it has finished.")
         st.page_link(OVERVIEW, label="Watch it on the overview", icon=":material/visibility:")
         return
+    *shares, most = map(ratio_text, DEMO_RATIOS)
+    percents = f"{', '.join(shares)} and {most}"
     st.markdown(
-        f"**Start here:** the demo trains both models at {len(DEMO_RATIOS):d} shares of labelled images, "
+        f"**Start here:** the demo trains both models on playing cards, with {percents} of the images labelled, "
         "in a few minutes."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -42,3 +44,7 @@ def offer(store: RunStore) -> None:
             st.switch_page(OVERVIEW)
         st.page_link("pages/data.py", label="Upload your own images", icon=":material/upload_file:")
         st.page_link(TRAIN, label="Train a model of your own", icon=":material/model_training:")
+    st.markdown("**Without training anything**, with models that came with the program:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link("pages/learn.py", label="Learn: turn an image before two models", icon=":material/school:")
+        st.page_link("pages/supervised_ratio.py", label="Supervised ratio: what labels bring", icon=":material/tune:")

@@ -25,8 +25,8 @@ MOST_PER_CLASS = 100
 """Images of a class that can be chosen."""
 TILE = 64
 """Longest side of a picture on the turntable, pixels."""
-GUESSES = ("first", "second", "both", "neither")
-"""Which of the models a reader guesses to be right at every angle, as the address has it."""
+GUESSES = ("first", "second", "both", "neither", "skip")
+"""Which of the models a reader guesses to be right at every angle, or that none is guessed, as the address has it."""
 
 _HERE = Path(__file__).parent / "turntable"
 _turntable = st.components.v2.component(

@@ -11,7 +11,7 @@ from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparable import same_images
 from ui import markdown
 from ui.markdown import verbatim, words
-from ui.runs import NO_RUN, finished, newest_pair, partner, run_label
+from ui.runs import NO_RUN, finished, labels_of, newest_pair, partner
 from ui.state import drop, harmless, key, pick
 
 READY, STORE = "lesson", "store"
@@ -102,10 +102,7 @@ def pick_labels(page: str, runs: Sequence[Run], found: Sequence[Pair]) -> None:
 def pick_pair(page: str, runs: Sequence[Run], found: Sequence[Pair]) -> list[Run]:
     """Show the pickers of the two runs, with the fewest labels unless another pair is chosen; return one run or two."""
     shown = {run.id: run for run in finished(runs)}
-
-    def label(run_id: str) -> str:
-        return run_label(shown[run_id]) if run_id in shown else "none beside it"
-
+    label = labels_of(shown)
     first, second = found[0]
     left = shown[pick(page, "left", "Left run", list(shown), first.id, format_func=label)]
     comparable = [run.id for run in shown.values() if run.id != left.id and same_images(left, run)]

@@ -128,7 +128,7 @@ def pictures_too(runs: Sequence[Run]) -> bool:
         return False
     side = LARGEST_SIDE
     return st.checkbox(
-        verbatim(f"Put small pictures of the images into the bundle (at most {side} x {side} pixels)"),
+        verbatim(f"Small pictures in the bundle (at most {side} x {side} pixels)"),
         key="overview-thumbnails",
         help="Whoever gets the bundle sees what the images show, and can keep these pictures. Without them, others see "
         "images only once they upload the same data file.",

@@ -85,7 +85,7 @@ def _to_train(title: Markdown, config: RunConfig, runs: Sequence[Run], there: Ru
         f"as {len(expected.measured_on)} finished {'run' if len(expected.measured_on) == 1 else 'runs'} of this model "
         f"on images of {shape[0]} x {shape[1]} pixels took"
         if expected.measured_on
-        else "by a benchmark on two free cores, until its own steps are measured"
+        else "as measured on a machine with two free cores; once it runs, its own speed is used"
     )
     goes_on = f"; it goes on from {there.status.goes_on}" if there is not None and there.status.goes_on else ""
     markdown.show(

@@ -27,7 +27,7 @@ def runs_table(runs: Sequence[Run], broken: Sequence[BrokenRun]) -> pd.DataFrame
             "Model": model_title(run),
             "Sees": VIEWS[run.config.dataset.view] or "images",
             "Second opinion": run.config.model.asks,
-            "Labels": run.config.split.in_words,
+            "Labels": run.labels_in_words,
             "Ratio": run.config.split.labelled_ratio,
             "Seed": run.config.seed,
             "Accuracy": run.accuracy,

@@ -69,6 +69,7 @@ def reel(
     about: Callable[[Step], str],
     room: int | None = None,
     of_seeds: OfSeeds = MappingProxyType({}),
+    ends: Sequence[float] = (),
 ) -> Reel:
     """Make a film ready to be shown.
 
@@ -88,13 +89,15 @@ def reel(
         Pixels in height it is fitted to in a presentation.
     of_seeds : mapping
         The accuracies of all seeds, by the model's name and the position.
+    ends : sequence of float
+        The last epoch of each model, which stays in all later frames; empty where no frame stays.
     """
     content = figure.to_json().replace("\\u002f", "/")  # plotly.py makes it fit for a script in a page, a tenth longer
     told = [
         {
             "position": step.position,
             "label": step.label,
-            "told": told_of(step, [track.name for track in tracks], about(step), of_seeds),
+            "told": told_of(step, [track.name for track in tracks], about(step), of_seeds, ends),
             "missing": not any(step.frames),
         }
         for step in steps
@@ -103,15 +106,25 @@ def reel(
     return Reel(content, tuple(told), width, room, figure.layout.meta["alt"], token)
 
 
-def told_of(step: Step, names: Sequence[str], about: str, of_seeds: OfSeeds = MappingProxyType({})) -> str:
-    """Say in a sentence what a frame shows; of several seeds the mean, as the curve does."""
+def told_of(
+    step: Step,
+    names: Sequence[str],
+    about: str,
+    of_seeds: OfSeeds = MappingProxyType({}),
+    ends: Sequence[float] = (),
+) -> str:
+    """Say in a sentence what a frame shows; of several seeds the mean, as the curve does.
+
+    Of a model whose last epoch, in ``ends``, is before this frame, it is said that it is that epoch's.
+    """
     if not any(step.frames):
         return f"{about}: not trained yet."
     several = [of_seeds.get((name, step.position), ()) for name in names]
     counts = [len(found) for found in several]
     alike = len(set(counts)) == 1
     parts = []
-    for name, frame, found in zip(names, step.frames, several, strict=True):
+    lasts = ends or [math.inf] * len(names)
+    for name, frame, found, last in zip(names, step.frames, several, lasts, strict=True):
         if frame is None:
             parts.append(f"{name} is not trained here")
         elif frame.accuracy is None:
@@ -119,6 +132,7 @@ def told_of(step: Step, names: Sequence[str], about: str, of_seeds: OfSeeds = Ma
         else:
             mean = sum(found) / len(found) if len(found) > 1 else frame.accuracy
             over = f" (mean of {len(found)} seeds)" if len(found) > 1 and not alike else ""
-            parts.append(f"{name} {percent(mean)} right{over}")
+            ended = f" after its last epoch ({last:g})" if step.position > last else ""
+            parts.append(f"{name} is right for {percent(mean)}{over}{ended}")
     every = f", mean of {counts[0]} seeds" if alike and counts[0] > 1 else ""
-    return f"{about}: {(' against ' if len(parts) == 2 and all(step.frames) else ', ').join(parts)}{every}."
+    return f"{about}: {', '.join(parts)}{every}."

@@ -197,7 +197,7 @@ def offer(page: str, run: Run, store: RunStore, missing: Sequence[str]) -> None:
         if refused := st.session_state.pop(f"{page}-refused", None):
             markdown.error(refused)
     if spec is not None and (job := job_of(spec, store)) is not None:
-        _watch(store, job)
+        _watch(store, job, spec)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -213,7 +213,7 @@ def _say_command(config: RunConfig, chosen: Sequence[str]) -> None:
     st.code(public(line), language="bash")
 
 
-def _watch(store: RunStore, job: Job) -> None:
+def _watch(store: RunStore, job: Job, spec: SweepSpec) -> None:
     """Say how far a job is while it lives, and show the page again when it ends."""
     if job.state not in LIVE:
         if job.state != "finished":
@@ -226,7 +226,10 @@ def _watch(store: RunStore, job: Job) -> None:
         now = JobQueue(store).get(job.id)
         if now.state not in LIVE:
             st.rerun()
-        markdown.progress(min(now.share, 1.0), f"{now.title}: {now.state}, {now.done} of {now.total} done")
+        methods = ", ".join(map(rival_title, spec.rivals))
+        ours = len(spec.tasks()) - len(spec.rivals)  # trained already, and done first
+        done, total = max(now.done - ours, 0), max(now.total - ours, 0)
+        markdown.progress(min(now.share, 1.0), f"{methods}: {now.state}, {done} of {total or len(spec.rivals)} done")
         buttons(store, Work(now.id, now, None), "rivals")
 
     progress()

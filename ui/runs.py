@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ from ssrvae_core.figures.counts import validation_text
 from ssrvae_core.invocation import command, demo_command, terminal
 from ssrvae_core.records import Predictions
 from ssrvae_core.registry import source_of
-from ssrvae_core.reports.wording import model_title, model_words, titles
+from ssrvae_core.reports.wording import model_title, model_words, titles, without_opinion
 from ssrvae_core.runs import Run, RunStore
 from ssrvae_core.runs.comparable import same_images
 from ssrvae_core.runs.mode import is_viewer
@@ -32,15 +32,28 @@ def store() -> RunStore:
 # How a run reads.
 
 
-def run_label(run: Run) -> str:
-    """One line that tells a run from others, with what people call it at its beginning."""
-    return config_label(run.config, run.id, run.data_name, run.about.name)
+def run_label(run: Run, *, without: bool = False) -> str:
+    """One line that tells a run from others, with what people call it at its beginning.
+
+    ``without`` is whether it is to be said that it has no second opinion.
+    """
+    labels = run.status.n_labelled
+    return config_label(run.config, run.id, run.data_name, run.about.name, n_labelled=labels, without=without)
 
 
-def config_label(config: RunConfig, run_id: str, data_name: str, name: str = "") -> str:
+def config_label(
+    config: RunConfig,
+    run_id: str,
+    data_name: str,
+    name: str = "",
+    *,
+    n_labelled: int | None = None,
+    without: bool = False,
+) -> str:
     """One line that tells a run of this configuration from others, also before there is anything of it."""
     # A narrow list cuts the end off, and runs that stand beside each other share their data set.
-    parts = (name, model_words(config), run_id, config.split.in_words, f"seed {config.seed}", data_name)
+    labels = config.split.labels_in_words(n_labelled)
+    parts = (name, model_words(config, without=without), run_id, labels, f"seed {config.seed}", data_name)
     return " \u00b7 ".join(filter(None, parts))
 
 
@@ -48,7 +61,7 @@ def caption(runs: Sequence[Run], n: int, judged: int) -> str:
     """Say what a figure of these runs shows: data, number of images, those with a label, seeds and run ids."""
     first = runs[0]
     each = "; ".join(
-        f"{model_title(run)}: run {run.id}{_called(run)}, {run.config.split.in_words}, seed {run.config.seed}, "
+        f"{model_title(run)}: run {run.id}{_called(run)}, {run.labels_in_words}, seed {run.config.seed}, "
         f"{run.status.epoch} epochs, {day_text(run.status.updated)}"
         for run in runs
     )
@@ -137,7 +150,7 @@ def pick_runs(page: str) -> list[Run]:
     left_default, right_default = first_shown(list(shown.values()))
     columns = st.columns(2)
     with columns[0]:
-        left = shown[pick(page, "left", "Left run", list(shown), left_default.id, format_func=_labels(shown))]
+        left = shown[pick(page, "left", "Left run", list(shown), left_default.id, format_func=labels_of(shown))]
     comparable = [run.id for run in shown.values() if run.id != left.id and same_images(left, run)]
     if left.id != left_default.id:
         right_default = partner(left, list(shown.values()))
@@ -148,14 +161,20 @@ def pick_runs(page: str) -> list[Run]:
             "Right run",
             [*comparable, NO_RUN],
             right_default.id if right_default else NO_RUN,
-            format_func=_labels(shown),
+            format_func=labels_of(shown),
             help="The runs that are judged on the same images as the left one.",
         )
     return [left] if right == NO_RUN else [left, shown[right]]
 
 
-def _labels(runs: dict[str, Run]) -> Callable[[str], str]:
-    return lambda run_id: run_label(runs[run_id]) if run_id in runs else "none beside it"
+def labels_of(runs: Mapping[str, Run]) -> Callable[[str], str]:
+    """Return what names a run of a list by its id, or that none is chosen."""
+    without = without_opinion(runs.values())
+
+    def label(run_id: str) -> str:
+        return run_label(runs[run_id], without=run_id in without) if run_id in runs else "none beside it"
+
+    return label
 
 
 def nothing_yet(unfinished: int = 0) -> None:

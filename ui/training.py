@@ -152,7 +152,16 @@ def in_words(error: UserError) -> str:
     """Return the sentence of a refused value with the setting called as its field is."""
     sentence = str(error)
     name = sentence.split(" ", 1)[0]
-    return sentence.replace(name, f"{SETTINGS[name].label} ({name})", 1) if name in SETTINGS else sentence
+    if name not in SETTINGS:
+        return sentence
+    setting = SETTINGS[name]
+    title, refused = f"{setting.label} ({name})", f"{name} is not valid: "
+    if not sentence.startswith(refused):
+        return sentence.replace(name, title, 1)
+    wanted, given, got = sentence.removeprefix(refused).partition(" (got ")
+    if setting.kind == "whole" and setting.low is not None and setting.high is not None:
+        wanted = f"give a whole number from {setting.low:,.0f} to {setting.high:,.0f}"
+    return f"{title}: {wanted}{given}{got}"
 
 
 def preset_of(config: RunConfig) -> str:

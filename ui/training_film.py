@@ -115,7 +115,8 @@ def reel_of(stamps: Stamps, curve: Curve, film: Film, width: int, room: int | No
 def _reel_of(stamps: Stamps, curve: Curve, width: int, room: int | None, _film: Film) -> Reel:
     figure = _film.figure(**films.look_of(width, len(_film.tracks), room))
     shown = figure if room is None else enlarged(figure)
-    return reel(shown, steps_of(_film.tracks), _film.tracks, width, lambda step: f"Epoch {step.label}", room)
+    ends = [max(curve.x, default=0.0) for curve in _film.curves]
+    return reel(shown, steps_of(_film.tracks), _film.tracks, width, lambda step: f"Epoch {step.label}", room, ends=ends)
 
 
 def epochs_table(runs: Sequence[Run]) -> pd.DataFrame:

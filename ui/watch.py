@@ -12,9 +12,10 @@ import streamlit as st
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.data import UNLABELLED
 from ssrvae_core.figures import Panel, latent_scatter
+from ssrvae_core.figures.counts import judged_words
 from ssrvae_core.figures.curves import loss, training_curves
 from ssrvae_core.records import Predictions, Snapshot
-from ssrvae_core.reports.wording import model_title, plain, titles
+from ssrvae_core.reports.wording import course_text, model_title, plain, titles
 from ssrvae_core.runs import Run, RunStore, directory
 from ssrvae_core.runs.uploads import with_owners_names
 from ssrvae_core.shares import percent
@@ -23,6 +24,7 @@ from ui import charts, classes, datasets, markdown
 from ui.jobs import Work, bar, buttons, reason
 from ui.markdown import note, public
 from ui.overview import duration
+from ui.runs import n_images
 from ui.training import PAGE
 
 LOG_LINES = 5
@@ -105,8 +107,16 @@ def ending(work: Work) -> str:
     if work.run is None:
         return f"finished, {work.done} of {work.total} {work.unit}."
     accuracy = work.run.accuracy
-    share = "" if accuracy is None else f", accuracy {percent(accuracy)} on the validation images"
+    share = "" if accuracy is None else f", accuracy {percent(accuracy)} on {_judged_on(work.run)}"
     return f"finished after {work.run.status.epoch} epochs and {duration(work.run.status.seconds)}{share}."
+
+
+def _judged_on(run: Run) -> str:
+    try:
+        n, judged = n_images(run)
+    except UserError:  # the maps say what is wrong with it
+        return "the validation images"
+    return judged_words(judged, n)
 
 
 def _curves(run: Run) -> None:
@@ -134,6 +144,8 @@ def _curves(run: Run) -> None:
         f"{'unknown' if lost is None else f'{lost:.1f}'}{accuracy}.",
         file_name=f"training-{run.id}",
     )
+    if words := course_text(run):
+        note(words)
 
 
 def _latents(run: Run) -> None:

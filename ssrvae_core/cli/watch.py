@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ssrvae_core.cli.console import in_percent, print_json, say
+from ssrvae_core.cli.console import print_json, say
 from ssrvae_core.cli.judge import say_who_is_not_asked
 from ssrvae_core.config import UserError
 from ssrvae_core.runs import Run
+from ssrvae_core.shares import certainty
 
 if TYPE_CHECKING:
     from ssrvae_core.runs.instrument import Watch
@@ -57,7 +58,7 @@ def _go_on(watch: Watch, interval: float) -> None:
         try:
             for found in watch.look():
                 if isinstance(found, Classified):
-                    alone = f"{found.class_name} ({in_percent(found.confidence)})"
+                    alone = f"{found.class_name} ({certainty(found.confidence)})"
                     again = "; it was overwritten, and its former rows are replaced" if found.again else ""
                     print(f"{found.name}: {alone if found.n == 1 else f'{found.n:,} images'}{again}", flush=True)
                 else:

@@ -20,6 +20,12 @@ def n_text(accuracy: float | None, judged: int, shown: int) -> str:
     return f"N = {judged:,} of {shown:,}" if judged < shown else f"N = {judged:,}"
 
 
+def judged_words(judged: int, n: int) -> str:
+    """Return the images that an accuracy is of: "800 validation images", "16 labelled validation images" of more."""
+    images = f"validation {'image' if judged == 1 else 'images'}"
+    return f"{judged:,} {'labelled ' if judged < n else ''}{images}"
+
+
 def validation_text(judged: int, n: int) -> str:
     """Return how many validation images there are, and how many of them have a label where that is another number."""
     if judged == n:

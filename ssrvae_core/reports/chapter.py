@@ -22,6 +22,7 @@ from ssrvae_core.reports.report import save
 from ssrvae_core.reports.wording import (
     MODEL_TITLES,
     conditions,
+    course_text,
     duration_text,
     model_title,
     seeds_text,
@@ -188,7 +189,7 @@ class Chapter:
                 continue  # of an imported run, for one, whose film its owner did not share
             caption = (
                 f"Every frame is an epoch, of {len(kept[-1][1].ids):,} tracked validation images; the curve is the"
-                f" loss. {ALIGNED} {_conditions([run])}"
+                f" loss. {' '.join(filter(None, (ALIGNED, course_text(run), _conditions([run]))))}"
             )
             videos.append(_Video(number, f"training of the {model_title(run)}", training_film([run]), caption))
         if self.by_ratio:

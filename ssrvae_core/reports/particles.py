@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ssrvae_core.config import UserError
+from ssrvae_core.figures.counts import judged_words
 from ssrvae_core.records import Particles, Predictions
 from ssrvae_core.registry import RIVALS, rival_title
 from ssrvae_core.reports import html
@@ -175,19 +176,20 @@ def _strip(pixels: np.ndarray, words: str) -> str:
 
 def result_sentence(runs: Sequence[Run], predictions: dict[str, Predictions]) -> str:
     """Say in a sentence how well runs on the same images do, the best first."""
-    n = int((predictions[runs[0].id].labels >= 0).sum())
+    said = predictions[runs[0].id]
+    n, of = said.n_labelled, judged_words(said.n_labelled, len(said))
     named = zip(map(_in_a_sentence, titles(runs)), runs, strict=True)
     judged = [(run.accuracy, title) for title, run in named if run.accuracy is not None]
     if not judged or not n:
-        return f"{len(predictions[runs[0].id]):,} images classified, none of which has a label to judge by."
-    judged.sort(reverse=True)
+        return f"{len(said):,} images classified, none of which has a label to judge by."
+    judged.sort(key=lambda pair: -pair[0])
     (best, name), *others = judged
-    labels = runs[0].config.split.in_words
-    alike = len({run.config.split.in_words for run in runs}) == 1
+    labels = runs[0].labels_in_words
+    alike = len({run.labels_in_words for run in runs}) == 1
     rest = "".join(f", the {title} for {percent(share)}" for share, title in others[:3])
     more = f" and {len(others) - 3} more runs for less" if len(others) > 3 else ""
     trained = f" ({labels})" if alike and "(" not in name else ""
-    return f"The {name} is right for {percent(best)} of {n:,} validation images{rest}{more}{trained}."
+    return f"The {name} is right for {percent(best)} of {of}{rest}{more}{trained}."
 
 
 def _in_a_sentence(title: str) -> str:

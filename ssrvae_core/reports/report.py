@@ -16,7 +16,15 @@ from ssrvae_core.reports import html, panels, particles
 from ssrvae_core.reports.film import ALIGNED
 from ssrvae_core.reports.gather import training_film
 from ssrvae_core.reports.settings import differ, settings_of
-from ssrvae_core.reports.wording import accuracy_text, conditions, duration_text, in_order, model_title, titles
+from ssrvae_core.reports.wording import (
+    accuracy_text,
+    conditions,
+    course_text,
+    duration_text,
+    in_order,
+    model_title,
+    titles,
+)
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparable import by_images
 from ssrvae_core.runs.files import atomic_write
@@ -99,7 +107,7 @@ def _summary(runs: Sequence[Run], predictions: dict[str, Predictions]) -> str:
             run.id,
             model_title(run),
             run.data_name,
-            run.config.split.in_words,
+            run.labels_in_words,
             str(run.config.seed),
             str(predictions[run.id].n_labelled),
             accuracy_text(run.accuracy),
@@ -200,9 +208,8 @@ def _film(runs: Sequence[Run], said: Predictions) -> str:
     """Show the training of one run, or of two in step, if their epochs were kept."""
     if not all(run.snapshots() for run in runs):
         return html.paragraph(f"No epochs of {', '.join(run.id for run in runs)} were kept, so there is no film.")
-    caption = (
-        f"Every frame is an epoch; the curve is the loss. {ALIGNED} {conditions(runs, len(said), said.n_labelled)}"
-    )
+    told = (ALIGNED, course_text(*runs), conditions(runs, len(said), said.n_labelled))
+    caption = f"Every frame is an epoch; the curve is the loss. {' '.join(filter(None, told))}"
     return panels.film(training_film(runs), caption)
 
 

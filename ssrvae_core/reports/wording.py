@@ -34,14 +34,22 @@ VIEWS = {"image": "", "mask": "silhouettes", "masked": "inside of the mask"}
 """What a model sees of the images, where that is not the images as they are."""
 
 
-def model_words(config: RunConfig) -> str:
-    """Return the model's name with what tells it from others of that name: what it sees, and a second opinion."""
-    words = (
-        MODEL_TITLES[config.model.name],
-        VIEWS[config.dataset.view],
-        "second opinion" if config.model.asks else "",
-    )
+def model_words(config: RunConfig, *, without: bool = False) -> str:
+    """Return the model's name with what tells it from others of that name: what it sees, and no second opinion.
+
+    ``without`` is whether the latter is to be said, see :func:`without_opinion`.
+    """
+    words = (MODEL_TITLES[config.model.name], VIEWS[config.dataset.view], "no second opinion" if without else "")
     return ", ".join(filter(None, words))
+
+
+def without_opinion(runs: Iterable[Run]) -> set[str]:
+    """Return the ids of the runs without a second opinion that stand among runs of their model and data with one."""
+    kinds: dict[tuple[str, ...], dict[bool, set[str]]] = {}
+    for run in runs:
+        of = (run.config.model.name, run.config.dataset.source, run.config.dataset.sha256 or "")
+        kinds.setdefault(of, {}).setdefault(run.config.model.asks, set()).add(run.id)
+    return {one for kind in kinds.values() if len(kind) > 1 for one in kind[False]}
 
 
 def in_order(runs: Iterable[Run]) -> list[Run]:
@@ -51,12 +59,14 @@ def in_order(runs: Iterable[Run]) -> list[Run]:
 
 def titles(runs: Sequence[Run]) -> list[str]:
     """Return titles that tell these runs apart: the model's name, and no more than it takes beside it."""
+    without = without_opinion(runs)
+    full = [model_words(run.config, without=run.id in without) for run in runs]
     for words in (
         [model_title(run) for run in runs],
-        [f"{model_title(run)}, {run.config.split.in_words}" for run in runs],
-        [f"{model_title(run)}, {run.config.split.in_words}, seed {run.config.seed}" for run in runs],
-        [model_words(run.config) for run in runs],
-        [f"{model_words(run.config)}, {run.config.split.in_words}, seed {run.config.seed}" for run in runs],
+        [f"{model_title(run)}, {run.labels_in_words}" for run in runs],
+        [f"{model_title(run)}, {run.labels_in_words}, seed {run.config.seed}" for run in runs],
+        full,
+        [f"{name}, {run.labels_in_words}, seed {run.config.seed}" for name, run in zip(full, runs, strict=True)],
     ):
         if len(set(words)) == len(runs):
             return words
@@ -158,6 +168,20 @@ def judgement_text(judgement: Judgement, n_labelled: int | None = None) -> str:
     )
 
 
+def course_text(*runs: Run) -> str:
+    """Say why the accuracy of trainings may leap at the last epoch; empty where it is the network's alone there too."""
+    asking = [run for run in runs if run.config.model.asks]
+    told = {run.status.judgement.by if run.status.judgement else None for run in asking} - {"network"}
+    if not told:
+        return ""
+    who = f" of the {model_title(asking[0])}" if len(runs) > 1 else ""
+    by = told.pop()
+    end = f"those of {JUDGES[by]}" if by and not told else "joined with the measured shape's where that helps"
+    return (
+        f"Before the last epoch classes and accuracy{who} are those of the network alone; at the last they are {end}."
+    )
+
+
 def conditions(runs: Sequence[Run], n: int, judged: int) -> str:
     """Say under which conditions a figure of runs on the same images came about.
 
@@ -177,7 +201,7 @@ def conditions(runs: Sequence[Run], n: int, judged: int) -> str:
     first = runs[0]
     disorder = disorder_text(first.config.dataset)
     each = "; ".join(
-        f"{model_title(run)} (run {run.id}): {run.config.split.in_words}, seed {run.config.seed}, "
+        f"{model_title(run)} (run {run.id}): {run.labels_in_words}, seed {run.config.seed}, "
         f"{judged_text(run.accuracy)}, {run.status.epoch} epochs in "
         f"{duration_text(run.status.seconds)} on {run.status.device}"
         f"{f', classes by {JUDGES[run.status.judgement.by]}' if run.status.judgement else ''}"

@@ -305,6 +305,9 @@ def _sweep(spec: Mapping[str, Any]) -> tuple[str, str]:
         tasks = SweepSpec.model_validate(dict(spec)).tasks()
     except ValidationError as error:
         raise UserError(f"The sweep's {describe(error)}") from error
-    models = ", ".join(dict.fromkeys(task.model for task in tasks))
+    models = ", ".join(dict.fromkeys(task.model for task in tasks if not task.rival))
+    rivals = ", ".join(dict.fromkeys(task.model for task in tasks if task.rival))
     data = ", ".join(dict.fromkeys(task.data for task in tasks))
-    return sweep_id(tasks), f"{len(tasks)} {'run' if len(tasks) == 1 else 'runs'} of {models} on {data}"
+    if models and rivals:  # which share their splits; the models may be trained already
+        return sweep_id(tasks), f"{rivals} beside {models} on {data}"
+    return sweep_id(tasks), f"{len(tasks)} {'run' if len(tasks) == 1 else 'runs'} of {models or rivals} on {data}"

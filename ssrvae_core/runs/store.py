@@ -67,6 +67,11 @@ class Run:
         return (self.status.validation or {}).get("accuracy")
 
     @property
+    def labels_in_words(self) -> str:
+        """How many labels it has, as the split asks for them; where it asks for all, their number once it is known."""
+        return self.config.split.labels_in_words(self.status.n_labelled)
+
+    @property
     def data_name(self) -> str:
         """Name of the data set, see :func:`ssrvae_core.config.data_name`; an uploaded file's own."""
         return dataset_name(self.config.dataset, self.path.parent)

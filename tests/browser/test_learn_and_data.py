@@ -27,7 +27,7 @@ def npz(**fields):
 
 
 def test_arrow_keys_turn_the_image_the_address_follows_and_play_turns_it_until_it_is_stopped(open_page):
-    page = open_page("learn?class=1")
+    page = open_page("learn?class=1&guess=skip")
     slider = page.get_by_role("slider", name="Turn the image")
     expect(slider).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_text(re.compile("At 0°: ss-VAE says .*; ss-rVAE says"))).to_be_visible(timeout=PATIENCE)
@@ -51,6 +51,9 @@ def test_the_strips_are_hidden_until_a_guess_and_their_cursor_stands_under_the_s
     page = open_page("learn?class=1&angle=90")
     expect(page.locator(".turntable .guess")).to_contain_text("Guess first", timeout=PATIENCE)
     expect(page.locator(".turntable .strips")).to_be_hidden()
+    for answer in page.locator(".turntable :is(.verdict, .bars)").all():
+        expect(answer).to_be_hidden()
+    expect(page.locator(".turntable .spoken")).not_to_contain_text("says")
     page.locator('.turntable [data-guess="second"]').click()
     cursor = page.locator(".turntable .cursor").first
     expect(cursor).to_be_visible(timeout=PATIENCE)

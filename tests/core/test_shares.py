@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ssrvae_core.reports.explorer import bundle
-from ssrvae_core.shares import decimals, percent, percent_range, share
+from ssrvae_core.shares import certainty, decimals, percent, percent_range, share
 
 CASES = {  # a share: for a sentence, with a decimal throughout, for a table
     0.0: ("0 %", "0 %", "0.000"),
@@ -73,3 +73,8 @@ def test_the_browser_writes_a_share_as_python_does():
     texts, ranges = json.loads(told.stdout)
     assert [tuple(each) for each in texts] == [written(value) for value in values]
     assert ranges == [percent_range(low, high) for low, high in ends]
+
+
+def test_no_model_is_certain():
+    assert certainty(1.0) == certainty(np.float32(0.9999999)) == ">99.9 %"
+    assert certainty(0.5) == "50.0 %"

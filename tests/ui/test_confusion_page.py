@@ -15,7 +15,7 @@ from ssrvae_core.data.readers import file_dataset
 from ssrvae_core.figures.confusion import confusion_figure
 from ssrvae_core.runs import directory
 from ssrvae_core.runs.comparison import RIVALS_DIRECTORY, find_rival, rival_id, rival_result
-from ssrvae_core.runs.jobs import JobQueue
+from ssrvae_core.runs.jobs import JobQueue, _sweep
 from tests.ui.conftest import tiny_config
 from tests.ui.test_pages import said
 from ui import cells
@@ -122,6 +122,8 @@ def test_fitting_is_a_job_never_the_pages_own_work(rivals_store, open_page, monk
     assert not app.exception
     [(kind, spec)] = asked
     assert kind == "sweep" and list(spec["rivals"]) == ["knn", "xgboost"]
+    _, title = _sweep(spec)
+    assert title.startswith("knn, xgboost beside ss-") and not re.search(r"\d runs", title)
     assert set(fitted(rivals_store.runs()[0], rivals_store)) == {"decision-tree"}
 
 

@@ -71,7 +71,7 @@ def test_an_empty_store_has_a_film_in_which_every_label_helps(make_store):
     store = make_store("empty")
     app = open_film_page("ratio")
     data = film_data(app)
-    right = [int(re.search(r"against ss-rVAE (\d+) % right", step["told"])[1]) for step in data["steps"]]
+    right = [int(re.search(r"ss-rVAE is right for (\d+) %", step["told"])[1]) for step in data["steps"]]
     assert [step["position"] for step in data["steps"]] == list(LABELS.labels_per_class)
     assert right == sorted(set(right)) and right[-1] > 2 * right[0]
     assert "let it play. These runs came with the program" in said(app) and not store.runs()
@@ -416,7 +416,7 @@ def test_the_training_film_shows_a_pair_in_step_and_one_run_alone(trained, tmp_p
     monkeypatch.setenv("SSRVAE_STORE", str(store.root))
     app = open_film_page("film")
     told = film_data(app)["steps"][0]["told"]
-    assert not app.exception and re.fullmatch(r"Epoch 1: ss-VAE \d+ % right against ss-rVAE \d+ % right\.", told)
+    assert not app.exception and re.fullmatch(r"Epoch 1: ss-VAE is right for \d+ %, ss-rVAE is right for \d+ %\.", told)
     assert "what it says of images" in film_data(app)["figure"]
     alone = open_film_page("film", right="none")
     assert not alone.exception and "ss-rVAE" not in film_data(alone)["steps"][0]["told"]

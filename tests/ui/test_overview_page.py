@@ -65,7 +65,10 @@ def press(app, label):
 
 def test_an_empty_store_offers_the_demo_which_is_queued_as_one_job(make_store, open_overview):
     store = make_store("empty")
-    app = press(open_overview(), "Start the demo")
+    app = open_overview()
+    links = {link.proto.page for link in app.get("page_link")}
+    assert {"learn", "supervised_ratio"} <= links, "what needs no training"
+    app = press(app, "Start the demo")
     (job,) = JobQueue(store).list()
     assert (job.kind, job.state) == ("sweep", "queued")
     assert job.title.startswith(f"{len(DEMO_MODELS) * len(DEMO_RATIOS)} runs of")

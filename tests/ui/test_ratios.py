@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ssrvae_core.config import run_config
+from ssrvae_core.figures.frames import Frame, Step
 from ssrvae_core.figures.stage import LOWEST, rows_within
 from ssrvae_core.runs.directory import Status
 from ssrvae_core.runs.store import Run
 from ui import ratios
 from ui.films import asked_position, look_of
-from ui.reel import Reel
+from ui.reel import Reel, told_of
 
 SOME = ((model, ratio, seed) for model in ("ss-vae", "ss-rvae") for ratio in (0.05, 0.1) for seed in (0, 1))
 POINTS = tuple(SOME)
@@ -159,3 +162,14 @@ def test_the_table_says_what_its_labels_are():
     by_ratio, by_number = ratios.families([*[made(*point) for point in POINTS], *SWEEP])
     assert list(ratios.ratio_table(by_ratio, [])["labelled_ratio"]) == [0.05, 0.05, 0.1, 0.1] * 2
     assert list(ratios.ratio_table(by_number, [])["labels_per_class"]) == [1, 5] * 2
+
+
+def test_a_frame_that_stays_after_the_last_epoch_says_which_it_is():
+    def frame(position):
+        nothing, rows = np.zeros((2, 2), np.float32), np.zeros(2, int)
+        return Frame(position, f"{position:g}", np.arange(2), nothing, rows, rows, np.array([[1, 0], [0, 1]]))
+
+    step = Step(8.0, "8", (frame(8.0), frame(8.0)))
+    told = told_of(step, ["ss-VAE", "ss-rVAE"], "Epoch 8", ends=(3, 8))
+    assert re.search("ss-VAE [^,]* after its last epoch [(]3[)], ss-rVAE [^,]*[.]$", told)
+    assert "last epoch" not in told_of(step, ["ss-VAE", "ss-rVAE"], "Epoch 8", ends=(8, 8))

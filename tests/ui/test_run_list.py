@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,13 +12,13 @@ import pytest
 
 from ssrvae_core.config import run_config
 from ssrvae_core.figures.mapsvg import HEIGHT, MOST_POINTS, WIDTH, map_svg
-from ssrvae_core.reports.wording import titles
+from ssrvae_core.reports.wording import titles, without_opinion
 from ssrvae_core.runs import BrokenRun, Run, Status
 from tests.ui.test_parts import a_run
 from ui.best import best_pair, result_text
 from ui.markers import SHAPES
 from ui.run_list import rows
-from ui.runs import run_label
+from ui.runs import labels_of, run_label
 
 BROKEN = BrokenRun("0123456789ab", Path("0123456789ab"), "config.json is missing.")
 
@@ -33,12 +34,19 @@ def seen_as(view):
     return Run(config.run_id, Path(config.run_id), config, Status(state="finished"))
 
 
+def with_all_labels(**status):
+    run = a_run(ratio=None, **status)
+    split = run.config.split.model_copy(update={"labels_per_class": None})
+    return replace(run, config=run.config.model_copy(update={"split": split}))
+
+
 # Rows.
 
 
 def test_a_row_says_all_of_a_run_and_goes_as_json():
     row = rows.row_of(judged(0.9, epoch=20, seconds=61, updated=1e9, device="cpu"))
     assert (row["model"], row["accuracyText"], row["duration"]) == ("ss-rVAE", "0.900", "1 min 01 s")
+    assert row["judged"] == "of 800" and rows.row_of(a_run())["judged"] == ""
     assert row["href"].startswith("latent_space?left=") and row["exact"].startswith("2001-09-0")
     broken = rows.row_of(BROKEN)
     assert broken["href"] == "" and broken["accuracy"] is None
@@ -48,6 +56,12 @@ def test_a_row_says_all_of_a_run_and_goes_as_json():
 
 def test_an_unfinished_run_opens_its_training():
     assert rows.row_of(a_run(state="running", epoch=3))["href"].startswith("train?job=")
+
+
+def test_how_far_a_run_is_stands_above_the_list_alone():
+    row = rows.row_of(a_run(state="running", epoch=3, seconds=54))
+    assert (row["words"], row["duration"]) == ("running", "")
+    assert "3/" in rows.row_of(a_run(state="cancelled", epoch=3))["words"]
 
 
 def test_a_run_that_was_cancelled_and_waits_again_is_queued():
@@ -61,10 +75,28 @@ def test_runs_that_differ_by_view_or_second_opinion_alone_are_told_apart():
     names = titles(views)
     assert len(set(names)) == 3 and not any(run.id in name for run, name in zip(views, names, strict=True))
     assert "silhouettes" in run_label(views[1]) and "inside of the mask" in run_label(views[2])
-    settings = {"model.second_opinion": True}
-    config = run_config(preset="teaching", labels_per_class=4, settings=settings)
-    asking = Run(config.run_id, Path(config.run_id), config, Status())
-    assert rows.row_of(asking)["variant"] == "second opinion" and rows.row_of(a_run())["variant"] == ""
+    configs = [
+        run_config(preset="teaching", labels_per_class=4, settings={"model.second_opinion": asks})
+        for asks in (True, False)
+    ]
+    asking, without = (Run(config.run_id, Path(config.run_id), config, Status()) for config in configs)
+    names = titles([asking, without])
+    assert "no second opinion" in names[1] and "opinion" not in names[0]
+    label = labels_of({run.id: run for run in (asking, without)})
+    assert "no second opinion" in label(without.id) and "opinion" not in label(asking.id)
+
+
+def test_a_second_opinion_is_not_named_where_all_runs_have_it_or_none():
+    assert without_opinion([a_run(), a_run("ss-vae"), a_run(seed=1)]) == set()
+    assert "opinion" not in run_label(a_run())
+
+
+def test_of_all_labels_their_number_is_said_once_it_is_known():
+    run = with_all_labels(n_labelled=30)
+    assert rows.row_of(run)["labels"] == run.labels_in_words == "30 labels" and "30 labels" in run_label(run)
+    assert with_all_labels(n_labelled=1).labels_in_words == "1 label"
+    assert with_all_labels().labels_in_words == "all labels"
+    assert "labelled" in a_run(n_labelled=30, ratio=0.1).labels_in_words
 
 
 def test_the_runs_of_a_data_set_are_shown_alone():
@@ -119,6 +151,11 @@ def test_the_result_is_a_sentence_with_labels_images_and_both_shares():
     text = result_text((judged(0.41125, "ss-vae"), judged(0.99875)))
     assert "16 labelled images" in text and "800 validation images" in text
     assert "99.9\u00a0%" in text and "41\u00a0%" in text
+
+
+def test_the_result_tells_labelled_validation_images_from_all():
+    text = result_text((judged(0.41125, "ss-vae"), judged(0.99875)), 1000)
+    assert "800 labelled validation images" in text
 
 
 def test_a_few_errors_are_not_rounded_away():

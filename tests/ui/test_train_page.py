@@ -32,7 +32,7 @@ from tests.ui.test_pages import HOSTILE, said
 from ui import advice, choosing, datasets, forms, training
 from ui.forecast import forecast, images_an_epoch
 from ui.jobs import work_of
-from ui.training import Choice
+from ui.training import Choice, in_words
 from ui.uploads import keep
 from ui.watch import curves_of, epochs_of, latents_of
 
@@ -339,7 +339,7 @@ def test_the_form_says_how_long_it_will_take_and_on_what_ground(make_store, open
     app = open_train()
     assert not app.exception and not app.error
     assert re.search(r"160 labelled and 1,440 unlabelled images, 6 epochs, \*\*(a few seconds|about \d+ s)", said(app))
-    assert "by a benchmark on two free cores" in said(app)
+    assert "measured on a machine with two free cores" in said(app)
 
 
 @pytest.mark.parametrize("kind", ["one", "many", "broken"])
@@ -395,6 +395,7 @@ def test_a_permalink_shows_a_run_with_its_curves_and_latents(name, make_store, o
     app = open_train(**{name: run.id})
     assert not app.exception and not app.error
     assert "finished after 1 epochs" in app.success[0].value
+    assert re.search(r"on \d+ validation images", app.success[0].value)
     assert "after epoch 1, coloured by their true class" in said(app)
     curves, _ = (json.loads(chart.proto.spec)["layout"] for chart in app.get("plotly_chart"))
     assert curves["xaxis"]["domain"] == curves["xaxis2"]["domain"] == [0, 1], "each has all of the column's width"
@@ -590,3 +591,10 @@ def test_a_job_that_makes_an_embedding_is_watched_in_its_steps(make_store, open_
     write_record(job.path, read_record(job.path).model_copy(update={"state": "finished"}))
     app = open_train(job=job.id)
     assert any("finished, 50 of 50 steps" in message.value for message in app.success) and not app.exception
+
+
+def test_a_refused_setting_says_what_range_is_allowed():
+    with pytest.raises(UserError) as refused:
+        run_config(settings={"training.epochs": 0})
+    words = in_words(refused.value)
+    assert words.startswith("Epochs (training.epochs)") and "1 to 100,000" in words and "0" in words

@@ -10,7 +10,7 @@ from ui import classes, markdown
 from ui.entry import in_a_sentence
 from ui.explorer.everything import particles_of
 from ui.library.component import forget_selection
-from ui.runs import finished, first_shown, nothing_yet, run_label, store
+from ui.runs import finished, first_shown, labels_of, nothing_yet, store
 from ui.state import pick
 
 
@@ -26,7 +26,7 @@ def pick_run(page: str) -> Run:
         st.stop()
     one, other = first_shown(list(shown.values()))
     usual = one if other is None else other
-    chosen = pick(page, "left", "Run", list(shown), usual.id, format_func=lambda run_id: run_label(shown[run_id]))
+    chosen = pick(page, "left", "Run", list(shown), usual.id, format_func=labels_of(shown))
     before = st.session_state.get(f"{page}-before", chosen)
     if before != chosen:
         forget_selection()

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from ssrvae_core.reports.wording import without_opinion
 from ssrvae_core.runs import BrokenRun, Run
 from ui.run_list.rows import COLUMNS, row_of, sort_of, sort_text, ticked
 
@@ -53,8 +54,9 @@ def run_list(
     waiting : collection of str
         Ids of the runs that wait for their turn.
     """
+    without = without_opinion(run for run in runs if isinstance(run, Run))
     data = {
-        "rows": [row_of(run, run.id in waiting) for run in runs],
+        "rows": [row_of(run, run.id in waiting, run.id in without) for run in runs],
         "columns": [{"name": name, "title": title} for name, title in COLUMNS.items()],
         "group": group,
         "sort": sort_of(sort),

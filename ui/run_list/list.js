@@ -69,7 +69,7 @@ const CELLS = {
     const bar = element("span", { className: "bar" }, element("i"));
     bar.setAttribute("aria-hidden", "true");
     bar.firstChild.style.width = `${100 * row.accuracy}%`;
-    return [bar, row.accuracyText];
+    return [bar, row.accuracyText, element("span", { className: "judged", textContent: row.judged })];
   },
   state: (row) => [row.words],
   seconds: (row) => [row.duration],
@@ -173,6 +173,7 @@ class List {
     made.dataset.id = row.id;
     const device = row.device ? `trained on ${row.device}` : "";
     made.querySelector(".seconds").title = device;
+    made.querySelector(".accuracy").title = row.judged ? `share of right classes ${row.judged} validation images with a label` : "";
     if (["failed", "broken", "interrupted", "cancelled"].includes(row.state)) made.querySelector(".state").classList.add("stopped");
     made.addEventListener("click", (event) => {
       if (event.target.closest("input") || event.target.closest("td") === made.firstChild) return;

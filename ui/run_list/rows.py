@@ -8,6 +8,7 @@ from typing import Any
 from ssrvae_core import shares
 from ssrvae_core.reports.wording import model_title, model_words
 from ssrvae_core.runs import BrokenRun, Run
+from ssrvae_core.runs.directory import Status
 from ssrvae_core.times import time_text
 from ui.markdown import public
 from ui.overview import duration, state_text
@@ -15,11 +16,11 @@ from ui.overview import duration, state_text
 GROUPINGS = {"none": "Nothing", "data": "Data set", "model": "Model", "state": "State"}
 """What rows can be put together by, and how it reads."""
 
-_TEXTS = ("name", "note", "data", "model", "variant", "labels", "device", "duration", "exact", "accuracyText")
+_TEXTS = ("name", "note", "data", "model", "variant", "labels", "device", "duration", "exact", "accuracyText", "judged")
 _NUMBERS = ("fraction", "seed", "accuracy", "seconds", "updated")
 
 
-def row_of(run: Run | BrokenRun, waits: bool = False) -> dict[str, Any]:
+def row_of(run: Run | BrokenRun, waits: bool = False, without: bool = False) -> dict[str, Any]:
     """Return what the browser shows of a run, and what it sorts by.
 
     Of a broken run only its id and its state are known.
@@ -30,33 +31,42 @@ def row_of(run: Run | BrokenRun, waits: bool = False) -> dict[str, Any]:
         The run.
     waits : bool
         Whether it waits for its turn, which a run that stopped does not know of itself.
+    without : bool
+        Whether it is to be said that it has no second opinion.
     """
     if isinstance(run, BrokenRun):
         nothing, unknown = dict.fromkeys(_TEXTS, ""), dict.fromkeys(_NUMBERS)
         return {"id": run.id, "state": "broken", "words": "cannot be read", "href": "", **nothing, **unknown}
     config, status, about = run.config, run.status, run.about
-    title = model_title(run)
+    title, runs_now = model_title(run), status.state == "running" and not waits
     return {
         "id": run.id,
         "name": about.name,
         "note": public(about.note),
         "data": public(run.data_name),
         "model": title,
-        "variant": model_words(config).removeprefix(title).removeprefix(", "),
-        "labels": config.split.in_words,
+        "variant": model_words(config, without=without).removeprefix(title).removeprefix(", "),
+        "labels": run.labels_in_words,
         "fraction": labelled_share(run),
         "seed": config.seed,
         "accuracy": run.accuracy,
         "accuracyText": "" if run.accuracy is None else shares.share(run.accuracy),
+        "judged": _judged(status),
         "state": "queued" if waits else status.state,
-        "words": "queued" if waits else state_text(run),
-        "seconds": status.seconds if status.epoch else None,
-        "duration": duration(status.seconds) if status.epoch else "",
+        # How far it is stands above the list, and is drawn again more often than it.
+        "words": "queued" if waits else "running" if runs_now else state_text(run),
+        "seconds": status.seconds if status.epoch and not runs_now else None,
+        "duration": duration(status.seconds) if status.epoch and not runs_now else "",
         "device": status.device or "",
         "updated": status.updated or None,
         "exact": time_text(status.updated),
         "href": "train?job=" + run.id if status.state != "finished" else "latent_space?left=" + run.id,
     }
+
+
+def _judged(status: Status) -> str:
+    n = (status.validation or {}).get("n")
+    return f"of {n:,.0f}" if n else ""
 
 
 def labelled_share(run: Run) -> float | None:

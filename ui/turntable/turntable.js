@@ -144,7 +144,8 @@ function panel(model, data) {
   return [card, (at) => [showVerdict, showBars, showCircle, showBelow, paint].forEach((show) => show(at))];
 }
 
-function spoken(data, at) {
+function spoken(data, at, isOpen) {
+  if (!isOpen) return `At ${data.degrees[at]}\u00b0.`;
   const says = data.models.map((model) => {
     const label = model.said[at];
     const wrong = data.truth >= 0 && label !== data.truth ? ", which is wrong" : "";
@@ -159,7 +160,7 @@ function kept({ said }, { truth, degrees }) {
   return said.filter((label) => label === wanted).length;
 }
 
-// A reader who guesses first looks closer: the strips, which have all answers, are hidden until then.
+// A reader who guesses first looks closer: verdicts, bars and the strips, which have all answers, are hidden until then.
 function guessing(root, data, tell) {
   const find = (selector) => root.querySelector(selector);
   const { models, degrees, classes, truth } = data;
@@ -168,16 +169,21 @@ function guessing(root, data, tell) {
   const options = second
     ? { first: first.title, second: second.title, both: "both", neither: "neither" }
     : { first: "yes, at every angle", neither: "no, not at every angle" };
+  const unasked = { skip: "show me" };
   const numbers = models.map((model) => kept(model, data));
   const [one, other] = numbers.map((n) => n === degrees.length);
   const answer = one && other ? "both" : one ? "first" : other ? "second" : "neither";
   const count = (n) => (n === degrees.length ? "at every angle" : `at ${n} of ${degrees.length} angles`);
   const counts = models.map(({ title }, i) => `${title}${i ? "" : ` ${keeps}`} ${count(numbers[i])}`);
   const show = (guess) => {
-    const open = guess in options;
+    const open = guess in options || guess in unasked;
+    root.open = open;
+    root.classList.toggle("unguessed", !open);
     find(".guess").hidden = open;
     find(".strips").hidden = find(".guessed").hidden = !open;
-    if (open) find(".outcome").textContent = `You guessed ${options[guess]}${guess === answer ? ", rightly" : ""}. ${counts.join(", ")}.`;
+    const guessed = guess in options ? `You guessed ${options[guess]}${guess === answer ? ", rightly" : ""}. ` : "";
+    if (open) find(".outcome").textContent = `${guessed}${counts.join(", ")}.`;
+    root.say();
     root.fit();
   };
   find(".question").textContent = second
@@ -188,7 +194,7 @@ function guessing(root, data, tell) {
     show(guess);
     tell(guess);
   };
-  const buttons = Object.entries(options).map(([guess, title]) => {
+  const buttons = Object.entries({ ...options, ...unasked }).map(([guess, title]) => {
     const button = element("button", { type: "button", "data-guess": guess }, title);
     button.onclick = () => choose(guess);
     return button;
@@ -252,8 +258,9 @@ export default function ({ parentElement, data, setStateValue }) {
     find(".seen canvas").setAttribute("aria-label", `${data.caption}, turned by ${slider.value} degrees`);
     paint(at);
     [...panels, ...strips].forEach(([, update]) => update(at));
-    find(".spoken").textContent = spoken(data, at);
+    root.say();
   };
+  root.say = () => (find(".spoken").textContent = spoken(data, data.degrees.indexOf(Number(slider.value)), root.open));
   const tell = () => setStateValue("angle", Number(slider.value));
   slider.oninput = show;
   slider.onchange = () => {  // arrow keys end a change each

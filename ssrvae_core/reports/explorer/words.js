@@ -5,8 +5,15 @@ import { percent, share } from "./shares.js";
 
 export function titleOf(table, model) {
   const { title, accuracy, judged } = table.models[model];
-  const words = accuracy === null || accuracy === undefined ? title : `${title}: right for ${percent(accuracy)} of ${thousands(judged)} validation images`;
+  if (accuracy === null || accuracy === undefined) return title;
+  const words = `${title}: right for ${percent(accuracy)} of ${thousands(judged)} ${judged < heldOut(table) ? "labelled " : ""}validation image${judged === 1 ? "" : "s"}`;
   return words.replaceAll(" %", "\u00a0%"); // no line ends before the sign
+}
+
+// How many particles are held out for validation, of which some may have no label.
+function heldOut(table) {
+  const validation = table.parts.indexOf("validation");
+  return table.columns.part.reduce((n, part) => n + (part === validation), 0);
 }
 
 // What a model, `by`, says of one particle.

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ssrvae_core.figures import Panel, latent_scatter, theme
-from ssrvae_core.figures.counts import validation_text
+from ssrvae_core.figures.counts import judged_words, validation_text
 from ssrvae_core.figures.film import film
 from ssrvae_core.figures.frames import Frame, Track
 from ssrvae_core.figures.sheet import _about
@@ -37,6 +37,12 @@ def test_a_caption_says_how_many_of_the_images_have_labels():
     assert validation_text(800, 800) == "N = 800 validation images"
     assert "16 of 1,171" in validation_text(16, 1171) and "have labels" in validation_text(16, 1171)
     assert "has a label" in validation_text(1, 12) and "None of 12" in validation_text(0, 12)
+
+
+def test_images_with_a_label_are_called_labelled_where_others_were_held_out_too():
+    assert judged_words(800, 800) == "800 validation images"
+    assert judged_words(16, 103) == "16 labelled validation images"
+    assert judged_words(1, 103) == "1 labelled validation image"
 
 
 def test_a_panel_of_known_classes_has_one_number():

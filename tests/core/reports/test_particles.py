@@ -104,11 +104,11 @@ def test_the_first_sentence_says_the_result_the_best_first(hostile_pair):
         for run, share in zip(hostile_pair, shares, strict=True)
     ]
     words = particles.result_sentence(runs, predictions)
-    assert words == "The ss-rVAE is right for >99.9 % of 16 validation images, the ss-VAE for 42 % (all labels)."
+    assert words == "The ss-rVAE is right for >99.9 % of 16 validation images, the ss-VAE for 42 % (44 labels)."
     split = runs[1].config.split.model_copy(update={"labelled_ratio": 0.5})
     fewer = replace(runs[1], config=runs[1].config.model_copy(update={"split": split}))
     words = particles.result_sentence([runs[1], fewer], {run.id: predictions[runs[1].id] for run in (runs[1], fewer)})
-    assert "The ss-rVAE (all labels) is right for" in words and "the ss-rVAE (50 % labelled) for" in words
+    assert "The ss-rVAE (44 labels) is right for" in words and "the ss-rVAE (50 % labelled) for" in words
     unknown = {
         run.id: replace(p, labels=np.full(len(p), -1)) for run, p in zip(runs, predictions.values(), strict=True)
     }
