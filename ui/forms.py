@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from ssrvae_core.config import RunConfig, UserError
 from ssrvae_core.relevance import locate
+from ssrvae_core.reports.settings import label_of as label_of
 from ui.advice import ADVICE
 from ui.markdown import verbatim
 
@@ -21,36 +22,6 @@ ELSEWHERE = {
     *("dataset.source", "dataset.path", "dataset.sha256", "model.rotation"),
 }
 """Settings that the page asks for in another way, or that follow from what it asks for."""
-
-ASKED_FOR = {
-    "schema_version": "Version of the settings",
-    "seed": "Seed of the training",
-    "split.seed": "Seed of the split",
-    "split.labels_per_class": "Labels per class",
-    "split.labelled_ratio": "Supervised ratio",
-    "split.by_group": "Whole micrographs held out",
-    "dataset.source": "Source of the images",
-    "dataset.path": "File",
-    "dataset.sha256": "Fingerprint of the file",
-    "model.rotation": "Rotation",
-}
-"""How these read where the settings of runs are listed."""
-
-WORDS = {"dim": "dimension", "sd": "standard deviation", "aux": "auxiliary", "elbo": "ELBO", "min": "fewest"}
-"""Short forms in the names, written out."""
-
-LABELS = {
-    "dataset.seed": "Seed of the images",
-    "dataset.view": "What is seen of the images",
-    "dataset.intensity": "Grey levels",
-    "dataset.skip_missing": "Pass over missing pictures",
-    "model.hidden": "Hidden layers",
-    "model.centre": "Centre the images",
-    "model.disc": "Radius of the disc",
-    "model.angle_prior_labelled": "Angle prior of labelled images",
-    "training.tracked": "Images tracked",
-}
-"""Labels of settings whose names say too little where they stand."""
 
 Kind = Literal["switch", "choice", "whole", "number", "list"]
 
@@ -82,14 +53,14 @@ class Setting:
     high: float | None = None
 
 
-def _settings(model: type[BaseModel], prefix: str = "", words: str = "") -> Iterator[Setting]:
+def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[Setting]:
     for name, field in model.model_fields.items():
-        dotted, label = prefix + name, words + " ".join(WORDS.get(word, word) for word in name.split("_"))
+        dotted = prefix + name
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _settings(kind, f"{dotted}.", f"{label}: " if prefix else "")
+            yield from _settings(kind, f"{dotted}.")
         elif dotted not in ELSEWHERE:
-            yield _setting(dotted, LABELS.get(dotted, label[:1].upper() + label[1:]), field)
+            yield _setting(dotted, label_of(dotted), field)
 
 
 def _setting(name: str, label: str, field: FieldInfo) -> Setting:
@@ -115,11 +86,6 @@ SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _settings(R
 
 FIRST = ("training.epochs",)
 """Settings shown at once; the others wait under "All settings"."""
-
-
-def label_of(name: str) -> str:
-    """Return how any setting of a run reads in a list; one that is not known here by its dotted name."""
-    return SETTINGS[name].label if name in SETTINGS else ASKED_FOR.get(name, name)
 
 
 def value_of(config: RunConfig, name: str) -> Any:

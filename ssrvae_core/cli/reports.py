@@ -18,7 +18,9 @@ from ssrvae_core.runs import RunStore
 def report(
     run_ids: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of finished runs, or their beginnings.")],
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
-    title: Annotated[str, typer.Option(help="Heading of the page.")] = "Report",
+    title: Annotated[
+        str | None, typer.Option(help="Heading of the page.", show_default="the data and the runs")
+    ] = None,
     store: Store = None,
     as_json: Json = False,
 ) -> None:

@@ -15,6 +15,7 @@ from ssrvae_core.records import Predictions
 from ssrvae_core.reports import html, panels, particles
 from ssrvae_core.reports.film import ALIGNED
 from ssrvae_core.reports.gather import training_film
+<<<<<<< HEAD
 from ssrvae_core.reports.settings import differ, settings_of
 from ssrvae_core.reports.wording import (
     accuracy_text,
@@ -25,6 +26,10 @@ from ssrvae_core.reports.wording import (
     model_title,
     titles,
 )
+=======
+from ssrvae_core.reports.settings import ROTATIONS, differ, label_of, settings_of
+from ssrvae_core.reports.wording import accuracy_text, conditions, duration_text, in_order, model_title, titles
+>>>>>>> fixexp
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparable import by_images
 from ssrvae_core.runs.files import atomic_write
@@ -32,6 +37,8 @@ from ssrvae_core.times import time_text
 
 LARGEST, LEAST_EXPLORER = 8_000_000, 700_000
 """Bytes of a report, and what an explorer in it takes at least."""
+NAMED = 3
+"""Most runs, and most data sets, that a title names."""
 FINGERPRINT, DIGITS = "dataset.sha256", 12
 """The setting that holds a file's fingerprint, and how many of its digits are shown."""
 SPLIT_SEED = "split.seed"
@@ -43,7 +50,7 @@ OTHER_SEEDS = (
 )
 
 
-def write_report(runs: Sequence[Run], out: Path, title: str = "Report") -> None:
+def write_report(runs: Sequence[Run], out: Path, title: str | None = None) -> None:
     """Write a report that any browser opens without a network.
 
     Parameters
@@ -52,8 +59,8 @@ def write_report(runs: Sequence[Run], out: Path, title: str = "Report") -> None:
         Finished runs, at least one. Those judged on the same images are shown beside each other.
     out : Path
         The file; its directory must exist.
-    title : str
-        Heading of the page.
+    title : str, optional
+        Heading of the page; without one, the data and the runs.
 
     Raises
     ------
@@ -63,7 +70,7 @@ def write_report(runs: Sequence[Run], out: Path, title: str = "Report") -> None:
     save(out, report_html(runs, title))
 
 
-def report_html(runs: Sequence[Run], title: str = "Report") -> str:
+def report_html(runs: Sequence[Run], title: str | None = None) -> str:
     """Return the report that :func:`write_report` writes."""
     groups = by_images(in_order(runs))
     runs = [run for group in groups for run in group]  # those that can be compared stand below each other
@@ -76,7 +83,7 @@ def report_html(runs: Sequence[Run], title: str = "Report") -> str:
     lead = [*results, f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {time_text()}."]
     table = html.section("Runs", _summary(runs, predictions), _configuration(runs))
     chapters = [_chapter(group, predictions, _apart(group, groups), _place(i)) for i, group in enumerate(groups)]
-    page = html.page(title, lead, table, *chapters, explorers=True)
+    page = html.page(title or _title(runs), lead, table, *chapters, explorers=True)
     # Explorers take what the rest of the page leaves, as their pictures can be better or worse.
     budget = max((LARGEST - len(page.encode())) // len(groups), LEAST_EXPLORER)
     for i, group in enumerate(groups):
@@ -84,6 +91,14 @@ def report_html(runs: Sequence[Run], title: str = "Report") -> str:
         made = particles.explorer_of(shown, particles.sources_of(shown), f"particles-{shown[0].id}", budget)
         page = page.replace(_place(i), made)
     return page
+
+
+def _title(runs: Sequence[Run]) -> str:
+    """Return a title that tells a report from others: its data, and its runs where they are few."""
+    data = list(dict.fromkeys(run.data_name for run in runs))
+    named = ", ".join(data) if len(data) <= NAMED else f"{len(data)} data sets"
+    few = len(runs) <= NAMED
+    return f"{named}: {', '.join(f'{model_title(run)} {run.id}' for run in runs) if few else f'{len(runs)} runs'}"
 
 
 def _place(number: int) -> str:
@@ -154,10 +169,10 @@ def _apart(group: Sequence[Run], groups: Sequence[Sequence[Run]]) -> dict[str, A
 
 def _configuration(runs: Sequence[Run]) -> str:
     if len(runs) == 1:
-        settings = [(name, _value(value)) for name, value in _told(runs[0]).items()]
+        settings = [(label_of(name), _value(value, name)) for name, value in _told(runs[0]).items()]
         shown = html.table(("setting", "value"), settings, "All settings.")
         return html.details("The whole configuration", shown)
-    rows = [(name, *map(_value, values)) for name, values in differences(runs)]
+    rows = [(label_of(name), *(_value(value, name) for value in values)) for name, values in differences(runs)]
     if not rows:
         return html.paragraph("The runs have the same settings.")
     return html.table(("setting", *(run.id for run in runs)), rows, "The settings in which the runs differ.")
@@ -186,7 +201,7 @@ def _chapter(group: Sequence[Run], predictions: dict[str, Predictions], apart: d
         blocks.append(html.subsection("Calibration", calibration))
     films = [_film(group[i : i + 2], said[0]) for i in range(0, len(group), 2)]
     blocks.append(html.subsection("Training", *films))
-    words = ["seed" if name == SPLIT_SEED else name for name in apart]
+    words = ["seed" if name == SPLIT_SEED else _within(label_of(name)) for name in apart]
     told_apart = [f"{word} {_value(value)}" for word, value in zip(words, apart.values(), strict=True)]
     return html.section(", ".join([group[0].data_name, *told_apart]), *blocks)
 
@@ -213,7 +228,14 @@ def _film(runs: Sequence[Run], said: Predictions) -> str:
     return panels.film(training_film(runs), caption)
 
 
-def _value(value: Any) -> str:
+def _within(label: str) -> str:
+    """Return a label as it stands within a sentence."""
+    return label[:1].lower() + label[1:]
+
+
+def _value(value: Any, name: str = "") -> str:
+    if name == "model.rotation":
+        return ROTATIONS.get(value, value)
     return value if isinstance(value, str) else "-" if value is None else json.dumps(value)
 
 

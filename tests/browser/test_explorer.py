@@ -111,6 +111,29 @@ def test_a_lasso_shows_the_pictures_of_its_points_and_shift_adds_and_alt_takes_a
     assert selected(page) == 0
 
 
+TOPS = "['.map', '.pictures'].map((one) => document.querySelector(one).getBoundingClientRect().top)"
+PLACEHOLDER = """(() => { const { find } = explorer.bar, style = getComputedStyle(find);
+    const brush = document.createElement('canvas').getContext('2d');
+    brush.font = style.font;
+    return find.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)
+        - brush.measureText(find.placeholder).width; })()"""
+
+
+@pytest.mark.parametrize("models", [1, 2])
+def test_nothing_moves_when_a_selection_is_made_however_wide_the_window_is(models, open_explorer):
+    page = open_explorer(models)
+    (other, *some) = page.evaluate("Array.from(explorer.table.ids)")
+    for width in range(780, 1300, 20):
+        page.set_viewport_size({"width": width, "height": 900})
+        before = page.evaluate(TOPS)
+        for ids in (some, [*some, other]):
+            page.evaluate("ids => explorer.select(ids)", ids)
+            assert page.evaluate(TOPS) == before, f"{len(ids)} selected in a window of {width} pixels"
+        page.evaluate("explorer.clear()")
+        assert page.evaluate(TOPS) == before
+        assert page.evaluate(PLACEHOLDER) >= 0, f"what can be searched for is cut in a window of {width} pixels"
+
+
 def test_a_click_on_a_point_or_a_picture_opens_its_particle_and_arrows_go_on(open_explorer):
     page = open_explorer()
     place = place_of(page, 17)
@@ -413,7 +436,7 @@ def test_what_is_found_is_added_to_what_is_selected_and_a_search_says_that_it_hi
     (other, *_) = page.evaluate("Array.from(explorer.table.ids).filter(id => !explorer.ids.includes(id))")
     search = page.get_by_label("Search by id")
     search.fill(str(other))
-    expect(page.locator(".counter")).to_have_text(f"{len(before)} selected, 0 in view")
+    expect(page.locator(".counter")).to_have_text(f"{len(before)}, 0 in view")
     assert selected(page) == len(before) and page.get_by_role("button", name="Clear the selection").is_enabled()
     assert page.evaluate("explorer.ids") == before  # which is what is saved and kept
     search.press("Enter")

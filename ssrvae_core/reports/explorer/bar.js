@@ -17,8 +17,8 @@ export class Bar {
     this.colour = choice("Colour by", table.colourings, "class", (colour) => on.set({ colour }), { class: "colour" });
     this.parts = make("span", { class: "parts", role: "group", "aria-label": "Parts of the data set" });
     this.find = make("input", {
-      type: "search", class: "find", placeholder: "Id, file or micrograph", "aria-label": "Search by id, file or micrograph; Enter adds what is found to the selection",
-      title: "Enter selects what is found, beside what is selected already",
+      type: "search", class: "find", placeholder: "Id or name", "aria-label": "Search by id, file or micrograph; Enter adds what is found to the selection",
+      title: "Id, or part of the name of a file or micrograph; Enter selects what is found, beside what is selected already",
       oninput: () => on.set({ find: this.find.value }), onkeydown: (event) => {
         if (event.key === "Enter") on.matches();
         if (event.key === "Escape") on.set({ find: "" });
@@ -31,7 +31,10 @@ export class Bar {
     this.clear = button("Clear", () => on.clear(), { "aria-label": "Clear the selection (Escape)" });
     this.csv = look.csv ? button("CSV", () => on.csv(), { "aria-label": "Selected particles as CSV" }) : null;
     this.link = button("Copy link", () => this.copy(), { class: "link" });
-    const counter = make("span", { class: "counter" }, this.count, this.ofAll);
+    const all = thousands(table.n);
+    // The widest it can be has its room at once, or a selection would break the bar into more lines and move the maps.
+    const counter = make("span", { class: "counter" }, make("span", {}, this.count, this.ofAll),
+      make("span", { class: "room", "data-count": all, "data-words": ` of ${all} selected` }));
     this.kept = new Kept(look, on);
     this.top = make("div", { class: "bar" },
       make("label", {}, make("span", { textContent: "Colour" }), this.colour),
@@ -68,10 +71,11 @@ export class Bar {
   // How many are selected, how many of these the filters let through, and how many of all.
   counts(picked, chosen, inSight) {
     showCount(this.count, picked);
-    this.ofAll.textContent = picked === chosen ? ` of ${thousands(inSight)} selected` : ` selected, ${thousands(chosen)} in view`;
+    const seen = `${thousands(chosen)} in view`;
+    this.ofAll.textContent = picked === chosen ? ` of ${thousands(inSight)} selected` : `, ${seen}`;
     this.clear.disabled = !picked;
     if (this.csv) this.csv.disabled = !chosen;
-    this.live.textContent = `${thousands(picked)}${this.ofAll.textContent}`;
+    this.live.textContent = `${thousands(picked)}${picked === chosen ? this.ofAll.textContent : ` selected, ${seen}`}`;
   }
 
   draw(values, tally) {

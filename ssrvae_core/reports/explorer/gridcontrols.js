@@ -20,9 +20,10 @@ export class GridControls {
     this.by = table.models.length > 1
       ? choice("Model that sorts and turns", table.models.map(({ title }, i) => ({ name: String(i), label: title })), "0", (by) => set({ by: Number(by) }))
       : null;
-    this.told = make("span", { class: "told" });
+    this.told = make("span");
+    const told = make("span", { class: "told" }, this.told, make("span", { class: "room", "data-words": `${thousands(table.n)} selected` }));
     const turns = table.models.some((model) => model.turns);
-    place.append(make("div", { class: "controls" }, this.told,
+    place.append(make("div", { class: "controls" }, told,
       make("label", {}, make("span", { textContent: "Sort" }), this.sort), this.down, this.by && make("label", {}, make("span", { textContent: "by" }), this.by),
       make("label", { class: "sized" }, make("span", { textContent: "Size" }), this.size),
       turns ? check("upright", "Upright") : null, check("grouped", "By class"), check("all", "All")));
@@ -38,7 +39,7 @@ export class GridControls {
     if (this.by) this.by.value = String(values.by);
     this.size.value = String(values.size);
     for (const [name, box] of Object.entries(this.checks)) box.checked = values[name];
-    this.checks.all.parentNode.hidden = !some;
+    this.checks.all.parentNode.style.visibility = some ? "" : "hidden"; // what stands below stays where it is
   }
 
   count(n, what) {

@@ -9,6 +9,7 @@ import { Tip } from "./tip.js";
 const NEAR = 12; // pixels to a point that is meant
 const WHOLE = 0.06; // room around all points, as a share of their range
 const MARGIN_OF_AXES = { l: 52, r: 8, t: 34, b: 46 };
+const PAPER = { width: 600, height: 560 }; // of a map on paper, which is made as wide as there is room
 const TOOLS = { l: "lasso", b: "select", p: "pan" };
 
 export class PointMap {
@@ -335,13 +336,16 @@ export class PointMap {
     this.element.append(this.paper);
     const { data, layout } = this.figure();
     for (const trace of data) trace.type = "scatter";
-    this.Plotly.newPlot(this.paper, data, layout, { staticPlot: true });
+    this.papered = this.Plotly.newPlot(this.paper, data, { ...layout, ...PAPER }, { staticPlot: true });
+    for (const svg of this.paper.querySelectorAll(".main-svg")) svg.setAttribute("viewBox", `0 0 ${PAPER.width} ${PAPER.height}`);
   }
 
   fromPaper() {
     if (!this.paper) return;
-    this.Plotly.purge(this.paper);
-    this.paper.remove();
+    const { paper } = this;
+    const purge = () => this.Plotly.purge(paper);
+    this.papered.then(purge, purge); // Plotly goes on drawing for a while, and fails on a plot that is purged
+    paper.remove();
     this.paper = null;
     this.graph.hidden = false;
     this.graph.querySelector(".gl-container").append(this.canvas, this.rings);

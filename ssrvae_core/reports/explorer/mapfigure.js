@@ -23,7 +23,7 @@ export function figureOf(map) {
       marker: { color: colour, symbol, size: 7, opacity: key % 2 ? 0.75 : 0.1, line: map.look.line },
     };
   });
-  const [x, y] = map.ranges();
+  const [x, y] = map.zoom ?? map.whole; // not the ranges that equal scales widen them to, or they would be widened twice
   const layout = map.layout();
   const white = { paper_bgcolor: "#FFFFFF", plot_bgcolor: "#FFFFFF", template: map.look.template };
   return {

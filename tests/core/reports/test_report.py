@@ -55,6 +55,22 @@ def test_every_section_of_the_report_is_there(own):
         assert re.search(f"<h[23]>{heading}</h[23]>", own), heading
 
 
+def test_a_title_names_the_data_and_the_runs_unless_another_is_given(own, hostile_pair):
+    title = re.search("<title>(.*?)</title>", own)[1]
+    assert escape(FILE) in title and all(run.id in title for run in hostile_pair)
+    many = re.search("<title>(.*?)</title>", report_html([hostile_pair[0]] * 5))[1]
+    assert escape(FILE) in many and "5 runs" in many
+    assert "<title>My pages</title>" in report_html([hostile_pair[0]], "My pages")
+
+
+def test_settings_are_named_as_in_the_form_and_not_by_their_keys(own, hostile_pair):
+    whole = report_html([hostile_pair[0]])
+    for page in (own, whole):
+        assert ">Rotation</th><td>not inferred</td>" in page and ">model.rotation<" not in page
+    assert ">Supervised ratio</th>" in whole
+    assert not re.search(r'<th scope="row">(dataset|split|model|training)\.', whole)
+
+
 def test_only_settings_that_differ_are_told_of(hostile_pair):
     told = dict(differences(hostile_pair))
     assert told["model.rotation"] == ["none", "marginal"]
