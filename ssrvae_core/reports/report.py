@@ -15,8 +15,7 @@ from ssrvae_core.records import Predictions
 from ssrvae_core.reports import html, panels, particles
 from ssrvae_core.reports.film import ALIGNED
 from ssrvae_core.reports.gather import training_film
-<<<<<<< HEAD
-from ssrvae_core.reports.settings import differ, settings_of
+from ssrvae_core.reports.settings import ROTATIONS, differ, label_of, settings_of
 from ssrvae_core.reports.wording import (
     accuracy_text,
     conditions,
@@ -26,10 +25,6 @@ from ssrvae_core.reports.wording import (
     model_title,
     titles,
 )
-=======
-from ssrvae_core.reports.settings import ROTATIONS, differ, label_of, settings_of
-from ssrvae_core.reports.wording import accuracy_text, conditions, duration_text, in_order, model_title, titles
->>>>>>> fixexp
 from ssrvae_core.runs import Run
 from ssrvae_core.runs.comparable import by_images
 from ssrvae_core.runs.files import atomic_write
