@@ -8,6 +8,7 @@ from ssrvae_core.config import DEMO_RATIOS, ratio_text
 from ssrvae_core.runs import RunStore
 from ssrvae_core.runs.jobs import JobQueue
 from ssrvae_core.runs.sweep_spec import DEMO
+from ui import markdown
 from ui.jobs import TRAIN, attempt
 from ui.overview import LIVE
 
@@ -32,10 +33,10 @@ def offer(store: RunStore) -> None:
         st.page_link(OVERVIEW, label="Watch it on the overview", icon=":material/visibility:")
         return
     *shares, most = map(ratio_text, DEMO_RATIOS)
-    percents = f"{', '.join(shares)} and {most}"
-    st.markdown(
-        f"**Start here:** the demo trains both models on playing cards, with {percents} of the images labelled, "
-        "in a few minutes."
+    markdown.show(
+        "**Start here:** the demo trains both models on playing cards, with {shares} of the images labelled, in a few "
+        "minutes.",
+        shares=f"{', '.join(shares)} and {most}",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Start the demo", type="primary", icon=":material/play_arrow:", key="start-demo") and attempt(

@@ -218,3 +218,7 @@ def test_two_maps_stand_beside_each_other_where_there_are_960_pixels_for_the_exp
         pictures = page.locator(".pictures").bounding_box()
         maps = page.locator(".maps").bounding_box()
         assert maps["x"] + maps["width"] <= pictures["x"]
+
+
+def test_the_title_of_a_map_says_that_not_every_validation_image_has_a_label(explorer):
+    expect(explorer.locator(".holder figcaption").first).to_contain_text("80 labelled validation images")

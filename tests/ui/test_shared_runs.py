@@ -112,7 +112,7 @@ def test_the_overview_offers_pictures_of_runs_on_files_only(own, brought, make_s
     tick(monkeypatch, 0)
     monkeypatch.setenv("SSRVAE_STORE", str(store.root))
     app = open_any("overview")
-    boxes = [box for box in app.checkbox if "small pictures" in box.label]
+    boxes = [box for box in app.checkbox if "small pictures" in box.label.lower()]
     assert [(box.value, "keep these pictures" in box.help) for box in boxes] == [(False, True)]
     beside = [box for column in app.columns for box in column.checkbox]
     assert [box.label for box in beside] == [boxes[0].label], "it would push the list down as a run is ticked"

@@ -12,7 +12,7 @@ export function titleOf(table, model) {
 
 // How many particles are held out for validation, of which some may have no label.
 function heldOut(table) {
-  const validation = table.parts.indexOf("validation");
+  const validation = table.parts.indexOf("Validation");
   return table.columns.part.reduce((n, part) => n + (part === validation), 0);
 }
 
