@@ -504,3 +504,65 @@ def test_a_click_on_the_map_closes_the_menu_of_kept_selections(open_explorer):
     expect(page.locator(".kept .menu")).to_be_visible()
     page.mouse.click(*place_of(page, 17))
     expect(page.locator(".kept .menu")).to_be_hidden()
+
+
+def test_what_is_not_found_is_said_to_be_and_stays_in_the_box_until_another_is_searched_for(open_explorer):
+    page = open_explorer()
+    lasso(page, LEFT)
+    before = page.evaluate("explorer.ids")
+    search = page.get_by_label("Search by id")
+    search.fill("zzzz")
+    search.press("Enter")
+    expect(search).to_have_value("zzzz")
+    expect(page.locator(".notice")).to_contain_text("'zzzz'")
+    assert page.evaluate("explorer.ids") == before
+    search.fill("13")
+    expect(page.locator(".notice")).to_be_hidden()
+
+
+def test_likeness_can_be_sorted_by_only_while_a_particle_is_open(open_explorer):
+    page = open_explorer(address="?sort=likeness")
+    sort, likeness = page.get_by_label("Sort by"), page.locator("option[value=likeness]")
+    expect(sort).to_have_value("confidence")
+    assert likeness.is_disabled() and "particle" in likeness.text_content()
+    page.locator(".pictures [data-sample]").first.click()
+    sort.select_option("likeness")
+    assert page.evaluate("explorer.values.sort") == "likeness"
+    page.locator(".card").get_by_role("button", name="Close").click()
+    expect(sort).to_have_value("confidence")
+    assert likeness.is_disabled()
+
+
+def test_of_two_models_the_legend_names_the_one_whose_classes_it_counts_and_hides(open_explorer):
+    page = open_explorer(models=2, address="?colour=predicted")
+    titles = page.evaluate("explorer.table.models.map((model) => model.title)")
+    for by, title in enumerate(titles):
+        page.get_by_label("Model that sorts and turns").select_option(str(by))
+        expect(page.locator(".legend .lead")).to_have_text(f"Predicted class by {title}:")
+    expect(page.locator(".legend .lead")).to_have_attribute("title", re.compile("library"))
+    page.get_by_label("Colour by").select_option("class")
+    assert not any(title in page.locator(".legend .lead").inner_text() for title in titles)
+    assert "by" not in open_explorer(models=1, address="?colour=predicted").locator(".legend .lead").inner_text()
+
+
+def test_turned_pictures_are_smooth_and_those_as_seen_keep_their_pixels(open_explorer):
+    page = open_explorer()
+    rendering = "one => getComputedStyle(one).imageRendering"
+    tile = page.locator(".pictures .tile").first
+    assert tile.evaluate(rendering) == "pixelated"
+    page.get_by_label("Upright").check()
+    assert tile.evaluate(rendering) == "auto"
+    page.locator(".pictures [data-sample]").first.click()
+    assert page.locator(".card .tile").evaluate_all(f"all => all.map({rendering})")[:2] == ["pixelated", "auto"]
+    page.get_by_role("checkbox", name="Upright").uncheck()
+    assert tile.evaluate(rendering) == "pixelated"
+
+
+def test_the_zero_of_an_angle_is_marked_at_the_top_of_its_circle(open_explorer):
+    page = open_explorer()
+    page.evaluate("explorer.set({ open: explorer.table.ids[0] })")
+    circle = page.locator(".card .circle")
+    expect(circle.locator(".zero")).to_have_text("0\u00b0")
+    zero, rim = circle.locator(".zero").bounding_box(), circle.locator(".rim").bounding_box()
+    assert abs(zero["x"] + zero["width"] / 2 - rim["x"] - rim["width"] / 2) < 3 and zero["y"] < rim["y"]
+    assert zero["y"] >= circle.bounding_box()["y"] - 1, "the mark is cut"

@@ -90,20 +90,23 @@ function bars(model, data) {
   return [rows.map(({ row }) => row), update];
 }
 
-// The posterior of the angle as a shape on the circle: its area is the probability.
+// The posterior of the angle as a shape on the circle, counter-clockwise from upright at the top: its area is the probability.
 function circle(model, data) {
   if (!model.posterior) {
     const none = element("div", { class: "none" }, "A turned image is another image to it.");
     return [element("figure", { class: "circle" }, none), () => {}];
   }
-  const svg = drawing("svg", { viewBox: "-50 -50 100 100", role: "img" });
+  const svg = drawing("svg", { viewBox: "-56 -62 112 112", role: "img" });
+  const zero = drawing("text", { y: -51, "text-anchor": "middle", "font-size": 9, fill: "currentColor", "fill-opacity": 0.75 });
+  zero.textContent = "0\u00b0";
+  svg.append(zero);
   const soft = { fill: "none", stroke: "currentColor", "stroke-opacity": 0.35, "stroke-width": 0.6 };
   svg.append(drawing("circle", { r: 14, ...soft }), drawing("circle", { r: 48, ...soft }));
   const truth = drawing("line", { stroke: "currentColor", "stroke-width": 1, "stroke-dasharray": "3 2" });
   const shape = drawing("path", { fill: data.colours[0], "fill-opacity": 0.75, stroke: data.colours[0] });
   svg.append(shape, truth);
   const highest = Math.max(...model.posterior.flat());
-  const point = (turn, radius) => [radius * Math.cos(turn), -radius * Math.sin(turn)].map((v) => v.toFixed(2)).join(" ");
+  const point = (turn, radius) => [-radius * Math.sin(turn), -radius * Math.cos(turn)].map((v) => v.toFixed(2)).join(" ");
   const update = (at) => {
     const probabilities = model.posterior[at];
     const half = Math.PI / probabilities.length;

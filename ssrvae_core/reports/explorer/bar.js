@@ -10,6 +10,8 @@ function refill(element, ...children) {
   if (at >= 0) stops()[at]?.focus({ preventScroll: true });
 }
 
+const PREDICTED = "What the model says, also of labelled particles; a library counts those under their labels";
+
 export class Bar {
   // `on`: {set(changes), hide(name, value), only(name, value), everything(), matches(), clear(), link(), linkable(), keep(name), use(name), forget(name), csv()}.
   constructor(place, table, look, on) {
@@ -19,7 +21,10 @@ export class Bar {
     this.find = make("input", {
       type: "search", class: "find", placeholder: "Id or name", "aria-label": "Search by id, file or micrograph; Enter adds what is found to the selection",
       title: "Id, or part of the name of a file or micrograph; Enter selects what is found, beside what is selected already",
-      oninput: () => on.set({ find: this.find.value }), onkeydown: (event) => {
+      oninput: () => {
+        if (this.missed) this.say("");
+        on.set({ find: this.find.value });
+      }, onkeydown: (event) => {
         if (event.key === "Enter") on.matches();
         if (event.key === "Escape") on.set({ find: "" });
         event.stopPropagation();
@@ -63,7 +68,14 @@ export class Bar {
     else if (!this.on.linkable()) this.say("The selection is too long for a link, which restores all else; keep it under a name instead.");
   }
 
+  // Nothing is found for what is searched for; told until that is another.
+  miss() {
+    this.say(`No id, file or micrograph is found for '${this.find.value.trim()}'.`);
+    this.missed = true;
+  }
+
   say(words) {
+    this.missed = false;
     this.notice.textContent = words;
     this.notice.hidden = !words;
   }
@@ -91,9 +103,15 @@ export class Bar {
     const others = Object.entries(values.hidden).filter(([name, some]) => some.length && name !== shown.name && name !== "part");
     refill(this.legend,
       colouring.categories ? "" : this.scale(colouring),
-      make("span", { class: "lead", textContent: `${shown.label}:` }), ...entries,
+      make("span", { class: "lead", title: shown.name === "predicted" ? PREDICTED : "", textContent: `${shown.label}${this.whose(shown, values.by)}:` }), ...entries,
       ...others.map(([name]) => button(`${table.colouring(name).label}: filtered`, () => this.on.everything(name), { class: "other", title: "Show all again" })));
     this.kept.draw(this.look.kept());
+  }
+
+  // Of two models the one whose classes the legend counts and hides, where they may differ in them.
+  whose({ column }, by) {
+    const { models, columns } = this.table;
+    return models.length > 1 && !columns[column] ? ` by ${models[by].title}` : "";
   }
 
   drawParts({ hidden }) {

@@ -2,6 +2,7 @@
 import { button, figure, make, measured, vector } from "./elements.js";
 import { nearest } from "./filters.js";
 import { share } from "./shares.js";
+import { turnTile } from "./sprites.js";
 
 const NEIGHBOURS = 10;
 const MOST_CLASSES = 6;
@@ -82,7 +83,7 @@ export class ParticleCard {
       tile.style.backgroundImage = `url("${whole}")`;
       tile.style.backgroundSize = "100% 100%";
     } else this.sprites.show(tile, row);
-    if (angle) tile.style.transform = `rotate(${angle.toFixed(1)}deg)`;
+    turnTile(tile, angle);
     return make("figure", {}, make("span", { class: "frame", role: "img", "aria-label": `${caption}, particle ${this.table.ids[row]}` }, tile),
       make("figcaption", { textContent: caption }));
   }
@@ -105,11 +106,14 @@ export class ParticleCard {
     const { table } = this;
     const [angle, sure] = [table.columns[`${model}/angle`][row], table.columns[`${model}/concentration`][row]];
     const at = (degrees, radius) => {
-      const turn = (degrees * Math.PI) / 180;
-      return `${(-radius * Math.sin(turn)).toFixed(1)},${(-radius * Math.cos(turn)).toFixed(1)}`;
+      const radians = (degrees * Math.PI) / 180;
+      return `${(-radius * Math.sin(radians)).toFixed(1)},${(-radius * Math.cos(radians)).toFixed(1)}`;
     };
-    const drawing = vector("svg", { viewBox: "-60 -60 120 120", width: 92, height: 92, role: "img" },
+    const drawing = vector("svg", { viewBox: "-68 -76 136 136", width: 92, height: 92, role: "img" },
       vector("circle", { r: RADIUS, class: "rim" }));
+    const zero = vector("text", { class: "zero", y: -60, "text-anchor": "middle" });
+    zero.textContent = "0\u00b0";
+    drawing.append(zero);
     if (posterior) {
       const most = Math.max(...posterior);
       const path = posterior.map((p, i) => at((360 * i) / posterior.length - 180, RADIUS + (18 * p) / most));
@@ -145,8 +149,7 @@ export class ParticleCard {
     const cells = rows.map((other, i) => {
       const tile = make("span", { class: "tile" });
       this.sprites.show(tile, other);
-      const turn = this.look.turn(other);
-      if (turn) tile.style.transform = `rotate(${turn.toFixed(1)}deg)`;
+      turnTile(tile, this.look.turn(other));
       const said = this.look.label(other);
       const cell = make("button", {
         type: "button", class: "near", "data-sample": String(table.ids[other]), title: `${said}, distance ${figure(distances[i])}`,

@@ -24,7 +24,7 @@ export class Explorer {
     this.sorts = sortsOf(table);
     this.usual = this.usualOf();
     const { values, refused } = valuesOf(options.address ?? {}, table, this.sorts, this.usual);
-    this.state = new State(values);
+    this.state = new State({ ...values, ...this.sortable(values) });
     this.sprites = new Sprites({ ...options.sheets, n: table.n }, options.ask);
     this.cache = new Derived(table);
     this.build();
@@ -49,7 +49,13 @@ export class Explorer {
   }
 
   set(changes) {
-    this.state.set(changes);
+    this.state.set({ ...changes, ...this.sortable({ ...this.values, ...changes }) });
+  }
+
+  // Likeness is likeness to the particle that is open: without one, pictures stand in their usual order.
+  sortable({ sort, open }) {
+    const { sort: usual, descending } = this.usual;
+    return sort === LIKENESS.name && open === null ? { sort: usual, descending } : {};
   }
 
   build() {
@@ -248,6 +254,10 @@ export class Explorer {
   selectMatches() {
     const marks = found(this.table, this.values.find);
     if (!marks) return;
+    if (!marks.includes(1)) {
+      this.bar.miss();
+      return;
+    }
     // Added, as replacing a selection that the search hides would lose it unseen.
     const step = { how: this.cache.pickedRows.length ? ADD : REPLACE, ids: this.table.idsOf(rowsOf(marks)) };
     this.set({ steps: withStep(this.values.steps, step), find: "", all: false });

@@ -2,7 +2,7 @@
 import { idsOfRanges } from "./ids.js";
 
 export const ID_SORT = { name: "id", label: "Sample id" };
-export const LIKENESS = { name: "likeness", label: "Likeness to the chosen one" };
+export const LIKENESS = { name: "likeness", label: "Likeness", lacking: "Likeness: open a particle first" };
 
 // What pictures can be sorted by: every colouring that is a number, class, id, and likeness.
 export function sortsOf(table) {

@@ -1,5 +1,6 @@
 // A grid of pictures that holds only those in view: thousands scroll as fast as ten.
 import { make, thousands, typeScale } from "./elements.js";
+import { turnTile } from "./sprites.js";
 
 const [GAP, CAPTION, HEADING] = [6, 18, 30];
 const MARGIN = 200; // pixels above and below what is to be seen that are made ready
@@ -168,8 +169,7 @@ export class PictureGrid {
     cell.classList.toggle("open", row === this.open);
     cell.classList.toggle("marked", look.marked?.(row) ?? false);
     cell.style.setProperty("--class", look.colour(row));
-    const turn = look.turn(row);
-    cell.tile.style.transform = turn ? `rotate(${turn.toFixed(1)}deg)` : "";
+    turnTile(cell.tile, look.turn(row));
     cell.caption.textContent = look.caption(row);
   }
 

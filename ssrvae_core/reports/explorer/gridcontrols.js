@@ -1,6 +1,7 @@
 // The line above the pictures: how many there are, how they are sorted, and how large.
 import { LARGEST, SMALLEST } from "./address.js";
 import { choice, make, thousands } from "./elements.js";
+import { LIKENESS } from "./filters.js";
 
 export class GridControls {
   // `set(changes)` changes choices; `turnRound()` the direction of sorting.
@@ -32,6 +33,9 @@ export class GridControls {
 
   // Show the choices; `some` where particles are selected.
   draw(values, some) {
+    const likeness = this.sort.querySelector(`[value="${LIKENESS.name}"]`);
+    likeness.disabled = values.open === null;
+    likeness.textContent = likeness.disabled ? LIKENESS.lacking : LIKENESS.label;
     this.sort.value = values.sort;
     this.down.textContent = values.descending ? "\u2193" : "\u2191";
     this.down.setAttribute("aria-label", values.descending ? "Largest first; turn round" : "Smallest first; turn round");

@@ -1,5 +1,11 @@
 // Thumbnails on sheets of many, each sheet fetched when one of its pictures is to be seen.
 
+// Turn a picture, degrees clockwise. Its pixels stay squares only while they are upright: turned, their edges are saws.
+export function turnTile(tile, degrees) {
+  tile.style.transform = degrees ? `rotate(${degrees.toFixed(1)}deg)` : "";
+  tile.classList.toggle("turned", Boolean(degrees));
+}
+
 export class Sprites {
   // `sheets`: {height, width, across, perSheet, urls: {index: url}}; `ask` is told which sheets are missing.
   constructor(sheets, ask = () => {}) {

@@ -1,5 +1,6 @@
 // What is said of the particle under the pointer, beside it.
 import { make } from "./elements.js";
+import { turnTile } from "./sprites.js";
 
 export class Tip {
   constructor(look, model) {
@@ -16,8 +17,7 @@ export class Tip {
     if (row < 0) return;
     if (other) {
       look.sprites.show(picture, row);
-      const turn = look.turn(row);
-      picture.style.transform = turn ? `rotate(${turn.toFixed(1)}deg)` : "";
+      turnTile(picture, look.turn(row));
       this.words.textContent = look.lines(row, this.model).join("\n");
       element.classList.toggle("bare", look.sprites.none);
     }
