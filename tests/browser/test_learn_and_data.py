@@ -77,9 +77,11 @@ def test_in_a_presentation_all_of_the_turntable_is_on_one_screen(width, height, 
     page.set_viewport_size({"width": width, "height": height})
     expect(page.locator(".turntable .model").first).to_be_visible(timeout=PATIENCE)
     until_still(page, ".turntable, .turntable canvas, .turntable .model")
-    for part in page.locator(".turntable canvas, .turntable .model, .turntable .control").all():
-        box = part.bounding_box()
-        assert box["y"] >= 0 and box["y"] + box["height"] <= height, part.get_attribute("class")
+    on_screen = """() => [...document.querySelectorAll('.turntable :is(canvas, .model, .control)')].every((part) => {
+        const { top, bottom } = part.getBoundingClientRect();
+        return top >= 0 && bottom <= innerHeight;
+    })"""
+    page.wait_for_function(on_screen, timeout=PATIENCE)  # pictures are fitted once all that is beside them stands
     sides = [canvas.bounding_box()["width"] for canvas in page.locator(".turntable canvas").all()]
     assert min(sides) >= (80 if height < 1000 else 200), "pictures grow with the window"
 
