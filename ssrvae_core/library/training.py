@@ -8,6 +8,7 @@ out, so that both runs can be compared on them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -229,7 +230,7 @@ def moved_before(run: Run) -> dict[int, int]:
     """Return the class of each held-out image that people had moved before a run was trained, by its id."""
     moved = _parent_told(run.config.dataset, run.path.parent).get(_MOVED)
     found = moved.items() if isinstance(moved, dict) else ()
-    return {int(name): k for name, k in found if name.isdecimal() and isinstance(k, int)}
+    return {int(name): k for name, k in found if re.fullmatch(r"-?\d+", name) and isinstance(k, int)}
 
 
 def _corrected(library: Library) -> list[int]:

@@ -69,7 +69,7 @@ def _npz(tmp_path):
     path = tmp_path / "data.npz"
     groups = np.arange(36) // 6
     np.savez(path, images=images, labels=known, class_names=["bars", "discs"], groups=groups, masks=masks,
-             ids=np.arange(36)[::-1] * 2, names=[f"m{k}.tif" for k in range(36)])  # fmt: skip
+             ids=np.arange(36)[::-1] * 2 - 40, names=[f"m{k}.tif" for k in range(36)])  # fmt: skip
     return path
 
 
