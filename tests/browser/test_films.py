@@ -228,9 +228,11 @@ def test_a_ratio_that_is_missing_is_trained_by_its_button(open_page, store):
     shows(page, "20 %")
     page.get_by_role("button", name="Train ss-VAE and ss-rVAE at 20 %").click()
     under_way = page.get_by_text(re.compile("ss-rvae on .*0.2 labelled|ss-rVAE .* 20 % labelled"))
-    done = page.locator(".film .told").filter(has_text=re.compile(r"ss-rVAE <?\d+ % right"))
+    done = page.locator(".film .told").filter(has_text=re.compile(r"ss-rVAE is right for <?\d+ %"))
     expect(under_way.or_(done).first).to_be_visible()  # so small a training may be done before it is seen
     until_stored(page, lambda: len(JobQueue(store).list()) == 2)
     assert {job.kind for job in JobQueue(store).list()} == {"train"}
-    expect(page.locator(".film .told")).to_contain_text(re.compile(r"ss-rVAE <?\d+ % right"), timeout=3 * PATIENCE)
+    expect(page.locator(".film .told")).to_contain_text(
+        re.compile(r"ss-rVAE is right for <?\d+ %"), timeout=3 * PATIENCE
+    )
     assert len([run for run in store.runs() if run.config.split.labelled_ratio == 0.2]) == 2

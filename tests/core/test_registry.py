@@ -93,6 +93,7 @@ def as_it_was(**options):
     off = {name: value for name, value in LATER.items() if applies(config, name)}
     if options.get("preset", "fast") == "fast":
         off["training.min_steps"] = 100  # the preset has fewer since
+        off |= {"training.epochs": 8} if options.get("data") == "digits" else {}  # and more epochs of digits
     return run_config(**options | {"settings": options.get("settings", {}) | off})
 
 

@@ -132,10 +132,11 @@ def _train(asked: Asked, pictures: Pictures | None, state: str) -> None:
             key=f"{asked.page}-again",
             on_click=act,
             args=(refused, partial(_begin, asked, wanted, begun)),
-            help={
-                "done": "A run with exactly these labels is in the store; move more particles to train again.",
-                "live": "A training with exactly these labels is queued or running; its progress is below.",
-            }.get(state, "A new run in the background with these labels; this run and its library stay as they are."),
+            help="A run with exactly these labels is in the store; move more particles to train again."
+            if state == "done"
+            else "A training with exactly these labels is queued or running; its progress is below."
+            if state == "live"
+            else "A new run in the background with these labels; this run and its library stay as they are.",
         )
         if st.button("See at once what changes", icon=":material/bolt:", key=f"{asked.page}-quick-button"):
             st.session_state[wanted] = asked.token
