@@ -74,28 +74,32 @@ AREAS = """(film) => {
 }"""
 
 
-def test_while_a_film_loads_its_place_is_held_by_a_skeleton(open_page, context):
-    waiting = []
-    context.route("**/plotly*.js", lambda route: waiting.append(route))
-    try:
-        page = open_page("supervised_ratio?ratio=0.05")
-        film = page.locator(".film")
-        expect(film).to_have_attribute("aria-busy", "true")
-        stage = film.locator(".stage")
-        box = stage.bounding_box()
-        assert box["height"] >= 500 and box["width"] >= 700
-        painted = stage.evaluate("stage => getComputedStyle(stage).backgroundColor")
-        assert painted not in ("rgba(0, 0, 0, 0)", "transparent")
-        assert not film.get_by_role("button", name="Play").is_visible(), "what does nothing yet is not offered"
-        expect(film.locator(".js-plotly-plot")).to_have_count(0)
-    finally:
-        context.unroute("**/plotly*.js")
+def test_while_a_film_loads_its_place_is_held_by_a_skeleton(browser, server):
+    visitor = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    visitor.set_default_timeout(PATIENCE)
+    page, waiting = visitor.new_page(), []
+    page.route("**/plotly*.js", lambda route: waiting.append(route))  # of a visitor who has not loaded it before
+    page.goto(f"{server}/supervised_ratio?ratio=0.05")
+    film = page.locator(".film")
+    expect(film).to_have_attribute("aria-busy", "true", timeout=PATIENCE)
+    held = """() => {
+        const { width, height } = document.querySelector('.film .stage').getBoundingClientRect();
+        return width >= 700 && height >= 500;
+    }"""
+    page.wait_for_function(held)
+    stage = film.locator(".stage")
+    painted = stage.evaluate("stage => getComputedStyle(stage).backgroundColor")
+    assert painted not in ("rgba(0, 0, 0, 0)", "transparent")
+    assert not film.get_by_role("button", name="Play").is_visible(), "what does nothing yet is not offered"
+    expect(film.locator(".js-plotly-plot")).to_have_count(0)
+    page.unroute("**/plotly*.js")
     for route in waiting:
         route.continue_()
     shows(page, "5 %")
     expect(page.locator(".film[aria-busy=true]")).to_have_count(0)
     assert stage.evaluate("stage => getComputedStyle(stage).backgroundColor") != painted
     expect(film.get_by_role("button", name="Play")).to_be_visible()
+    visitor.close()
 
 
 def test_the_sentence_is_large_and_the_chart_of_the_accuracy_the_largest_of_the_film(open_page):
