@@ -92,9 +92,9 @@ def test_while_a_film_loads_its_place_is_held_by_a_skeleton(browser, server):
     assert painted not in ("rgba(0, 0, 0, 0)", "transparent")
     assert not film.get_by_role("button", name="Play").is_visible(), "what does nothing yet is not offered"
     expect(film.locator(".js-plotly-plot")).to_have_count(0)
-    page.unroute("**/plotly*.js")
     for route in waiting:
         route.continue_()
+    page.unroute("**/plotly*.js")
     shows(page, "5 %")
     expect(page.locator(".film[aria-busy=true]")).to_have_count(0)
     assert stage.evaluate("stage => getComputedStyle(stage).backgroundColor") != painted
