@@ -84,6 +84,7 @@ def opened(open_page, path):
 
 
 def severe_in_both_themes(page):
+    settle(page)  # what had the keyboard a moment ago fades
     found = severe(page)
     page.emulate_media(color_scheme="dark")
     expect(page.get_by_test_id("stApp")).to_have_css("color-scheme", "dark", timeout=PATIENCE)
