@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ssrvae_core.config import UserError
-from ssrvae_core.data.grey import scale_of, whole_range
+from ssrvae_core.data.grey import Scale, scale_of, whole_range
 from ssrvae_core.data.limits import MIN_SIDE, check_declared, check_rows
 from ssrvae_core.data.stored import Array, StoredArray, blocks, ends
 
@@ -22,7 +22,7 @@ def checked_images(fields: Mapping[str, Array], path: Path) -> Array:
     Raises
     ------
     UserError
-        If there are none, or they are no images.
+        If there are none, or they are not images.
     """
     if "images" not in fields:
         found = ", ".join(f"'{name}'" for name in fields) or "none that is known"
@@ -62,7 +62,9 @@ def are_channels_first(shape: tuple[int, ...], least: int = MIN_SIDE) -> bool:
     return 0 < first <= MOST_CHANNELS and min(height, last) >= least
 
 
-def grey_levels(images: Array, path: Path, intensity: tuple[float, float] | None) -> tuple[float, float]:
+def grey_levels(
+    images: Array, path: Path, intensity: tuple[float, float] | None, scale: Scale | None = None
+) -> tuple[float, float]:
     """Return the grey levels of a file that become 0 and 1.
 
     Parameters
@@ -72,7 +74,9 @@ def grey_levels(images: Array, path: Path, intensity: tuple[float, float] | None
     path : pathlib.Path
         Where they come from, for the messages.
     intensity : (float, float), optional
-        As in :func:`image_set`.
+        As in :func:`ssrvae_core.data.fields.image_set`.
+    scale : Scale, optional
+        What :func:`ssrvae_core.data.grey.scale_of` says of the images, where that is known already.
 
     Raises
     ------
@@ -80,7 +84,7 @@ def grey_levels(images: Array, path: Path, intensity: tuple[float, float] | None
         If nothing says which they are, or the images would be all one grey level on their scale.
     """
     if intensity is None:
-        scale = scale_of(images)
+        scale = scale or scale_of(images)
         if not scale.told_by_type and images.dtype.kind == "f":
             darkest, brightest = ends(images)
             raise UserError(

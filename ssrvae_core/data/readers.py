@@ -111,7 +111,7 @@ class ImageFile:
 
     def levels(self, intensity: tuple[float, float] | None) -> tuple[float, float]:
         """Return the grey levels that become 0 and 1, and complain of such as :meth:`images` does not take."""
-        return grey_levels(self.pixels, self.path, intensity)
+        return grey_levels(self.pixels, self.path, intensity, self.scale if intensity is None else None)
 
     def holds(self, config: DatasetConfig) -> bool:
         """Whether this is the data of a configuration, also of one from before the content read was the fingerprint."""

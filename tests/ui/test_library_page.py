@@ -188,7 +188,9 @@ def test_every_format_has_exactly_the_selected_particles(run, journal, tmp_path)
     images = read_images(tmp_path / "some.npz")
     assert images.ids.tolist() == ids.tolist()
     rows = np.searchsorted(journal.base.ids, ids)
-    assert (images.labels >= 0).tolist() == (of.library.known[rows] != NONE).tolist()  # what the model says is no label
+    assert (images.labels >= 0).tolist() == (
+        of.library.known[rows] != NONE
+    ).tolist()  # what the model says is not a label
     (tmp_path / "all.npz").write_bytes(downloads.exported("npz", of, ids, turned=False, model_labels=True))
     assert (read_images(tmp_path / "all.npz").labels >= 0).all()
     for kind, told in (("npz", "label"), ("zip", "folder")):
