@@ -90,6 +90,7 @@ def done(page):
 
 def test_classes_stand_side_by_side_with_what_is_known_of_them(page, run):
     library = Journal(run).read()
+    assert page.locator(".library .counter").bounding_box()["height"] < 30, "one line: a number and its word"
     expect(page.locator(".library .tally")).to_contain_text(f"{ALL} particles in {len(run.class_names)} classes")
     for number, name in library.names.items():
         one = column(page, number)

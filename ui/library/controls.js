@@ -32,7 +32,7 @@ export class LibraryBar {
     this.notice = make("p", { class: "notice", hidden: true, role: "alert" });
     const editing = readonly ? [] : [this.moves, this.newClass, this.split, this.undo, this.redo];
     this.acts = make("div", { class: "bar acting" },
-      make("span", { class: "counter" }, this.number, " selected"), ...editing, this.clear, this.alone, this.chip);
+      make("span", { class: "counter" }, make("span", {}, this.number, " selected")), ...editing, this.clear, this.alone, this.chip);
     this.sort = choice("Sort by", sorts, "confidence", (sort) => on.set({ sort }));
     this.down = make("button", { type: "button", class: "down", onclick: () => on.set({ descending: null }) });
     this.size = make("input", { type: "range", min: SMALLEST, max: LARGEST, step: 8, "aria-label": "Size of the pictures, pixels",
